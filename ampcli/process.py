@@ -1,0 +1,121 @@
+"""Scattering processes in MadGraph syntax: ``e- e+ > d d~ g g``."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from dataclasses import dataclass
+from difflib import get_close_matches
+from functools import cached_property
+from typing import Literal
+
+from ampcli.errors import UsageError
+
+Kind = Literal["quark", "antiquark", "gluon", "lepton", "vector", "scalar"]
+
+
+@dataclass(frozen=True)
+class Particle:
+    """A Standard-Model particle: MadGraph name, PDG code, kind, pole mass in GeV."""
+
+    name: str
+    pdg: int
+    kind: Kind
+    mass: float = 0.0
+
+
+def _fermions(kind: Kind, names: str, first_pdg: tuple[int, ...]) -> list[Particle]:
+    return [Particle(n, pdg, kind) for n, pdg in zip(names.split(), first_pdg, strict=True)]
+
+
+# Five massless flavours and massless leptons, as in the papers; masses are those of pyamplicol's built-in
+# Standard Model (MadGraph5_aMC@NLO defaults; M_W follows from G_F, alpha and M_Z).
+_PARTICLES = [
+    *_fermions("quark", "d u s c b", (1, 2, 3, 4, 5)),
+    *_fermions("antiquark", "d~ u~ s~ c~ b~", (-1, -2, -3, -4, -5)),
+    Particle("t", 6, "quark", 173.0),
+    Particle("t~", -6, "antiquark", 173.0),
+    *_fermions("lepton", "e- ve mu- vm ta- vt", (11, 12, 13, 14, 15, 16)),
+    *_fermions("lepton", "e+ ve~ mu+ vm~ ta+ vt~", (-11, -12, -13, -14, -15, -16)),
+    Particle("g", 21, "gluon"),
+    Particle("a", 22, "vector"),
+    Particle("z", 23, "vector", 91.188),
+    Particle("w+", 24, "vector", 80.41900244575616),
+    Particle("w-", -24, "vector", 80.41900244575616),
+    Particle("h", 25, "scalar", 125.0),
+]
+PARTICLES = {particle.name: particle for particle in _PARTICLES}
+
+
+@dataclass(frozen=True)
+class Process:
+    """A 2 -> n process; legs in the order of the string, incoming first (positions 0, 1)."""
+
+    incoming: tuple[Particle, Particle]
+    outgoing: tuple[Particle, ...]
+
+    def __str__(self) -> str:
+        names = [" ".join(p.name for p in side) for side in (self.incoming, self.outgoing)]
+        return " > ".join(names)
+
+    @property
+    def legs(self) -> tuple[Particle, ...]:
+        return self.incoming + self.outgoing
+
+    @property
+    def n_external(self) -> int:
+        return len(self.legs)
+
+    @property
+    def n_final(self) -> int:
+        return len(self.outgoing)
+
+    @cached_property
+    def final_masses(self) -> tuple[float, ...]:
+        """Masses of the outgoing legs in GeV."""
+        return tuple(p.mass for p in self.outgoing)
+
+    @property
+    def identical_factor(self) -> int:
+        """Product of k! over groups of k identical final-state particles (averaged over in |M|^2)."""
+        return math.prod(math.factorial(k) for k in Counter(p.name for p in self.outgoing).values())
+
+    def final_positions(self, kind: Kind) -> tuple[int, ...]:
+        """Positions among the outgoing legs (from 0) of the given kind."""
+        return tuple(i for i, p in enumerate(self.outgoing) if p.kind == kind)
+
+    @property
+    def n_jets(self) -> int:
+        """Number of massless coloured outgoing legs."""
+        return sum(p.kind in ("quark", "antiquark", "gluon") and p.mass == 0 for p in self.outgoing)
+
+
+def parse_process(text: str) -> Process:
+    """Read a process such as ``"d d~ > z g g g g"``.
+
+    Raises:
+        UsageError: no ``>``, not two incoming legs, fewer than two outgoing ones, an unknown particle, or
+            a request this syntax does not cover (decay chains, order specifications, multiparticles).
+    """
+    example = 'Write it like "e- e+ > d d~ g g": two incoming particles, ">", the outgoing ones, blanks between.'
+    shown = f'cannot read the process "{text}"'
+    if any(c in text for c in ",/@=$()"):
+        raise UsageError(f"{shown}: decay chains, exclusions and coupling orders are not supported", example)
+    sides = [side.split() for side in text.split(">")]
+    if len(sides) != 2:
+        raise UsageError(f'{shown}: it needs exactly one ">"', example)
+    incoming, outgoing = ([_particle(name, shown) for name in side] for side in sides)
+    if len(incoming) != 2:
+        raise UsageError(f"{shown}: {len(incoming)} incoming particles, not 2", example)
+    if len(outgoing) < 2:
+        raise UsageError(f"{shown}: {len(outgoing)} outgoing particles; at least 2 are needed", example)
+    return Process((incoming[0], incoming[1]), tuple(outgoing))
+
+
+def _particle(name: str, shown: str) -> Particle:
+    try:
+        return PARTICLES[name.lower()]
+    except KeyError:
+        close = get_close_matches(name.lower(), PARTICLES, n=3, cutoff=0.3)
+        known = f"Did you mean {' or '.join(close)}?" if close else f"Known: {' '.join(PARTICLES)}."
+        raise UsageError(f'{shown}: unknown particle "{name}"', known) from None
