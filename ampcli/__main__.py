@@ -1,0 +1,3 @@
+from ampcli.cli.main import main
+
+main()

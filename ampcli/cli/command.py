@@ -1,0 +1,134 @@
+"""What every subcommand shares: ``--json``, ``-q``, ``-v``, ``--config``, and how a result is shown.
+
+A command is a thin function decorated with `command`; it parses, imports late, makes one core call and
+returns a `Result`.  Precedence of an option's value: flag > ``AMPCLI_...`` variable > ``--config`` file > default.
+"""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import json
+import logging
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from ampcli.errors import NotFoundError, UsageError
+
+
+@dataclass
+class Result:
+    """What a command found: `document` for ``--json``, `text` for people."""
+
+    document: dict[str, Any]
+    text: str
+
+
+@dataclass
+class Shown:
+    """How talkative this run is (one process runs one command)."""
+
+    json: bool = False
+    quiet: bool = False
+    verbose: int = 0
+
+
+shown = Shown()
+
+RegistryOption = Annotated[
+    Path | None,
+    typer.Option("--registry", envvar="AMPCLI_REGISTRY", help="Registry folder.", show_default="./registry"),
+]
+
+_Json = Annotated[bool, typer.Option("--json", help="One JSON document on stdout; everything else on stderr.")]
+_Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress, no summary.")]
+_Verbose = Annotated[
+    int, typer.Option("--verbose", "-v", count=True, help="More on stderr; -vv shows tracebacks.")
+]
+
+
+def _read_config(ctx: typer.Context, path: Path | None) -> Path | None:
+    """Make the file's values the defaults of this command (table ``[command]``, or the whole file)."""
+    if path is None or ctx.resilient_parsing:
+        return path
+    import tomllib
+
+    if not path.is_file():
+        raise NotFoundError(f"no configuration file {path}")
+    try:
+        values = tomllib.loads(path.read_text())
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise UsageError(f"{path} is not TOML: {error}") from None
+    section = values.get(ctx.info_name or "", values)
+    known = {str(parameter.name) for parameter in ctx.command.params}
+    values = {key.replace("-", "_"): value for key, value in section.items()}
+    if unknown := sorted(set(values) - known):
+        raise UsageError(
+            f"{path}: {', '.join(unknown)} is no option of `ampcli {ctx.info_name}`",
+            f"Known: {', '.join(sorted(known - {'config'}))}.",
+        )
+    ctx.default_map = {**(ctx.default_map or {}), **values}
+    return path
+
+
+_Config = Annotated[
+    Path | None,
+    typer.Option("--config", is_eager=True, callback=_read_config, help="TOML file with this command's options."),
+]
+
+_COMMON = {
+    "config": (_Config, None),
+    "json_output": (_Json, False),
+    "quiet": (_Quiet, False),
+    "verbose": (_Verbose, 0),
+}
+
+
+def command(app: typer.Typer, name: str, example: str) -> Callable[[Callable[..., Result]], Callable[..., None]]:
+    """Register a subcommand; `example` is shown below its help."""
+
+    def register(function: Callable[..., Result]) -> Callable[..., None]:
+        @functools.wraps(function)
+        def run(**values: Any) -> None:
+            shown.json, shown.quiet, shown.verbose = (
+                values.pop("json_output"),
+                values.pop("quiet"),
+                values.pop("verbose"),
+            )
+            values.pop("config")
+            level = logging.WARNING if shown.verbose == 0 else logging.INFO
+            logging.basicConfig(level=level, format="%(message)s", stream=sys.stderr)
+            show(function(**values))
+
+        signature = inspect.signature(function, eval_str=True)
+        common = [
+            inspect.Parameter(key, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=annotation)
+            for key, (annotation, default) in _COMMON.items()
+        ]
+        parameters = [p.replace(kind=inspect.Parameter.KEYWORD_ONLY) for p in signature.parameters.values()]
+        run.__signature__ = signature.replace(  # type: ignore[attr-defined]
+            parameters=[*parameters, *common], return_annotation=None
+        )
+        run.__annotations__ = {p.name: p.annotation for p in [*parameters, *common]}
+        app.command(name, epilog=f"Example: {example}")(run)
+        return run
+
+    return register
+
+
+def show(result: Result) -> None:
+    """Print a command's result: the document with ``--json``, the text otherwise, nothing with ``-q``."""
+    if shown.json:
+        sys.stdout.write(json.dumps(result.document, indent=2, allow_nan=False) + "\n")
+    elif not shown.quiet and result.text:
+        sys.stdout.write(result.text.rstrip("\n") + "\n")
+
+
+def progress_shown() -> bool:
+    """Whether progress bars are drawn: on a terminal, unless ``-q``."""
+    return sys.stderr.isatty() and not shown.quiet
