@@ -1,0 +1,162 @@
+"""Batches of four-momenta: validation and invariants.
+
+Momenta are float64 arrays (..., legs, 4) of (E, px, py, pz) in GeV, incoming legs first, metric (+,-,-,-).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from ampcli.errors import UsageError
+from ampcli.process import Process
+
+FloatArray = npt.NDArray[np.float64]
+
+#: Largest |E^2 - p^2 - m^2| / E^2 of a leg and largest |sum p_in - sum p_out| / sum E of an event.  It passes
+#: event files written with 10 digits and fails momenta that went through float32 (6e-8).
+TOLERANCE = 1e-8
+
+_BLOCK = 4096  # events checked at a time: the temporaries stay in cache
+
+
+def checked_momenta(momenta: npt.ArrayLike, process: Process) -> FloatArray:
+    """Momenta of `process` as a C-contiguous float64 array (n, n_external, 4), proven physical.
+
+    Raises:
+        UsageError: a wrong shape or dtype; or, naming the first bad event and why: values that are not
+            finite, energies that are not positive, legs off their mass shell, momentum not conserved.
+    """
+    array = np.asarray(momenta)
+    expected = f"(events, {process.n_external}, 4)"
+    if array.ndim != 3 or array.shape[1:] != (process.n_external, 4):
+        raise UsageError(
+            f"momenta of {process} must have the shape {expected}, not {array.shape}",
+            "Legs are ordered as in the process string, incoming first, each as E, px, py, pz in GeV.",
+        )
+    if array.dtype != np.float64:
+        raise UsageError(
+            f"momenta must be float64, not {array.dtype}",
+            "Single precision moves legs off their mass shell; give the momenta in double precision.",
+        )
+    array = np.ascontiguousarray(array)
+    masses = np.array([leg.mass for leg in process.legs])
+    for start in range(0, len(array), _BLOCK):
+        block = array[start : start + _BLOCK]
+        if not _all_physical(block, masses):
+            raise _first_fault(block, masses, start)
+    return array
+
+
+def _all_physical(p: FloatArray, masses: FloatArray) -> bool:
+    # NaN fails every comparison, so "all within tolerance" also proves that all values are finite.
+    squares = p * p
+    energy2 = squares[:, :, 0]
+    off_shell = np.abs(squares @ np.array([1.0, -1.0, -1.0, -1.0]) - masses**2)
+    if not (off_shell <= TOLERANCE * energy2).all() or not (p[:, :, 0] > 0).all():
+        return False
+    imbalance, scale = _imbalance(p)
+    return bool((imbalance <= TOLERANCE * scale).all() and np.isfinite(scale).all())
+
+
+def _imbalance(p: FloatArray) -> tuple[FloatArray, FloatArray]:
+    legs = p.shape[1]
+    signs = np.ones((legs, 1))
+    signs[:2] = -1.0
+    flat = p.reshape(len(p), legs * 4)
+    imbalance = np.abs(flat @ np.kron(signs, np.eye(4))).max(axis=1)
+    scale = flat @ np.kron(np.ones((legs, 1)), np.eye(4))[:, 0]
+    return imbalance, scale
+
+
+def _first_fault(p: FloatArray, masses: FloatArray, offset: int) -> UsageError:
+    with np.errstate(all="ignore"):
+        finite = np.isfinite(p).all(axis=(1, 2))
+        shell = p[:, :, 0] ** 2 - (p[:, :, 1:] ** 2).sum(axis=2) - masses**2
+        relative = np.abs(shell) / p[:, :, 0] ** 2
+        imbalance, scale = _imbalance(p)
+        bad = ~finite | ~(p[:, :, 0] > 0).all(axis=1) | ~(relative <= TOLERANCE).all(axis=1)
+        event = int(np.argmax(bad | ~(imbalance <= TOLERANCE * scale)))
+    where = f"event {offset + event} (from 0)"
+    if not finite[event].all():
+        leg = int(np.argmax(~np.isfinite(p[event]).all(axis=1)))
+        return UsageError(f"{where}: leg {leg} has values that are not finite: {p[event, leg].tolist()}")
+    if not (p[event, :, 0] > 0).all():
+        leg = int(np.argmax(~(p[event, :, 0] > 0)))
+        return UsageError(
+            f"{where}: leg {leg} has the energy {p[event, leg, 0]:.6g} GeV; energies must be positive",
+            "Give incoming legs with their physical, positive energies.",
+        )
+    if not (relative[event] <= TOLERANCE).all():
+        leg = int(np.argmax(relative[event]))
+        return UsageError(
+            f"{where}: leg {leg} is off its mass shell (m = {masses[leg]:.6g} GeV): "
+            f"|E^2 - p^2 - m^2| / E^2 = {relative[event, leg]:.2g}, more than {TOLERANCE:.0g}",
+            "Recompute the energy from the three-momentum in double precision.",
+        )
+    return UsageError(
+        f"{where}: momentum is not conserved: incoming and outgoing differ by {imbalance[event]:.3g} GeV",
+        "Check the order of the legs (incoming first) and that no leg is missing.",
+    )
+
+
+def beams_along_z(momenta: FloatArray, tolerance: float = TOLERANCE) -> npt.NDArray[np.bool_]:
+    """Which events have massless beams with leg 0 along +z and leg 1 along -z; shape (n,).
+
+    Args:
+        momenta: (n, n_external, 4).
+    """
+    first, second = momenta[:, 0], momenta[:, 1]
+    off_axis = np.abs(momenta[:, :2, 1:3]).max(axis=(1, 2))
+    forward = np.abs(first[:, 0] - first[:, 3]) + np.abs(second[:, 0] + second[:, 3])
+    return np.asarray(np.maximum(off_axis, forward) <= tolerance * (first[:, 0] + second[:, 0]))
+
+
+def with_beams(final: FloatArray, sqrt_s: float | None = None) -> FloatArray:
+    """Put massless beams along +-z in front of final-state momenta: (n, n_final, 4) -> (n, n_final + 2, 4).
+
+    Args:
+        final: outgoing momenta in GeV.
+        sqrt_s: centre-of-mass energy in GeV of beams of equal energy; without it, the beams' energies are
+            (E +- pz)/2 of the final state (hadron collisions, given events).
+    """
+    full = np.zeros((len(final), final.shape[1] + 2, 4))
+    full[:, 2:] = final
+    if sqrt_s is None:
+        total = final.sum(axis=1)
+        full[:, 0, 0] = 0.5 * (total[:, 0] + total[:, 3])
+        full[:, 1, 0] = 0.5 * (total[:, 0] - total[:, 3])
+    else:
+        full[:, :2, 0] = 0.5 * sqrt_s
+    full[:, 0, 3] = full[:, 0, 0]
+    full[:, 1, 3] = -full[:, 1, 0]
+    return full
+
+
+def pair_positions(n: int) -> list[tuple[int, int]]:
+    """All pairs i < j of n legs, in lexicographic order."""
+    return [(i, j) for i in range(n) for j in range(i + 1, n)]
+
+
+def dot(p: Any, q: Any) -> Any:
+    """Minkowski product of component-first momenta, p = (E, px, py, pz)."""
+    return p[0] * q[0] - p[1] * q[1] - p[2] * q[2] - p[3] * q[3]
+
+
+def min_invariant(momenta: FloatArray, positions: Sequence[int] | None = None) -> FloatArray:
+    """Smallest s_ij = (p_i + p_j)^2 in GeV^2 over pairs of final-state legs; (n, n_final, 4) -> (n,).
+
+    Args:
+        momenta: outgoing momenta.
+        positions: legs to consider (default: all).
+    """
+    p = np.moveaxis(momenta, (0, 1, 2), (2, 1, 0))
+    legs = range(p.shape[1]) if positions is None else positions
+    smallest = np.full(p.shape[2], np.inf)
+    for i, j in pair_positions(len(legs)):
+        total = p[:, legs[i]] + p[:, legs[j]]
+        np.minimum(smallest, dot(total, total), out=smallest)
+    return smallest

@@ -1,0 +1,75 @@
+"""RAMBO: flat massless phase space as a map of the unit cube.
+
+R. Kleiss, W.J. Stirling, S.D. Ellis, Comput. Phys. Commun. 40 (1986) 359.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from ampcli.kinematics import FloatArray
+
+#: (hbar c)^2 in GeV^2 pb (CODATA 2018).
+GEV2_PB = 0.389379372e9
+
+
+def rambo(cube: FloatArray, sqrt_s: float) -> FloatArray:
+    """Map points of the unit cube to massless momenta in the centre-of-mass frame.
+
+    Args:
+        cube: (n, n_final, 4) in (0, 1): cos(theta) = 2 u0 - 1, phi = 2 pi u1, E = -ln(u2 u3) of each massless
+            momentum before the conformal transformation to rest and total energy `sqrt_s`.
+        sqrt_s: centre-of-mass energy in GeV.
+
+    Returns:
+        (n, n_final, 4) momenta in GeV with E = |p| to rounding.  Its memory is laid out component first,
+        (4, n_final, n), like that of a `cube` made by `np.moveaxis(u, (0, 1, 2), (2, 1, 0))`: all arithmetic
+        then runs over contiguous events.
+    """
+    u = np.moveaxis(cube, (0, 1, 2), (2, 1, 0))
+    cos_theta = 2.0 * u[0] - 1.0
+    phi = (2.0 * math.pi) * u[1]
+    q = np.empty(u.shape)
+    q[0] = -np.log(u[2] * u[3])
+    transverse = np.sqrt(1.0 - cos_theta * cos_theta)
+    transverse *= q[0]
+    np.multiply(transverse, np.cos(phi), out=q[1])
+    np.multiply(transverse, np.sin(phi), out=q[2])
+    np.multiply(cos_theta, q[0], out=q[3])
+
+    total = q.sum(axis=1)
+    mass = np.sqrt(total[0] ** 2 - total[1] ** 2 - total[2] ** 2 - total[3] ** 2)
+    boost = total[1:] / -mass
+    gamma = total[0] / mass
+    boosted = boost[0] * q[1]
+    boosted += boost[1] * q[2]
+    boosted += boost[2] * q[3]
+    boosted *= 1.0 / (1.0 + gamma)
+    boosted += q[0]
+    scale = sqrt_s / mass
+    p = np.empty_like(q)
+    for axis in range(3):
+        component = p[axis + 1]
+        np.multiply(boosted, boost[axis], out=component)
+        component += q[axis + 1]
+        component *= scale
+    # The energy from the momentum, not from the boost: legs are on their mass shell to the last digit.
+    np.sqrt(p[1] * p[1] + p[2] * p[2] + p[3] * p[3], out=p[0])
+    return np.moveaxis(p, (0, 1, 2), (2, 1, 0))
+
+
+def flat_volume(n_final: int, sqrt_s: float) -> float:
+    """Volume of massless n-body phase space, in GeV^(2 n_final - 4).
+
+    (2 pi)^(4 - 3n) (pi/2)^(n-1) s^(n-2) / ((n-1)! (n-2)!)  (RAMBO, Eq. 4.1 with the factors of 2 pi).
+    """
+    n = n_final
+    shape = (math.pi / 2) ** (n - 1) * sqrt_s ** (2 * n - 4) / (math.factorial(n - 1) * math.factorial(n - 2))
+    return float((2 * math.pi) ** (4 - 3 * n) * shape)
+
+
+def cross_section_weight(n_final: int, sqrt_s: float) -> float:
+    """Flat volume times flux factor 1/(2 s) times (hbar c)^2: weight x |M|^2 averages to a cross section in pb."""
+    return flat_volume(n_final, sqrt_s) / (2.0 * sqrt_s**2) * GEV2_PB

@@ -1,0 +1,51 @@
+"""The phase-space selection of e+e- -> jets (FAME, Sec. 2.3, units as corrected in docs/physics.md)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from ampcli.kinematics import FloatArray, dot, pair_positions
+from ampcli.phasespace.jets import EDGE, fastjet_exclusive_jets, merging_scales
+
+BoolArray = npt.NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class Selection:
+    """Smallest invariant and exclusive jets: min s_ij >= y_cut s and at least n_final - 1 jets at d_cut.
+
+    The minimum runs over all pairs, the quark pair too; d_cut = max(0.01, 2 y_cut) s.
+    """
+
+    sqrt_s: float
+    y_cut: float
+
+    @property
+    def d_cut(self) -> float:
+        """Resolution of the exclusive clustering in GeV^2."""
+        return max(0.01, 2.0 * self.y_cut) * self.sqrt_s**2
+
+    def accepts(self, momenta: FloatArray) -> BoolArray:
+        """Which events pass; momenta (n, n_final, 4) in GeV -> (n,)."""
+        return self.resolved(momenta) & self.clusters(momenta)
+
+    def resolved(self, momenta: FloatArray) -> BoolArray:
+        """Which events have min s_ij >= y_cut s."""
+        p = np.moveaxis(momenta, (0, 1, 2), (2, 1, 0))
+        smallest = np.full(p.shape[2], np.inf)
+        for i, j in pair_positions(p.shape[1]):
+            np.minimum(smallest, dot(p[:, i], p[:, j]), out=smallest)
+        return np.asarray(2.0 * smallest >= self.y_cut * self.sqrt_s**2)
+
+    def clusters(self, momenta: FloatArray) -> BoolArray:
+        """Which events have at least n_final - 1 exclusive jets: the second merging lies above d_cut."""
+        scale = merging_scales(momenta, 2)[1]
+        passed = scale > self.d_cut
+        on_edge = np.flatnonzero(np.abs(scale - self.d_cut) <= EDGE * self.d_cut)
+        if len(on_edge):
+            jets = fastjet_exclusive_jets(momenta[on_edge], self.d_cut)
+            passed[on_edge] = jets >= momenta.shape[1] - 1
+        return np.asarray(passed)
