@@ -10,15 +10,17 @@ import functools
 import inspect
 import json
 import logging
+import signal
 import sys
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from ampcli.errors import NotFoundError, UsageError
+from ampcli.errors import InterruptedRun, NotFoundError, UsageError
 
 
 @dataclass
@@ -36,6 +38,7 @@ class Shown:
     json: bool = False
     quiet: bool = False
     verbose: int = 0
+    parameters: dict[str, Any] = field(default_factory=dict)
 
 
 shown = Shown()
@@ -101,6 +104,7 @@ def command(app: typer.Typer, name: str, example: str) -> Callable[[Callable[...
                 values.pop("verbose"),
             )
             values.pop("config")
+            shown.parameters = {key: value for key, value in values.items() if value is not None}
             level = logging.WARNING if shown.verbose == 0 else logging.INFO
             logging.basicConfig(level=level, format="%(message)s", stream=sys.stderr)
             show(function(**values))
@@ -129,6 +133,35 @@ def show(result: Result) -> None:
         sys.stdout.write(result.text.rstrip("\n") + "\n")
 
 
-def progress_shown() -> bool:
-    """Whether progress bars are drawn: on a terminal, unless ``-q``."""
-    return sys.stderr.isatty() and not shown.quiet
+def save_configuration(folder: Path, name: str) -> None:
+    """Save this command's resolved arguments and options as FOLDER/NAME.toml, readable by ``--config``."""
+    import tomli_w
+
+    values = {key: str(v) if isinstance(v, Path) else v for key, v in shown.parameters.items()}
+    (folder / f"{name}.toml").write_text(tomli_w.dumps({name: values}))
+
+
+@contextmanager
+def progress_bar(unit: str, total: int) -> Iterator[Callable[[int], None]]:
+    """A bar on stderr, on a terminal and without ``-q``; yields the function that advances it."""
+    from tqdm import tqdm
+
+    drawn = sys.stderr.isatty() and not shown.quiet
+    with tqdm(total=total, unit=f" {unit}", unit_scale=True, disable=not drawn, file=sys.stderr) as bar:
+        yield lambda amount: None if bar.update(amount) else None
+
+
+@contextmanager
+def resumable(kept: str) -> Iterator[None]:
+    """Ctrl-C and SIGTERM (batch systems) end the run with exit code 75 and say how to go on."""
+
+    def stop(number: int, frame: object) -> None:
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGTERM, stop)
+    try:
+        yield
+    except KeyboardInterrupt:
+        raise InterruptedRun(f"interrupted; {kept}", "Run the same command with --resume to go on.") from None
+    finally:
+        signal.signal(signal.SIGTERM, before)

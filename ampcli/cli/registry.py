@@ -1,11 +1,241 @@
+"""``ampcli registry``: the trained models."""
+
 from __future__ import annotations
-from typing import Annotated
+
 from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
 import typer
-from ampcli.cli.command import command, Result
-app = typer.Typer(no_args_is_help=True, help="Trained models: list, show, compare, verify.")
+
+from ampcli.cli.command import RegistryOption, Result, command, show
+from ampcli.errors import BarNotMetError, IntegrityError, NotFoundError
+
+if TYPE_CHECKING:
+    from ampcli.registry.manifest import Manifest, Metric
+
+HEADLINE = "median_abs_delta"
+
+app = typer.Typer(no_args_is_help=True, help="Trained models: list, show, compare, verify, share.")
+
+Reference = Annotated[str, typer.Argument(metavar="MODEL", help="name, name@3 or name@alias.")]
+References = Annotated[
+    list[str] | None, typer.Argument(metavar="[MODEL]...", help="name, name@3 or name@alias.")
+]
+
 
 @command(app, "list", "ampcli registry list")
-def list_models(registry: Annotated[Path | None, typer.Option(help="Registry folder.")] = None, points: int = 3) -> Result:
-    """List the models of a registry."""
-    return Result({"p": points}, f"points {points}")
+def list_models(registry: RegistryOption = None) -> Result:
+    """List the models: versions, aliases, and what the newest version is."""
+    from ampcli.registry.manifest import read_manifest
+    from ampcli.registry.resolve import aliases, names, registry_root, resolve, versions
+
+    root = registry_root(registry)
+    models = []
+    rows = []
+    for name in names(root):
+        newest = read_manifest(resolve(root, name))
+        metric = newest.metrics.get(HEADLINE)
+        numbers, movable = versions(root, name), aliases(root, name)
+        models.append(
+            {
+                "name": name,
+                "versions": numbers,
+                "aliases": movable,
+                "kind": newest.kind,
+                "process": newest.process,
+                HEADLINE: None if metric is None else metric.model_dump(),
+            }
+        )
+        pointers = ", ".join(f"{alias} = {version}" for alias, version in movable.items())
+        listed = ", ".join(map(str, numbers))
+        rows.append([name, listed, pointers or "-", newest.kind, newest.process, _measured(metric)])
+    text = _table(["name", "versions", "aliases", "kind", "process", HEADLINE], rows)
+    return Result({"registry": str(root), "models": models}, text if rows else f"no models in {root}")
+
+
+@command(app, "show", "ampcli registry show ee-4jets@best")
+def show_model(model: Reference, registry: RegistryOption = None) -> Result:
+    """Show a model's manifest."""
+    from ampcli.registry.manifest import read_manifest
+    from ampcli.registry.resolve import registry_root, resolve
+
+    manifest = read_manifest(resolve(registry_root(registry), model))
+    return Result(manifest.model_dump(mode="json"), _described(manifest))
+
+
+@command(app, "compare", "ampcli registry compare ee-4jets@1 ee-4jets@2 --require 'median_abs_delta<=0.01'")
+def compare_models(
+    models: References = None,
+    require: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="BAR", help="METRIC<=VALUE or METRIC>=VALUE; repeatable. Exit code 3 if missed."
+        ),
+    ] = None,
+    registry: RegistryOption = None,
+) -> Result:
+    """Compare models side by side (by default the newest version of every model)."""
+    from dataclasses import asdict
+
+    from ampcli.registry.compare import compare, parse_requirement
+    from ampcli.registry.manifest import read_manifest
+    from ampcli.registry.resolve import names, registry_root, resolve
+
+    bars = [parse_requirement(text) for text in require or []]
+    root = registry_root(registry)
+    manifests = [read_manifest(resolve(root, model)) for model in models or names(root)]
+    if not manifests:  # no model meets a bar, either
+        raise NotFoundError(f"there are no models to compare in the registry {root}")
+    rows = compare(manifests)
+    missed = [why for bar in bars for manifest in manifests if (why := bar.missed_by(manifest)) is not None]
+    metrics = list(rows[0].metrics)
+    text = _table(
+        ["model", "kind", "process", "points", "seconds", *metrics],
+        [
+            [r.model, r.kind, r.process, str(r.training_points), _number(r.seconds)]
+            + [_measured(r.metrics[name]) for name in metrics]
+            for r in rows
+        ],
+    )
+    document = [
+        asdict(row) | {"metrics": {k: None if m is None else m.model_dump() for k, m in row.metrics.items()}}
+        for row in rows
+    ]
+    result = Result({"models": document, "missed": missed}, text)
+    if missed:
+        show(result)
+        raise BarNotMetError("; ".join(missed))
+    return result
+
+
+@command(app, "verify", "ampcli registry verify")
+def verify_models(models: References = None, registry: RegistryOption = None) -> Result:
+    """Check checksums, ensemble members and predictions (by default of every version of every model)."""
+    from ampcli.predictor import check_probe
+    from ampcli.registry.resolve import references, registry_root, resolve
+    from ampcli.registry.storage import verify
+
+    root = registry_root(registry)
+    folders = [resolve(root, model) for model in models or references(root)]
+    found: list[dict[str, object]] = []
+    lines = []
+    errors = []
+    for folder in folders:
+        model = f"{folder.parent.name}@{folder.name}"
+        try:
+            compared = verify(folder, check_probe)
+        except IntegrityError as error:
+            errors.append(f"{model}: {error}")
+            found.append({"model": model, "ok": False, "compared": [], "error": error.what})
+        else:
+            lines.append(f"{model}: {', '.join(compared)} ok")
+            found.append({"model": model, "ok": True, "compared": compared, "error": None})
+    result = Result({"models": found}, "\n".join(lines) if found else f"no models in {root}")
+    if errors:
+        show(result)
+        raise IntegrityError("\n".join(errors))
+    return result
+
+
+@command(app, "alias", "ampcli registry alias ee-4jets@3 best")
+def alias_model(
+    model: Reference,
+    alias: Annotated[str, typer.Argument(help="The name to move to this version, such as best.")],
+    registry: RegistryOption = None,
+) -> Result:
+    """Let NAME@ALIAS mean this version from now on."""
+    from ampcli.registry.resolve import registry_root, resolve, set_alias
+
+    root = registry_root(registry)
+    folder = resolve(root, model)
+    name, version = folder.parent.name, int(folder.name)
+    set_alias(root, name, alias, version)
+    return Result({"name": name, "alias": alias, "version": version}, f"{name}@{alias} is {name}@{version}")
+
+
+@command(app, "export", "ampcli registry export ee-4jets@best ee-4jets.tar")
+def export_file(
+    model: Reference,
+    file: Annotated[Path, typer.Argument(help="The tar file to write.")],
+    registry: RegistryOption = None,
+) -> Result:
+    """Write a model, with the members of an ensemble, to one file."""
+    from ampcli.registry.archive import export_model
+    from ampcli.registry.resolve import registry_root, resolve
+
+    exported = export_model(resolve(registry_root(registry), model), file)
+    return Result({"file": str(file), "models": exported}, f"{', '.join(exported)} -> {file}")
+
+
+@command(app, "import", "ampcli registry import ee-4jets.tar")
+def import_file(
+    file: Annotated[Path, typer.Argument(help="What `ampcli registry export` wrote.")],
+    registry: RegistryOption = None,
+) -> Result:
+    """Add the models of an exported file, verified first; versions never change."""
+    from ampcli.predictor import check_probe
+    from ampcli.registry.archive import import_model
+    from ampcli.registry.resolve import registry_root
+
+    root = registry_root(registry)
+    imported = import_model(root, file, check_probe)
+    return Result({"registry": str(root), "models": imported}, f"{', '.join(imported)} -> {root}")
+
+
+def _described(manifest: Manifest) -> str:
+    features = manifest.features
+    data = manifest.dataset
+    entries = {
+        "model": manifest.reference,
+        "kind": manifest.kind,
+        "process": manifest.process,
+        "sqrt(s)": "varies" if manifest.sqrt_s is None else f"{manifest.sqrt_s:g} GeV",
+        "provider": _pairs(manifest.provider),
+        "features": "-"
+        if features is None
+        else f"{features.block or 'momenta'} (version {features.version})",
+        "architecture": _pairs(manifest.architecture),
+        "training": _pairs(manifest.training),
+        "seed": "-" if manifest.seed is None else str(manifest.seed),
+        "data": f"{data.points} points ({_pairs(data.splits)}), y_cut {_number(data.y_cut)}",
+        "digest": data.digest,
+        "region": _pairs(manifest.region),
+        "members": ", ".join(member.model for member in manifest.members) or "-",
+        "parents": ", ".join(manifest.parents) or "-",
+        "created": manifest.created,
+        "hardware": _pairs(manifest.hardware),
+        "time": "-" if manifest.seconds is None else f"{manifest.seconds:.1f} s",
+        "code": f"{manifest.git_commit or 'no commit'}, {_pairs(manifest.packages)}",
+    }
+    text = "\n".join(f"{key:<14}{value}" for key, value in entries.items() if value != "-")
+    if manifest.metrics:
+        text += "\n\n" + _table(["metric", "value"], [[k, _measured(m)] for k, m in manifest.metrics.items()])
+    return f"{text}\n\n{manifest.card.strip()}".rstrip()
+
+
+def _pairs(entries: object) -> str:
+    if not isinstance(entries, dict):
+        return str(entries)
+    return (
+        ", ".join(f"{k} {f'({_pairs(v)})' if isinstance(v, dict) else v}" for k, v in entries.items()) or "-"
+    )
+
+
+def _number(value: float | None) -> str:
+    return "-" if value is None else f"{value:.4g}"
+
+
+def _measured(metric: Metric | None) -> str:
+    if metric is None or metric.error is None:
+        return _number(None if metric is None else metric.value)
+    return f"{metric.value:.4g} ± {metric.error:.1g}"
+
+
+def _table(headings: list[str], rows: list[list[str]]) -> str:
+    """Columns padded to their widest entry, two blanks between."""
+    widths = [max(map(len, column)) for column in zip(headings, *rows, strict=True)]
+    lines = [headings, ["-" * width for width in widths], *rows]
+    return "\n".join(
+        "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip()
+        for line in lines
+    )

@@ -1,0 +1,62 @@
+"""`ampcli gen`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ampcli.cli.command import Result, command, progress_bar, resumable, save_configuration
+
+
+def add(app: typer.Typer) -> None:
+    command(app, "gen", 'ampcli gen "e- e+ > d d~ g g" ee4.zarr --points 100k --y-cut 1e-3 --workers 2')(gen)
+
+
+def gen(
+    process: Annotated[str, typer.Argument(help='In MadGraph syntax: "e- e+ > d d~ g g".')],
+    store: Annotated[Path, typer.Argument(help="Folder of the new store.")],
+    points: Annotated[
+        str | None, typer.Option(help="Accepted points (k and M are understood).", show_default="all of --momenta")
+    ] = None,
+    sqrt_s: Annotated[float, typer.Option(help="Centre-of-mass energy in GeV.")] = 1000.0,
+    y_cut: Annotated[float, typer.Option(help="Smallest s_ij / s.")] = 1e-3,
+    seed: Annotated[int, typer.Option(help="Seed of the phase-space points.")] = 1,
+    workers: Annotated[int, typer.Option(help="Processes that work at once.")] = 1,
+    part: Annotated[
+        str | None, typer.Option(help="I/N: make only every N-th part, from the I-th (job arrays).")
+    ] = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Continue a store; rewrite damaged parts.")] = False,
+    provider: Annotated[str, typer.Option(help="Source of the exact amplitudes.")] = "pyamplicol",
+    momenta: Annotated[
+        Path | None, typer.Option(help="Take the points from this npz file: momenta (n, n_external, 4).")
+    ] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be done, and stop.")] = False,
+) -> Result:
+    """Generate phase-space points and their exact |M|^2 into a store."""
+    from ampcli.cli.numbers import parse_count
+    from ampcli.generation.generate import GenerationRequest, generate, parse_part, prepare
+
+    share = parse_part(part)
+    count = None if points is None else parse_count("--points", points)
+    job = prepare(GenerationRequest(process, store, count, sqrt_s, y_cut, seed, provider, momenta))
+    plan = job.plan
+    if dry_run:
+        document = {"plan": plan.model_dump(mode="json"), "parts": plan.parts, "rows_per_part": plan.shard_rows}
+        return Result(document, f"{plan.points} points of {plan.process} in {plan.parts} parts -> {store}")
+    with resumable(f"{store} keeps its finished parts"), progress_bar("points", plan.points) as advance:
+        attributes = generate(job, workers, share, resume, advance)
+    if attributes is None:
+        return Result({"store": str(store), "finished": False}, f"{store}: this share is done, others are missing")
+    save_configuration(store, "gen")
+    statistics = attributes["statistics"]
+    document = {"store": str(store), "finished": True, "points": plan.points, **attributes}
+    text = [f"{store}: {plan.points} points of {plan.process}, digest {attributes['digest'][:16]}"]
+    if momenta is None:
+        text += [
+            f"acceptance {plan.points / attributes['tried']:.4f}, cross section "
+            f"{statistics['mean_weighted_amplitude']:.6g} +- "
+            f"{statistics['mean_weighted_amplitude_error']:.2g} pb"
+        ]
+    return Result(document, "\n".join(text))

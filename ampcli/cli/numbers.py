@@ -1,0 +1,26 @@
+"""Counts as people write them: 500k, 2M, 1e6."""
+
+from __future__ import annotations
+
+from ampcli.errors import UsageError
+
+_SUFFIXES = {"k": 1_000, "m": 1_000_000, "g": 1_000_000_000}
+
+
+def parse_count(option: str, text: str) -> int:
+    """Read a non-negative whole number with an optional suffix k, M or G.
+
+    Raises:
+        UsageError: naming the option.
+    """
+    number, factor = text.strip(), 1
+    if number and number[-1].lower() in _SUFFIXES:
+        number, factor = number[:-1], _SUFFIXES[number[-1].lower()]
+    try:
+        value = float(number) * factor
+        whole = int(value)
+    except (ValueError, OverflowError):
+        raise UsageError(f"{option} {text}: not a number", "Write it as 500000, 500k, 5e5 or 2M.") from None
+    if whole != value or whole < 0:
+        raise UsageError(f"{option} {text}: a whole number is needed, not negative")
+    return whole

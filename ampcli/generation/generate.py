@@ -1,0 +1,112 @@
+"""`ampcli gen`: from a process string to a finished store."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ampcli.amplitudes.provider import make_provider
+from ampcli.errors import UsageError
+from ampcli.generation.points import GivenPoints, PointSource, SampledPoints
+from ampcli.generation.run import Job, fill
+from ampcli.process import parse_process
+from ampcli.store import parts
+from ampcli.store.plan import GivenSource, Plan, ProviderRecord, RamboSource
+
+
+@dataclass(frozen=True)
+class GenerationRequest:
+    """What the user asked for."""
+
+    process: str
+    store: Path
+    points: int | None
+    sqrt_s: float
+    y_cut: float
+    seed: int
+    provider: str
+    momenta: Path | None = None
+
+
+def prepare(request: GenerationRequest) -> Job:
+    """Check the request and make ready what it needs (the provider may generate code once).
+
+    Raises:
+        UsageError: an impossible request.
+    """
+    process = parse_process(request.process)
+    if request.sqrt_s <= 0:
+        raise UsageError(f"--sqrt-s {request.sqrt_s:g}: the energy must be positive")
+    if request.seed < 0:
+        raise UsageError(f"--seed {request.seed}: seeds are non-negative integers")
+    source: PointSource
+    record: RamboSource | GivenSource
+    if request.momenta is not None:
+        source = GivenPoints(process, request.momenta)
+        record = source.source()
+        available = len(source.momenta)
+        points = available if request.points is None else request.points
+        if points > available:
+            raise UsageError(f"--points {points}: {request.momenta} has only {available}")
+    else:
+        record = RamboSource(sqrt_s=request.sqrt_s, y_cut=request.y_cut, seed=request.seed)
+        source = SampledPoints(process, record)
+        source.sampler  # noqa: B018 - refuses impossible cuts before anything is generated
+        if request.points is None:
+            raise UsageError("how many points?", "Give --points N, or events with --momenta FILE.")
+        points = request.points
+    if points < 1:
+        raise UsageError(f"--points {points}: at least one point is needed")
+    provider = make_provider(request.provider, process)
+    plan = Plan(
+        process=str(process),
+        points=points,
+        n_final=process.n_final,
+        provider=ProviderRecord.model_validate(provider.identity().as_dict()),
+        source=record,
+    )
+    return Job(request.store, plan, source, provider)
+
+
+def parse_part(text: str | None) -> tuple[int, int]:
+    """``I/N`` with 1 <= I <= N: this process makes the I-th of N shares of the parts."""
+    if text is None:
+        return 1, 1
+    try:
+        share, shares = (int(word) for word in text.split("/"))
+    except ValueError:
+        raise UsageError(f"--part {text}: write it as I/N, for example 3/16") from None
+    if not 1 <= share <= shares:
+        raise UsageError(f"--part {text}: I runs from 1 to N")
+    return share, shares
+
+
+def generate(
+    job: Job,
+    workers: int = 1,
+    part: tuple[int, int] = (1, 1),
+    resume: bool = False,
+    on_rows: Callable[[int], None] = lambda rows: None,
+) -> dict[str, Any] | None:
+    """Fill the store of a prepared job.
+
+    Returns:
+        The finished store's attributes, or None while shares of other processes are missing.
+
+    Raises:
+        UsageError: the store exists and holds something else, or it exists and neither `resume` nor a share
+            of the parts was asked for.
+    """
+    share, shares = part
+    if job.path.exists():
+        parts.join(job.path, job.plan)
+        if not resume and shares == 1:
+            raise UsageError(
+                f"{job.path} exists already", "Continue it with --resume, or choose another name."
+            )
+    else:
+        parts.initialise(job.path, job.plan)
+    chosen = range(share - 1, job.plan.parts, shares)
+    return fill(job, chosen, workers, resume, on_rows)

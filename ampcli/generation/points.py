@@ -1,0 +1,117 @@
+"""Where phase-space points come from: a sampler with a seed, or a file."""
+
+from __future__ import annotations
+
+import hashlib
+import zipfile
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+
+from ampcli.errors import IntegrityError, NotFoundError, UsageError
+from ampcli.kinematics import FloatArray, beams_along_z, checked_momenta, with_beams
+from ampcli.phasespace.rambo import cross_section_weight
+from ampcli.phasespace.sampler import LeptonSampler
+from ampcli.phasespace.selection import Selection
+from ampcli.process import Process
+from ampcli.store.plan import GivenSource, RamboSource
+
+
+@dataclass
+class Points:
+    """Phase-space points before their amplitudes are known."""
+
+    momenta: FloatArray  # (n, n_external, 4), incoming first
+    weight: FloatArray  # (n,)
+    tried: int
+
+
+class PointSource(Protocol):
+    """Picklable; every part's points are a function of the part alone."""
+
+    def points(self, part: int, rows: slice) -> Points:
+        """The points of a part."""
+        ...
+
+
+@dataclass(frozen=True)
+class SampledPoints:
+    """RAMBO points within the e+e- selection; the stream of a part is SeedSequence(seed, part)."""
+
+    process: Process
+    source: RamboSource
+
+    @cached_property
+    def sampler(self) -> LeptonSampler:
+        return LeptonSampler(self.process, Selection(self.source.sqrt_s, self.source.y_cut))
+
+    def points(self, part: int, rows: slice) -> Points:
+        seeds = np.random.SeedSequence(self.source.seed, spawn_key=(part,))
+        rng = np.random.Generator(np.random.SFC64(seeds))
+        momenta, tried = self.sampler.draw(rng, rows.stop - rows.start)
+        weight = cross_section_weight(self.process.n_final, self.source.sqrt_s)
+        return Points(with_beams(momenta, self.source.sqrt_s), np.full(len(momenta), weight), tried)
+
+
+@dataclass(frozen=True)
+class GivenPoints:
+    """Points of a file; their weight is 1, so sums over them are not cross sections."""
+
+    process: Process
+    file: Path
+
+    @cached_property
+    def momenta(self) -> FloatArray:
+        momenta = checked_momenta(read_momenta(self.file), self.process)
+        off_axis = ~beams_along_z(momenta)
+        if off_axis.any():
+            event = int(np.argmax(off_axis))
+            raise UsageError(
+                f"{self.file}: the beams of event {event} (from 0) are not massless along the z axis, leg 0 "
+                "towards +z",
+                "Boost and rotate the events; |M|^2 does not change.",
+            )
+        return momenta
+
+    def source(self) -> GivenSource:
+        """What identifies these points in a plan."""
+        energies = self.momenta[:, :2, 0]
+        same = np.ptp(energies) <= 1e-9 * energies[0, 0]  # all beams of all events of one energy
+        return GivenSource(
+            sha256=hashlib.sha256(self.momenta.data).hexdigest(),
+            sqrt_s=float(2 * energies[0, 0]) if same else None,
+        )
+
+    def points(self, part: int, rows: slice) -> Points:
+        momenta = self.momenta[rows]
+        return Points(momenta, np.ones(len(momenta)), len(momenta))
+
+
+def read_momenta(file: Path) -> FloatArray:
+    """The array ``momenta`` (n, legs, 4) of an npz file.
+
+    Raises:
+        NotFoundError: no such file, or no such array in it.
+        IntegrityError: the file is damaged.
+        UsageError: not an npz file, or an array that does not hold at least one event of four-momenta.
+    """
+    if not file.is_file():
+        raise NotFoundError(f"no file {file}")
+    if not zipfile.is_zipfile(file):
+        raise UsageError(f"{file} is not an npz file", "Write it with numpy.savez(file, momenta=...).")
+    try:
+        with np.load(file, allow_pickle=False) as arrays:
+            if "momenta" not in arrays:
+                raise NotFoundError(
+                    f"{file} has no array momenta, only {', '.join(arrays.files)}",
+                    "Write it with numpy.savez(file, momenta=...).",
+                )
+            momenta = np.asarray(arrays["momenta"])
+    except (zipfile.BadZipFile, ValueError, EOFError, OSError) as error:
+        raise IntegrityError(f"{file} cannot be read: {error}") from None
+    if momenta.ndim != 3 or momenta.shape[2] != 4 or len(momenta) == 0:
+        raise UsageError(f"{file}: momenta must have the shape (events, legs, 4), not {momenta.shape}")
+    return momenta

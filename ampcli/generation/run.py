@@ -1,0 +1,208 @@
+"""Fill a store: points, exact amplitudes, parts, in one process or many."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+import threading
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import dataclass
+from multiprocessing.synchronize import Event
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ampcli.amplitudes.provider import Provider
+from ampcli.errors import AmpcliError, IntegrityError, UsageError
+from ampcli.generation.points import PointSource
+from ampcli.kinematics import FloatArray
+from ampcli.store import parts
+from ampcli.store.plan import Plan
+
+#: Points per call of the provider: short enough to stop soon after Ctrl-C, long enough to cost nothing.
+_BATCH = 8192
+
+
+class Stopped(Exception):  # noqa: N818 - an outcome, not an error
+    """A worker was asked to stop."""
+
+
+@dataclass(frozen=True)
+class Job:
+    """All that a worker needs to make any part of a store."""
+
+    path: Path
+    plan: Plan
+    source: PointSource
+    provider: Provider
+
+    def make(self, number: int, stop: Event | None = None) -> int:
+        """Sample, evaluate and write one part; returns its rows."""
+        rows = self.plan.rows_of(number)
+        points = self.source.points(number, rows)
+        amplitude = np.empty(len(points.momenta))
+        for start in range(0, len(amplitude), _BATCH):
+            if stop is not None and stop.is_set():
+                raise Stopped
+            batch = slice(start, start + _BATCH)
+            amplitude[batch] = self.provider.evaluate(points.momenta[batch])
+        _require_positive(amplitude, points.momenta, rows.start)
+        part = parts.Part(np.ascontiguousarray(points.momenta[:, 2:]), amplitude, points.weight, points.tried)
+        parts.write_part(self.path, self.plan, number, part)
+        return len(amplitude)
+
+    def check(self, number: int, stop: Event | None = None) -> tuple[parts.Marker, parts.PartSums]:
+        if stop is not None and stop.is_set():
+            raise Stopped
+        return parts.check_part(self.path, self.plan, number)
+
+
+def _require_positive(amplitude: FloatArray, momenta: FloatArray, first_row: int) -> None:
+    bad = ~(np.isfinite(amplitude) & (amplitude > 0))
+    if bad.any():
+        event = int(np.argmax(bad))
+        raise AmpcliError(
+            f"|M|^2 of point {first_row + event} is {amplitude[event]}; a squared amplitude is positive "
+            f"(momenta {momenta[event].tolist()})",
+            "The point is too singular for double precision, or the provider is broken.",
+        )
+
+
+def fill(
+    job: Job,
+    chosen: Iterable[int],
+    workers: int,
+    resume: bool,
+    on_rows: Callable[[int], None],
+) -> dict[str, Any] | None:
+    """Make the missing ones of the `chosen` parts; finalise the store once all its parts are there.
+
+    Args:
+        resume: write parts that do not match their checksums again instead of failing.
+        on_rows: told the number of rows of each finished part.
+
+    Returns:
+        The store's attributes, or None while parts chosen by other processes are missing.
+    """
+    with _Pool(job, workers) as pool:
+        missing = set(parts.missing_parts(job.path, job.plan))
+        todo = [number for number in chosen if number in missing]
+        _make(pool, todo, on_rows)
+        if parts.missing_parts(job.path, job.plan):
+            return None
+        if resume and (damaged := list(_damaged(pool, job.plan))):
+            for number in damaged:
+                parts.forget_part(job.path, number)
+            _make(pool, damaged, on_rows)
+        return parts.finalise(job.path, job.plan, lambda numbers: pool.in_order("check", numbers))
+
+
+def _make(pool: _Pool, numbers: list[int], on_rows: Callable[[int], None]) -> None:
+    for future in pool.each("make", numbers):
+        on_rows(future.result())
+
+
+def _damaged(pool: _Pool, plan: Plan) -> Iterator[int]:
+    futures = pool.each("check", range(plan.parts))
+    for future in futures:
+        try:
+            future.result()
+        except IntegrityError:
+            yield pool.number_of(future)
+
+
+class _Pool:
+    """Workers that make parts; with one worker, this process is it."""
+
+    def __init__(self, job: Job, workers: int) -> None:
+        if workers < 1:
+            raise UsageError(f"--workers {workers}: at least one is needed")
+        self.job = job
+        self._numbers: dict[Future[Any], int] = {}
+        self._executor: ProcessPoolExecutor | None = None
+        if workers > 1:
+            # spawn, not fork: the parent may hold threads (Zarr, FastJet), which forking breaks
+            context = multiprocessing.get_context("spawn")
+            self._stop = context.Event()
+            self._executor = ProcessPoolExecutor(workers, context, _start_worker, (job, self._stop))
+
+    def __enter__(self) -> _Pool:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        if self._executor is not None:
+            if kind is not None:
+                self._stop.set()
+            self._executor.shutdown(wait=True, cancel_futures=True)
+
+    def number_of(self, future: Future[Any]) -> int:
+        return self._numbers[future]
+
+    def _submit(self, task: str, number: int) -> Future[Any]:
+        if self._executor is None:
+            future: Future[Any] = Future()
+            try:
+                future.set_result(getattr(self.job, task)(number))
+            except AmpcliError as error:
+                future.set_exception(error)
+        else:
+            future = self._executor.submit(_work, task, number)
+        self._numbers[future] = number
+        return future
+
+    def each(self, task: str, numbers: Iterable[int]) -> Iterator[Future[Any]]:
+        """Finished tasks, in any order."""
+        if self._executor is None:
+            yield from (self._submit(task, number) for number in numbers)
+            return
+        futures = [self._submit(task, number) for number in numbers]
+        with _explain_lost_worker():
+            yield from as_completed(futures)
+
+    def in_order(self, task: str, numbers: Iterable[int]) -> Iterator[Any]:
+        """Results in the order of the numbers."""
+        with _explain_lost_worker():
+            if self._executor is None:
+                yield from (self._submit(task, number).result() for number in numbers)
+            else:
+                yield from (future.result() for future in [self._submit(task, n) for n in numbers])
+
+
+class _explain_lost_worker:  # noqa: N801 - reads as a statement
+    def __enter__(self) -> None: ...
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        if kind is not None and issubclass(kind, BrokenProcessPool):
+            raise AmpcliError(
+                "a worker process died (killed, or out of memory)",
+                "Finished parts are kept: run the same command with --resume, perhaps with fewer --workers.",
+            )
+
+
+_job: Job
+_stop: Event
+
+
+def _start_worker(job: Job, stop: Event) -> None:
+    global _job, _stop
+    _job, _stop = job, stop
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the parent decides
+    threading.Thread(target=_die_with_parent, daemon=True).start()
+    import zarr
+
+    zarr.config.set({"threading.max_workers": 1, "async.concurrency": 1})
+
+
+def _die_with_parent() -> None:
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)
+
+
+def _work(task: str, number: int) -> Any:
+    return getattr(_job, task)(number, _stop)

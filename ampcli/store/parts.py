@@ -1,0 +1,288 @@
+"""The life of a store that is being written: initialise, write parts, finalise.
+
+Parts are written by any number of processes at once.  Workers never touch attributes: a finished part leaves a
+marker file; `finalise` checks every part against its marker and writes the attributes last.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import socket
+import uuid
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pydantic
+import zarr
+from filelock import FileLock, Timeout
+from zarr.codecs import ZstdCodec
+
+import ampcli
+from ampcli.errors import IntegrityError, LockedError, NotFoundError, UsageError
+from ampcli.kinematics import FloatArray
+from ampcli.store.plan import Plan
+
+ARRAYS = ("momenta", "amplitude", "weight")
+
+_BOOKS = ".ampcli"  # plan, markers and locks live here, out of Zarr's sight
+
+
+@dataclass
+class Part:
+    """Rows of a store, and how many points were tried to get them."""
+
+    momenta: FloatArray
+    amplitude: FloatArray
+    weight: FloatArray
+    tried: int
+
+    def sha256(self) -> str:
+        digest = hashlib.sha256()
+        for name in ARRAYS:
+            digest.update(np.ascontiguousarray(getattr(self, name)).data)
+        return digest.hexdigest()
+
+
+class Marker(pydantic.BaseModel):
+    """What a finished part leaves behind."""
+
+    part: int
+    rows: int
+    tried: int
+    sha256: str
+    host: str
+
+
+def compressors() -> list[Any]:
+    """Zstandard level 1 with its checksum: a flipped byte is an error at reading."""
+    return [ZstdCodec(level=1, checksum=True)]
+
+
+def initialise(path: Path, plan: Plan) -> None:
+    """Create the empty store of `plan` in one step: it appears whole or not at all.
+
+    Raises:
+        UsageError: something else is there.
+    """
+    draft = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        group = zarr.create_group(draft, zarr_format=3)
+        for name in ARRAYS:
+            trailing = (plan.n_final, 4) if name == "momenta" else ()
+            group.create_array(
+                name,
+                shape=(plan.points, *trailing),
+                chunks=(plan.chunk_rows, *trailing),
+                shards=(plan.shard_rows, *trailing),
+                dtype="f8",
+                fill_value=np.nan,  # rows that were never written read as NaN, which readers refuse
+                compressors=compressors(),
+            )
+        (draft / _BOOKS / "parts").mkdir(parents=True)
+        (draft / _BOOKS / "locks").mkdir()
+        (draft / _BOOKS / "plan.json").write_text(plan.model_dump_json(indent=2))
+        try:
+            draft.rename(path)
+        except OSError:
+            if not path.exists():
+                raise
+            join(path, plan)  # another process was quicker: fine if it wants the same store
+    finally:
+        shutil.rmtree(draft, ignore_errors=True)
+
+
+def read_plan(path: Path) -> Plan:
+    """The plan of a store.
+
+    Raises:
+        NotFoundError: no store there.
+        IntegrityError: a plan that cannot be read, or of a newer format.
+    """
+    if not path.exists():
+        raise NotFoundError(f"no store at {path}", "Make it with `ampcli gen`.")
+    file = path / _BOOKS / "plan.json"
+    if not file.is_file():
+        raise UsageError(f"{path} is not a store of ampcli", "Choose another name, or move it away.")
+    try:
+        content = json.loads(file.read_text())
+        if content["format_version"] > Plan.model_fields["format_version"].default:
+            raise IntegrityError(
+                f"{path} has the store format {content['format_version']}, newer than this ampcli knows",
+                "Upgrade ampcli.",
+            )
+        return Plan.model_validate(content)
+    except (ValueError, KeyError, TypeError) as error:
+        raise IntegrityError(f"{file} is damaged: {error}", "Generate the store again.") from None
+
+
+def join(path: Path, plan: Plan) -> None:
+    """Make sure that the store at `path` is the one of `plan`.
+
+    Raises:
+        UsageError: it holds something else, naming the differences.
+    """
+    if differences := plan.differences(read_plan(path)):
+        raise UsageError(
+            f"{path} holds something else: " + "; ".join(differences),
+            "Choose another name for the new store, or remove the old one.",
+        )
+
+
+def write_part(path: Path, plan: Plan, number: int, part: Part) -> None:
+    """Write one part and leave its marker.
+
+    Raises:
+        LockedError: another process is writing this part.
+    """
+    rows = plan.rows_of(number)
+    lock = FileLock(path / _BOOKS / "locks" / f"{number:06d}.lock")
+    try:
+        with lock.acquire(timeout=0):
+            for name in ARRAYS:
+                zarr.open_array(path / name, mode="r+")[rows] = getattr(part, name)
+            marker = Marker(
+                part=number,
+                rows=len(part.amplitude),
+                tried=part.tried,
+                sha256=part.sha256(),
+                host=socket.gethostname(),
+            )
+            write_atomically(_marker_file(path, number), marker.model_dump_json())
+    except Timeout:
+        raise LockedError(
+            f"part {number + 1} of {path} is being written by another process",
+            "Give every process its own --part, or wait for the other one.",
+        ) from None
+
+
+def write_atomically(file: Path, text: str) -> None:
+    """Write a small file so that it is there whole or not at all, also after a crash."""
+    draft = file.with_name(f".{file.name}.{uuid.uuid4().hex[:8]}")
+    try:
+        with draft.open("w") as stream:
+            stream.write(text)
+            stream.flush()
+            os.fsync(stream.fileno())
+        draft.replace(file)
+    finally:
+        draft.unlink(missing_ok=True)
+
+
+def _marker_file(path: Path, number: int) -> Path:
+    return path / _BOOKS / "parts" / f"{number:06d}.json"
+
+
+def missing_parts(path: Path, plan: Plan) -> list[int]:
+    """Parts that have no marker yet."""
+    return [number for number in range(plan.parts) if not _marker_file(path, number).is_file()]
+
+
+def forget_part(path: Path, number: int) -> None:
+    """Remove a part's marker, so that the next run writes it again."""
+    _marker_file(path, number).unlink(missing_ok=True)
+
+
+def check_part(path: Path, plan: Plan, number: int) -> tuple[Marker, PartSums]:
+    """Read a part back and compare it with its marker.
+
+    Raises:
+        IntegrityError: they differ, or the part cannot be read.
+    """
+    try:
+        marker = Marker.model_validate_json(_marker_file(path, number).read_text())
+    except ValueError as error:
+        raise IntegrityError(f"the marker of part {number + 1} of {path} is damaged: {error}") from None
+    rows = plan.rows_of(number)
+    arrays = {name: read_rows(path, name, rows) for name in ARRAYS}
+    part = Part(**arrays, tried=marker.tried)
+    if marker.sha256 != part.sha256() or marker.rows != len(part.amplitude):
+        raise IntegrityError(
+            f"part {number + 1} of {plan.parts} of {path} does not match its checksum",
+            "Run the same `ampcli gen` with --resume: it writes damaged parts again.",
+        )
+    return marker, PartSums.of(part)
+
+
+def read_rows(path: Path, name: str, rows: slice) -> FloatArray:
+    """Rows of an array as float64.
+
+    Raises:
+        IntegrityError: a chunk is missing, truncated or fails its checksum.
+    """
+    try:
+        values = np.asarray(zarr.open_array(path / name, mode="r")[rows], dtype=np.float64)
+    except FileNotFoundError as error:
+        raise NotFoundError(f"{path} has no array {name}: {error}") from None
+    except (ValueError, RuntimeError, OSError, KeyError) as error:
+        first = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise IntegrityError(
+            f"{path}/{name}, rows {rows.start} to {rows.stop}, cannot be read: {first}",
+            "The store is damaged: run its `ampcli gen` command again with --resume.",
+        ) from None
+    if np.isnan(values.reshape(len(values), -1)[:, 0]).any():
+        raise IntegrityError(
+            f"{path}/{name}: rows between {rows.start} and {rows.stop} are missing",
+            "The store is truncated: run its `ampcli gen` command again with --resume.",
+        )
+    return values
+
+
+class PartSums(pydantic.BaseModel):
+    """Sums from which a store's statistics follow."""
+
+    amplitude_min: float
+    amplitude_max: float
+    sum_f: float  # f = weight x amplitude
+    sum_f2: float
+
+    @classmethod
+    def of(cls, part: Part) -> PartSums:
+        f = part.weight * part.amplitude
+        return cls(
+            amplitude_min=float(part.amplitude.min()),
+            amplitude_max=float(part.amplitude.max()),
+            sum_f=float(f.sum()),
+            sum_f2=float((f * f).sum()),
+        )
+
+
+def finalise(
+    path: Path,
+    plan: Plan,
+    check_all: Callable[[Iterable[int]], Iterable[tuple[Marker, PartSums]]],
+) -> dict[str, Any]:
+    """Check every part, then write statistics, digest and attributes; returns the attributes.
+
+    Args:
+        check_all: maps `check_part` over part numbers, in order (serially or over workers).
+    """
+    checked = list(check_all(range(plan.parts)))
+    markers = [marker for marker, _ in checked]
+    sums = [partial for _, partial in checked]
+    tried = sum(marker.tried for marker in markers)
+    content = {"plan": plan.model_dump(mode="json"), "parts": [marker.sha256 for marker in markers]}
+    mean = sum(s.sum_f for s in sums) / tried
+    variance = max(sum(s.sum_f2 for s in sums) / tried - mean**2, 0.0)
+    attributes = {
+        "format_version": plan.format_version,
+        "plan": content["plan"],
+        "digest": hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest(),
+        "tried": tried,
+        "statistics": {
+            "amplitude_min": min(s.amplitude_min for s in sums),
+            "amplitude_max": max(s.amplitude_max for s in sums),
+            "mean_weighted_amplitude": mean,
+            "mean_weighted_amplitude_error": (variance / tried) ** 0.5,
+        },
+        "ampcli_version": ampcli.__version__,
+    }
+    with FileLock(path / _BOOKS / "locks" / "finalise.lock"):
+        zarr.open_group(path, mode="r+").attrs.update({"ampcli": attributes})
+    return attributes

@@ -1,0 +1,100 @@
+"""What a store is going to hold: decided once, written first, and compared before anything is added."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+import pydantic
+
+FORMAT_VERSION = 1
+
+_SHARD_BYTES = 128 * 2**20
+_CHUNK_BYTES = 2 * 2**20
+
+
+class Frozen(pydantic.BaseModel):
+    """Immutable, and strict about unknown fields."""
+
+    model_config = pydantic.ConfigDict(frozen=True, extra="forbid")
+
+
+class RamboSource(Frozen):
+    """Flat phase space of e+e- collisions within the selection of FAME, Sec. 2.3."""
+
+    kind: Literal["rambo"] = "rambo"
+    sqrt_s: float
+    y_cut: float
+    seed: int
+
+
+class GivenSource(Frozen):
+    """Points taken from a file, known by the hash of its momenta."""
+
+    kind: Literal["given"] = "given"
+    sha256: str
+    sqrt_s: float | None
+
+
+class ProviderRecord(Frozen):
+    """The exact amplitudes' provenance (`ampcli.amplitudes.provider.ProviderIdentity`)."""
+
+    name: str
+    version: str
+    options: dict[str, str]
+    parameters: dict[str, float]
+
+
+class Plan(Frozen):
+    """Everything that determines a store's content, bit for bit."""
+
+    format_version: int = FORMAT_VERSION
+    process: str
+    points: int
+    n_final: int
+    provider: ProviderRecord
+    source: Annotated[RamboSource | GivenSource, pydantic.Field(discriminator="kind")]
+
+    @property
+    def shard_rows(self) -> int:
+        """Rows of a shard, the unit of writing: a power of two, about 32 shards, at most 128 MiB."""
+        rows = 1024
+        while rows * 32 < self.points and rows * self.n_final * 32 * 2 <= _SHARD_BYTES:
+            rows *= 2
+        return rows
+
+    @property
+    def chunk_rows(self) -> int:
+        """Rows of a chunk, the unit of reading: at most 2 MiB of momenta."""
+        rows = self.shard_rows
+        while rows * self.n_final * 32 > _CHUNK_BYTES:
+            rows //= 2
+        return rows
+
+    @property
+    def parts(self) -> int:
+        """Number of parts; one part is one shard."""
+        return -(-self.points // self.shard_rows)
+
+    def rows_of(self, part: int) -> slice:
+        """The rows of a part."""
+        start = part * self.shard_rows
+        return slice(start, min(start + self.shard_rows, self.points))
+
+    def differences(self, other: Plan) -> list[str]:
+        """Fields in which two plans differ, written out."""
+        ours, theirs = _flat(self.model_dump()), _flat(other.model_dump())
+        return [
+            f"{key}: {ours.get(key)} here, {theirs.get(key)} there"
+            for key in sorted({*ours, *theirs})
+            if ours.get(key) != theirs.get(key)
+        ]
+
+
+def _flat(tree: dict[str, object], prefix: str = "") -> dict[str, object]:
+    leaves: dict[str, object] = {}
+    for key, value in tree.items():
+        if isinstance(value, dict):
+            leaves |= _flat(value, f"{prefix}{key}.")
+        else:
+            leaves[prefix + key] = value
+    return leaves
