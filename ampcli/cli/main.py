@@ -28,7 +28,7 @@ def _root(
 
 def build_app() -> typer.Typer:
     """The application with all its subcommands.  Nothing heavy (torch, zarr, matplotlib) is imported here."""
-    from ampcli.cli import gen, registry
+    from ampcli.cli import features, gen, registry
 
     app = typer.Typer(
         name="ampcli",
@@ -39,7 +39,8 @@ def build_app() -> typer.Typer:
         context_settings={"auto_envvar_prefix": "AMPCLI", "help_option_names": ["-h", "--help"]},
     )
     app.callback()(_root)
-    gen.add(app)
+    for module in (gen, features):
+        module.add(app)
     app.add_typer(registry.app, name="registry")
     return app
 

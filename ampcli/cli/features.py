@@ -1,0 +1,37 @@
+"""`ampcli features`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ampcli.cli.command import Result, command, progress_bar, resumable
+
+
+def add(app: typer.Typer) -> None:
+    command(app, "features", "ampcli features ee4.zarr fame")(features)
+
+
+def features(
+    store: Annotated[Path, typer.Argument(help="A finished store.")],
+    blocks: Annotated[list[str], typer.Argument(help="Feature blocks to add: fame.")],
+    replace: Annotated[bool, typer.Option("--replace", help="Write blocks that are there anew.")] = False,
+    device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
+    threads: Annotated[int | None, typer.Option(help="CPU threads.", show_default="all cores")] = None,
+) -> Result:
+    """Compute feature blocks for every point of a store."""
+    from ampcli.device import choose_device, set_threads
+    from ampcli.features.write import write_features
+    from ampcli.store.reader import open_store
+
+    chosen = choose_device(device)
+    set_threads(threads)
+    opened = open_store(store)
+    written = []
+    for block in blocks:
+        with resumable(f"{store} is as it was"), progress_bar("points", opened.rows) as advance:
+            written.append(write_features(opened, block, chosen, replace, advance))
+    names = ", ".join(blocks)
+    return Result({"store": str(store), "blocks": written}, f"{store}: {opened.rows} rows of features {names}")

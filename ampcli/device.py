@@ -1,0 +1,31 @@
+"""Choosing where tensors live, and how many threads work on them."""
+
+from __future__ import annotations
+
+import os
+
+import torch
+
+from ampcli.errors import UsageError
+
+
+def choose_device(name: str) -> torch.device:
+    """``auto`` (CUDA where there is one), ``cpu`` or ``cuda``.
+
+    Raises:
+        UsageError: an unknown name, or no GPU where one is asked for.
+    """
+    if name not in ("auto", "cpu", "cuda"):
+        raise UsageError(f'unknown device "{name}"', "Known: auto, cpu, cuda.")
+    if name == "cuda" and not torch.cuda.is_available():
+        raise UsageError("no CUDA device is available here", "Use --device cpu, or auto to take what there is.")
+    return torch.device("cuda" if name != "cpu" and torch.cuda.is_available() else "cpu")
+
+
+def set_threads(count: int | None) -> int:
+    """Use `count` CPU threads (default: the cores this process may use); returns the number."""
+    threads = count if count is not None else len(os.sched_getaffinity(0))
+    if threads < 1:
+        raise UsageError(f"--threads {threads}: at least one is needed")
+    torch.set_num_threads(threads)
+    return threads

@@ -1,0 +1,103 @@
+"""Cross-sections of the exact and the predicted amplitudes on the same points (FAME, arXiv:2107.06625).
+
+sigma = sum_i w_i A_i / N with N the points tried: those that failed the cuts or the unweighting are zeros.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from pydantic import FiniteFloat
+
+from ampcli.evaluation.metrics import Floats, Frozen
+
+_CURVE_POINTS = 50
+
+
+class Curve(Frozen):
+    """Agreement as the sample grows; relative to the exact cross-section of the same points."""
+
+    points: list[int]
+    relative_difference: list[FiniteFloat]  # network / exact - 1, signed
+    monte_carlo_error: list[FiniteFloat]  # statistical error of the exact cross-section / itself
+
+
+class CrossSection(Frozen):
+    """Both cross-sections in pb (if the weights are) with 1-sigma errors.
+
+    The two share their points, so `relative_difference` is known far better than either: its error comes from
+    the spread of the differences.  The network's own uncertainty is given for its two extremes, the same
+    misprediction everywhere (correlated, linear sum) and independent ones (uncorrelated, sum of squares).
+    """
+
+    points: int
+    tried: FiniteFloat
+    sigma_exact: FiniteFloat
+    sigma_exact_error: FiniteFloat
+    sigma_network: FiniteFloat
+    sigma_network_error: FiniteFloat
+    relative_difference: FiniteFloat
+    relative_difference_error: FiniteFloat
+    network_error_correlated: FiniteFloat | None
+    network_error_uncorrelated: FiniteFloat | None
+    curve: Curve
+
+
+def integrate(
+    exact: Floats, predicted: Floats, uncertainty: Floats | None, weight: Floats, tried: float
+) -> CrossSection:
+    """Cross-sections from n points in random order (the order matters for the curve only).
+
+    Args:
+        exact, predicted: (n,) amplitudes; uncertainty: (n,) of `predicted`, or None.
+        weight: (n,) >= 0 with pb as the unit of weight * amplitude, not all zero (`evaluate` checks).
+        tried: number of points tried for these n, >= n.
+    """
+    f, g = weight * exact, weight * predicted
+    sigma_exact, sigma_exact_error = monte_carlo(f, tried)
+    sigma_network, sigma_network_error = monte_carlo(g, tried)
+    difference = _relative_difference(f, g)
+    spread = None if uncertainty is None else weight * uncertainty
+    return CrossSection(
+        points=len(f),
+        tried=tried,
+        sigma_exact=sigma_exact,
+        sigma_exact_error=sigma_exact_error,
+        sigma_network=sigma_network,
+        sigma_network_error=sigma_network_error,
+        relative_difference=difference,
+        # The error of a ratio of sums, to first order: residuals of the paired values around the ratio.
+        relative_difference_error=float(np.linalg.norm(g - f - difference * f) / f.sum()),
+        network_error_correlated=None if spread is None else float(spread.sum() / tried),
+        network_error_uncorrelated=None if spread is None else float(np.linalg.norm(spread) / tried),
+        curve=_curve(f, g, tried),
+    )
+
+
+def monte_carlo(f: Floats, tried: float) -> tuple[float, float]:
+    """Mean of (n,) values over `tried` >= n points and its error; the tried - n missing values are zeros.
+
+    The variance is (sum f^2 / N - mean^2) / N, summed as squares of deviations so that it cannot be negative.
+    """
+    mean = float(f.sum() / tried)
+    squares = float(np.sum((f - mean) ** 2)) + max(tried - len(f), 0.0) * mean**2
+    return mean, math.sqrt(squares) / tried
+
+
+def _relative_difference(f: Floats, g: Floats) -> float:
+    # The sum of differences, not the difference of sums: nothing cancels when the two agree to many digits.
+    return float((g - f).sum() / f.sum())
+
+
+def _curve(f: Floats, g: Floats, tried: float) -> Curve:
+    n = len(f)
+    counts = sorted({max(1, n * i // _CURVE_POINTS) for i in range(1, _CURVE_POINTS + 1)})
+    points, differences, errors = [], [], []
+    for k in counts:
+        sigma, error = monte_carlo(f[:k], tried * k / n)
+        if sigma > 0:  # no cross-section yet where the first points all have weight zero
+            points.append(k)
+            differences.append(_relative_difference(f[:k], g[:k]))
+            errors.append(error / sigma)
+    return Curve(points=points, relative_difference=differences, monte_carlo_error=errors)

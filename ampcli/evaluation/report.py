@@ -1,0 +1,106 @@
+"""An evaluation as plain text for the terminal."""
+
+from __future__ import annotations
+
+from ampcli.evaluation.calibration import Calibration
+from ampcli.evaluation.cross_section import CrossSection
+from ampcli.evaluation.evaluate import Evaluation
+from ampcli.evaluation.metrics import THRESHOLDS, Metrics
+
+_HEADER = [
+    "",
+    "points",
+    "median|Delta|",
+    "mean|Delta|",
+    "rms",
+    "max",
+    *(f">{name}" for name in THRESHOLDS),
+    "log10 ratio",
+    "MSE(log)",
+]
+
+
+def table(evaluation: Evaluation) -> str:
+    """Aligned table, Delta in per cent: overall, each multiplicity, each region; then the cross-sections."""
+    rows = [
+        _row("all", evaluation.overall),
+        *(_row(f"{name} jets", metrics) for name, metrics in evaluation.by_multiplicity.items()),
+        *(_row(name, metrics) for name, metrics in evaluation.by_region.items()),
+    ]
+    lines = [
+        "Delta = predicted/exact - 1 in %, (..) its error in the last digits; >1%: points above;",
+        "log10 ratio: mean +- spread of log10(predicted/exact); MSE(log): of the standardised ln A",
+        "",
+        *_align([_HEADER, *rows]),
+        "",
+        *_cross_section(evaluation.cross_section),
+    ]
+    if evaluation.calibration is not None:
+        lines += ["", *_calibration(evaluation.calibration)]
+    if evaluation.overall.negative:
+        lines += ["", f"{evaluation.overall.negative} predictions are <= 0 and left out of the log columns"]
+    return "\n".join(lines)
+
+
+def with_error(value: float, error: float | None, scale: float = 1.0) -> str:
+    """`value` times `scale` with its error in brackets, in units of the last digits: ``0.0573(21)``."""
+    value *= scale
+    if not error:
+        return f"{value:.4g}"
+    error *= scale
+    decimals = 1 - int(f"{error:.1e}".partition("e")[2])
+    if not 0 <= decimals <= 8:
+        return f"{value:.4e} +- {error:.1e}"
+    return f"{value:.{decimals}f}({error * 10**decimals:.0f})"
+
+
+def _row(name: str, m: Metrics) -> list[str]:
+    ratio = "-" if m.mean_log_ratio is None else f"{m.mean_log_ratio:+.1e} +- {m.std_log_ratio:.1e}"
+    return [
+        name,
+        str(m.points),
+        with_error(m.median_abs_delta, m.median_abs_delta_error, 100),
+        with_error(m.mean_abs_delta, m.mean_abs_delta_error, 100),
+        f"{100 * m.rms_delta:.3g}",
+        f"{100 * m.max_abs_delta:.3g}",
+        *(f"{100 * m.outside[key].value:.3g}%" for key in THRESHOLDS),
+        ratio,
+        "-" if m.mse_standardised_log is None else f"{m.mse_standardised_log:.2e}",
+    ]
+
+
+def _align(rows: list[list[str]]) -> list[str]:
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return [
+        "  ".join(
+            cell.ljust(width) if i == 0 else cell.rjust(width)
+            for i, (cell, width) in enumerate(zip(row, widths, strict=True))
+        ).rstrip()
+        for row in rows
+    ]
+
+
+def _cross_section(c: CrossSection) -> list[str]:
+    lines = [
+        f"cross-section, exact    {with_error(c.sigma_exact, c.sigma_exact_error)} pb (Monte Carlo)",
+        f"cross-section, network  {with_error(c.sigma_network, c.sigma_network_error)} pb (Monte Carlo)",
+        f"network/exact - 1       {with_error(c.relative_difference, c.relative_difference_error, 100)} %"
+        " (same points)",
+    ]
+    if c.network_error_correlated is not None and c.network_error_uncorrelated is not None:
+        lines.append(
+            f"network uncertainty     {c.network_error_correlated:.2e} pb if the same at all points, "
+            f"{c.network_error_uncorrelated:.2e} pb if independent"
+        )
+    return lines
+
+
+def _calibration(c: Calibration) -> list[str]:
+    covered = ", ".join(
+        f"{100 * x.observed.value:.1f}% in {k} sigma (Gaussian {100 * x.nominal:.1f}%)"
+        for k, x in c.coverage.items()
+    )
+    return [
+        f"pulls                   {c.pull_mean:+.2f} +- {c.pull_std:.2f} (mean +- std)",
+        f"coverage                {covered}",
+    ]

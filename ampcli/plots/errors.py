@@ -1,0 +1,94 @@
+"""Error distributions (FAME, Fig. 3): |Delta| in per cent and the logarithm of the ratio."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+from matplotlib.figure import Figure
+
+from ampcli.errors import UsageError
+from ampcli.evaluation.metrics import Floats
+from ampcli.plots.style import save, style
+
+_DECADES = (-4, 2)  # of |Delta| in per cent, FAME's axis
+_BINS = 60
+_RATIO_BINS = 81  # odd: one bin is centred on a perfect prediction
+
+
+def plot_errors(deltas: Mapping[str, Floats], folder: Path, name: str = "errors") -> list[Path]:
+    """Histograms of Delta = predicted / exact - 1, one line per label.
+
+    Left: |Delta| in per cent, per decade.  Right: log10(predicted / exact) on a range that holds 99.5 % of
+    the points of every label.  Both are normalised to unit area; what lies beyond an axis is in its edge bin
+    (the JSON says how much).  Predictions <= 0 have no logarithm: the right side leaves them out and the JSON
+    counts them.
+
+    Args:
+        deltas: label -> (n,) Delta, n >= 1.
+        folder, name: writes NAME.png, NAME.pdf and NAME.json there.
+
+    Raises:
+        UsageError: nothing to plot.
+    """
+    if not deltas or any(len(delta) == 0 for delta in deltas.values()):
+        raise UsageError("the plot of the errors needs at least one point for each label")
+    sizes = {label: _log_size(delta) for label, delta in deltas.items()}
+    ratios = {label: np.log1p(delta[delta > -1]) / np.log(10) for label, delta in deltas.items()}
+    reach = _reach(list(ratios.values()))
+    size_edges = np.linspace(*_DECADES, _BINS + 1)
+    ratio_edges = np.linspace(-reach, reach, _RATIO_BINS + 1)
+    left = {label: _histogram(values, size_edges) for label, values in sizes.items()}
+    power = int(np.floor(np.log10(reach)))  # the axis of the ratio is in units of 10^power
+    right = {
+        label: {**_histogram(ratios[label], ratio_edges), "not_positive": int(np.sum(delta <= -1))}
+        for label, delta in deltas.items()
+    }
+    with style():
+        figure = Figure(figsize=(12, 4.6))
+        size_axes, ratio_axes = figure.subplots(1, 2)
+        for label in deltas:
+            size_axes.stairs(np.asarray(left[label]["density"]), 10**size_edges, label=label, linewidth=1.8)
+            density = np.asarray(right[label]["density"]) * 10.0**power
+            ratio_axes.stairs(density, ratio_edges / 10.0**power, linewidth=1.8)
+        size_axes.set_xscale("log")
+        size_axes.set_xlim(10.0 ** _DECADES[0], 10.0 ** _DECADES[1])
+        size_axes.set_xlabel(r"$|\Delta| = |\mathrm{network}/\mathrm{exact} - 1|$  [%]")
+        size_axes.set_ylabel("Fraction of points per decade")
+        ratio_axes.set_xlim(-reach / 10.0**power, reach / 10.0**power)
+        ratio_axes.axvline(0, color="0.6", linewidth=1, linestyle=":", zorder=0)
+        unit = f"  [$10^{{{power}}}$]" if power else ""
+        ratio_axes.set_xlabel(r"$\log_{10}(\mathrm{network}/\mathrm{exact})$" + unit)
+        ratio_axes.set_ylabel("Density")
+        for axes in (size_axes, ratio_axes):
+            axes.set_ylim(0, 1.1 * axes.dataLim.ymax or 1)  # all zero if every prediction is negative
+        size_axes.legend(loc="best")
+        numbers = {
+            "log10_abs_delta_percent": {"edges": size_edges.tolist(), "histograms": left},
+            "log10_ratio": {"edges": ratio_edges.tolist(), "histograms": right},
+        }
+        return save(figure, numbers, folder, name)
+
+
+def _log_size(delta: Floats) -> Floats:
+    """log10 of |Delta| in per cent; exact predictions land in the lowest bin."""
+    floored: Floats = np.maximum(100 * np.abs(delta), 10.0 ** (_DECADES[0] - 1))
+    return np.log10(floored)
+
+
+def _reach(ratios: list[Floats]) -> float:
+    """Half the axis of the ratio: the widest 99.5 % quantile of its size, not below float32's resolution."""
+    return max([1e-7, *(float(np.quantile(np.abs(r), 0.995)) for r in ratios if len(r))])
+
+
+def _histogram(values: Floats, edges: Floats) -> dict[str, object]:
+    """Counts and density of (n,) values, those beyond the edges kept in the first and last bin."""
+    counts, _ = np.histogram(np.clip(values, edges[0], edges[-1]), edges)
+    return {
+        "points": len(values),
+        "underflow": int(np.sum(values < edges[0])),
+        "overflow": int(np.sum(values > edges[-1])),
+        "counts": counts.tolist(),
+        "density": (counts / (np.diff(edges) * max(len(values), 1))).tolist(),
+    }

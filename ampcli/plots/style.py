@@ -1,0 +1,52 @@
+"""The look of all plots, and how a plot and the numbers behind it reach the disk."""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+import matplotlib
+import mplhep
+from matplotlib.figure import Figure
+
+
+@contextmanager
+def style() -> Iterator[None]:
+    """mplhep's ROOT style, sized for a page.  Draw and save inside; matplotlib's settings come back after."""
+    ours = matplotlib.rc_context(
+        {
+            "font.size": 15,
+            "axes.linewidth": 1.2,
+            "xtick.major.size": 8,
+            "ytick.major.size": 8,
+            "xtick.minor.size": 4,
+            "ytick.minor.size": 4,
+            "legend.fontsize": 13,
+            "figure.constrained_layout.use": True,
+            "savefig.dpi": 150,
+            "pdf.fonttype": 42,  # embed fonts as text, so that labels stay searchable and editable
+        }
+    )
+    with matplotlib.rc_context(mplhep.style.ROOT), ours:
+        yield
+
+
+def save(figure: Figure, numbers: Mapping[str, object], folder: Path, name: str) -> list[Path]:
+    """Write NAME.png, NAME.pdf and NAME.json (the numbers behind it) into `folder`; returns their paths.
+
+    They are written into a temporary folder first and renamed, so a failure leaves older files whole.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    paths = [folder / f"{name}.{kind}" for kind in ("png", "pdf", "json")]
+    with tempfile.TemporaryDirectory(dir=folder, prefix=f".{name}.") as temporary:
+        png, pdf, document = (Path(temporary) / path.name for path in paths)
+        document.write_text(json.dumps(numbers, indent=1, allow_nan=False) + "\n")
+        figure.savefig(png)
+        figure.savefig(pdf, metadata={"CreationDate": None})  # the same numbers give the same file
+        for part, path in zip((png, pdf, document), paths, strict=True):
+            os.replace(part, path)
+    return paths

@@ -1,0 +1,602 @@
+"""Publishing, resolving, verifying and sharing models, with real files and real processes."""
+
+from __future__ import annotations
+
+import json
+import os
+import stat
+import subprocess
+import sys
+import tarfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+import torch
+
+from ampcli.cli.main import run
+from ampcli.errors import AmpcliError, IntegrityError, LockedError, NotFoundError, UsageError
+from ampcli.registry.archive import export_model, import_model
+from ampcli.registry.manifest import (
+    MANIFEST,
+    Dataset,
+    Manifest,
+    Member,
+    Metric,
+    manifest_bytes,
+    manifest_sha256,
+    read_manifest,
+)
+from ampcli.registry.resolve import aliases, names, references, registry_root, resolve, set_alias, versions
+from ampcli.registry.storage import PROBE, WEIGHTS, member_folder, publish, read_probe, read_weights, verify
+
+
+def draft(name: str = "line", **entries: object) -> Manifest:
+    plain = {
+        "name": name,
+        "kind": "plain",
+        "process": "e- e+ > d d~ g",
+        "provider": {"name": "table", "version": "1", "parameters": {}},
+        "dataset": Dataset(digest="d" * 64, points=6, splits={"train": 4, "validation": 1, "test": 1}),
+    }
+    return Manifest.model_validate(plain | entries)
+
+
+# The models of these tests are straight lines, slope * x + offset; an ensemble is its members' mean.
+def predictions(folder: Path, manifest: Manifest, x: torch.Tensor) -> torch.Tensor:
+    if manifest.kind == "ensemble":
+        folders = [member_folder(folder.parent.parent, member.model) for member in manifest.members]
+        return torch.stack([predictions(f, read_manifest(f), x) for f in folders]).mean(0)
+    weights = read_weights(folder, manifest)
+    return weights["slope"] * x + weights["offset"]
+
+
+def check(folder: Path, manifest: Manifest) -> None:
+    probe = read_probe(folder, manifest)
+    if not torch.equal(predictions(folder, manifest, probe["x"]), probe["prediction"]):
+        raise IntegrityError("the predictions differ")
+
+
+def publish_line(root: Path, name: str = "line", slope: float = 2.0, **entries: object) -> Manifest:
+    weights = {"slope": torch.tensor(slope), "offset": torch.tensor(1.0)}
+    x = torch.linspace(0.0, 1.0, 5)
+    return publish(root, draft(name, **entries), weights, {"x": x, "prediction": slope * x + 1.0}, check)
+
+
+def publish_mean(root: Path) -> Manifest:
+    slopes = [1.0, 4.0]
+    members = [publish_line(root, "member", slope) for slope in slopes]
+    pinned = [
+        Member(model=m.reference, manifest_sha256=manifest_sha256(resolve(root, m.reference)))
+        for m in members
+    ]
+    x = torch.tensor([0.0, 1.0, 2.0])
+    return publish(
+        root,
+        draft("mean", kind="ensemble", members=pinned, combine="mean"),
+        None,
+        {"x": x, "prediction": 2.5 * x + 1.0},
+        check,
+    )
+
+
+def everything(root: Path) -> set[str]:
+    return {str(path.relative_to(root)) for path in root.rglob("*")}
+
+
+@contextmanager
+def read_only(folder: Path) -> Iterator[None]:
+    """A folder that cannot be written: by its mode, or, for root, whom modes do not stop, by its mount."""
+    if os.getuid() == 0:
+        subprocess.run(["mount", "--bind", folder, folder], check=True)
+        try:
+            subprocess.run(["mount", "-o", "remount,bind,ro", folder], check=True)
+            yield
+        finally:
+            subprocess.run(["umount", folder], check=True)
+    else:
+        mode = stat.S_IMODE(folder.stat().st_mode)
+        folder.chmod(0o555)
+        try:
+            yield
+        finally:
+            folder.chmod(mode)
+
+
+# --- publishing
+
+
+def test_publish_counts_versions_and_reads_back(tmp_path: Path) -> None:
+    first, second = publish_line(tmp_path, slope=2.0), publish_line(tmp_path, slope=3.0, version=77)
+    assert (first.version, second.version) == (1, 2)
+    assert everything(tmp_path) == {
+        "line",
+        *(f"line/{v}" for v in (1, 2)),
+        *(f"line/{v}/{file}" for v in (1, 2) for file in (MANIFEST, WEIGHTS, PROBE)),
+    }
+    folder = resolve(tmp_path, "line@2")
+    assert read_manifest(folder) == second
+    assert read_weights(folder, second)["slope"] == 3.0
+    assert verify(folder, check) == ["manifest", "weights", "probe", "predictions"]
+
+
+def test_tensors_keep_type_shape_and_values(tmp_path: Path) -> None:
+    strided = torch.arange(12, dtype=torch.float64).reshape(3, 4).T.requires_grad_()
+    manifest = publish(
+        tmp_path, draft(), {"w": strided}, {"x": torch.zeros(0, 4)}, lambda folder, manifest: None
+    )
+    folder = resolve(tmp_path, "line")
+    loaded = read_weights(folder, manifest)["w"]
+    assert loaded.dtype == torch.float64
+    assert torch.equal(loaded, strided)
+    assert read_probe(folder, manifest)["x"].shape == (0, 4)
+
+
+def test_the_check_sees_the_staged_model_before_anyone_else(tmp_path: Path) -> None:
+    seen = []
+
+    def look(folder: Path, manifest: Manifest) -> None:
+        assert folder.parent == tmp_path / "line"
+        assert read_manifest(folder) == manifest
+        seen.append((versions(tmp_path, "line"), float(read_weights(folder, manifest)["w"])))
+
+    publish(tmp_path, draft(), {"w": torch.tensor(5.0)}, {}, look)
+    assert seen == [([], 5.0)]
+
+
+def test_nothing_is_left_when_the_check_fails(tmp_path: Path) -> None:
+    root = tmp_path / "new" / "registry"
+    wrong = {"x": torch.ones(1), "prediction": torch.zeros(1)}
+    weights = {"slope": torch.tensor(1.0), "offset": torch.tensor(1.0)}
+    with pytest.raises(IntegrityError, match="the predictions differ"):
+        publish(root, draft(), weights, wrong, check)
+    assert everything(tmp_path) == set()
+    publish_line(root)
+    before = everything(tmp_path)
+    with pytest.raises(IntegrityError, match="the predictions differ"):
+        publish(root, draft(), weights, wrong, check)
+    assert everything(tmp_path) == before
+
+
+def test_weights_and_kind_agree(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="only ensembles come without weights"):
+        publish(tmp_path, draft(), None, {}, check)
+    assert everything(tmp_path) == set()
+
+
+PUBLISH_FIVE = """
+import sys, torch
+from pathlib import Path
+from ampcli.registry.manifest import Dataset, Manifest
+from ampcli.registry.storage import publish
+draft = Manifest(name="line", kind="plain", process="e- e+ > d d~ g", provider={},
+                 dataset=Dataset(digest="d", points=1, splits={}))
+print("ready", flush=True)
+sys.stdin.readline()
+for _ in range(5):
+    tensors = {"w": torch.tensor(float(sys.argv[2]))}
+    print(publish(Path(sys.argv[1]), draft, tensors, tensors, lambda folder, manifest: None).version)
+"""
+
+
+def test_two_processes_publish_the_same_name(tmp_path: Path) -> None:
+    processes = [
+        subprocess.Popen(
+            [sys.executable, "-c", PUBLISH_FIVE, tmp_path, str(number)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        for number in (0, 1)
+    ]
+    for process in processes:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "ready\n"
+    for process in processes:
+        assert process.stdin is not None
+        process.stdin.write("go\n")
+        process.stdin.flush()
+    published = []
+    for number, process in enumerate(processes):
+        output, _ = process.communicate(timeout=120)
+        assert process.returncode == 0
+        published += [(int(version), float(number)) for version in output.split()]
+    assert sorted(version for version, _ in published) == list(range(1, 11))
+    for version, number in published:  # each number names what the process that got it wrote
+        folder = resolve(tmp_path, f"line@{version}")
+        verify(folder)
+        assert read_weights(folder, read_manifest(folder))["w"] == number
+    assert len(list((tmp_path / "line").iterdir())) == 10
+
+
+# --- a registry that cannot be written
+
+
+def test_a_registry_below_a_file(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(AmpcliError, match=r"cannot write to .*file"):
+        publish_line(tmp_path / "file" / "registry")
+    assert everything(tmp_path) == {"file"}
+
+
+def test_a_read_only_registry(tmp_path: Path) -> None:
+    root = tmp_path / "registry"
+    publish_line(root)
+    archive = tmp_path / "line.tar"
+    export_model(resolve(root, "line"), archive)
+    home = root / "line"
+    with read_only(root):
+        verify(resolve(root, "line"), check)
+        for write in (
+            lambda: publish_line(root, "other"),
+            lambda: import_model(root, archive),
+            lambda: export_model(resolve(root, "line"), root / "inside.tar"),
+        ):
+            with pytest.raises(AmpcliError, match=r"cannot write to .*registry") as caught:
+                write()
+            assert caught.value.exit_code == 1
+    with read_only(home), pytest.raises(AmpcliError, match=r"cannot write to .*line"):
+        set_alias(root, "line", "best", 1)
+    assert references(root) == ["line@1"]
+
+
+# --- names, versions, aliases
+
+
+def test_the_root_is_the_option_then_the_variable_then_here(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AMPCLI_REGISTRY", "variable")
+    assert registry_root(tmp_path) == tmp_path
+    assert registry_root(None) == Path("variable")
+    monkeypatch.delenv("AMPCLI_REGISTRY")
+    assert registry_root(None) == Path("registry")
+
+
+def test_references_resolve(tmp_path: Path) -> None:
+    for _ in range(11):
+        publish_line(tmp_path)
+    set_alias(tmp_path, "line", "best", 3)
+    set_alias(tmp_path, "line", "paper", 2)
+    set_alias(tmp_path, "line", "best", 10)
+    assert aliases(tmp_path, "line") == {"best": 10, "paper": 2}
+    found = {reference: resolve(tmp_path, reference).name for reference in ("line", "line@2", "line@best")}
+    assert found == {"line": "11", "line@2": "2", "line@best": "10"}  # by number: "9" is not newer than "11"
+
+
+def test_what_is_no_version_is_not_taken_for_one(tmp_path: Path) -> None:
+    publish_line(tmp_path)
+    (tmp_path / "line" / ".staging-1").mkdir()
+    (tmp_path / "line" / "02").mkdir()
+    (tmp_path / "line" / "3").write_text("")
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "README.md").write_text("")
+    (tmp_path / "NOTES" / "1").mkdir(parents=True)
+    assert references(tmp_path) == ["line@1"]
+
+
+@pytest.mark.parametrize(
+    "reference", ["", "Line", "../line", "line@", "line@0", "line@1@2", "line@-1", "line@B"]
+)
+def test_what_is_no_reference(tmp_path: Path, reference: str) -> None:
+    publish_line(tmp_path)
+    with pytest.raises(UsageError):
+        resolve(tmp_path, reference)
+
+
+@pytest.mark.parametrize(
+    ("reference", "hint"),
+    [("other", "It holds: line"), ("line@2", "Versions: 1"), ("line@best", "Aliases: old; versions: 1")],
+)
+def test_what_is_not_there(tmp_path: Path, reference: str, hint: str) -> None:
+    publish_line(tmp_path)
+    set_alias(tmp_path, "line", "old", 1)
+    with pytest.raises(NotFoundError, match=hint):
+        resolve(tmp_path, reference)
+
+
+def test_an_absent_registry_and_an_empty_one(tmp_path: Path) -> None:
+    with pytest.raises(NotFoundError, match="there is no registry"):
+        names(tmp_path / "absent")
+    assert names(tmp_path) == []
+
+
+@pytest.mark.parametrize("alias", ["", "1", "007", "Best", "a/b", "../x"])
+def test_aliases_that_are_refused(tmp_path: Path, alias: str) -> None:
+    publish_line(tmp_path)
+    with pytest.raises(UsageError, match="cannot be an alias"):
+        set_alias(tmp_path, "line", alias, 1)
+
+
+def test_aliases_of_versions_that_are_not_there(tmp_path: Path) -> None:
+    publish_line(tmp_path)
+    with pytest.raises(NotFoundError, match="no version 2"):
+        set_alias(tmp_path, "line", "best", 2)
+    assert aliases(tmp_path, "line") == {}
+
+
+def test_aliases_held_by_another_process(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    publish_line(tmp_path)
+    monkeypatch.setattr("ampcli.registry.resolve._LOCK_SECONDS", 0.05)
+    holder = "import sys, filelock\nwith filelock.FileLock(sys.argv[1]): print('held', flush=True); sys.stdin.read()"
+    lock = tmp_path / "line" / ".lock"
+    command = [sys.executable, "-c", holder, lock]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "held\n"
+        with pytest.raises(LockedError, match="another process holds"):
+            set_alias(tmp_path, "line", "best", 1)
+        assert aliases(tmp_path, "line") == {}
+        process.communicate("")  # the holder ends and lets go
+    set_alias(tmp_path, "line", "best", 1)
+    assert aliases(tmp_path, "line") == {"best": 1}
+
+
+def test_damaged_aliases(tmp_path: Path) -> None:
+    publish_line(tmp_path)
+    (tmp_path / "line" / "aliases.json").write_text('{"best": "1"}')
+    with pytest.raises(IntegrityError, match=r"aliases\.json is damaged"):
+        resolve(tmp_path, "line@best")
+
+
+# --- verifying
+
+
+@pytest.mark.parametrize("file", [WEIGHTS, PROBE])
+def test_one_flipped_bit_is_found(tmp_path: Path, file: str) -> None:
+    manifest = publish_line(tmp_path)
+    path = tmp_path / "line" / "1" / file
+    data = bytearray(path.read_bytes())
+    data[-1] ^= 1
+    path.write_bytes(data)
+    with pytest.raises(IntegrityError, match=f"{file} has changed"):
+        verify(path.parent)
+    read = read_weights if file == WEIGHTS else read_probe
+    with pytest.raises(IntegrityError, match=f"{file} has changed"):
+        read(path.parent, manifest)
+
+
+@pytest.mark.parametrize("file", [MANIFEST, WEIGHTS, PROBE])
+def test_a_missing_file_is_found(tmp_path: Path, file: str) -> None:
+    publish_line(tmp_path)
+    (tmp_path / "line" / "1" / file).unlink()
+    with pytest.raises(IntegrityError, match=f"{file} is missing"):
+        verify(tmp_path / "line" / "1")
+
+
+@pytest.mark.parametrize("place", ["line/2", "other/1"])
+def test_a_moved_model_is_found(tmp_path: Path, place: str) -> None:
+    publish_line(tmp_path)
+    (tmp_path / place).parent.mkdir(exist_ok=True)
+    (tmp_path / "line" / "1").rename(tmp_path / place)
+    with pytest.raises(IntegrityError, match="holds the manifest of line@1"):
+        verify(tmp_path / place)
+
+
+def test_a_manifest_without_the_weights_checksum_does_not_verify(tmp_path: Path) -> None:
+    manifest = publish_line(tmp_path)
+    edited = manifest_bytes(manifest.model_copy(update={"weights_sha256": None}))
+    (tmp_path / "line" / "1" / MANIFEST).write_bytes(edited)
+    with pytest.raises(IntegrityError, match="no checksum of the weights"):
+        verify(tmp_path / "line" / "1")
+
+
+def test_other_predictions_are_found(tmp_path: Path) -> None:
+    weights = {"slope": torch.tensor(1.0), "offset": torch.tensor(1.0)}
+    probe = {"x": torch.ones(1), "prediction": torch.zeros(1)}
+    publish(tmp_path, draft(), weights, probe, lambda folder, manifest: None)
+    folder = resolve(tmp_path, "line")
+    assert verify(folder) == ["manifest", "weights", "probe"]
+    with pytest.raises(IntegrityError, match="the predictions differ"):
+        verify(folder, check)
+
+
+def test_an_ensemble_needs_its_members_unchanged(tmp_path: Path) -> None:
+    ensemble = publish_mean(tmp_path)
+    folder = resolve(tmp_path, "mean")
+    assert verify(folder, check) == ["manifest", "probe", "member member@1", "member member@2", "predictions"]
+    with pytest.raises(UsageError, match="is an ensemble"):
+        read_weights(folder, ensemble)
+    weights = tmp_path / "member" / "1" / WEIGHTS
+    good = weights.read_bytes()
+    weights.write_bytes(good[:-1] + b"\0\0")
+    with pytest.raises(IntegrityError, match="has changed"):
+        verify(folder)
+    weights.write_bytes(good)
+    manifest = tmp_path / "member" / "2" / MANIFEST
+    manifest.write_text(manifest.read_text() + " ")
+    with pytest.raises(IntegrityError, match=r"member@2 .* is not the one that mean@1 combines"):
+        verify(folder)
+    manifest.parent.rename(tmp_path / "elsewhere")
+    with pytest.raises(IntegrityError, match="member@2, a member of mean@1, is not in the registry"):
+        verify(folder)
+
+
+def test_an_ensemble_of_what_is_not_there_is_not_published(tmp_path: Path) -> None:
+    members = [Member(model="absent@1", manifest_sha256="0" * 64)]
+    with pytest.raises(IntegrityError, match="absent@1"):
+        publish(tmp_path, draft(kind="ensemble", members=members, combine="mean"), None, {}, check)
+    assert everything(tmp_path) == set()
+
+
+# --- export and import
+
+
+def test_an_ensemble_travels_with_its_members(tmp_path: Path) -> None:
+    here, there, archive = tmp_path / "here", tmp_path / "there", tmp_path / "mean.tar"
+    publish_mean(here)
+    models = ["member@1", "member@2", "mean@1"]
+    assert export_model(resolve(here, "mean"), archive) == models
+    assert import_model(there, archive, check) == models
+    assert everything(there) == everything(here)
+    for name in everything(here):
+        if (here / name).is_file():
+            assert (here / name).read_bytes() == (there / name).read_bytes()
+    before = everything(there)
+    assert import_model(there, archive, check) == models  # identical: nothing to do
+    assert everything(there) == before
+
+
+def test_import_never_overwrites(tmp_path: Path) -> None:
+    here, there, archive = tmp_path / "here", tmp_path / "there", tmp_path / "line.tar"
+    publish_line(here, slope=2.0)
+    publish_line(there, slope=3.0)
+    export_model(resolve(here, "line"), archive)
+    before = everything(there)
+    with pytest.raises(IntegrityError, match="is a different model from line@1"):
+        import_model(there, archive)
+    assert everything(there) == before
+    assert read_weights(there / "line" / "1", read_manifest(there / "line" / "1"))["slope"] == 3.0
+
+
+def test_export_neither_overwrites_nor_spreads_damage(tmp_path: Path) -> None:
+    publish_line(tmp_path / "registry")
+    folder = resolve(tmp_path / "registry", "line")
+    (tmp_path / "taken.tar").write_text("precious")
+    with pytest.raises(UsageError, match="already there"):
+        export_model(folder, tmp_path / "taken.tar")
+    with pytest.raises(NotFoundError, match="no folder"):
+        export_model(folder, tmp_path / "absent" / "line.tar")
+    (folder / WEIGHTS).write_bytes(b"")
+    with pytest.raises(IntegrityError, match="has changed"):
+        export_model(folder, tmp_path / "line.tar")
+    assert {path.name for path in tmp_path.iterdir()} == {"registry", "taken.tar"}
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "../outside/1/manifest.json",
+        "/tmp/line/1/manifest.json",
+        "line/1/../2/manifest.json",
+        "line/1/model.pkl",
+        "line/0/manifest.json",
+        "line/manifest.json",
+        "line/1/manifest.json\n",
+    ],
+)
+def test_import_refuses_names_that_are_no_part_of_a_model(tmp_path: Path, name: str) -> None:
+    archive = tmp_path / "bad.tar"
+    with tarfile.open(archive, "w") as tar:
+        tar.addfile(tarfile.TarInfo(name))
+    with pytest.raises(IntegrityError, match="which is no part of a model"):
+        import_model(tmp_path / "registry", archive)
+    assert everything(tmp_path) == {"bad.tar"}
+
+
+@pytest.mark.parametrize("kind", [tarfile.SYMTYPE, tarfile.LNKTYPE, tarfile.DIRTYPE, tarfile.FIFOTYPE])
+def test_import_refuses_what_is_no_plain_file(tmp_path: Path, kind: bytes) -> None:
+    archive = tmp_path / "bad.tar"
+    info = tarfile.TarInfo("line/1/manifest.json")
+    info.type, info.linkname = kind, "/etc/passwd"
+    with tarfile.open(archive, "w") as tar:
+        tar.addfile(info)
+    with pytest.raises(IntegrityError, match="which is no part of a model"):
+        import_model(tmp_path / "registry", archive)
+    assert everything(tmp_path) == {"bad.tar"}
+
+
+def test_import_refuses_doubles_and_damage(tmp_path: Path) -> None:
+    here, there = tmp_path / "here", tmp_path / "there"
+    publish_line(here)
+    whole = tmp_path / "line.tar"
+    export_model(resolve(here, "line"), whole)
+    data = whole.read_bytes()
+    double = tmp_path / "double.tar"
+    double.write_bytes(data)
+    with tarfile.open(double, "a") as tar:
+        tar.add(here / "line" / "1" / PROBE, "line/1/probe.safetensors")
+    for name, content in {"cut": data[:1500], "none": b"", "text": b"no tar" * 1000}.items():
+        (tmp_path / name).write_bytes(content)
+    for name in ("double.tar", "cut", "none", "text"):
+        with pytest.raises(IntegrityError, match=name):
+            import_model(there, tmp_path / name)
+    with pytest.raises(NotFoundError, match="no file"):
+        import_model(there, tmp_path / "absent")
+    assert not there.exists()
+
+
+def test_import_verifies_before_anything_appears(tmp_path: Path) -> None:
+    here, there, archive = tmp_path / "here", tmp_path / "there", tmp_path / "mean.tar"
+    publish_mean(here)
+    export_model(resolve(here, "mean"), archive)
+    partial = tmp_path / "partial.tar"
+    with tarfile.open(archive) as tar, tarfile.open(partial, "w") as rest:
+        for entry in tar:
+            if not entry.name.startswith("member/2/"):
+                rest.addfile(entry, tar.extractfile(entry))
+    with pytest.raises(IntegrityError, match=r"member@2, a member of mean@1"):
+        import_model(there, partial)
+    assert not there.exists()
+
+
+# --- the commands
+
+
+def test_the_commands(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    root = tmp_path / "registry"
+    option = ["--registry", str(root)]
+
+    def ampcli(*arguments: str, code: int = 0) -> str:
+        assert run(["registry", *arguments, *option]) == code
+        captured = capsys.readouterr()
+        return captured.err if code and "--json" not in arguments else captured.out
+
+    assert "there is no registry" in ampcli("list", code=4)
+    root.mkdir()
+    assert json.loads(ampcli("list", "--json")) == {"registry": str(root), "models": []}
+    assert "no models to compare" in ampcli("compare", "--require", "loss<=1", code=4)
+
+    metrics = {"median_abs_delta": Metric(value=0.0123, error=0.0004)}
+    publish_line(root, metrics=metrics, card="Only for straight lines.")
+    publish_line(root, metrics=metrics, seconds=12.0)
+    assert ampcli("alias", "line@1", "best") == "line@best is line@1\n"
+    assert json.loads(ampcli("list", "--json"))["models"] == [
+        {
+            "name": "line",
+            "versions": [1, 2],
+            "aliases": {"best": 1},
+            "kind": "plain",
+            "process": "e- e+ > d d~ g",
+            "median_abs_delta": {"value": 0.0123, "error": 0.0004},
+        }
+    ]
+    assert "0.0123 ± 0.0004" in ampcli("list")
+    shown = ampcli("show", "line@best")
+    assert "line@1" in shown
+    assert "Only for straight lines." in shown
+    assert Manifest.model_validate_json(ampcli("show", "line", "--json")) == read_manifest(
+        root / "line" / "2"
+    )
+    assert 'no model "other"' in ampcli("show", "other", code=4)
+    assert "cannot name a model" in ampcli("show", "../other", code=2)
+
+    assert "line@2" in ampcli("compare", "--require", "median_abs_delta<=0.02")
+    missed = json.loads(
+        ampcli("compare", "line@1", "line@2", "--require", "median_abs_delta<=0.01", "--json", code=3)
+    )
+    assert [row["model"] for row in missed["models"]] == ["line@1", "line@2"]
+    assert missed["missed"][0] == "line@1 has median_abs_delta = 0.0123, not <= 0.01"
+
+    archive = str(tmp_path / "line.tar")
+    assert json.loads(ampcli("export", "line@2", archive, "--json")) == {
+        "file": archive,
+        "models": ["line@2"],
+    }
+    assert "already there" in ampcli("export", "line@2", archive, code=2)
+
+
+def test_the_verify_and_import_commands_report_damage(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    root = tmp_path / "registry"
+    publish_line(root)
+    (root / "line" / "1" / WEIGHTS).write_bytes(b"")
+    assert run(["registry", "verify", "--json", "--registry", str(root)]) == 5
+    captured = capsys.readouterr()
+    (found,) = json.loads(captured.out)["models"]
+    assert (found["model"], found["ok"]) == ("line@1", False)
+    assert "has changed" in captured.err
+    (tmp_path / "bad.tar").write_bytes(b"")
+    assert run(["registry", "import", str(tmp_path / "bad.tar"), "--registry", str(root)]) == 5
