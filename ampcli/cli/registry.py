@@ -205,7 +205,8 @@ def _described(manifest: Manifest) -> str:
         "created": manifest.created,
         "hardware": _pairs(manifest.hardware),
         "time": "-" if manifest.seconds is None else f"{manifest.seconds:.1f} s",
-        "code": f"{manifest.git_commit or 'no commit'}, {_pairs(manifest.packages)}",
+        "git commit": manifest.git_commit or "-",
+        "packages": _pairs(manifest.packages),
     }
     text = "\n".join(f"{key:<14}{value}" for key, value in entries.items() if value != "-")
     if manifest.metrics:

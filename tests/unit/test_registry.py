@@ -316,12 +316,18 @@ def test_aliases_of_versions_that_are_not_there(tmp_path: Path) -> None:
     assert aliases(tmp_path, "line") == {}
 
 
+HOLD = """
+import sys, filelock
+with filelock.FileLock(sys.argv[1]):
+    print("held", flush=True)
+    sys.stdin.read()
+"""
+
+
 def test_aliases_held_by_another_process(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     publish_line(tmp_path)
     monkeypatch.setattr("ampcli.registry.resolve._LOCK_SECONDS", 0.05)
-    holder = "import sys, filelock\nwith filelock.FileLock(sys.argv[1]): print('held', flush=True); sys.stdin.read()"
-    lock = tmp_path / "line" / ".lock"
-    command = [sys.executable, "-c", holder, lock]
+    command = [sys.executable, "-c", HOLD, tmp_path / "line" / ".lock"]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         assert process.stdout.readline() == "held\n"

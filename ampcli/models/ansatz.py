@@ -1,0 +1,86 @@
+"""What turns a network's outputs into an amplitude: one class per kind of model."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol, Self
+
+import torch
+from torch import Tensor
+
+from ampcli.errors import UsageError
+from ampcli.process import Process
+
+Arrays = Mapping[str, Tensor]  # momenta (n, n_final, 4) and the feature block's arrays, float64
+
+
+@dataclass
+class Batch:
+    """What the loss needs: float32 tensors with leading dimensions (n,) in a table, (R, batch) in training."""
+
+    inputs: Tensor
+    terms: Tensor
+    target: Tensor
+
+
+class Ansatz(Protocol):
+    """A kind of model: standardisation, loss and amplitude around a network."""
+
+    kind: str
+    block: str | None  # feature block it needs
+
+    @property
+    def n_inputs(self) -> int: ...
+
+    @property
+    def n_outputs(self) -> int: ...
+
+    @classmethod
+    def fit(cls, process: Process, arrays: Arrays, amplitude: Tensor, options: Mapping[str, float]) -> Self:
+        """Scales from the training split: `arrays` (n, ...) and `amplitude` (n,) in float64."""
+        ...
+
+    @classmethod
+    def restore(cls, scales: Mapping[str, Tensor]) -> Self:
+        """The ansatz of saved scales."""
+        ...
+
+    def scales(self) -> dict[str, Tensor]:
+        """All that `restore` needs, float64."""
+        ...
+
+    def to(self, device: torch.device) -> Self:
+        """A copy with its scales on `device`."""
+        ...
+
+    def inputs(self, arrays: Arrays) -> Tensor:
+        """Standardised network inputs (n, n_inputs), float32."""
+        ...
+
+    def table(self, arrays: Arrays, amplitude: Tensor) -> Batch:
+        """Inputs, terms of the ansatz and standardised target of each point, float32."""
+        ...
+
+    def losses(self, outputs: Tensor, batch: Batch) -> tuple[Tensor, Tensor]:
+        """Squared error of the standardised target and the penalty, mean per replica: (R,), (R,)."""
+        ...
+
+    def amplitude(self, outputs: Tensor, arrays: Arrays) -> Tensor:
+        """|M|^2 of float32 network outputs (R, n, n_outputs) in float64: (R, n)."""
+        ...
+
+
+def ansatz_class(kind: str) -> type[Any]:
+    """The class of a model kind.
+
+    Raises:
+        UsageError: an unknown kind.
+    """
+    from ampcli.models.fame import FameAnsatz
+    from ampcli.models.plain import PlainAnsatz
+
+    kinds: dict[str, type[Any]] = {"fame": FameAnsatz, "plain": PlainAnsatz}
+    if kind not in kinds:
+        raise UsageError(f'unknown kind of model "{kind}"', f"Known: {', '.join(kinds)}.")
+    return kinds[kind]

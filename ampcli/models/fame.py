@@ -1,0 +1,127 @@
+"""The factorisation-aware ansatz: |M|^2 = sum_ijk C_ijk D_ij,k + spin-correlation terms (FAME, Eqs. 2.2 to 2.8)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Self
+
+import torch
+from torch import Tensor
+
+from ampcli.factorisation.permutations import relevant_permutations
+from ampcli.models.ansatz import Arrays, Batch
+from ampcli.models.scaling import Standardiser, standardised_momenta
+from ampcli.process import Process
+
+
+@dataclass(frozen=True)
+class FameAnsatz:
+    """C_i = S_pred / S_dipole sinh(c_i), fitted to asinh(|M|^2 / S_pred).
+
+    `penalty` is J S_pred, without a dimension: the penalty's terms are the |C_i D_i| / S_pred.
+    """
+
+    momenta: Standardiser
+    log_recoil: Standardiser
+    target: Standardiser
+    s_pred: Tensor
+    s_dipole: Tensor
+    n_final: int
+    n_dipoles: int
+    n_azimuths: int
+    penalty: float
+
+    kind = "fame"
+    block = "fame"
+
+    @property
+    def n_inputs(self) -> int:
+        return 4 * self.n_final + self.n_dipoles
+
+    @property
+    def n_outputs(self) -> int:
+        return self.n_dipoles + 2 * self.n_azimuths
+
+    @classmethod
+    def fit(cls, process: Process, arrays: Arrays, amplitude: Tensor, options: Mapping[str, float]) -> Self:
+        permutations = relevant_permutations(process)
+        n_dipoles = len(permutations.triples)
+        s_pred = amplitude.min()
+        return cls(
+            momenta=Standardiser.fit(arrays["momenta"]),
+            log_recoil=Standardiser.fit(arrays["recoil"].log()),
+            target=Standardiser.fit(torch.asinh(amplitude / s_pred)),
+            s_pred=s_pred,
+            s_dipole=arrays["dipoles"][:, :n_dipoles].mean(),
+            n_final=process.n_final,
+            n_dipoles=n_dipoles,
+            n_azimuths=len(permutations.gluon_pairs),
+            penalty=options["penalty"],
+        )
+
+    def scales(self) -> dict[str, Tensor]:
+        sizes = [self.n_final, self.n_dipoles, self.n_azimuths]
+        return {
+            **self.momenta.scales("momenta"),
+            **self.log_recoil.scales("log_recoil"),
+            **self.target.scales("target"),
+            "s_pred": self.s_pred,
+            "s_dipole": self.s_dipole,
+            "penalty": torch.tensor(self.penalty, dtype=torch.float64),
+            "sizes": torch.tensor(sizes, dtype=torch.float64),
+        }
+
+    @classmethod
+    def restore(cls, scales: Mapping[str, Tensor]) -> Self:
+        known = dict(scales)
+        n_final, n_dipoles, n_azimuths = (int(size) for size in known["sizes"])
+        return cls(
+            momenta=Standardiser.restore(known, "momenta"),
+            log_recoil=Standardiser.restore(known, "log_recoil"),
+            target=Standardiser.restore(known, "target"),
+            s_pred=known["s_pred"],
+            s_dipole=known["s_dipole"],
+            n_final=n_final,
+            n_dipoles=n_dipoles,
+            n_azimuths=n_azimuths,
+            penalty=float(known["penalty"]),
+        )
+
+    def to(self, device: torch.device) -> Self:
+        return replace(
+            self,
+            momenta=self.momenta.to(device),
+            log_recoil=self.log_recoil.to(device),
+            target=self.target.to(device),
+            s_pred=self.s_pred.to(device),
+            s_dipole=self.s_dipole.to(device),
+        )
+
+    def inputs(self, arrays: Arrays) -> Tensor:
+        momenta = standardised_momenta(self.momenta, arrays["momenta"])
+        return torch.cat([momenta, self.log_recoil.apply(arrays["recoil"].log()).float()], dim=1)
+
+    def table(self, arrays: Arrays, amplitude: Tensor) -> Batch:
+        target = self.target.apply(torch.asinh(amplitude / self.s_pred))
+        return Batch(self.inputs(arrays), (arrays["dipoles"] / self.s_dipole).float(), target.float())
+
+    def losses(self, outputs: Tensor, batch: Batch) -> tuple[Tensor, Tensor]:
+        contributions = torch.sinh(outputs) * batch.terms
+        fitted = torch.asinh(contributions.sum(-1))
+        fitted = (fitted - self.target.mean.float()) / self.target.deviation.float()
+        error = (fitted - batch.target).square().mean(-1)
+        penalty = (self._penalty_weights(batch.terms) * contributions.abs()).sum(-1).mean(-1)
+        return error, self.penalty * penalty
+
+    def _penalty_weights(self, terms: Tensor) -> Tensor:
+        # D_i^-2 / sum_j D_j^-2.  A cos or sin term may vanish anywhere; its size is that of the pair's strength,
+        # the length of (cos, sin), so that no weight diverges.
+        dipoles, cosine, sine = terms.split([self.n_dipoles, self.n_azimuths, self.n_azimuths], dim=-1)
+        strength2 = cosine.square() + sine.square()
+        inverse = 1.0 / torch.cat([dipoles.square(), strength2, strength2], dim=-1)
+        return inverse / inverse.sum(-1, keepdim=True)
+
+    def amplitude(self, outputs: Tensor, arrays: Arrays) -> Tensor:
+        coefficients = torch.sinh(outputs.double()) * (self.s_pred / self.s_dipole)
+        return (coefficients * arrays["dipoles"]).sum(-1)

@@ -1,0 +1,69 @@
+"""Dense tanh networks, several replicas at once.
+
+All parameters of R replicas live in one (R, P) matrix, and every layer is one batched matrix product: an ensemble
+trains as fast as the device multiplies, and optimiser and checkpoints see a single tensor.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import torch
+from torch import Tensor
+
+#: Hidden layers of the paper's networks (FAME, Secs. 3.1 and 2.4.2).
+PRESETS: dict[str, tuple[int, ...]] = {
+    "small": (20, 40, 20),
+    "large": (64, 128, 256, 512, 768, 386, 128, 64),
+}
+
+
+@dataclass(frozen=True)
+class Mlp:
+    """Architecture: layer widths from inputs to outputs; tanh between, linear at the end."""
+
+    widths: tuple[int, ...]
+
+    @cached_property
+    def shapes(self) -> list[tuple[int, int]]:
+        """(inputs, outputs) of each layer."""
+        return list(zip(self.widths[:-1], self.widths[1:], strict=True))
+
+    @property
+    def n_parameters(self) -> int:
+        return sum((rows + 1) * columns for rows, columns in self.shapes)
+
+    def initialise(self, seeds: Sequence[int]) -> Tensor:
+        """Glorot-uniform weights and zero biases, a row for each seed: (R, P) float32 on the CPU."""
+        rows = []
+        for seed in seeds:
+            generator = torch.Generator().manual_seed(seed)
+            pieces = []
+            for n_in, n_out in self.shapes:
+                limit = math.sqrt(6.0 / (n_in + n_out))
+                pieces += [(2.0 * torch.rand(n_in * n_out, generator=generator) - 1.0) * limit, torch.zeros(n_out)]
+            rows.append(torch.cat(pieces))
+        return torch.stack(rows)
+
+    def split(self, parameters: Tensor) -> list[tuple[Tensor, Tensor]]:
+        """Views (R, inputs, outputs) and (R, 1, outputs) of each layer's weights and biases in (R, P)."""
+        layers, start = [], 0
+        for n_in, n_out in self.shapes:
+            weight = parameters[:, start : start + n_in * n_out].unflatten(1, (n_in, n_out))
+            start += n_in * n_out
+            layers.append((weight, parameters[:, start : start + n_out].unsqueeze(1)))
+            start += n_out
+        return layers
+
+    @staticmethod
+    def forward(layers: Sequence[tuple[Tensor, Tensor]], inputs: Tensor) -> Tensor:
+        """(R, batch, inputs) -> (R, batch, outputs)."""
+        x = inputs
+        for number, (weight, bias) in enumerate(layers):
+            x = torch.baddbmm(bias, x, weight)
+            if number < len(layers) - 1:
+                x = x.tanh_()
+        return x

@@ -1,0 +1,65 @@
+"""A plain network on momenta, trained on log|M|^2: what factorisation is measured against."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Self
+
+import torch
+from torch import Tensor
+
+from ampcli.models.ansatz import Arrays, Batch
+from ampcli.models.scaling import Standardiser, standardised_momenta
+from ampcli.process import Process
+
+
+@dataclass(frozen=True)
+class PlainAnsatz:
+    """ln|M|^2 = mean + deviation * network(momenta)."""
+
+    momenta: Standardiser
+    target: Standardiser
+    n_final: int
+
+    kind = "plain"
+    block = None
+
+    @property
+    def n_inputs(self) -> int:
+        return 4 * self.n_final
+
+    @property
+    def n_outputs(self) -> int:
+        return 1
+
+    @classmethod
+    def fit(cls, process: Process, arrays: Arrays, amplitude: Tensor, options: Mapping[str, float]) -> Self:
+        return cls(Standardiser.fit(arrays["momenta"]), Standardiser.fit(amplitude.log()), process.n_final)
+
+    def scales(self) -> dict[str, Tensor]:
+        sizes = torch.tensor([self.n_final], dtype=torch.float64)
+        return {**self.momenta.scales("momenta"), **self.target.scales("target"), "sizes": sizes}
+
+    @classmethod
+    def restore(cls, scales: Mapping[str, Tensor]) -> Self:
+        known = dict(scales)
+        momenta, target = (Standardiser.restore(known, name) for name in ("momenta", "target"))
+        return cls(momenta, target, int(known["sizes"][0]))
+
+    def to(self, device: torch.device) -> Self:
+        return replace(self, momenta=self.momenta.to(device), target=self.target.to(device))
+
+    def inputs(self, arrays: Arrays) -> Tensor:
+        return standardised_momenta(self.momenta, arrays["momenta"])
+
+    def table(self, arrays: Arrays, amplitude: Tensor) -> Batch:
+        target = self.target.apply(amplitude.log()).float()
+        return Batch(self.inputs(arrays), target.new_empty((len(target), 0)), target)
+
+    def losses(self, outputs: Tensor, batch: Batch) -> tuple[Tensor, Tensor]:
+        error = (outputs[..., 0] - batch.target).square().mean(-1)
+        return error, torch.zeros_like(error)
+
+    def amplitude(self, outputs: Tensor, arrays: Arrays) -> Tensor:
+        return self.target.undo(outputs[..., 0].double()).exp()

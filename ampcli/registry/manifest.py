@@ -1,0 +1,200 @@
+"""The manifest: everything needed to use, judge and reproduce a trained model, as ``manifest.json``."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+import re
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError, model_validator
+
+from ampcli.errors import AmpcliError, IntegrityError, UsageError
+from ampcli.registry.files import read_file
+
+SCHEMA_VERSION = 1
+MANIFEST = "manifest.json"
+
+NAME = r"[a-z0-9][a-z0-9._-]*"
+VERSION = r"[1-9][0-9]{0,8}"
+_FINITE_HINT = "Leave the entry out, or find out where the run diverged."
+
+
+def check_name(name: str) -> str:
+    """The name of a model, unchanged.
+
+    Raises:
+        UsageError: it could not be a folder's name on every machine, or could be mistaken for a path.
+    """
+    if re.fullmatch(NAME, name) is None:
+        raise UsageError(
+            f'"{name}" cannot name a model',
+            'Use lower-case letters, digits, ".", "_" and "-", beginning with a letter or a digit.',
+        )
+    return name
+
+
+def _non_finite(value: object, path: str) -> Iterator[str]:
+    if isinstance(value, float) and not math.isfinite(value):
+        yield f"{path} is {value}"
+    elif isinstance(value, dict):
+        for key, entry in value.items():
+            yield from _non_finite(entry, f"{path}.{key}")
+    elif isinstance(value, list):
+        for position, entry in enumerate(value):
+            yield from _non_finite(entry, f"{path}.{position}")
+
+
+class _Record(BaseModel):
+    """Immutable, without unknown fields, all numbers finite (JSON has neither NaN nor infinity)."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    @model_validator(mode="after")
+    def _all_finite(self) -> Self:
+        for field in type(self).model_fields:
+            for finding in _non_finite(getattr(self, field), field):
+                raise AmpcliError(f"{type(self).__name__}: {finding}, not a finite number", _FINITE_HINT)
+        return self
+
+
+class Metric(_Record):
+    """A measured figure of merit with its statistical error, both in the metric's own unit."""
+
+    value: float
+    error: float | None = None
+
+
+class Dataset(_Record):
+    """The store that a model was trained on."""
+
+    digest: str
+    points: int = Field(ge=0)
+    splits: dict[str, int]
+    """Number of points of each split (``train``, ``validation``, ``test``)."""
+    y_cut: float | None = None
+    selection: dict[str, JsonValue] = {}
+    """What was asked of the points besides the cut."""
+
+
+class Features(_Record):
+    """The feature block that makes the network's inputs; without a block, the plain momenta."""
+
+    block: str | None
+    version: int
+    options: dict[str, JsonValue] = {}
+
+
+class Member(_Record):
+    """One model of an ensemble, pinned by the checksum of its manifest."""
+
+    model: str = Field(pattern=rf"^{NAME}@{VERSION}$")
+    manifest_sha256: str
+    weight: float | None = None
+    """Its weight in the combination; None: all members count alike."""
+
+
+class Manifest(_Record):
+    """One version of one model.
+
+    A draft has version 0 and no checksums: `ampcli.registry.storage.publish` fills them in.
+    """
+
+    schema_version: int = SCHEMA_VERSION
+    name: str
+    version: int = Field(default=0, ge=0)
+    created: str = Field(default_factory=lambda: datetime.now(UTC).isoformat(timespec="seconds"))
+    """UTC, ISO 8601."""
+    kind: Literal["fame", "plain", "ensemble"]
+    process: str
+    sqrt_s: float | None = None
+    """Centre-of-mass energy of the training points in GeV; None where it varies from point to point."""
+    provider: dict[str, JsonValue]
+    """Where the exact amplitudes came from: name, version, parameters."""
+    features: Features | None = None
+    architecture: dict[str, JsonValue] = {}
+    """What rebuilds the network: hidden, activation, inputs, outputs."""
+    training: dict[str, JsonValue] = {}
+    """The resolved training recipe."""
+    seed: int | None = None
+    dataset: Dataset
+    region: dict[str, JsonValue] = {}
+    """The region of phase space that the training points cover, such as ``min_sij_over_s``."""
+    metrics: dict[str, Metric] = {}
+    hardware: dict[str, JsonValue] = {}
+    seconds: float | None = None
+    """Wall-clock time of the training."""
+    packages: dict[str, str] = {}
+    git_commit: str | None = None
+    weights_sha256: str | None = None
+    """None for ensembles, whose weights are their members'."""
+    probe_sha256: str = ""
+    parents: list[str] = []
+    """Models that this one was initialised from."""
+    members: list[Member] = []
+    combine: Literal["mean"] | None = None
+    card: str = ""
+    """The model card: what it is for, where it holds, where it does not."""
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        check_name(self.name)
+        is_ensemble = self.kind == "ensemble"
+        if is_ensemble != bool(self.members) or is_ensemble != (self.combine is not None):
+            raise AmpcliError(
+                f'the manifest of "{self.name}" (kind {self.kind}) has {len(self.members)} members, '
+                f"combined by {self.combine}",
+                "An ensemble needs members and a way to combine them; other models have neither.",
+            )
+        return self
+
+    @property
+    def reference(self) -> str:
+        """``name@version``."""
+        return f"{self.name}@{self.version}"
+
+
+def manifest_bytes(manifest: Manifest) -> bytes:
+    """The content of ``manifest.json``."""
+    return (manifest.model_dump_json(indent=2) + "\n").encode()
+
+
+def manifest_sha256(folder: Path) -> str:
+    """SHA-256 of the ``manifest.json`` in a version's folder, in hex: what pins a model as ensemble member.
+
+    Raises:
+        IntegrityError: there is none.
+    """
+    return hashlib.sha256(read_file(folder / MANIFEST)).hexdigest()
+
+
+def read_manifest(folder: Path) -> Manifest:
+    """The manifest in a version's folder.
+
+    Raises:
+        IntegrityError: it is missing, is not valid, or was written by a newer ampcli.
+    """
+    path = folder / MANIFEST
+    try:
+        document = json.loads(read_file(path))
+    except (ValueError, RecursionError) as error:  # undecodable bytes are ValueErrors too
+        raise IntegrityError(f"{path} is not JSON: {error}") from None
+    schema = document.get("schema_version") if isinstance(document, dict) else None
+    if not isinstance(schema, int) or schema < 1:
+        raise IntegrityError(f"{path} is not a model's manifest: it has no schema version")
+    if schema > SCHEMA_VERSION:  # before anything else: a newer schema may have fields that are unknown here
+        raise IntegrityError(
+            f"{path} has schema version {schema}; this ampcli reads schema version {SCHEMA_VERSION}",
+            "Upgrade ampcli to use this model.",
+        )
+    try:
+        return Manifest.model_validate(document)
+    except ValidationError as error:
+        findings = [f"{'.'.join(map(str, entry['loc']))}: {entry['msg']}" for entry in error.errors()]
+        raise IntegrityError(f"{path} is not a valid manifest: {'; '.join(findings)}") from None
+    except AmpcliError as error:
+        raise IntegrityError(f"{path} is not a valid manifest: {error.what}") from None

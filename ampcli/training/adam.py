@@ -1,0 +1,34 @@
+"""Adam (D.P. Kingma, J. Ba, 1412.6980) on the (R, P) parameter matrix, with a learning rate for each replica."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+BETA1, BETA2 = 0.9, 0.999
+EPSILON = 1e-7  # Keras' default, as in the paper
+
+
+@dataclass
+class Adam:
+    """First and second moments and the number of steps taken."""
+
+    first: Tensor
+    second: Tensor
+    steps: int = 0
+
+    @classmethod
+    def start(cls, parameters: Tensor) -> Adam:
+        return cls(torch.zeros_like(parameters), torch.zeros_like(parameters))
+
+    @torch.no_grad()
+    def step(self, parameters: Tensor, gradient: Tensor, learning_rate: Tensor) -> None:
+        """Update `parameters` (R, P) in place; `learning_rate` (R,), 0 for replicas that have stopped."""
+        self.steps += 1
+        self.first.lerp_(gradient, 1.0 - BETA1)
+        self.second.mul_(BETA2).addcmul_(gradient, gradient, value=1.0 - BETA2)
+        size = (self.second / (1.0 - BETA2**self.steps)).sqrt_().add_(EPSILON)
+        scale = learning_rate / (1.0 - BETA1**self.steps)
+        parameters.sub_(torch.div(self.first, size, out=size).mul_(scale[:, None]))

@@ -1,0 +1,75 @@
+"""Checkpoints: one safetensors file that holds tensors and, in its header, the rest of the state."""
+
+from __future__ import annotations
+
+import json
+import os
+import uuid
+from pathlib import Path
+
+import pydantic
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor
+
+from ampcli.errors import IntegrityError
+from ampcli.training.recipe import Recipe
+from ampcli.training.schedule import Progress
+
+
+class EpochRecord(pydantic.BaseModel):
+    """Losses of one replica after an epoch (a diverged replica's are not finite)."""
+
+    model_config = pydantic.ConfigDict(ser_json_inf_nan="constants")
+
+    epoch: int
+    train_loss: float
+    train_penalty: float
+    validation_loss: float
+    learning_rate: float
+
+
+class State(pydantic.BaseModel):
+    """Where a training stands; with the tensors, enough to go on bit for bit."""
+
+    recipe: Recipe
+    progress: list[Progress]
+    epoch: int = 0
+    step: int = 0  # steps done within the epoch
+    optimiser_steps: int = 0
+    history: list[list[EpochRecord]]  # per replica
+    seconds: float = 0.0
+
+
+def save_checkpoint(file: Path, state: State, tensors: dict[str, Tensor]) -> None:
+    """Write a checkpoint; a crash leaves the previous one."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    draft = file.with_name(f".{file.name}.{uuid.uuid4().hex[:8]}")
+    try:
+        on_cpu = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
+        save_file(on_cpu, draft, metadata={"state": state.model_dump_json()})
+        with draft.open("rb") as stream:
+            os.fsync(stream.fileno())
+        draft.replace(file)
+    except SafetensorError as error:  # it hides the operating system's reason, such as a full disk
+        raise OSError(28 if "space" in str(error).lower() else 5, str(error), str(file)) from None
+    finally:
+        draft.unlink(missing_ok=True)
+
+
+def load_checkpoint(file: Path, device: torch.device) -> tuple[State, dict[str, Tensor]]:
+    """Read a checkpoint, wherever it was written, onto `device`.
+
+    Raises:
+        IntegrityError: it is damaged.
+    """
+    try:
+        with safe_open(file, framework="pt", device="cpu") as stored:
+            state = State.model_validate(json.loads(stored.metadata()["state"]))
+            tensors = {name: stored.get_tensor(name).to(device) for name in stored.keys()}  # noqa: SIM118
+    except (SafetensorError, KeyError, TypeError, ValueError) as error:
+        raise IntegrityError(
+            f"the checkpoint {file} is damaged: {error}", "Start again with --resume never."
+        ) from None
+    return state, tensors

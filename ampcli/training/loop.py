@@ -1,0 +1,160 @@
+"""The training loop: all replicas in one batched network, resumable at any step."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from ampcli.errors import AmpcliError, InterruptedRun
+from ampcli.models.ansatz import Ansatz
+from ampcli.models.mlp import Mlp
+from ampcli.training.adam import Adam
+from ampcli.training.checkpoint import EpochRecord, State, load_checkpoint, save_checkpoint
+from ampcli.training.recipe import Recipe
+from ampcli.training.schedule import Progress
+from ampcli.training.table import Table, epoch_order
+
+#: Seconds between checkpoints at the ends of epochs; an interruption writes one at once.
+_SAVE_EVERY = 60.0
+
+
+class Trainer:
+    """Parameters, optimiser and schedules of R replicas."""
+
+    def __init__(self, recipe: Recipe, network: Mlp, ansatz: Ansatz, device: torch.device, start: Tensor) -> None:
+        """`start` holds the first parameters (R, P)."""
+        self.network = network
+        self.device = device
+        self.ansatz = ansatz.to(device)
+        self.parameters = start.to(device).requires_grad_()
+        self.best = self.parameters.detach().clone()
+        self.adam = Adam.start(self.parameters.detach())
+        self.sums = torch.zeros((2, len(recipe.seeds)), dtype=torch.float64, device=device)
+        self.state = State(
+            recipe=recipe,
+            progress=[Progress(learning_rate=recipe.learning_rate) for _ in recipe.seeds],
+            history=[[] for _ in recipe.seeds],
+        )
+
+    def restore(self, file: Path) -> None:
+        """Continue from a checkpoint."""
+        self.state, tensors = load_checkpoint(file, self.device)
+        self.parameters = tensors["parameters"].requires_grad_()
+        self.best, self.sums = tensors["best"], tensors["sums"]
+        self.adam = Adam(tensors["first"], tensors["second"], self.state.optimiser_steps)
+
+    def save(self, file: Path) -> None:
+        self.state.optimiser_steps = self.adam.steps
+        tensors = {
+            "parameters": self.parameters,
+            "best": self.best,
+            "first": self.adam.first,
+            "second": self.adam.second,
+            "sums": self.sums,
+        }
+        save_checkpoint(file, self.state, tensors)
+
+    @property
+    def finished(self) -> bool:
+        return self.state.epoch >= self.state.recipe.epochs or all(p.stopped for p in self.state.progress)
+
+    def run(
+        self,
+        train: Table,
+        validation: Table,
+        checkpoint: Path,
+        seconds: float | None,
+        on_epoch: Callable[[State], None] = lambda state: None,
+        stop: Callable[[], bool] = lambda: False,
+    ) -> None:
+        """Train until the schedule ends, all replicas stop, or `seconds` of training are used up.
+
+        Args:
+            stop: asked after every step; when it says yes, the checkpoint is written and the run ends.
+
+        Raises:
+            InterruptedRun: `stop` said yes.
+            AmpcliError: the loss of every replica is no longer a number.
+        """
+        started, before = time.monotonic(), self.state.seconds
+        saved = started
+        while not self.finished and (seconds is None or self.state.seconds < seconds):
+            whole = self._train_epoch(train, stop)
+            if whole:
+                self._end_epoch(validation)
+            now = time.monotonic()
+            self.state.seconds = before + now - started
+            if not whole:
+                self.save(checkpoint)
+                raise InterruptedRun(
+                    f"interrupted in epoch {self.state.epoch + 1}, step {self.state.step}; {checkpoint} is written",
+                    "Run the same command again to go on.",
+                )
+            on_epoch(self.state)
+            if now - saved > _SAVE_EVERY:
+                self.save(checkpoint)
+                saved = now
+        self.save(checkpoint)
+
+    def _train_epoch(self, train: Table, stop: Callable[[], bool]) -> bool:
+        """Do the steps that are left of this epoch; False when asked to stop before the last one."""
+        recipe = self.state.recipe
+        size = min(recipe.batch_size, len(train))
+        steps = len(train) // size  # a fixed shape: the last incomplete batch waits for the next shuffle
+        order = epoch_order(len(train), recipe.seeds, self.state.epoch, self.device)
+        rates = torch.tensor(
+            [0.0 if p.stopped else p.learning_rate for p in self.state.progress], device=self.device
+        )
+        for step in range(self.state.step, steps):
+            batch = train.take(order[:, step * size : (step + 1) * size])
+            outputs = self.network.forward(self.network.split(self.parameters), batch.inputs)
+            error, penalty = self.ansatz.losses(outputs, batch)
+            (gradient,) = torch.autograd.grad((error + penalty).sum(), self.parameters)
+            self.adam.step(self.parameters.detach(), gradient, rates)
+            self.sums[0] += error.detach().double()
+            self.sums[1] += penalty.detach().double()
+            self.state.step = step + 1
+            if self.state.step < steps and stop():
+                return False
+        return True
+
+    def _end_epoch(self, validation: Table) -> None:
+        losses = self.validation_losses(validation).tolist()
+        means = (self.sums / max(self.state.step, 1)).tolist()
+        for replica, progress in enumerate(self.state.progress):
+            if progress.stopped:
+                continue
+            record = EpochRecord(
+                epoch=self.state.epoch,
+                train_loss=means[0][replica],
+                train_penalty=means[1][replica],
+                validation_loss=losses[replica],
+                learning_rate=progress.learning_rate,
+            )
+            self.state.history[replica].append(record)
+            if progress.after_epoch(self.state.recipe, self.state.epoch, losses[replica]):
+                self.best[replica] = self.parameters.detach()[replica]
+        self.state.epoch += 1
+        self.state.step = 0
+        self.sums.zero_()
+        if not any(math.isfinite(loss) for loss in losses):
+            raise AmpcliError(
+                f"the loss is no longer a number after epoch {self.state.epoch}",
+                "Lower --learning-rate, and start again with --resume never.",
+            )
+
+    @torch.no_grad()
+    def validation_losses(self, validation: Table) -> Tensor:
+        """L_MSE + L_pen over the validation table, (R,) in float64."""
+        replicas = len(self.state.recipe.seeds)
+        total = torch.zeros(replicas, dtype=torch.float64, device=self.device)
+        layers = self.network.split(self.parameters)
+        for batch in validation.batches(self.state.recipe.batch_size, replicas):
+            error, penalty = self.ansatz.losses(self.network.forward(layers, batch.inputs), batch)
+            total += (error + penalty).double() * batch.target.shape[1]
+        return total / len(validation)

@@ -1,0 +1,65 @@
+"""The training table: every row in (device) memory, indexed by seeded permutations."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ampcli.features.blocks import make_block
+from ampcli.features.write import block_options
+from ampcli.models.ansatz import Ansatz, Batch
+from ampcli.store.reader import Split, Store
+
+
+def read_arrays(store: Store, block: str | None, split: Split) -> tuple[dict[str, Tensor], Tensor]:
+    """Momenta and a block's arrays of a split, and the exact amplitudes; float64 on the CPU."""
+    arrays = {"momenta": torch.from_numpy(store.read_split("momenta", split))}
+    if block is not None:
+        store.block_attributes(block)
+        for name, shape in make_block(block, store.process, block_options(store)).shapes().items():
+            if 0 not in shape:
+                arrays[name] = torch.from_numpy(store.read_split(f"features/{block}/{name}", split))
+    return arrays, torch.from_numpy(store.read_split("amplitude", split))
+
+
+@dataclass
+class Table:
+    """Rows of a split, float32, on one device."""
+
+    rows: Batch
+
+    @classmethod
+    def of(cls, ansatz: Ansatz, arrays: dict[str, Tensor], amplitude: Tensor, device: torch.device) -> Table:
+        rows = ansatz.table(arrays, amplitude)
+        return cls(Batch(rows.inputs.to(device), rows.terms.to(device), rows.target.to(device)))
+
+    def __len__(self) -> int:
+        return len(self.rows.target)
+
+    def take(self, index: Tensor) -> Batch:
+        """Rows of an index (R, batch): tensors (R, batch, ...)."""
+        return Batch(self.rows.inputs[index], self.rows.terms[index], self.rows.target[index])
+
+    def batches(self, size: int, replicas: int) -> Iterator[Batch]:
+        """The whole table in order, the same rows for every replica."""
+        for start in range(0, len(self), size):
+            piece = slice(start, start + size)
+            yield Batch(
+                self.rows.inputs[piece].expand(replicas, -1, -1),
+                self.rows.terms[piece].expand(replicas, -1, -1),
+                self.rows.target[piece].expand(replicas, -1),
+            )
+
+
+def epoch_order(rows: int, seeds: Sequence[int], epoch: int, device: torch.device) -> Tensor:
+    """The order of an epoch, (R, rows): a function of seed and epoch alone, so that it needs no saved state."""
+    orders = []
+    for seed in seeds:
+        state = np.random.SeedSequence(seed, spawn_key=(epoch,)).generate_state(1, np.uint64)
+        generator = torch.Generator().manual_seed(int(state[0] >> np.uint64(1)))
+        orders.append(torch.randperm(rows, generator=generator))
+    return torch.stack(orders).to(device)
