@@ -28,7 +28,7 @@ def _root(
 
 def build_app() -> typer.Typer:
     """The application with all its subcommands.  Nothing heavy (torch, zarr, matplotlib) is imported here."""
-    from ampcli.cli import features, gen, registry
+    from ampcli.cli import features, gen, registry, train
 
     app = typer.Typer(
         name="ampcli",
@@ -39,7 +39,7 @@ def build_app() -> typer.Typer:
         context_settings={"auto_envvar_prefix": "AMPCLI", "help_option_names": ["-h", "--help"]},
     )
     app.callback()(_root)
-    for module in (gen, features):
+    for module in (gen, features, train):
         module.add(app)
     app.add_typer(registry.app, name="registry")
     return app

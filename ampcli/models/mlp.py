@@ -14,11 +14,32 @@ from functools import cached_property
 import torch
 from torch import Tensor
 
+from ampcli.errors import UsageError
+
 #: Hidden layers of the paper's networks (FAME, Secs. 3.1 and 2.4.2).
 PRESETS: dict[str, tuple[int, ...]] = {
     "small": (20, 40, 20),
     "large": (64, 128, 256, 512, 768, 386, 128, 64),
 }
+
+
+def hidden_layers(preset: str, own: str | None) -> tuple[int, ...]:
+    """The hidden layers of a preset, or those written as ``64,64,32``.
+
+    Raises:
+        UsageError: an unknown preset, or something that is no list of widths.
+    """
+    if own is None:
+        if preset not in PRESETS:
+            raise UsageError(f'unknown preset "{preset}"', f"Known: {', '.join(PRESETS)}.")
+        return PRESETS[preset]
+    try:
+        widths = tuple(int(word) for word in own.split(","))
+    except ValueError:
+        widths = ()
+    if not widths or min(widths) < 1:
+        raise UsageError(f"--hidden {own}: write the widths of the layers as 64,64,32")
+    return widths
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,98 @@
+"""`ampcli train`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ampcli.cli.command import RegistryOption, Result, command, progress_bar
+
+
+def add(app: typer.Typer) -> None:
+    command(app, "train", "ampcli train ee4.zarr --model fame --name ee-4jets --preset small")(train)
+
+
+def train(
+    store: Annotated[Path, typer.Argument(help="A store with the features of the model.")],
+    name: Annotated[str, typer.Option(help="Name in the registry.")],
+    model: Annotated[str, typer.Option(help="Kind of model: fame or plain.")] = "fame",
+    preset: Annotated[str, typer.Option(help="Hidden layers: small or large, as in the paper.")] = "small",
+    hidden: Annotated[
+        str | None, typer.Option(help="Hidden layers of your own, for example 64,64,32.", show_default="the preset's")
+    ] = None,
+    replicas: Annotated[int, typer.Option(help="Train this many, each with its own seed.")] = 1,
+    seed: Annotated[int, typer.Option(help="Seed of the first replica; the others follow.")] = 1,
+    epochs: Annotated[int, typer.Option(min=1, help="Most epochs.")] = 1000,
+    minutes: Annotated[
+        float | None, typer.Option(help="Stop after this much training.", show_default="no limit")
+    ] = None,
+    batch_size: Annotated[int, typer.Option(min=1, help="Points per step.")] = 4096,
+    learning_rate: Annotated[float, typer.Option(help="First learning rate of Adam.")] = 1e-3,
+    schedule: Annotated[
+        str, typer.Option(help="plateau (the paper's, with early stopping) or cosine over --epochs.")
+    ] = "plateau",
+    penalty: Annotated[float, typer.Option(help="J S_pred of the sparsity penalty (fame).")] = 1e-6,
+    precision: Annotated[str, typer.Option(help="float32, or tf32 for products on CUDA.")] = "float32",
+    device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
+    threads: Annotated[int | None, typer.Option(help="CPU threads.", show_default="all cores")] = None,
+    resume: Annotated[
+        str, typer.Option(help="auto: go on where a run of this name stopped; never: start anew; or a checkpoint.")
+    ] = "auto",
+    init_from: Annotated[str | None, typer.Option(help="Start from the weights of this model.")] = None,
+    registry: RegistryOption = None,
+) -> Result:
+    """Train networks on a store and publish them in the registry."""
+    import pydantic
+
+    from ampcli.device import choose_device, set_threads
+    from ampcli.errors import UsageError
+    from ampcli.interrupt import stop_requests
+    from ampcli.models.mlp import hidden_layers
+    from ampcli.registry.resolve import registry_root
+    from ampcli.store.reader import open_store
+    from ampcli.training.checkpoint import State
+    from ampcli.training.recipe import Recipe
+    from ampcli.training.train import TrainingRun, recipe_seeds
+    from ampcli.training.train import train as run_training
+
+    target = choose_device(device)
+    set_threads(threads)
+    opened = open_store(store)
+    try:
+        recipe = Recipe.model_validate(
+            {
+                "kind": model,
+                "preset": preset if hidden is None else "custom",
+                "hidden": hidden_layers(preset, hidden),
+                "seeds": recipe_seeds(seed, replicas),
+                "epochs": epochs,
+                "batch_size": batch_size,
+                "learning_rate": learning_rate,
+                "schedule": schedule,
+                "penalty": penalty,
+                "precision": precision,
+                "dataset_digest": opened.digest,
+                "init_from": init_from,
+            }
+        )
+    except pydantic.ValidationError as error:
+        found = error.errors()[0]
+        option = "--" + str(found["loc"][0]).replace("_", "-")
+        raise UsageError(f"{option}: {found['msg']}") from None
+    seconds = None if minutes is None else 60 * minutes
+    run = TrainingRun(opened, name, registry_root(registry), target, resume, seconds)
+    with stop_requests() as stop, progress_bar("epochs", epochs) as advance:
+
+        def on_epoch(state: State) -> None:
+            advance(1)
+
+        manifests = run_training(run, recipe, on_epoch, stop)
+    lines = [
+        f"{m.reference}: median |Delta| {m.metrics['median_abs_delta'].value:.3e}, "
+        f"mean {m.metrics['mean_abs_delta'].value:.3e} on validation; "
+        f"{m.training['epochs_done']} epochs, {m.seconds:.0f} s"
+        for m in manifests
+    ]
+    return Result({"models": [m.model_dump(mode="json") for m in manifests]}, "\n".join(lines))

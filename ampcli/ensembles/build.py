@@ -1,0 +1,61 @@
+"""`ampcli ensemble`: publish the combination of published models."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+
+from ampcli.errors import UsageError
+from ampcli.predictor import Predictor, check_probe, load_folder, make_probe
+from ampcli.provenance import git_commit, package_versions
+from ampcli.registry.manifest import Manifest, Member, manifest_sha256, read_manifest
+from ampcli.registry.resolve import resolve
+from ampcli.registry.storage import publish, read_probe
+
+
+def build_ensemble(root: Path, name: str, references: list[str]) -> Manifest:
+    """Publish the mean of the referenced models under `name`.
+
+    Raises:
+        UsageError: fewer than two members, one named twice, or members that do not belong together.
+    """
+    folders = [resolve(root, reference) for reference in references]
+    manifests = [read_manifest(folder) for folder in folders]
+    if len(folders) < 2:
+        raise UsageError("an ensemble needs at least two members", "Train more with `ampcli train --replicas R`.")
+    if len(set(folders)) < len(folders):
+        raise UsageError(f"a member is named twice: {', '.join(m.reference for m in manifests)}")
+    first = manifests[0]
+    for manifest in manifests:
+        if manifest.kind == "ensemble":
+            raise UsageError(f"{manifest.reference} is an ensemble itself", "Name its members.")
+        if (manifest.process, manifest.sqrt_s) != (first.process, first.sqrt_s):
+            raise UsageError(
+                f"{manifest.reference} is for {manifest.process} at {manifest.sqrt_s} GeV, "
+                f"{first.reference} for {first.process} at {first.sqrt_s} GeV"
+            )
+        if manifest.provider != first.provider:
+            raise UsageError(f"{manifest.reference} and {first.reference} learned from different amplitudes")
+    draft = Manifest(
+        name=name,
+        kind="ensemble",
+        process=first.process,
+        sqrt_s=first.sqrt_s,
+        provider=first.provider,
+        dataset=first.dataset,
+        region=first.region,
+        members=[
+            Member(model=manifest.reference, manifest_sha256=manifest_sha256(folder))
+            for manifest, folder in zip(manifests, folders, strict=True)
+        ],
+        combine="mean",
+        packages=package_versions(),
+        git_commit=git_commit(),
+        card=f"Mean of {len(folders)} models; the uncertainty is the standard error of the mean.",
+    )
+    device = torch.device("cpu")
+    networks = [load_folder(f, m, device).networks[0] for f, m in zip(folders, manifests, strict=True)]
+    momenta = read_probe(folders[0], first)["momenta"].numpy()
+    probe = make_probe(Predictor(draft, networks, device), momenta)
+    return publish(root, draft, None, probe, check_probe)

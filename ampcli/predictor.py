@@ -1,0 +1,189 @@
+"""Using trained models: momenta in, amplitudes and uncertainties out."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+from ampcli.device import choose_device
+from ampcli.ensembles.mean import mean_and_error
+from ampcli.errors import IntegrityError, UsageError
+from ampcli.features.blocks import FeatureBlock, make_block
+from ampcli.kinematics import FloatArray, checked_momenta, with_beams
+from ampcli.models.ansatz import Ansatz, ansatz_class
+from ampcli.models.mlp import Mlp
+from ampcli.process import Process, parse_process
+from ampcli.registry.manifest import Manifest, read_manifest
+from ampcli.registry.resolve import registry_root, resolve
+from ampcli.registry.storage import member_folder, read_probe, read_weights, verify_members
+
+#: Points per pass through the networks.
+BATCH = 16384
+
+#: Largest relative change of a probe's prediction between machines: single precision, amplified where the terms
+#: of an ansatz cancel.
+PROBE_TOLERANCE = 1e-3
+
+_SCALE = "scale."
+
+
+@dataclass
+class Network:
+    """One trained network with its ansatz and features, ready on a device."""
+
+    network: Mlp
+    layers: list[tuple[Tensor, Tensor]]
+    ansatz: Ansatz
+    block: FeatureBlock | None
+
+    @classmethod
+    def build(
+        cls, process: Process, kind: str, block_options: dict[str, Any], tensors: dict[str, Tensor], device: torch.device
+    ) -> Network:
+        """From a model's tensors: `parameters` (P,), `widths`, and the scales of the ansatz."""
+        scales = {name.removeprefix(_SCALE): t for name, t in tensors.items() if name.startswith(_SCALE)}
+        ansatz: Ansatz = ansatz_class(kind).restore(scales).to(device)
+        network = Mlp(tuple(int(width) for width in tensors["widths"]))
+        layers = network.split(tensors["parameters"].to(device)[None])
+        block = None if ansatz.block is None else make_block(ansatz.block, process, block_options)
+        return cls(network, layers, ansatz, block)
+
+    @staticmethod
+    def pack(network: Mlp, parameters: Tensor, ansatz: Ansatz) -> dict[str, Tensor]:
+        """The tensors that `build` reads."""
+        return {
+            "parameters": parameters.detach().cpu().contiguous(),
+            "widths": torch.tensor(network.widths),
+            **{_SCALE + name: t.cpu().contiguous() for name, t in ansatz.scales().items()},
+        }
+
+    @torch.no_grad()
+    def amplitude(self, momenta: Tensor) -> Tensor:
+        """|M|^2 of final-state momenta (n, n_final, 4), float64: (n,)."""
+        arrays = {"momenta": momenta, **(self.block.compute(momenta) if self.block else {})}
+        outputs = self.network.forward(self.layers, self.ansatz.inputs(arrays)[None])
+        return self.ansatz.amplitude(outputs, arrays)[0]
+
+
+class Predictor:
+    """A model of the registry, loaded."""
+
+    def __init__(self, manifest: Manifest, networks: list[Network], device: torch.device) -> None:
+        self.manifest = manifest
+        self.process = parse_process(manifest.process)
+        self.networks = networks
+        self.device = device
+
+    def predict(self, momenta: npt.ArrayLike) -> tuple[FloatArray, FloatArray]:
+        """Amplitude and uncertainty of events.
+
+        Args:
+            momenta: (n, n_final, 4) final-state momenta, or (n, n_external, 4) with the beams first; float64, GeV,
+                in the frame of the training (e+e-: centre of mass, beams along z).
+
+        Returns:
+            |M|^2 in GeV^(4 - 2 n_final) and its uncertainty (1 sigma), (n,) each.  An ensemble's uncertainty is
+            the standard error of the mean of its members; a single network's is its amplitude times the 68 %
+            quantile of |Delta| on the validation split.
+
+        Raises:
+            UsageError: momenta that are not physical, or not at the centre-of-mass energy of the training.
+        """
+        return self.predict_final(self._checked(np.asarray(momenta)))
+
+    def _checked(self, momenta: npt.NDArray[Any]) -> FloatArray:
+        if momenta.ndim == 3 and momenta.shape[1:] == (self.process.n_final, 4) and momenta.dtype == np.float64:
+            momenta = with_beams(momenta)
+        physical = checked_momenta(momenta, self.process)
+        if self.manifest.sqrt_s is not None and len(physical):
+            total = physical[:, 2:].sum(axis=1)
+            # All of it must be energy: the networks know these events in their centre-of-mass frame only.
+            off = np.maximum(
+                np.abs(total[:, 0] - self.manifest.sqrt_s), np.abs(total[:, 1:]).max(axis=1)
+            )
+            if (off > 1e-6 * self.manifest.sqrt_s).any():
+                event = int(np.argmax(off))
+                raise UsageError(
+                    f"event {event} (from 0) has the total momentum {total[event].tolist()} GeV; "
+                    f"{self.manifest.reference} was trained at rest with E = {self.manifest.sqrt_s:g} GeV",
+                    "Boost the events to their centre-of-mass frame, or use a model of their energy.",
+                )
+        return physical[:, 2:]
+
+    def predict_final(self, final: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """`predict` for final-state momenta that are known to be physical (a store's)."""
+        amplitude, uncertainty = np.empty(len(final)), np.empty(len(final))
+        for start in range(0, len(final), BATCH):
+            rows = slice(start, start + BATCH)
+            batch = torch.from_numpy(np.ascontiguousarray(final[rows])).to(self.device)
+            mean, error = self._combine(torch.stack([network.amplitude(batch) for network in self.networks]))
+            amplitude[rows], uncertainty[rows] = mean.cpu().numpy(), error.cpu().numpy()
+        return amplitude, uncertainty
+
+    def _combine(self, members: Tensor) -> tuple[Tensor, Tensor]:
+        if self.manifest.combine == "mean":
+            return mean_and_error(members)
+        quantile = self.manifest.metrics.get("quantile68_abs_delta")
+        relative = math.nan if quantile is None else quantile.value
+        return members[0], members[0].abs() * relative
+
+
+def load_predictor(name: str, registry: str | Path | None = None, device: str = "auto") -> Predictor:
+    """Load ``name``, ``name@3`` or ``name@alias`` (see `ampcli.load`)."""
+    root = registry_root(Path(registry) if registry is not None else None)
+    folder = resolve(root, name)
+    return load_folder(folder, read_manifest(folder), choose_device(device))
+
+
+def load_folder(folder: Path, manifest: Manifest, device: torch.device) -> Predictor:
+    """Load the model in a version's folder; the members of an ensemble come from the same registry."""
+    root = folder.parent.parent
+    verify_members(root, manifest)
+    folders = [member_folder(root, member.model) for member in manifest.members] or [folder]
+    networks = [_load_network(path, read_manifest(path), device) for path in folders]
+    return Predictor(manifest, networks, device)
+
+
+def _load_network(folder: Path, manifest: Manifest, device: torch.device) -> Network:
+    tensors = read_weights(folder, manifest)
+    options = {} if manifest.features is None else dict(manifest.features.options)
+    try:
+        network = Network.build(parse_process(manifest.process), manifest.kind, options, tensors, device)
+    except (KeyError, RuntimeError) as error:
+        raise IntegrityError(f"the weights of {folder} do not fit its manifest: {error}") from None
+    if network.block is not None and manifest.features is not None:
+        written, known = manifest.features.version, network.block.version
+        if written != known:
+            raise IntegrityError(
+                f"{folder} was trained on version {written} of the features {network.block.name}; "
+                f"this ampcli computes version {known}",
+                "Use the ampcli version named in its manifest, or train it again.",
+            )
+    return network
+
+
+def make_probe(predictor: Predictor, final: FloatArray) -> dict[str, Tensor]:
+    """Momenta and predictions kept beside the weights, so that any machine can check that it reproduces them."""
+    amplitude, _ = predictor.predict_final(final)
+    return {"momenta": torch.from_numpy(np.ascontiguousarray(final)), "amplitude": torch.from_numpy(amplitude)}
+
+
+def check_probe(folder: Path, manifest: Manifest) -> None:
+    """Reload a model and compare its predictions with its probe.
+
+    Raises:
+        IntegrityError: they differ by more than `PROBE_TOLERANCE`.
+    """
+    probe = read_probe(folder, manifest)
+    amplitude, _ = load_folder(folder, manifest, torch.device("cpu")).predict_final(probe["momenta"].numpy())
+    expected = probe["amplitude"].numpy()
+    worst = float(np.max(np.abs(amplitude / expected - 1.0)))
+    if not worst <= PROBE_TOLERANCE:
+        raise IntegrityError(f"{folder}: its predictions differ from those it was published with by {worst:.2g}")

@@ -1,0 +1,231 @@
+"""`ampcli train`: from a store to published models."""
+
+from __future__ import annotations
+
+import math
+import shutil
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from ampcli.errors import NotFoundError, UsageError
+from ampcli.evaluation.metrics import Metrics, measure
+from ampcli.features.blocks import make_block
+from ampcli.features.write import block_options
+from ampcli.kinematics import FloatArray, min_invariant
+from ampcli.models.ansatz import Ansatz, ansatz_class
+from ampcli.models.mlp import Mlp
+from ampcli.predictor import Network, Predictor, check_probe, make_probe
+from ampcli.provenance import git_commit, hardware, package_versions
+from ampcli.registry.manifest import Dataset, Features, Manifest, Metric, check_name, read_manifest
+from ampcli.registry.resolve import resolve
+from ampcli.registry.storage import publish, read_weights
+from ampcli.store.reader import Store, split_rows
+from ampcli.training.checkpoint import State
+from ampcli.training.loop import Trainer
+from ampcli.training.recipe import Recipe
+from ampcli.training.table import Table, read_arrays
+
+_PROBE_POINTS = 64
+
+
+@dataclass(frozen=True)
+class TrainingRun:
+    """What `train` needs besides the recipe."""
+
+    store: Store
+    name: str
+    registry: Path
+    device: torch.device
+    resume: str = "auto"  # auto | never | path of a checkpoint
+    seconds: float | None = None
+
+    @property
+    def checkpoint(self) -> Path:
+        """Where the state is kept until the models are published."""
+        return self.registry / ".training" / self.name / "checkpoint.safetensors"
+
+
+def train(
+    run: TrainingRun,
+    recipe: Recipe,
+    on_epoch: Callable[[State], None] = lambda state: None,
+    stop: Callable[[], bool] = lambda: False,
+) -> list[Manifest]:
+    """Train one model per seed and publish each as a version of `run.name`.
+
+    Raises:
+        NotFoundError: the store lacks the features of this kind, or there is no checkpoint to resume.
+        UsageError: settings that contradict the store or the checkpoint.
+        InterruptedRun: `stop` said yes; the checkpoint is written.
+    """
+    check_name(run.name)
+    kind = ansatz_class(recipe.kind)
+    process = run.store.process
+    arrays, amplitude = read_arrays(run.store, kind.block, "train")
+    ansatz: Ansatz = kind.fit(process, arrays, amplitude, {"penalty": recipe.penalty})
+    network = Mlp((ansatz.n_inputs, *recipe.hidden, ansatz.n_outputs))
+    _set_precision(recipe)
+    trainer = Trainer(recipe, network, ansatz, run.device, _first_parameters(run, recipe, network))
+    _resume(run, recipe, trainer)
+    table = Table.of(ansatz, arrays, amplitude, run.device)
+    region = _region(run.store, arrays["momenta"].numpy(), amplitude.numpy())
+    del arrays
+    held_out, exact = read_arrays(run.store, kind.block, "validation")
+    validation = Table.of(ansatz, held_out, exact, run.device)
+    trainer.run(table, validation, run.checkpoint, run.seconds, on_epoch, stop)
+    momenta = held_out["momenta"].numpy()
+    published = [
+        _publish(run, trainer, replica, region, momenta, exact.numpy()) for replica in range(len(recipe.seeds))
+    ]
+    shutil.rmtree(run.checkpoint.parent)
+    return published
+
+
+def _set_precision(recipe: Recipe) -> None:
+    torch.backends.cuda.matmul.allow_tf32 = recipe.precision == "tf32"
+
+
+def network_seed(seed: int) -> int:
+    """The seed of a replica's first weights, apart from those of its shuffles."""
+    return int(np.random.SeedSequence(seed).generate_state(1, np.uint64)[0] >> np.uint64(1))
+
+
+def _first_parameters(run: TrainingRun, recipe: Recipe, network: Mlp) -> torch.Tensor:
+    if recipe.init_from is None:
+        return network.initialise([network_seed(seed) for seed in recipe.seeds])
+    folder = resolve(run.registry, recipe.init_from)
+    tensors = read_weights(folder, read_manifest(folder))
+    if tuple(int(width) for width in tensors["widths"]) != network.widths:
+        raise UsageError(
+            f"--init-from {recipe.init_from}: its layers are {tensors['widths'].tolist()}, "
+            f"this model's {list(network.widths)}"
+        )
+    return tensors["parameters"].repeat(len(recipe.seeds), 1)
+
+
+def _resume(run: TrainingRun, recipe: Recipe, trainer: Trainer) -> None:
+    if run.resume == "never":
+        return
+    file = run.checkpoint if run.resume == "auto" else Path(run.resume)
+    if not file.is_file():
+        if run.resume != "auto":
+            raise NotFoundError(f"no checkpoint {file}")
+        return
+    trainer.restore(file)
+    found = trainer.state.recipe
+    if found != recipe:
+        differing = [key for key in Recipe.model_fields if getattr(found, key) != getattr(recipe, key)]
+        raise UsageError(
+            f"the checkpoint {file} belongs to other settings: " + ", ".join(differing),
+            "Give the settings of that run to go on with it, or start anew with --resume never.",
+        )
+
+
+def _region(store: Store, momenta: FloatArray, amplitude: FloatArray) -> dict[str, float]:
+    """Where the training points lie: predictions beyond are extrapolations."""
+    logs = np.log(amplitude)
+    region = {"log_amplitude_mean": float(logs.mean()), "log_amplitude_std": float(logs.std())}
+    if store.sqrt_s is not None:
+        region["min_sij_over_s"] = float(min_invariant(momenta).min()) / store.sqrt_s**2
+    return region
+
+
+def _publish(
+    run: TrainingRun,
+    trainer: Trainer,
+    replica: int,
+    region: dict[str, float],
+    momenta: FloatArray,
+    exact: FloatArray,
+) -> Manifest:
+    """Publish a replica's best parameters with its metrics on the validation split."""
+    state, store, recipe = trainer.state, run.store, trainer.state.recipe
+    options = block_options(store)
+    tensors = Network.pack(trainer.network, trainer.best[replica], trainer.ansatz)
+    network = Network.build(store.process, recipe.kind, options, tensors, run.device)
+    block = None if network.block is None else make_block(network.block.name, store.process, options)
+    progress = state.progress[replica]
+    draft = Manifest(
+        name=run.name,
+        kind=recipe.kind,
+        process=store.plan.process,
+        sqrt_s=store.sqrt_s,
+        provider=store.plan.provider.model_dump(),
+        features=None if block is None else Features(block=block.name, version=block.version, options=block.options),
+        architecture={
+            "hidden": list(recipe.hidden),
+            "activation": "tanh",
+            "inputs": trainer.ansatz.n_inputs,
+            "outputs": trainer.ansatz.n_outputs,
+            "parameters": trainer.network.n_parameters,
+        },
+        training={
+            **recipe.model_dump(mode="json"),
+            "epochs_done": state.epoch,
+            "best_epoch": progress.best_epoch + 1,
+            "best_validation_loss": progress.best_loss,
+        },
+        seed=recipe.seeds[replica],
+        dataset=Dataset(
+            digest=store.digest,
+            points=store.rows,
+            splits={s: len(split_rows(store.rows, s)) for s in ("train", "validation", "test")},
+            y_cut=store.y_cut,
+            selection=store.plan.source.model_dump(mode="json"),
+        ),
+        region=region,
+        hardware=hardware(run.device),
+        seconds=state.seconds,
+        packages=package_versions(),
+        git_commit=git_commit(),
+        parents=[] if recipe.init_from is None else [recipe.init_from],
+        card=_card(recipe, store),
+    )
+    predictor = Predictor(draft, [network], run.device)
+    predicted, _ = predictor.predict_final(momenta)
+    measured = measure(exact, predicted, region["log_amplitude_mean"], region["log_amplitude_std"])
+    draft = draft.model_copy(update={"metrics": _metrics(measured, predicted / exact - 1.0)})
+    probe = make_probe(predictor, momenta[:_PROBE_POINTS])
+    return publish(run.registry, draft, tensors, probe, check_probe)
+
+
+def _metrics(measured: Metrics, delta: FloatArray) -> dict[str, Metric]:
+    """Accuracy on the validation split (`ampcli eval` measures it on others)."""
+    metrics = {
+        "median_abs_delta": Metric(value=measured.median_abs_delta, error=measured.median_abs_delta_error),
+        "mean_abs_delta": Metric(value=measured.mean_abs_delta, error=measured.mean_abs_delta_error),
+        "quantile68_abs_delta": Metric(value=float(np.quantile(np.abs(delta), math.erf(1 / math.sqrt(2))))),
+        **{f"outside_{key}": Metric(value=p.value, error=p.error) for key, p in measured.outside.items()},
+    }
+    if measured.mse_standardised_log is not None:
+        metrics["mse_standardised_log"] = Metric(
+            value=measured.mse_standardised_log, error=measured.mse_standardised_log_error
+        )
+    return metrics
+
+
+def _card(recipe: Recipe, store: Store) -> str:
+    what = {
+        "fame": "Factorisation-aware emulator: coefficients of Catani-Seymour dipoles (Maître, Truong 2021).",
+        "plain": "Plain network on momenta, trained on log|M|^2: a baseline without factorisation.",
+    }[recipe.kind]
+    where = f"{store.plan.process} at sqrt(s) = {store.sqrt_s:g} GeV" if store.sqrt_s else store.plan.process
+    cut = f", min s_ij > {store.y_cut:g} s" if store.y_cut else ""
+    return (
+        f"{what} Trained on {where}{cut}. Metrics are those of the validation split. Outside the training region, "
+        "predictions are extrapolations."
+    )
+
+
+def recipe_seeds(seed: int, replicas: int) -> tuple[int, ...]:
+    """Seeds of the replicas: the given one and those after it."""
+    if replicas < 1:
+        raise UsageError(f"--replicas {replicas}: at least one is needed")
+    if seed < 0:
+        raise UsageError(f"--seed {seed}: seeds are non-negative integers")
+    return tuple(range(seed, seed + replicas))
+
