@@ -45,7 +45,12 @@ class Network:
 
     @classmethod
     def build(
-        cls, process: Process, kind: str, block_options: dict[str, Any], tensors: dict[str, Tensor], device: torch.device
+        cls,
+        process: Process,
+        kind: str,
+        block_options: dict[str, Any],
+        tensors: dict[str, Tensor],
+        device: torch.device,
     ) -> Network:
         """From a model's tensors: `parameters` (P,), `widths`, and the scales of the ansatz."""
         scales = {name.removeprefix(_SCALE): t for name, t in tensors.items() if name.startswith(_SCALE)}
@@ -105,9 +110,7 @@ class Predictor:
         if self.manifest.sqrt_s is not None and len(physical):
             total = physical[:, 2:].sum(axis=1)
             # All of it must be energy: the networks know these events in their centre-of-mass frame only.
-            off = np.maximum(
-                np.abs(total[:, 0] - self.manifest.sqrt_s), np.abs(total[:, 1:]).max(axis=1)
-            )
+            off = np.maximum(np.abs(total[:, 0] - self.manifest.sqrt_s), np.abs(total[:, 1:]).max(axis=1))
             if (off > 1e-6 * self.manifest.sqrt_s).any():
                 event = int(np.argmax(off))
                 raise UsageError(
@@ -172,7 +175,10 @@ def _load_network(folder: Path, manifest: Manifest, device: torch.device) -> Net
 def make_probe(predictor: Predictor, final: FloatArray) -> dict[str, Tensor]:
     """Momenta and predictions kept beside the weights, so that any machine can check that it reproduces them."""
     amplitude, _ = predictor.predict_final(final)
-    return {"momenta": torch.from_numpy(np.ascontiguousarray(final)), "amplitude": torch.from_numpy(amplitude)}
+    return {
+        "momenta": torch.from_numpy(np.ascontiguousarray(final)),
+        "amplitude": torch.from_numpy(amplitude),
+    }
 
 
 def check_probe(folder: Path, manifest: Manifest) -> None:

@@ -62,9 +62,7 @@ class PyAmplicol:
 
     def identity(self) -> ProviderIdentity:
         folder = artifacts.ensure_artifact(self.process)
-        return ProviderIdentity(
-            "pyamplicol", artifacts.generator_version(), artifacts.OPTIONS, _parameters(folder)
-        )
+        return ProviderIdentity("pyamplicol", artifacts.generator_version(), artifacts.OPTIONS, _parameters(folder))
 
     def evaluate(self, momenta: FloatArray) -> FloatArray:
         physical = checked_momenta(momenta, self.process)

@@ -50,9 +50,7 @@ RegistryOption = Annotated[
 
 _Json = Annotated[bool, typer.Option("--json", help="One JSON document on stdout; everything else on stderr.")]
 _Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress, no summary.")]
-_Verbose = Annotated[
-    int, typer.Option("--verbose", "-v", count=True, help="More on stderr; -vv shows tracebacks.")
-]
+_Verbose = Annotated[int, typer.Option("--verbose", "-v", count=True, help="More on stderr; -vv shows tracebacks.")]
 
 
 def _read_config(ctx: typer.Context, path: Path | None) -> Path | None:
@@ -148,7 +146,11 @@ def progress_bar(unit: str, total: int) -> Iterator[Callable[[int], None]]:
 
     drawn = sys.stderr.isatty() and not shown.quiet
     with tqdm(total=total, unit=f" {unit}", unit_scale=True, disable=not drawn, file=sys.stderr) as bar:
-        yield lambda amount: None if bar.update(amount) else None
+
+        def advance(amount: int) -> None:
+            bar.update(amount)
+
+        yield advance
 
 
 @contextmanager

@@ -18,7 +18,8 @@ def gen(
     process: Annotated[str, typer.Argument(help='In MadGraph syntax: "e- e+ > d d~ g g".')],
     store: Annotated[Path, typer.Argument(help="Folder of the new store.")],
     points: Annotated[
-        str | None, typer.Option(help="Accepted points (k and M are understood).", show_default="all of --momenta")
+        str | None,
+        typer.Option(help="Accepted points (k and M are understood).", show_default="all of --momenta"),
     ] = None,
     sqrt_s: Annotated[float, typer.Option(help="Centre-of-mass energy in GeV.")] = 1000.0,
     y_cut: Annotated[float, typer.Option(help="Smallest s_ij / s.")] = 1e-3,
@@ -43,7 +44,11 @@ def gen(
     job = prepare(GenerationRequest(process, store, count, sqrt_s, y_cut, seed, provider, momenta))
     plan = job.plan
     if dry_run:
-        document = {"plan": plan.model_dump(mode="json"), "parts": plan.parts, "rows_per_part": plan.shard_rows}
+        document = {
+            "plan": plan.model_dump(mode="json"),
+            "parts": plan.parts,
+            "rows_per_part": plan.shard_rows,
+        }
         return Result(document, f"{plan.points} points of {plan.process} in {plan.parts} parts -> {store}")
     with resumable(f"{store} keeps its finished parts"), progress_bar("points", plan.points) as advance:
         attributes = generate(job, workers, share, resume, advance)

@@ -28,7 +28,7 @@ def _root(
 
 def build_app() -> typer.Typer:
     """The application with all its subcommands.  Nothing heavy (torch, zarr, matplotlib) is imported here."""
-    from ampcli.cli import features, gen, registry, train
+    from ampcli.cli import ensemble, eval, features, gen, predict, registry, train
 
     app = typer.Typer(
         name="ampcli",
@@ -39,7 +39,7 @@ def build_app() -> typer.Typer:
         context_settings={"auto_envvar_prefix": "AMPCLI", "help_option_names": ["-h", "--help"]},
     )
     app.callback()(_root)
-    for module in (gen, features, train):
+    for module in (gen, features, train, ensemble, eval, predict):
         module.add(app)
     app.add_typer(registry.app, name="registry")
     return app
@@ -53,9 +53,7 @@ def main() -> None:
 def run(arguments: list[str]) -> int:
     """Run one command line; returns the exit code after printing at most one clear error."""
     try:
-        outcome = typer.main.get_command(build_app()).main(
-            arguments, prog_name="ampcli", standalone_mode=False
-        )
+        outcome = typer.main.get_command(build_app()).main(arguments, prog_name="ampcli", standalone_mode=False)
         return outcome if isinstance(outcome, int) else 0
     except AmpcliError as error:
         return _fail(str(error), error.exit_code)

@@ -18,9 +18,7 @@ HEADLINE = "median_abs_delta"
 app = typer.Typer(no_args_is_help=True, help="Trained models: list, show, compare, verify, share.")
 
 Reference = Annotated[str, typer.Argument(metavar="MODEL", help="name, name@3 or name@alias.")]
-References = Annotated[
-    list[str] | None, typer.Argument(metavar="[MODEL]...", help="name, name@3 or name@alias.")
-]
+References = Annotated[list[str] | None, typer.Argument(metavar="[MODEL]...", help="name, name@3 or name@alias.")]
 
 
 @command(app, "list", "ampcli registry list")
@@ -68,9 +66,7 @@ def compare_models(
     models: References = None,
     require: Annotated[
         list[str] | None,
-        typer.Option(
-            metavar="BAR", help="METRIC<=VALUE or METRIC>=VALUE; repeatable. Exit code 3 if missed."
-        ),
+        typer.Option(metavar="BAR", help="METRIC<=VALUE or METRIC>=VALUE; repeatable. Exit code 3 if missed."),
     ] = None,
     registry: RegistryOption = None,
 ) -> Result:
@@ -191,9 +187,7 @@ def _described(manifest: Manifest) -> str:
         "process": manifest.process,
         "sqrt(s)": "varies" if manifest.sqrt_s is None else f"{manifest.sqrt_s:g} GeV",
         "provider": _pairs(manifest.provider),
-        "features": "-"
-        if features is None
-        else f"{features.block or 'momenta'} (version {features.version})",
+        "features": "-" if features is None else f"{features.block or 'momenta'} (version {features.version})",
         "architecture": _pairs(manifest.architecture),
         "training": _pairs(manifest.training),
         "seed": "-" if manifest.seed is None else str(manifest.seed),
@@ -217,9 +211,7 @@ def _described(manifest: Manifest) -> str:
 def _pairs(entries: object) -> str:
     if not isinstance(entries, dict):
         return str(entries)
-    return (
-        ", ".join(f"{k} {f'({_pairs(v)})' if isinstance(v, dict) else v}" for k, v in entries.items()) or "-"
-    )
+    return ", ".join(f"{k} {f'({_pairs(v)})' if isinstance(v, dict) else v}" for k, v in entries.items()) or "-"
 
 
 def _number(value: float | None) -> str:
@@ -237,6 +229,5 @@ def _table(headings: list[str], rows: list[list[str]]) -> str:
     widths = [max(map(len, column)) for column in zip(headings, *rows, strict=True)]
     lines = [headings, ["-" * width for width in widths], *rows]
     return "\n".join(
-        "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip()
-        for line in lines
+        "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip() for line in lines
     )

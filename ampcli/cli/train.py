@@ -20,7 +20,8 @@ def train(
     model: Annotated[str, typer.Option(help="Kind of model: fame or plain.")] = "fame",
     preset: Annotated[str, typer.Option(help="Hidden layers: small or large, as in the paper.")] = "small",
     hidden: Annotated[
-        str | None, typer.Option(help="Hidden layers of your own, for example 64,64,32.", show_default="the preset's")
+        str | None,
+        typer.Option(help="Hidden layers of your own, for example 64,64,32.", show_default="the preset's"),
     ] = None,
     replicas: Annotated[int, typer.Option(help="Train this many, each with its own seed.")] = 1,
     seed: Annotated[int, typer.Option(help="Seed of the first replica; the others follow.")] = 1,
@@ -38,7 +39,8 @@ def train(
     device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
     threads: Annotated[int | None, typer.Option(help="CPU threads.", show_default="all cores")] = None,
     resume: Annotated[
-        str, typer.Option(help="auto: go on where a run of this name stopped; never: start anew; or a checkpoint.")
+        str,
+        typer.Option(help="auto: go on where a run of this name stopped; never: start anew; or a checkpoint."),
     ] = "auto",
     init_from: Annotated[str | None, typer.Option(help="Start from the weights of this model.")] = None,
     registry: RegistryOption = None,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Literal
 
 import torch
 
@@ -14,8 +15,8 @@ from ampcli.registry.resolve import resolve
 from ampcli.registry.storage import publish, read_probe
 
 
-def build_ensemble(root: Path, name: str, references: list[str]) -> Manifest:
-    """Publish the mean of the referenced models under `name`.
+def build_ensemble(root: Path, name: str, references: list[str], combine: Literal["mean"]) -> Manifest:
+    """Publish the combination of the referenced models under `name`.
 
     Raises:
         UsageError: fewer than two members, one named twice, or members that do not belong together.
@@ -49,7 +50,7 @@ def build_ensemble(root: Path, name: str, references: list[str]) -> Manifest:
             Member(model=manifest.reference, manifest_sha256=manifest_sha256(folder))
             for manifest, folder in zip(manifests, folders, strict=True)
         ],
-        combine="mean",
+        combine=combine,
         packages=package_versions(),
         git_commit=git_commit(),
         card=f"Mean of {len(folders)} models; the uncertainty is the standard error of the mean.",

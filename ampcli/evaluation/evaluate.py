@@ -25,7 +25,7 @@ class Evaluation(Frozen):
     overall: Metrics
     by_multiplicity: dict[str, Metrics]
     by_region: dict[str, Metrics]
-    cross_section: CrossSection
+    cross_section: CrossSection | None  # None where the points have no weights in pb
     calibration: Calibration | None
 
 
@@ -33,7 +33,7 @@ def evaluate(
     exact: ArrayLike,
     predicted: ArrayLike,
     uncertainty: ArrayLike | None,
-    weight: ArrayLike,
+    weight: ArrayLike | None,
     tried: float,
     n_jets: ArrayLike,
     min_sij: ArrayLike,
@@ -46,7 +46,7 @@ def evaluate(
     Args:
         exact: (n,) exact |M|^2 > 0; predicted: (n,) in the same units.
         uncertainty: (n,) 1-sigma uncertainty of `predicted` (0 = not known), or None.
-        weight: (n,) phase-space weight >= 0; weight * exact in pb.
+        weight: (n,) phase-space weight >= 0, weight * exact in pb; None for points without such weights.
         tried: phase-space points tried to get these n (points that failed the cuts count as zeros), >= n.
         n_jets: (n,) number of exclusive k_T jets.
         min_sij: (n,) smallest s_ij / s of the point, dimensionless.
@@ -61,7 +61,7 @@ def evaluate(
     n = len(a)
     b = _column("predicted", predicted, n)
     u = None if uncertainty is None else _column("uncertainty", uncertainty, n)
-    w = _column("weight", weight, n)
+    w = None if weight is None else _column("weight", weight, n)
     jets = _column("n_jets", n_jets, n)
     s = _column("min_sij", min_sij, n)
     _check_numbers(n, tried, y_cut, log_mean, log_std)
@@ -78,7 +78,7 @@ def evaluate(
         overall=measure(a, b, log_mean, log_std),
         by_multiplicity={f"{k:.0f}": part(jets == k) for k in np.unique(jets)},
         by_region={name: part(rows) for name, rows in regions(s, y_cut)},
-        cross_section=integrate(a, b, u, w, float(tried)),
+        cross_section=None if w is None else integrate(a, b, u, w, float(tried)),
         calibration=None if u is None else calibrate(a, b, u),
     )
 
@@ -89,9 +89,7 @@ def _column(name: str, values: ArrayLike, n: int | None) -> Floats:
     if column.ndim != 1 or (n is not None and len(column) != n):
         raise UsageError(f"{name} has shape {column.shape}, not {'(n,)' if n is None else (n,)}")
     if len(column) == 0:
-        raise UsageError(
-            "there are no points to evaluate: the split is empty", "Choose another split or store."
-        )
+        raise UsageError("there are no points to evaluate: the split is empty", "Choose another split or store.")
     _reject(name, column, ~np.isfinite(column), "it must be finite")
     return column
 
@@ -105,17 +103,23 @@ def _reject(name: str, values: Floats, bad: NDArray[np.bool_], why: str) -> None
         )
 
 
-def _check_amplitudes(a: Floats, b: Floats, u: Floats | None, w: Floats) -> None:
+def _check_amplitudes(a: Floats, b: Floats, u: Floats | None, w: Floats | None) -> None:
     _reject("exact", a, a <= 0, "an exact |M|^2 must be positive")
-    _reject("weight", w, w < 0, "a phase-space weight cannot be negative")
     # Squares of these are summed later: what is off by 1e150 is refused here by name, not by an overflow.
     with np.errstate(over="ignore"):
-        _reject("weight * exact", w * a, ~np.isfinite((w * a) ** 2), "this cross-section is meaningless")
         _reject("predicted / exact", b / a, ~np.isfinite((b / a) ** 2), "this prediction is meaningless")
         if u is not None:
             _reject("uncertainty", u, u < 0, "a standard deviation cannot be negative")
             pull = np.divide(b - a, u, out=np.zeros_like(a), where=u > 0)
             _reject("(predicted - exact) / uncertainty", pull, ~np.isfinite(pull**2), "it overflows")
+    if w is not None:
+        _check_weights(a, w)
+
+
+def _check_weights(a: Floats, w: Floats) -> None:
+    _reject("weight", w, w < 0, "a phase-space weight cannot be negative")
+    with np.errstate(over="ignore"):
+        _reject("weight * exact", w * a, ~np.isfinite((w * a) ** 2), "this cross-section is meaningless")
     if not (w * a > 0).any():
         raise IntegrityError(f"weight is zero in all {len(w)} rows: there is no cross-section")
 

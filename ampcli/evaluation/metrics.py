@@ -47,9 +47,7 @@ class Metrics(Frozen):
     std_log_ratio: FiniteFloat | None
     mse_standardised_log: FiniteFloat | None  # squared error of (ln A - log_mean) / log_std
     mse_standardised_log_error: FiniteFloat | None
-    mse_training_mean: (
-        FiniteFloat  # the same if exp(log_mean) were predicted everywhere; 1 on the training split
-    )
+    mse_training_mean: FiniteFloat  # the same if exp(log_mean) were predicted everywhere; 1 on the training split
 
 
 def measure(exact: Floats, predicted: Floats, log_mean: float, log_std: float) -> Metrics:

@@ -32,9 +32,9 @@ def table(evaluation: Evaluation) -> str:
         "log10 ratio: mean +- spread of log10(predicted/exact); MSE(log): of the standardised ln A",
         "",
         *_align([_HEADER, *rows]),
-        "",
-        *_cross_section(evaluation.cross_section),
     ]
+    if evaluation.cross_section is not None:
+        lines += ["", *_cross_section(evaluation.cross_section)]
     if evaluation.calibration is not None:
         lines += ["", *_calibration(evaluation.calibration)]
     if evaluation.overall.negative:
@@ -97,8 +97,7 @@ def _cross_section(c: CrossSection) -> list[str]:
 
 def _calibration(c: Calibration) -> list[str]:
     covered = ", ".join(
-        f"{100 * x.observed.value:.1f}% in {k} sigma (Gaussian {100 * x.nominal:.1f}%)"
-        for k, x in c.coverage.items()
+        f"{100 * x.observed.value:.1f}% in {k} sigma (Gaussian {100 * x.nominal:.1f}%)" for k, x in c.coverage.items()
     )
     return [
         f"pulls                   {c.pull_mean:+.2f} +- {c.pull_std:.2f} (mean +- std)",

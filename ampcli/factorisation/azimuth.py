@@ -35,7 +35,8 @@ def splitting_azimuth(pi: Tensor, pj: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def _norm(vector: Tensor) -> Tensor:
-    return torch.linalg.vector_norm(vector, dim=0).clamp_min(1e-300)
+    length: Tensor = torch.linalg.vector_norm(vector, dim=0)
+    return length.clamp_min(1e-300)
 
 
 def spin_correlation(cosine: Tensor, sine: Tensor, pij: Tensor, alpha_s: float) -> tuple[Tensor, Tensor]:

@@ -29,9 +29,7 @@ def invariant_products(p: Tensor) -> Tensor:
         a, b = p[1:, i], p[1:, j]
         energies = p[0, i] * p[0, j]
         cosine = a[0] * b[0] + a[1] * b[1] + a[2] * b[2]
-        cross = (
-            (a[1] * b[2] - a[2] * b[1]) ** 2 + (a[2] * b[0] - a[0] * b[2]) ** 2 + (a[0] * b[1] - a[1] * b[0]) ** 2
-        )
+        cross = (a[1] * b[2] - a[2] * b[1]) ** 2 + (a[2] * b[0] - a[0] * b[2]) ** 2 + (a[0] * b[1] - a[1] * b[0]) ** 2
         products[i, j] = torch.where(cosine > 0, cross / (energies + cosine.clamp_min(0)), energies - cosine)
         products[j, i] = products[i, j]
     return products

@@ -43,9 +43,7 @@ class FameBlock:
         recoil = p.new_empty((self.n_dipoles, p.shape[2]))
         dipoles = p.new_empty((self.n_dipoles + 2 * self.n_azimuths, p.shape[2]))
         azimuth = p.new_empty((self.n_azimuths, p.shape[2]))
-        for row, ((i, j, k), kind) in enumerate(
-            zip(self.permutations.triples, self.permutations.kinds, strict=True)
-        ):
+        for row, ((i, j, k), kind) in enumerate(zip(self.permutations.triples, self.permutations.kinds, strict=True)):
             pij, pjk, pik = products[i, j], products[j, k], products[i, k]
             recoil[row] = recoil_factor(pij, pjk, pik)
             dipoles[row] = dipole(kind, pij, pjk, pik, alpha_s)

@@ -103,9 +103,7 @@ def generate(
     if job.path.exists():
         parts.join(job.path, job.plan)
         if not resume and shares == 1:
-            raise UsageError(
-                f"{job.path} exists already", "Continue it with --resume, or choose another name."
-            )
+            raise UsageError(f"{job.path} exists already", "Continue it with --resume, or choose another name.")
     else:
         parts.initialise(job.path, job.plan)
     chosen = range(share - 1, job.plan.parts, shares)

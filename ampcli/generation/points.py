@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import zipfile
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -11,7 +10,8 @@ from typing import Protocol
 
 import numpy as np
 
-from ampcli.errors import IntegrityError, NotFoundError, UsageError
+from ampcli.errors import UsageError
+from ampcli.events import NpzEvents
 from ampcli.kinematics import FloatArray, beams_along_z, checked_momenta, with_beams
 from ampcli.phasespace.rambo import cross_section_weight
 from ampcli.phasespace.sampler import LeptonSampler
@@ -65,13 +65,12 @@ class GivenPoints:
 
     @cached_property
     def momenta(self) -> FloatArray:
-        momenta = checked_momenta(read_momenta(self.file), self.process)
+        momenta = checked_momenta(NpzEvents.open(self.file).read(), self.process)
         off_axis = ~beams_along_z(momenta)
         if off_axis.any():
             event = int(np.argmax(off_axis))
             raise UsageError(
-                f"{self.file}: the beams of event {event} (from 0) are not massless along the z axis, leg 0 "
-                "towards +z",
+                f"{self.file}: the beams of event {event} (from 0) are not massless along the z axis, leg 0 towards +z",
                 "Boost and rotate the events; |M|^2 does not change.",
             )
         return momenta
@@ -88,30 +87,3 @@ class GivenPoints:
     def points(self, part: int, rows: slice) -> Points:
         momenta = self.momenta[rows]
         return Points(momenta, np.ones(len(momenta)), len(momenta))
-
-
-def read_momenta(file: Path) -> FloatArray:
-    """The array ``momenta`` (n, legs, 4) of an npz file.
-
-    Raises:
-        NotFoundError: no such file, or no such array in it.
-        IntegrityError: the file is damaged.
-        UsageError: not an npz file, or an array that does not hold at least one event of four-momenta.
-    """
-    if not file.is_file():
-        raise NotFoundError(f"no file {file}")
-    if not zipfile.is_zipfile(file):
-        raise UsageError(f"{file} is not an npz file", "Write it with numpy.savez(file, momenta=...).")
-    try:
-        with np.load(file, allow_pickle=False) as arrays:
-            if "momenta" not in arrays:
-                raise NotFoundError(
-                    f"{file} has no array momenta, only {', '.join(arrays.files)}",
-                    "Write it with numpy.savez(file, momenta=...).",
-                )
-            momenta = np.asarray(arrays["momenta"])
-    except (zipfile.BadZipFile, ValueError, EOFError, OSError) as error:
-        raise IntegrityError(f"{file} cannot be read: {error}") from None
-    if momenta.ndim != 3 or momenta.shape[2] != 4 or len(momenta) == 0:
-        raise UsageError(f"{file}: momenta must have the shape (events, legs, 4), not {momenta.shape}")
-    return momenta

@@ -27,7 +27,7 @@ from ampcli.store.plan import Plan
 _BATCH = 8192
 
 
-class Stopped(Exception):  # noqa: N818 - an outcome, not an error
+class Stopped(Exception):
     """A worker was asked to stop."""
 
 

@@ -117,7 +117,7 @@ class FameAnsatz:
     def _penalty_weights(self, terms: Tensor) -> Tensor:
         # D_i^-2 / sum_j D_j^-2.  A cos or sin term may vanish anywhere; its size is that of the pair's strength,
         # the length of (cos, sin), so that no weight diverges.
-        dipoles, cosine, sine = terms.split([self.n_dipoles, self.n_azimuths, self.n_azimuths], dim=-1)
+        dipoles, cosine, sine = torch.split(terms, [self.n_dipoles, self.n_azimuths, self.n_azimuths], dim=-1)
         strength2 = cosine.square() + sine.square()
         inverse = 1.0 / torch.cat([dipoles.square(), strength2, strength2], dim=-1)
         return inverse / inverse.sum(-1, keepdim=True)

@@ -65,7 +65,10 @@ class Mlp:
             pieces = []
             for n_in, n_out in self.shapes:
                 limit = math.sqrt(6.0 / (n_in + n_out))
-                pieces += [(2.0 * torch.rand(n_in * n_out, generator=generator) - 1.0) * limit, torch.zeros(n_out)]
+                pieces += [
+                    (2.0 * torch.rand(n_in * n_out, generator=generator) - 1.0) * limit,
+                    torch.zeros(n_out),
+                ]
             rows.append(torch.cat(pieces))
         return torch.stack(rows)
 
@@ -73,7 +76,7 @@ class Mlp:
         """Views (R, inputs, outputs) and (R, 1, outputs) of each layer's weights and biases in (R, P)."""
         layers, start = [], 0
         for n_in, n_out in self.shapes:
-            weight = parameters[:, start : start + n_in * n_out].unflatten(1, (n_in, n_out))
+            weight = parameters[:, start : start + n_in * n_out].view(-1, n_in, n_out)
             start += n_in * n_out
             layers.append((weight, parameters[:, start : start + n_out].unsqueeze(1)))
             start += n_out

@@ -33,9 +33,7 @@ def plot_regions(
         UsageError: nothing to plot, or arrays that do not belong together.
     """
     if delta.ndim != 1 or delta.shape != min_sij.shape or len(delta) == 0:
-        raise UsageError(
-            f"the plot of the regions needs two arrays of shape (n,): {delta.shape} and {min_sij.shape}"
-        )
+        raise UsageError(f"the plot of the regions needs two arrays of shape (n,): {delta.shape} and {min_sij.shape}")
     log_sij = np.log10(np.maximum(min_sij, _FLOOR_SIJ))
     percent = np.maximum(100 * np.abs(delta), _FLOOR_PERCENT)
     edges = _edges(log_sij)
@@ -46,17 +44,11 @@ def plot_regions(
         figure = Figure(figsize=(7.6, 5.6))
         axes = figure.subplots()
         x = 10**edges
-        axes.stairs(
-            bands["97.5%"], x, baseline=bands["2.5%"], fill=True, color="#d5e3ff", label="95 % of points"
-        )
-        axes.stairs(
-            bands["84%"], x, baseline=bands["16%"], fill=True, color="#9dbdff", label="68 % of points"
-        )
+        axes.stairs(bands["97.5%"], x, baseline=bands["2.5%"], fill=True, color="#d5e3ff", label="95 % of points")
+        axes.stairs(bands["84%"], x, baseline=bands["16%"], fill=True, color="#9dbdff", label="68 % of points")
         axes.stairs(bands["50%"], x, baseline=None, color="#1f3f8f", linewidth=2, label="Median")
         if y_cut is not None:
-            axes.axvline(
-                y_cut, color="0.3", linewidth=1.5, linestyle=":", label=r"$y_\mathrm{cut}$ of training"
-            )
+            axes.axvline(y_cut, color="0.3", linewidth=1.5, linestyle=":", label=r"$y_\mathrm{cut}$ of training")
         axes.set_xscale("log")
         axes.set_yscale("log")
         axes.set_xlim(min(x[0], y_cut or x[0]) / 1.1, x[-1])

@@ -117,9 +117,7 @@ def _unpack(archive: Path, staging: Path) -> list[Path]:
                 write_durably(path, data.read())
                 folders[path.parent] = None
     except tarfile.TarError as error:
-        raise IntegrityError(
-            f"{archive} is damaged, or not a file of `ampcli registry export`: {error}"
-        ) from None
+        raise IntegrityError(f"{archive} is damaged, or not a file of `ampcli registry export`: {error}") from None
     if not folders:
         raise IntegrityError(f"{archive} holds no model")
     for folder in folders:

@@ -153,6 +153,14 @@ class Manifest(_Record):
         return self
 
     @property
+    def log_moments(self) -> tuple[float, float]:
+        """Mean and standard deviation of ln|M|^2 over the training split."""
+        mean, deviation = (self.region.get(f"log_amplitude_{key}") for key in ("mean", "std"))
+        if not isinstance(mean, float) or not isinstance(deviation, float):
+            raise IntegrityError(f"the manifest of {self.reference} lacks the mean and deviation of ln|M|^2")
+        return mean, deviation
+
+    @property
     def reference(self) -> str:
         """``name@version``."""
         return f"{self.name}@{self.version}"

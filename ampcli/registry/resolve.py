@@ -36,9 +36,7 @@ def names(root: Path) -> list[str]:
             f"there is no registry {root}", "Name one with --registry or AMPCLI_REGISTRY; training makes it."
         )
     return sorted(
-        folder.name
-        for folder in root.iterdir()
-        if re.fullmatch(NAME, folder.name) and versions(root, folder.name)
+        folder.name for folder in root.iterdir() if re.fullmatch(NAME, folder.name) and versions(root, folder.name)
     )
 
 
@@ -69,9 +67,7 @@ def resolve(root: Path, reference: str) -> Path:
     name, at, selector = reference.partition("@")
     check_name(name)
     if at and not (_VERSION.fullmatch(selector) or _ALIAS.fullmatch(selector)):
-        raise UsageError(
-            f'cannot read "{reference}": after "@" comes a version (1, 2, ...) or an alias', _ALIAS_HINT
-        )
+        raise UsageError(f'cannot read "{reference}": after "@" comes a version (1, 2, ...) or an alias', _ALIAS_HINT)
     known = names(root)
     if name not in known:
         raise NotFoundError(f'no model "{name}" in the registry {root}', f"It holds: {_listed(known)}.")
@@ -136,9 +132,7 @@ def set_alias(root: Path, name: str, alias: str, version: int) -> None:
             moved = {**aliases(root, name), alias: version}
             write_durably(fresh, TypeAdapter(dict[str, int]).dump_json(moved))
     except Timeout:
-        raise LockedError(
-            f"another process holds {home / '.lock'}", "Wait for it to end, then try again."
-        ) from None
+        raise LockedError(f"another process holds {home / '.lock'}", "Wait for it to end, then try again.") from None
 
 
 def _listed(entries: list[str] | list[int]) -> str:

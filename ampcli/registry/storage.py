@@ -135,9 +135,7 @@ def verify_members(root: Path, manifest: Manifest) -> None:
     for member in manifest.members:
         folder = member_folder(root, member.model)
         if not folder.is_dir():
-            raise IntegrityError(
-                f"{member.model}, a member of {manifest.reference}, is not in the registry {root}"
-            )
+            raise IntegrityError(f"{member.model}, a member of {manifest.reference}, is not in the registry {root}")
         # The checksum comes first: it makes a chain of members that leads back to itself impossible.
         if manifest_sha256(folder) != member.manifest_sha256:
             raise IntegrityError(

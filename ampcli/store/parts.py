@@ -270,7 +270,7 @@ def finalise(
     content = {"plan": plan.model_dump(mode="json"), "parts": [marker.sha256 for marker in markers]}
     mean = sum(s.sum_f for s in sums) / tried
     variance = max(sum(s.sum_f2 for s in sums) / tried - mean**2, 0.0)
-    attributes = {
+    attributes: dict[str, Any] = {
         "format_version": plan.format_version,
         "plan": content["plan"],
         "digest": hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest(),

@@ -106,7 +106,8 @@ class Store:
         folder = self.path / "features" / block
         if not folder.is_dir():
             raise NotFoundError(
-                f"{self.path} has no features {block}", f"Make them with `ampcli features {self.path} {block}`."
+                f"{self.path} has no features {block}",
+                f"Make them with `ampcli features {self.path} {block}`.",
             )
         return dict(zarr.open_group(folder, mode="r").attrs)
 

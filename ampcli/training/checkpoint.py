@@ -69,7 +69,5 @@ def load_checkpoint(file: Path, device: torch.device) -> tuple[State, dict[str, 
             state = State.model_validate(json.loads(stored.metadata()["state"]))
             tensors = {name: stored.get_tensor(name).to(device) for name in stored.keys()}  # noqa: SIM118
     except (SafetensorError, KeyError, TypeError, ValueError) as error:
-        raise IntegrityError(
-            f"the checkpoint {file} is damaged: {error}", "Start again with --resume never."
-        ) from None
+        raise IntegrityError(f"the checkpoint {file} is damaged: {error}", "Start again with --resume never.") from None
     return state, tensors

@@ -107,9 +107,7 @@ class Trainer:
         size = min(recipe.batch_size, len(train))
         steps = len(train) // size  # a fixed shape: the last incomplete batch waits for the next shuffle
         order = epoch_order(len(train), recipe.seeds, self.state.epoch, self.device)
-        rates = torch.tensor(
-            [0.0 if p.stopped else p.learning_rate for p in self.state.progress], device=self.device
-        )
+        rates = torch.tensor([0.0 if p.stopped else p.learning_rate for p in self.state.progress], device=self.device)
         for step in range(self.state.step, steps):
             batch = train.take(order[:, step * size : (step + 1) * size])
             outputs = self.network.forward(self.network.split(self.parameters), batch.inputs)

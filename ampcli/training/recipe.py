@@ -12,7 +12,7 @@ class Recipe(pydantic.BaseModel):
 
     model_config = pydantic.ConfigDict(frozen=True, extra="forbid")
 
-    kind: str
+    kind: Literal["fame", "plain"]
     preset: str = "small"
     hidden: tuple[int, ...]
     seeds: tuple[int, ...]

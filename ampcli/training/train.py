@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from pydantic import JsonValue
 
 from ampcli.errors import NotFoundError, UsageError
 from ampcli.evaluation.metrics import Metrics, measure
@@ -125,10 +126,10 @@ def _resume(run: TrainingRun, recipe: Recipe, trainer: Trainer) -> None:
         )
 
 
-def _region(store: Store, momenta: FloatArray, amplitude: FloatArray) -> dict[str, float]:
+def _region(store: Store, momenta: FloatArray, amplitude: FloatArray) -> dict[str, JsonValue]:
     """Where the training points lie: predictions beyond are extrapolations."""
     logs = np.log(amplitude)
-    region = {"log_amplitude_mean": float(logs.mean()), "log_amplitude_std": float(logs.std())}
+    region: dict[str, JsonValue] = {"log_amplitude_mean": float(logs.mean()), "log_amplitude_std": float(logs.std())}
     if store.sqrt_s is not None:
         region["min_sij_over_s"] = float(min_invariant(momenta).min()) / store.sqrt_s**2
     return region
@@ -138,7 +139,7 @@ def _publish(
     run: TrainingRun,
     trainer: Trainer,
     replica: int,
-    region: dict[str, float],
+    region: dict[str, JsonValue],
     momenta: FloatArray,
     exact: FloatArray,
 ) -> Manifest:
@@ -155,7 +156,9 @@ def _publish(
         process=store.plan.process,
         sqrt_s=store.sqrt_s,
         provider=store.plan.provider.model_dump(),
-        features=None if block is None else Features(block=block.name, version=block.version, options=block.options),
+        features=None
+        if block is None
+        else Features(block=block.name, version=block.version, options=dict(block.options)),
         architecture={
             "hidden": list(recipe.hidden),
             "activation": "tanh",
@@ -178,7 +181,7 @@ def _publish(
             selection=store.plan.source.model_dump(mode="json"),
         ),
         region=region,
-        hardware=hardware(run.device),
+        hardware=dict(hardware(run.device)),
         seconds=state.seconds,
         packages=package_versions(),
         git_commit=git_commit(),
@@ -187,7 +190,7 @@ def _publish(
     )
     predictor = Predictor(draft, [network], run.device)
     predicted, _ = predictor.predict_final(momenta)
-    measured = measure(exact, predicted, region["log_amplitude_mean"], region["log_amplitude_std"])
+    measured = measure(exact, predicted, *draft.log_moments)
     draft = draft.model_copy(update={"metrics": _metrics(measured, predicted / exact - 1.0)})
     probe = make_probe(predictor, momenta[:_PROBE_POINTS])
     return publish(run.registry, draft, tensors, probe, check_probe)
@@ -228,4 +231,3 @@ def recipe_seeds(seed: int, replicas: int) -> tuple[int, ...]:
     if seed < 0:
         raise UsageError(f"--seed {seed}: seeds are non-negative integers")
     return tuple(range(seed, seed + replicas))
-

@@ -140,9 +140,7 @@ def test_numbers_do_not_depend_on_the_order_of_the_rows():
     arguments["uncertainty"] = 0.01 * arguments["exact"]
     order = rng.permutation(1000)
     shuffled = {k: v[order] if isinstance(v, np.ndarray) else v for k, v in arguments.items()}
-    before, after = (
-        evaluate(**a).model_dump(exclude={"cross_section": {"curve"}}) for a in (arguments, shuffled)
-    )
+    before, after = (evaluate(**a).model_dump(exclude={"cross_section": {"curve"}}) for a in (arguments, shuffled))
     assert_close(before, after)
 
 
@@ -185,9 +183,7 @@ def test_constant_integrand_with_known_acceptance():
     assert c.network_error_uncorrelated == pytest.approx(0.015 / math.sqrt(1000))
     assert c.curve.points == list(range(20, 1001, 20))
     assert c.curve.relative_difference == pytest.approx([0.01] * 50)
-    expected = [
-        math.sqrt(3 / (4 * k)) for k in c.curve.points
-    ]  # sqrt((1 - p) / p) / sqrt(N), p = 1/4, N = 4k
+    expected = [math.sqrt(3 / (4 * k)) for k in c.curve.points]  # sqrt((1 - p) / p) / sqrt(N), p = 1/4, N = 4k
     assert c.curve.monte_carlo_error == pytest.approx(expected)
 
 
@@ -208,9 +204,7 @@ def test_relative_difference_error_is_that_of_the_paired_differences():
     n = 4000
     delta = 0.01 * np.random.default_rng(5).normal(size=n)
     ones = np.ones(n)
-    arguments = inputs(
-        n, exact=ones, predicted=1 + delta, weight=ones, tried=10.0 * n, log_mean=0.0, log_std=1.0
-    )
+    arguments = inputs(n, exact=ones, predicted=1 + delta, weight=ones, tried=10.0 * n, log_mean=0.0, log_std=1.0)
     c = evaluate(**arguments).cross_section
     assert c.relative_difference == pytest.approx(delta.mean())
     assert c.relative_difference_error == pytest.approx(delta.std() / math.sqrt(n))
@@ -243,9 +237,7 @@ def test_gaussian_pulls_have_nominal_coverage():
     assert c.median_relative_uncertainty == pytest.approx(0.0105, rel=0.03)
     for key, nominal in {"1": 0.682689, "2": 0.954500, "3": 0.997300}.items():
         assert c.coverage[key].nominal == pytest.approx(nominal, abs=1e-6)
-        assert c.coverage[key].observed.value == pytest.approx(
-            nominal, abs=4 * c.coverage[key].observed.error
-        )
+        assert c.coverage[key].observed.value == pytest.approx(nominal, abs=4 * c.coverage[key].observed.error)
 
 
 def test_doubled_uncertainty_halves_the_pulls():
@@ -363,9 +355,7 @@ def test_table_is_aligned_and_complete():
     arguments = inputs()
     evaluation = evaluate(**arguments | {"uncertainty": 0.01 * arguments["exact"]})
     lines = table(evaluation).splitlines()
-    body = [
-        line for line in lines if line.startswith(("all", "3 jets", "4 jets", "5 jets")) or "y_cut  " in line
-    ]
+    body = [line for line in lines if line.startswith(("all", "3 jets", "4 jets", "5 jets")) or "y_cut  " in line]
     assert len(body) == 1 + 3 + 5
     header = next(line for line in lines if "median|Delta|" in line)
     assert {len(line) for line in body} == {len(header)}

@@ -59,9 +59,7 @@ def test_errors_of_degenerate_models(tmp_path, delta):
 
 
 def test_cross_section(tmp_path):
-    curve = Curve(
-        points=[10, 20, 30], relative_difference=[1e-3, 0.0, -2e-4], monte_carlo_error=[0.1, 0.07, 0.06]
-    )
+    curve = Curve(points=[10, 20, 30], relative_difference=[1e-3, 0.0, -2e-4], monte_carlo_error=[0.1, 0.07, 0.06])
     found = numbers(plot_cross_section({"fame@1": curve, "single@2": curve}, tmp_path))
     assert found == {"fame@1": curve.model_dump(), "single@2": curve.model_dump()}
 
@@ -86,9 +84,7 @@ def test_regions(tmp_path):
         assert np.array(values)[edges[:-1] > 1e-3] == pytest.approx(0.1)
 
 
-@pytest.mark.parametrize(
-    "min_sij", [np.array([0.3]), np.zeros(5), np.array([0.1, 0.2]), np.geomspace(1e-9, 1, 30)]
-)
+@pytest.mark.parametrize("min_sij", [np.array([0.3]), np.zeros(5), np.array([0.1, 0.2]), np.geomspace(1e-9, 1, 30)])
 def test_regions_of_few_points(tmp_path, min_sij):
     found = numbers(plot_regions(np.full(len(min_sij), 0.01), min_sij, None, tmp_path))
     assert sum(found["points"]) == len(min_sij)

@@ -67,10 +67,7 @@ def publish_line(root: Path, name: str = "line", slope: float = 2.0, **entries: 
 def publish_mean(root: Path) -> Manifest:
     slopes = [1.0, 4.0]
     members = [publish_line(root, "member", slope) for slope in slopes]
-    pinned = [
-        Member(model=m.reference, manifest_sha256=manifest_sha256(resolve(root, m.reference)))
-        for m in members
-    ]
+    pinned = [Member(model=m.reference, manifest_sha256=manifest_sha256(resolve(root, m.reference))) for m in members]
     x = torch.tensor([0.0, 1.0, 2.0])
     return publish(
         root,
@@ -123,9 +120,7 @@ def test_publish_counts_versions_and_reads_back(tmp_path: Path) -> None:
 
 def test_tensors_keep_type_shape_and_values(tmp_path: Path) -> None:
     strided = torch.arange(12, dtype=torch.float64).reshape(3, 4).T.requires_grad_()
-    manifest = publish(
-        tmp_path, draft(), {"w": strided}, {"x": torch.zeros(0, 4)}, lambda folder, manifest: None
-    )
+    manifest = publish(tmp_path, draft(), {"w": strided}, {"x": torch.zeros(0, 4)}, lambda folder, manifest: None)
     folder = resolve(tmp_path, "line")
     loaded = read_weights(folder, manifest)["w"]
     assert loaded.dtype == torch.float64
@@ -244,9 +239,7 @@ def test_a_read_only_registry(tmp_path: Path) -> None:
 # --- names, versions, aliases
 
 
-def test_the_root_is_the_option_then_the_variable_then_here(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_root_is_the_option_then_the_variable_then_here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AMPCLI_REGISTRY", "variable")
     assert registry_root(tmp_path) == tmp_path
     assert registry_root(None) == Path("variable")
@@ -276,9 +269,7 @@ def test_what_is_no_version_is_not_taken_for_one(tmp_path: Path) -> None:
     assert references(tmp_path) == ["line@1"]
 
 
-@pytest.mark.parametrize(
-    "reference", ["", "Line", "../line", "line@", "line@0", "line@1@2", "line@-1", "line@B"]
-)
+@pytest.mark.parametrize("reference", ["", "Line", "../line", "line@", "line@0", "line@1@2", "line@-1", "line@B"])
 def test_what_is_no_reference(tmp_path: Path, reference: str) -> None:
     publish_line(tmp_path)
     with pytest.raises(UsageError):
@@ -572,16 +563,12 @@ def test_the_commands(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Non
     shown = ampcli("show", "line@best")
     assert "line@1" in shown
     assert "Only for straight lines." in shown
-    assert Manifest.model_validate_json(ampcli("show", "line", "--json")) == read_manifest(
-        root / "line" / "2"
-    )
+    assert Manifest.model_validate_json(ampcli("show", "line", "--json")) == read_manifest(root / "line" / "2")
     assert 'no model "other"' in ampcli("show", "other", code=4)
     assert "cannot name a model" in ampcli("show", "../other", code=2)
 
     assert "line@2" in ampcli("compare", "--require", "median_abs_delta<=0.02")
-    missed = json.loads(
-        ampcli("compare", "line@1", "line@2", "--require", "median_abs_delta<=0.01", "--json", code=3)
-    )
+    missed = json.loads(ampcli("compare", "line@1", "line@2", "--require", "median_abs_delta<=0.01", "--json", code=3))
     assert [row["model"] for row in missed["models"]] == ["line@1", "line@2"]
     assert missed["missed"][0] == "line@1 has median_abs_delta = 0.0123, not <= 0.01"
 
@@ -593,9 +580,7 @@ def test_the_commands(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Non
     assert "already there" in ampcli("export", "line@2", archive, code=2)
 
 
-def test_the_verify_and_import_commands_report_damage(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_the_verify_and_import_commands_report_damage(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     root = tmp_path / "registry"
     publish_line(root)
     (root / "line" / "1" / WEIGHTS).write_bytes(b"")

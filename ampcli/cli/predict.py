@@ -1,0 +1,39 @@
+"""`ampcli predict`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ampcli.cli.command import RegistryOption, Result, command, progress_bar, resumable
+
+
+def add(app: typer.Typer) -> None:
+    command(app, "predict", "ampcli predict ee-4jets events.npz amplitudes.npz")(predict)
+
+
+def predict(
+    model: Annotated[str, typer.Argument(help="name, name@3 or name@alias.")],
+    events: Annotated[Path, typer.Argument(help="npz file with momenta (n, legs, 4), or a store.")],
+    out: Annotated[Path, typer.Argument(help="New file .npz or .zarr: amplitude (n,), uncertainty (n,).")],
+    device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
+    threads: Annotated[int | None, typer.Option(help="CPU threads.", show_default="all cores")] = None,
+    registry: RegistryOption = None,
+) -> Result:
+    """Predict amplitudes of given events; momenta with or without the two beams."""
+    from ampcli.device import set_threads
+    from ampcli.events import open_events
+    from ampcli.prediction import check_output, predict_events, write_predictions
+    from ampcli.predictor import load_predictor
+
+    check_output(out)
+    set_threads(threads)
+    predictor = load_predictor(model, registry, device)
+    opened = open_events(events)
+    with resumable("nothing was written"), progress_bar("events", opened.rows) as advance:
+        amplitude, uncertainty = predict_events(predictor, opened, advance)
+        write_predictions(out, predictor, amplitude, uncertainty)
+    document = {"model": predictor.manifest.reference, "events": opened.rows, "out": str(out)}
+    return Result(document, f"{out}: {opened.rows} amplitudes from {predictor.manifest.reference}")

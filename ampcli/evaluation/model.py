@@ -1,0 +1,67 @@
+"""`ampcli eval`: a model against the exact amplitudes of a store."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from ampcli.errors import UsageError
+from ampcli.evaluation.evaluate import Evaluation, evaluate
+from ampcli.evaluation.metrics import Floats
+from ampcli.kinematics import min_invariant
+from ampcli.phasespace.jets import exclusive_jets
+from ampcli.phasespace.selection import Selection
+from ampcli.predictor import Predictor
+from ampcli.store.plan import RamboSource
+from ampcli.store.reader import Split, Store, split_rows
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """An evaluation and the points behind it: Delta = predicted/exact - 1 and min s_ij / s, (n,) each."""
+
+    evaluation: Evaluation
+    delta: Floats
+    min_sij: Floats
+
+
+def evaluate_model(predictor: Predictor, store: Store, split: Split) -> Comparison:
+    """Compare a model with a split of a store.
+
+    Raises:
+        UsageError: the store holds another process, energy or amplitude than the model learned.
+    """
+    manifest = predictor.manifest
+    mine = (manifest.process, manifest.sqrt_s, manifest.provider["parameters"])
+    theirs = (store.plan.process, store.sqrt_s, store.plan.provider.parameters)
+    if mine != theirs:
+        what = [
+            f"{name}: {a} in the model, {b} in the store"
+            for name, a, b in zip(("process", "sqrt(s)", "parameters"), mine, theirs, strict=True)
+            if a != b
+        ]
+        raise UsageError(f"{manifest.reference} does not describe {store.path}: " + "; ".join(what))
+    momenta = store.read_split("momenta", split)
+    exact = store.read_split("amplitude", split)
+    predicted, uncertainty = predictor.predict_final(momenta)
+    total = momenta.sum(axis=1)
+    s = total[:, 0] ** 2 - (total[:, 1:] ** 2).sum(axis=1)
+    min_sij = np.maximum(min_invariant(momenta) / s, 0.0)
+    cut = manifest.dataset.y_cut
+    jets = exclusive_jets(momenta, Selection(float(np.sqrt(s.mean())), cut or 0.0).d_cut)
+    log_mean, log_std = manifest.log_moments
+    is_sample = isinstance(store.plan.source, RamboSource)
+    evaluation = evaluate(
+        exact,
+        predicted,
+        uncertainty,
+        store.read_split("weight", split) if is_sample else None,
+        tried=store.tried * len(split_rows(store.rows, split)) / store.rows,
+        n_jets=jets,
+        min_sij=min_sij,
+        y_cut=cut,
+        log_mean=log_mean,
+        log_std=log_std,
+    )
+    return Comparison(evaluation, predicted / exact - 1.0, min_sij)
