@@ -69,7 +69,7 @@ def _flows(legs: int) -> tuple[FloatArray, FloatArray]:
     """Matrices (4 legs, 4) and (4 legs,) that give the momentum's flow and the sum of the energies."""
     signs = np.ones((legs, 1))
     signs[:2] = -1.0
-    return np.kron(signs, np.eye(4)), np.kron(np.ones(legs), np.eye(4)[0])
+    return np.kron(signs, np.eye(4)).astype(np.float64), np.kron(np.ones(legs), np.eye(4)[0])
 
 
 def _imbalance(p: FloatArray) -> tuple[FloatArray, FloatArray]:

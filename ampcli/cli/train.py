@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from ampcli.cli.command import RegistryOption, Result, command, progress_bar
+
+log = logging.getLogger(__name__)
 
 
 def add(app: typer.Typer) -> None:
@@ -35,6 +38,9 @@ def train(
         str, typer.Option(help="plateau (the paper's, with early stopping) or cosine over --epochs.")
     ] = "plateau",
     penalty: Annotated[float, typer.Option(help="J S_pred of the sparsity penalty (fame).")] = 1e-6,
+    orient: Annotated[
+        bool, typer.Option("--orient", help="Turn events about the beam axis to one orientation (exact symmetry).")
+    ] = False,
     precision: Annotated[str, typer.Option(help="float32, or tf32 for products on CUDA.")] = "float32",
     device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
     threads: Annotated[int | None, typer.Option(help="CPU threads.", show_default="all cores")] = None,
@@ -74,6 +80,7 @@ def train(
                 "learning_rate": learning_rate,
                 "schedule": schedule,
                 "penalty": penalty,
+                "orient": orient,
                 "precision": precision,
                 "dataset_digest": opened.digest,
                 "init_from": init_from,
@@ -89,6 +96,8 @@ def train(
 
         def on_epoch(state: State) -> None:
             advance(1)
+            for replica, records in enumerate(state.history, start=1):
+                log.info("epoch %d, replica %d: %s", state.epoch, replica, records[-1])
 
         manifests = run_training(run, recipe, on_epoch, stop)
     lines = [

@@ -24,6 +24,14 @@ class Batch:
     target: Tensor
 
 
+@dataclass(frozen=True)
+class Settings:
+    """What a recipe says about the ansatz; a kind uses what concerns it."""
+
+    penalty: float
+    orient: bool
+
+
 class Ansatz(Protocol):
     """A kind of model: standardisation, loss and amplitude around a network."""
 
@@ -37,7 +45,7 @@ class Ansatz(Protocol):
     def n_outputs(self) -> int: ...
 
     @classmethod
-    def fit(cls, process: Process, arrays: Arrays, amplitude: Tensor, options: Mapping[str, float]) -> Self:
+    def fit(cls, process: Process, arrays: Arrays, amplitude: Tensor, settings: Settings) -> Self:
         """Scales from the training split: `arrays` (n, ...) and `amplitude` (n,) in float64."""
         ...
 

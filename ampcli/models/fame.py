@@ -10,8 +10,8 @@ import torch
 from torch import Tensor
 
 from ampcli.factorisation.permutations import relevant_permutations
-from ampcli.models.ansatz import Arrays, Batch
-from ampcli.models.scaling import Standardiser, standardised_momenta
+from ampcli.models.ansatz import Arrays, Batch, Settings
+from ampcli.models.scaling import MomentumInputs, Standardiser
 from ampcli.process import Process
 
 
@@ -22,12 +22,11 @@ class FameAnsatz:
     `penalty` is J S_pred, without a dimension: the penalty's terms are the |C_i D_i| / S_pred.
     """
 
-    momenta: Standardiser
+    momenta: MomentumInputs
     log_recoil: Standardiser
     target: Standardiser
     s_pred: Tensor
     s_dipole: Tensor
-    n_final: int
     n_dipoles: int
     n_azimuths: int
     penalty: float
@@ -37,33 +36,32 @@ class FameAnsatz:
 
     @property
     def n_inputs(self) -> int:
-        return 4 * self.n_final + self.n_dipoles
+        return 4 * self.momenta.n_final + self.n_dipoles
 
     @property
     def n_outputs(self) -> int:
         return self.n_dipoles + 2 * self.n_azimuths
 
     @classmethod
-    def fit(cls, process: Process, arrays: Arrays, amplitude: Tensor, options: Mapping[str, float]) -> Self:
+    def fit(cls, process: Process, arrays: Arrays, amplitude: Tensor, settings: Settings) -> Self:
         permutations = relevant_permutations(process)
         n_dipoles = len(permutations.triples)
         s_pred = amplitude.min()
         return cls(
-            momenta=Standardiser.fit(arrays["momenta"]),
+            momenta=MomentumInputs.fit(arrays["momenta"], settings.orient),
             log_recoil=Standardiser.fit(arrays["recoil"].log()),
             target=Standardiser.fit(torch.asinh(amplitude / s_pred)),
             s_pred=s_pred,
             s_dipole=arrays["dipoles"][:, :n_dipoles].mean(),
-            n_final=process.n_final,
             n_dipoles=n_dipoles,
             n_azimuths=len(permutations.gluon_pairs),
-            penalty=options["penalty"],
+            penalty=settings.penalty,
         )
 
     def scales(self) -> dict[str, Tensor]:
-        sizes = [self.n_final, self.n_dipoles, self.n_azimuths]
+        sizes = [self.n_dipoles, self.n_azimuths]
         return {
-            **self.momenta.scales("momenta"),
+            **self.momenta.scales(),
             **self.log_recoil.scales("log_recoil"),
             **self.target.scales("target"),
             "s_pred": self.s_pred,
@@ -74,18 +72,16 @@ class FameAnsatz:
 
     @classmethod
     def restore(cls, scales: Mapping[str, Tensor]) -> Self:
-        known = dict(scales)
-        n_final, n_dipoles, n_azimuths = (int(size) for size in known["sizes"])
+        n_dipoles, n_azimuths = (int(size) for size in scales["sizes"])
         return cls(
-            momenta=Standardiser.restore(known, "momenta"),
-            log_recoil=Standardiser.restore(known, "log_recoil"),
-            target=Standardiser.restore(known, "target"),
-            s_pred=known["s_pred"],
-            s_dipole=known["s_dipole"],
-            n_final=n_final,
+            momenta=MomentumInputs.restore(scales),
+            log_recoil=Standardiser.restore(scales, "log_recoil"),
+            target=Standardiser.restore(scales, "target"),
+            s_pred=scales["s_pred"],
+            s_dipole=scales["s_dipole"],
             n_dipoles=n_dipoles,
             n_azimuths=n_azimuths,
-            penalty=float(known["penalty"]),
+            penalty=float(scales["penalty"]),
         )
 
     def to(self, device: torch.device) -> Self:
@@ -99,7 +95,7 @@ class FameAnsatz:
         )
 
     def inputs(self, arrays: Arrays) -> Tensor:
-        momenta = standardised_momenta(self.momenta, arrays["momenta"])
+        momenta = self.momenta.inputs(arrays["momenta"])
         return torch.cat([momenta, self.log_recoil.apply(arrays["recoil"].log()).float()], dim=1)
 
     def table(self, arrays: Arrays, amplitude: Tensor) -> Batch:

@@ -9,8 +9,8 @@ from typing import Self
 import torch
 from torch import Tensor
 
-from ampcli.models.ansatz import Arrays, Batch
-from ampcli.models.scaling import Standardiser, standardised_momenta
+from ampcli.models.ansatz import Arrays, Batch, Settings
+from ampcli.models.scaling import MomentumInputs, Standardiser
 from ampcli.process import Process
 
 
@@ -18,40 +18,36 @@ from ampcli.process import Process
 class PlainAnsatz:
     """ln|M|^2 = mean + deviation * network(momenta)."""
 
-    momenta: Standardiser
+    momenta: MomentumInputs
     target: Standardiser
-    n_final: int
 
     kind = "plain"
     block = None
 
     @property
     def n_inputs(self) -> int:
-        return 4 * self.n_final
+        return 4 * self.momenta.n_final
 
     @property
     def n_outputs(self) -> int:
         return 1
 
     @classmethod
-    def fit(cls, process: Process, arrays: Arrays, amplitude: Tensor, options: Mapping[str, float]) -> Self:
-        return cls(Standardiser.fit(arrays["momenta"]), Standardiser.fit(amplitude.log()), process.n_final)
+    def fit(cls, process: Process, arrays: Arrays, amplitude: Tensor, settings: Settings) -> Self:
+        return cls(MomentumInputs.fit(arrays["momenta"], settings.orient), Standardiser.fit(amplitude.log()))
 
     def scales(self) -> dict[str, Tensor]:
-        sizes = torch.tensor([self.n_final], dtype=torch.float64)
-        return {**self.momenta.scales("momenta"), **self.target.scales("target"), "sizes": sizes}
+        return {**self.momenta.scales(), **self.target.scales("target")}
 
     @classmethod
     def restore(cls, scales: Mapping[str, Tensor]) -> Self:
-        known = dict(scales)
-        momenta, target = (Standardiser.restore(known, name) for name in ("momenta", "target"))
-        return cls(momenta, target, int(known["sizes"][0]))
+        return cls(MomentumInputs.restore(scales), Standardiser.restore(scales, "target"))
 
     def to(self, device: torch.device) -> Self:
         return replace(self, momenta=self.momenta.to(device), target=self.target.to(device))
 
     def inputs(self, arrays: Arrays) -> Tensor:
-        return standardised_momenta(self.momenta, arrays["momenta"])
+        return self.momenta.inputs(arrays["momenta"])
 
     def table(self, arrays: Arrays, amplitude: Tensor) -> Batch:
         target = self.target.apply(amplitude.log()).float()

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Self
 
 import torch
 from torch import Tensor
@@ -38,10 +40,50 @@ class Standardiser:
         return {f"{name}.mean": self.mean, f"{name}.deviation": self.deviation}
 
     @classmethod
-    def restore(cls, scales: dict[str, Tensor], name: str) -> Standardiser:
+    def restore(cls, scales: Mapping[str, Tensor], name: str) -> Standardiser:
         return cls(scales[f"{name}.mean"], scales[f"{name}.deviation"])
 
 
-def standardised_momenta(standardiser: Standardiser, momenta: Tensor) -> Tensor:
-    """(n, n_final, 4) -> (n, 4 n_final) float32, with 4 means and deviations shared by the legs (FAME, Sec. 2.4.1)."""
-    return standardiser.apply(momenta).flatten(1).float()
+@dataclass(frozen=True)
+class MomentumInputs:
+    """Network inputs from momenta: 4 means and deviations shared by the legs (FAME, Sec. 2.4.1).
+
+    With `orient`, events are first turned about the beam axis until leg 0 has py = 0 and px > 0: unpolarised beams
+    leave |M|^2 unchanged, so the network need not learn that symmetry from data.
+    """
+
+    standardiser: Standardiser
+    n_final: int
+    orient: bool
+
+    @classmethod
+    def fit(cls, momenta: Tensor, orient: bool) -> Self:
+        """From the training split's momenta (n, n_final, 4)."""
+        return cls(Standardiser.fit(oriented(momenta) if orient else momenta), momenta.shape[1], orient)
+
+    def inputs(self, momenta: Tensor) -> Tensor:
+        """(n, n_final, 4) float64 -> (n, 4 n_final) float32."""
+        return self.standardiser.apply(oriented(momenta) if self.orient else momenta).flatten(1).float()
+
+    def to(self, device: torch.device) -> Self:
+        return replace(self, standardiser=self.standardiser.to(device))
+
+    def scales(self) -> dict[str, Tensor]:
+        flags = torch.tensor([self.n_final, self.orient], dtype=torch.float64)
+        return {**self.standardiser.scales("momenta"), "momenta.legs_and_orient": flags}
+
+    @classmethod
+    def restore(cls, scales: Mapping[str, Tensor]) -> Self:
+        n_final, orient = scales["momenta.legs_and_orient"].tolist()
+        return cls(Standardiser.restore(scales, "momenta"), int(n_final), bool(orient))
+
+
+def oriented(momenta: Tensor) -> Tensor:
+    """Turn each event about the z axis until leg 0 has py = 0 and px >= 0; (n, legs, 4) -> (n, legs, 4)."""
+    x, y = momenta[:, :1, 1], momenta[:, :1, 2]
+    transverse = torch.hypot(x, y).clamp_min(1e-300)
+    cosine, sine = x / transverse, y / transverse
+    turned = momenta.clone()
+    turned[..., 1] = cosine * momenta[..., 1] + sine * momenta[..., 2]
+    turned[..., 2] = cosine * momenta[..., 2] - sine * momenta[..., 1]
+    return turned

@@ -29,6 +29,10 @@ class EpochRecord(pydantic.BaseModel):
     validation_loss: float
     learning_rate: float
 
+    def __str__(self) -> str:
+        losses = f"{self.train_loss:.3e} (penalty {self.train_penalty:.1e}), validation {self.validation_loss:.3e}"
+        return f"loss {losses}, learning rate {self.learning_rate:.2e}"
+
 
 class State(pydantic.BaseModel):
     """Where a training stands; with the tensors, enough to go on bit for bit."""

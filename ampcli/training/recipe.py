@@ -26,6 +26,7 @@ class Recipe(pydantic.BaseModel):
     floor: float = 1e-6
     stop_patience: int = 40
     penalty: float = pydantic.Field(default=1e-6, ge=0)
+    orient: bool = False
     precision: Literal["float32", "tf32"] = "float32"
     dataset_digest: str
     init_from: str | None = None

@@ -17,7 +17,7 @@ from ampcli.evaluation.metrics import Metrics, measure
 from ampcli.features.blocks import make_block
 from ampcli.features.write import block_options
 from ampcli.kinematics import FloatArray, min_invariant
-from ampcli.models.ansatz import Ansatz, ansatz_class
+from ampcli.models.ansatz import Ansatz, Settings, ansatz_class
 from ampcli.models.mlp import Mlp
 from ampcli.predictor import Network, Predictor, check_probe, make_probe
 from ampcli.provenance import git_commit, hardware, package_versions
@@ -67,7 +67,7 @@ def train(
     kind = ansatz_class(recipe.kind)
     process = run.store.process
     arrays, amplitude = read_arrays(run.store, kind.block, "train")
-    ansatz: Ansatz = kind.fit(process, arrays, amplitude, {"penalty": recipe.penalty})
+    ansatz: Ansatz = kind.fit(process, arrays, amplitude, Settings(recipe.penalty, recipe.orient))
     network = Mlp((ansatz.n_inputs, *recipe.hidden, ansatz.n_outputs))
     _set_precision(recipe)
     trainer = Trainer(recipe, network, ansatz, run.device, _first_parameters(run, recipe, network))
