@@ -11,6 +11,7 @@ import typer
 
 from ampcli import __version__
 from ampcli.cli.command import shown
+from ampcli.cli.completion import COMPLETE_VARIABLE
 from ampcli.errors import AmpcliError
 
 
@@ -28,7 +29,7 @@ def _root(
 
 def build_app() -> typer.Typer:
     """The application with all its subcommands.  Nothing heavy (torch, zarr, matplotlib) is imported here."""
-    from ampcli.cli import ensemble, eval, features, gen, predict, registry, train
+    from ampcli.cli import completion, demo, doctor, ensemble, eval, features, gen, predict, registry, train
 
     app = typer.Typer(
         name="ampcli",
@@ -39,7 +40,7 @@ def build_app() -> typer.Typer:
         context_settings={"auto_envvar_prefix": "AMPCLI", "help_option_names": ["-h", "--help"]},
     )
     app.callback()(_root)
-    for module in (gen, features, train, ensemble, eval, predict):
+    for module in (gen, features, train, ensemble, eval, predict, demo, doctor, completion):
         module.add(app)
     app.add_typer(registry.app, name="registry")
     return app
@@ -52,6 +53,10 @@ def main() -> None:
 
 def run(arguments: list[str]) -> int:
     """Run one command line; returns the exit code after printing at most one clear error."""
+    if COMPLETE_VARIABLE in os.environ:  # the shell asks for completions
+        from typer.completion import completion_init  # type: ignore[attr-defined]
+
+        completion_init()
     try:
         outcome = typer.main.get_command(build_app()).main(arguments, prog_name="ampcli", standalone_mode=False)
         return outcome if isinstance(outcome, int) else 0

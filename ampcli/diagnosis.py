@@ -1,0 +1,58 @@
+"""`ampcli doctor`: what an installation has, and whether its parts work."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import uuid
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from ampcli.amplitudes.artifacts import cache_root
+from ampcli.amplitudes.provider import make_provider
+from ampcli.errors import AmpcliError
+from ampcli.kinematics import with_beams
+from ampcli.phasespace.rambo import rambo
+from ampcli.process import parse_process
+from ampcli.provenance import hardware, package_versions
+
+
+def diagnose(registry: Path) -> dict[str, Any]:
+    """Findings by name.
+
+    Raises:
+        AmpcliError: a part that every command needs does not work.
+    """
+    cache = cache_root()
+    _require_writable(cache)
+    process = parse_process("e- e+ > d d~ g")
+    provider = make_provider("pyamplicol", process)
+    final = rambo(np.random.default_rng(1).random((10, 3, 4)), 1000.0)
+    values = provider.evaluate(with_beams(final, 1000.0))
+    if not (np.isfinite(values).all() and (values > 0).all()):
+        raise AmpcliError(f"the provider pyamplicol returns {values.tolist()} for {process}", "Reinstall pyamplicol.")
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    return {
+        **package_versions(),
+        **{str(key): value for key, value in hardware(device).items()},
+        "usable cores": len(os.sched_getaffinity(0)),
+        "cache": str(cache),
+        "cache free": f"{shutil.disk_usage(cache).free / 2**30:.1f} GiB",
+        "registry": f"{registry}{'' if registry.is_dir() else ' (not there)'}",
+        "amplitudes": "ok (pyamplicol, e- e+ > d d~ g)",
+    }
+
+
+def _require_writable(folder: Path) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    probe = folder / f".doctor-{uuid.uuid4().hex}"
+    try:
+        probe.write_bytes(b"")
+    except OSError as error:
+        raise AmpcliError(
+            f"the cache {folder} cannot be written: {error.strerror}", "Set AMPCLI_CACHE to another folder."
+        ) from None
+    probe.unlink()
