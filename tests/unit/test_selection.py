@@ -24,15 +24,24 @@ def test_flags_of_the_published_program(fame_reference, jets, y_cut):
     np.testing.assert_array_equal(selection.resolved(final), known["min_sij"] >= y_cut * E**2)
 
 
-# Acceptances of the corrected selection, known to three digits (docs/physics.md).
-@pytest.mark.parametrize(
-    ("jets", "y_cut", "acceptance"),
-    [(3, 0.01, 0.944), (3, 0.001, 0.996), (4, 0.01, 0.722), (4, 0.001, 0.942), (5, 0.01, 0.216), (5, 0.001, 0.660)],
-)
-def test_acceptance(rng, jets, y_cut, acceptance):
-    n = 20_000
-    found = Selection(E, y_cut).accepts(rambo(rng.random((n, jets, 4)), E)).mean()
-    assert abs(found - acceptance) < 4.5 * np.sqrt(acceptance * (1 - acceptance) / n) + 0.0006
+@pytest.mark.parametrize("y_cut", [0.01, 0.05, 0.15])
+def test_acceptance_of_three_jets_is_exact(rng, y_cut):
+    # Flat in the triangle of (s_12, s_13, s_23), whose corners and sides are cut off: a similar triangle is left,
+    # (1 - 3 y_cut)^2.  Two jets there always are.
+    n, expected = 40_000, (1 - 3 * y_cut) ** 2
+    found = Selection(E, y_cut).accepts(rambo(rng.random((n, 3, 4)), E)).mean()
+    assert abs(found - expected) < 4.5 * np.sqrt(expected * (1 - expected) / n)
+
+
+@pytest.mark.parametrize("jets", [4, 5])
+def test_flags_follow_from_fastjet_and_all_pairs(rng, jets):
+    p = np.ascontiguousarray(rambo(rng.random((2000, jets, 4)), E))
+    selection = Selection(E, 0.01)
+    pairs = p[:, :, None] + p[:, None]
+    s_ij = (pairs**2) @ np.array([1.0, -1.0, -1.0, -1.0]) + 10 * E**2 * np.eye(jets)
+    expected = (s_ij.min(axis=(1, 2)) >= 0.01 * E**2) & (fastjet_exclusive_jets(p, 0.02 * E**2) >= jets - 1)
+    np.testing.assert_array_equal(selection.accepts(p), expected)
+    assert 100 < expected.sum() < 1900
 
 
 @pytest.mark.parametrize(("y_cut", "d"), [(1e-4, 0.01), (0.004, 0.01), (0.005, 0.01), (0.01, 0.02), (0.05, 0.1)])
