@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import threading
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -60,13 +60,18 @@ class PyAmplicol:
     def __init__(self, process: Process) -> None:
         self.process = process
 
+    @cached_property
+    def artifact(self) -> Path:
+        """Folder of the generated code, which is made first where it is missing."""
+        return artifacts.ensure_artifact(self.process)
+
     def identity(self) -> ProviderIdentity:
-        folder = artifacts.ensure_artifact(self.process)
+        folder = self.artifact
         return ProviderIdentity("pyamplicol", artifacts.generator_version(), artifacts.OPTIONS, _parameters(folder))
 
     def evaluate(self, momenta: FloatArray) -> FloatArray:
         physical = checked_momenta(momenta, self.process)
         if len(physical) == 0:
             return np.empty(0)
-        values = _open(artifacts.ensure_artifact(self.process)).evaluate(physical)
+        values = _open(self.artifact).evaluate(physical)
         return np.array(values).real.copy()

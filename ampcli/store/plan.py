@@ -56,9 +56,9 @@ class Plan(Frozen):
 
     @property
     def shard_rows(self) -> int:
-        """Rows of a shard, the unit of writing: a power of two, about 32 shards, at most 128 MiB."""
+        """Rows of a shard, the unit of writing: a power of two, about 16 shards, at most 128 MiB."""
         rows = 1024
-        while rows * 32 < self.points and rows * self.n_final * 32 * 2 <= _SHARD_BYTES:
+        while rows * 16 < self.points and rows * self.n_final * 32 * 2 <= _SHARD_BYTES:
             rows *= 2
         return rows
 
