@@ -72,12 +72,14 @@ def _partners(n: int) -> tuple[IntArray, IntArray]:
 
 
 def _merged(p: FloatArray, closest: IntArray) -> FloatArray:
-    pairs, others = _partners(p.shape[1])
-    event = np.arange(p.shape[2])
-    first, second = pairs[:, closest]
-    merged = np.empty((4, p.shape[1] - 1, p.shape[2]))
-    merged[:, 0] = p[:, first, event] + p[:, second, event]
-    merged[:, 1:] = p[:, others[:, closest], event]
+    legs, n = p.shape[1:]
+    pairs, others = _partners(legs)
+    columns = p.reshape(4, legs * n)  # `take` of columns is several times faster than indexing legs and events
+    event = np.arange(n)
+    first, second = pairs[:, closest] * n + event
+    merged = np.empty((4, legs - 1, n))
+    np.add(columns.take(first, axis=1), columns.take(second, axis=1), out=merged[:, 0])
+    merged[:, 1:] = columns.take(others[:, closest] * n + event, axis=1)
     return merged
 
 
