@@ -16,7 +16,7 @@ from ampcli.device import choose_device
 from ampcli.ensembles.mean import mean_and_error
 from ampcli.errors import IntegrityError, UsageError
 from ampcli.features.blocks import FeatureBlock, make_block
-from ampcli.kinematics import FloatArray, checked_momenta, with_beams
+from ampcli.kinematics import FloatArray, beams_along_z, checked_momenta, with_beams
 from ampcli.models.ansatz import Ansatz, ansatz_class
 from ampcli.models.mlp import Mlp
 from ampcli.process import Process, parse_process
@@ -107,6 +107,13 @@ class Predictor:
         if momenta.ndim == 3 and momenta.shape[1:] == (self.process.n_final, 4) and momenta.dtype == np.float64:
             momenta = with_beams(momenta)
         physical = checked_momenta(momenta, self.process)
+        off_axis = ~beams_along_z(physical)
+        if off_axis.any():
+            raise UsageError(
+                f"event {int(np.argmax(off_axis))} (from 0): the beams are not massless along the z axis, leg 0 towards "
+                "+z, as in the training",
+                "Rotate the events so that the first incoming leg moves along +z.",
+            )
         if self.manifest.sqrt_s is not None and len(physical):
             total = physical[:, 2:].sum(axis=1)
             # All of it must be energy: the networks know these events in their centre-of-mass frame only.

@@ -66,6 +66,8 @@ def _read_config(ctx: typer.Context, path: Path | None) -> Path | None:
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise UsageError(f"{path} is not TOML: {error}") from None
     section = values.get(ctx.info_name or "", values)
+    if not isinstance(section, dict):
+        raise UsageError(f"{path}: {ctx.info_name} must be a table, [{ctx.info_name}], of this command's options")
     known = {str(parameter.name) for parameter in ctx.command.params}
     values = {key.replace("-", "_"): value for key, value in section.items()}
     if unknown := sorted(set(values) - known):

@@ -38,6 +38,7 @@ def gen(
     """Generate phase-space points and their exact |M|^2 into a store."""
     from ampcli.cli.numbers import parse_count
     from ampcli.generation.generate import GenerationRequest, generate, parse_part, prepare
+    from ampcli.store.parts import BOOKS
 
     share = parse_part(part)
     count = None if points is None else parse_count("--points", points)
@@ -54,7 +55,7 @@ def gen(
         attributes = generate(job, workers, share, resume, advance)
     if attributes is None:
         return Result({"store": str(store), "finished": False}, f"{store}: this share is done, others are missing")
-    save_configuration(store, "gen")
+    save_configuration(store / BOOKS, "gen")
     statistics = attributes["statistics"]
     document = {"store": str(store), "finished": True, "points": plan.points, **attributes}
     text = [f"{store}: {plan.points} points of {plan.process}, digest {attributes['digest'][:16]}"]

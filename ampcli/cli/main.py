@@ -14,6 +14,8 @@ from ampcli.cli.command import shown
 from ampcli.cli.completion import COMPLETE_VARIABLE
 from ampcli.errors import AmpcliError
 
+INTERRUPTED = 130
+
 
 def _version(wanted: bool) -> None:
     if wanted:
@@ -59,6 +61,8 @@ def run(arguments: list[str]) -> int:
         completion_init()
     try:
         outcome = typer.main.get_command(build_app()).main(arguments, prog_name="ampcli", standalone_mode=False)
+        if outcome == INTERRUPTED:  # typer turns Ctrl-C into this outcome
+            return _fail("interrupted", INTERRUPTED)
         return outcome if isinstance(outcome, int) else 0
     except AmpcliError as error:
         return _fail(str(error), error.exit_code)
@@ -68,7 +72,7 @@ def run(arguments: list[str]) -> int:
             return 2
         return _fail(error.format_message(), 2)
     except (KeyboardInterrupt, typer.Abort):
-        return _fail("interrupted", 130)
+        return _fail("interrupted", INTERRUPTED)
     except BrokenPipeError:  # the reader of our stdout went away (`| head`): not our failure
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0

@@ -88,7 +88,8 @@ def train(
         )
     except pydantic.ValidationError as error:
         found = error.errors()[0]
-        option = "--" + str(found["loc"][0]).replace("_", "-")
+        field = str(found["loc"][0])
+        option = "--model" if field == "kind" else "--" + field.replace("_", "-")
         raise UsageError(f"{option}: {found['msg']}") from None
     seconds = None if minutes is None else 60 * minutes
     run = TrainingRun(opened, name, registry_root(registry), target, resume, seconds)

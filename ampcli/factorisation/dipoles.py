@@ -21,7 +21,8 @@ def invariant_products(p: Tensor) -> Tensor:
     """p_i . p_j in GeV^2 for all pairs of massless legs; (4, legs, n) -> (legs, legs, n), zero diagonal.
 
     For directions in one hemisphere |p_i x p_j|^2 / (E_i E_j + p_i . p_j) replaces the difference of two nearly
-    equal numbers: exact to rounding however collinear the pair is.
+    equal numbers: the relative error at an angle theta is about 1e-16/theta, that of the momenta themselves, instead
+    of 1e-16/theta^2.
     """
     legs = p.shape[1]
     products = p.new_zeros((legs, legs, p.shape[2]))

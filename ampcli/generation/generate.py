@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -37,8 +38,8 @@ def prepare(request: GenerationRequest) -> Job:
         UsageError: an impossible request.
     """
     process = parse_process(request.process)
-    if request.sqrt_s <= 0:
-        raise UsageError(f"--sqrt-s {request.sqrt_s:g}: the energy must be positive")
+    if not (math.isfinite(request.sqrt_s) and request.sqrt_s > 0):
+        raise UsageError(f"--sqrt-s {request.sqrt_s:g}: the energy must be a positive number")
     if request.seed < 0:
         raise UsageError(f"--seed {request.seed}: seeds are non-negative integers")
     source: PointSource
@@ -100,6 +101,8 @@ def generate(
             of the parts was asked for.
     """
     share, shares = part
+    if workers < 1:
+        raise UsageError(f"--workers {workers}: at least one is needed")
     if job.path.exists():
         parts.join(job.path, job.plan)
         if not resume and shares == 1:

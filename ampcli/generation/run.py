@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from ampcli.amplitudes.provider import Provider
-from ampcli.errors import AmpcliError, IntegrityError, UsageError
+from ampcli.errors import AmpcliError, IntegrityError
 from ampcli.generation.points import PointSource
 from ampcli.kinematics import FloatArray
 from ampcli.store import parts
@@ -119,8 +119,6 @@ class _Pool:
     """Workers that make parts; with one worker, this process is it."""
 
     def __init__(self, job: Job, workers: int) -> None:
-        if workers < 1:
-            raise UsageError(f"--workers {workers}: at least one is needed")
         self.job = job
         self._numbers: dict[Future[Any], int] = {}
         self._executor: ProcessPoolExecutor | None = None

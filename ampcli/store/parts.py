@@ -30,7 +30,7 @@ from ampcli.store.plan import Plan
 
 ARRAYS = ("momenta", "amplitude", "weight")
 
-_BOOKS = ".ampcli"  # plan, markers and locks live here, out of Zarr's sight
+BOOKS = ".ampcli"  # plan, markers and locks; a Zarr group, so that other readers of Zarr do not stumble over it
 
 
 @dataclass
@@ -88,9 +88,10 @@ def initialise(path: Path, plan: Plan) -> None:
                 fill_value=np.nan,  # rows that were never written read as NaN, which readers refuse
                 compressors=compressors(),
             )
-        (draft / _BOOKS / "parts").mkdir(parents=True)
-        (draft / _BOOKS / "locks").mkdir()
-        (draft / _BOOKS / "plan.json").write_text(plan.model_dump_json(indent=2))
+        group.create_group(BOOKS)
+        (draft / BOOKS / "parts").mkdir()
+        (draft / BOOKS / "locks").mkdir()
+        (draft / BOOKS / "plan.json").write_text(plan.model_dump_json(indent=2))
         try:
             draft.rename(path)
         except OSError:
@@ -110,7 +111,7 @@ def read_plan(path: Path) -> Plan:
     """
     if not path.exists():
         raise NotFoundError(f"no store at {path}", "Make it with `ampcli gen`.")
-    file = path / _BOOKS / "plan.json"
+    file = path / BOOKS / "plan.json"
     if not file.is_file():
         raise UsageError(f"{path} is not a store of ampcli", "Choose another name, or move it away.")
     try:
@@ -145,7 +146,7 @@ def write_part(path: Path, plan: Plan, number: int, part: Part) -> None:
         LockedError: another process is writing this part.
     """
     rows = plan.rows_of(number)
-    lock = FileLock(path / _BOOKS / "locks" / f"{number:06d}.lock")
+    lock = FileLock(path / BOOKS / "locks" / f"{number:06d}.lock")
     try:
         with lock.acquire(timeout=0):
             for name in ARRAYS:
@@ -179,7 +180,7 @@ def write_atomically(file: Path, text: str) -> None:
 
 
 def _marker_file(path: Path, number: int) -> Path:
-    return path / _BOOKS / "parts" / f"{number:06d}.json"
+    return path / BOOKS / "parts" / f"{number:06d}.json"
 
 
 def missing_parts(path: Path, plan: Plan) -> list[int]:
@@ -286,6 +287,6 @@ def finalise(
         },
         "ampcli_version": ampcli.__version__,
     }
-    with FileLock(path / _BOOKS / "locks" / "finalise.lock"):
+    with FileLock(path / BOOKS / "locks" / "finalise.lock"):
         zarr.open_group(path, mode="r+").attrs.update({"ampcli": attributes})
     return attributes

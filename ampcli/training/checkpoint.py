@@ -17,6 +17,9 @@ from ampcli.errors import IntegrityError
 from ampcli.training.recipe import Recipe
 from ampcli.training.schedule import Progress
 
+#: Parameters now and at each replica's best epoch, the optimiser's moments, the loss sums of the epoch so far.
+TENSORS = ("parameters", "best", "first", "second", "sums")
+
 
 class EpochRecord(pydantic.BaseModel):
     """Losses of one replica after an epoch (a diverged replica's are not finite)."""
@@ -72,6 +75,8 @@ def load_checkpoint(file: Path, device: torch.device) -> tuple[State, dict[str, 
         with safe_open(file, framework="pt", device="cpu") as stored:
             state = State.model_validate(json.loads(stored.metadata()["state"]))
             tensors = {name: stored.get_tensor(name).to(device) for name in stored.keys()}  # noqa: SIM118
+        if missing := set(TENSORS) - set(tensors):
+            raise KeyError(f"it lacks {', '.join(sorted(missing))}")
     except (SafetensorError, KeyError, TypeError, ValueError) as error:
         raise IntegrityError(f"the checkpoint {file} is damaged: {error}", "Start again with --resume never.") from None
     return state, tensors

@@ -14,7 +14,7 @@ from ampcli.errors import AmpcliError, InterruptedRun
 from ampcli.models.ansatz import Ansatz
 from ampcli.models.mlp import Mlp
 from ampcli.training.adam import Adam
-from ampcli.training.checkpoint import EpochRecord, State, load_checkpoint, save_checkpoint
+from ampcli.training.checkpoint import TENSORS, EpochRecord, State, load_checkpoint, save_checkpoint
 from ampcli.training.recipe import Recipe
 from ampcli.training.schedule import Progress
 from ampcli.training.table import Table, epoch_order
@@ -50,14 +50,8 @@ class Trainer:
 
     def save(self, file: Path) -> None:
         self.state.optimiser_steps = self.adam.steps
-        tensors = {
-            "parameters": self.parameters,
-            "best": self.best,
-            "first": self.adam.first,
-            "second": self.adam.second,
-            "sums": self.sums,
-        }
-        save_checkpoint(file, self.state, tensors)
+        tensors = (self.parameters, self.best, self.adam.first, self.adam.second, self.sums)
+        save_checkpoint(file, self.state, dict(zip(TENSORS, tensors, strict=True)))
 
     @property
     def finished(self) -> bool:

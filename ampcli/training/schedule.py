@@ -1,4 +1,7 @@
-"""Learning rate, early stopping and best weights of one replica, as in Keras' callbacks (FAME, Sec. 2.4.2)."""
+"""Learning rate, early stopping and best weights of one replica, as in Keras' callbacks (FAME, Sec. 2.4.2).
+
+Unlike Keras' default for the plateau (1e-4), any decrease of the loss counts: losses here end far below 1e-4.
+"""
 
 from __future__ import annotations
 

@@ -10,6 +10,7 @@ import select
 import signal
 import subprocess
 import sys
+import termios
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -44,10 +45,19 @@ class Running:
     def __init__(self, command: list[str], folder: Path, environment: dict[str, str]) -> None:
         # stderr is a terminal, so that progress bars are drawn: they tell how far the command is
         self._master, slave = pty.openpty()
+        termios.tcsetwinsize(slave, (40, 200))  # too narrow a bar would leave out its numbers
         self._process = subprocess.Popen(
-            command, cwd=folder, env=environment, stdout=subprocess.PIPE, stderr=slave, text=True, start_new_session=True
+            command,
+            cwd=folder,
+            env=environment,
+            stdout=subprocess.PIPE,
+            stderr=slave,
+            text=True,
+            start_new_session=True,
         )
         os.close(slave)
+        assert self._process.stdout is not None
+        self._stdout = self._process.stdout
         self._said = bytearray()
 
     @property
@@ -55,12 +65,17 @@ class Running:
         return self._process.pid
 
     @property
+    def alive(self) -> bool:
+        return self._process.poll() is None
+
+    @property
     def stderr(self) -> str:
-        """What it has said so far."""
+        """What it has said so far (of a line that a bar rewrote, the last state)."""
         with suppress(OSError):  # EIO: the other end is closed
             while select.select([self._master], [], [], 0)[0] and (piece := os.read(self._master, 65536)):
                 self._said += piece
-        return self._said.decode(errors="replace").replace("\r\n", "\n")
+        text = self._said.decode(errors="replace").replace("\r\n", "\n")
+        return re.sub(r"[^\n]*\r(?=[^\n])", "", text)
 
     @property
     def progress(self) -> float:
@@ -83,28 +98,25 @@ class Running:
             os.kill(self.pid, number)
 
     def end(self, limit: float = _LIMIT) -> Outcome:
-        """Wait for the end; whatever is left of its process group is killed, and is a failure."""
+        """Wait until every process of its group is gone."""
         deadline = time.monotonic() + limit
-        try:
-            while self._process.poll() is None:
-                assert time.monotonic() < deadline, f"did not end within {limit:g} s: {self.stderr}"
-                _ = self.stderr  # a full terminal would block the command
-                time.sleep(0.005)
-            while self._group_lives():
-                assert time.monotonic() < deadline, "processes are left behind"
-                time.sleep(0.01)
-        finally:
-            self.abandon()
-        stderr = self.stderr
-        stdout, _ = self._process.communicate()
-        os.close(self._master)
-        _no_traceback(stderr)
-        return Outcome(self._process.returncode, stdout, stderr)
+        while self._process.poll() is None:
+            assert time.monotonic() < deadline, f"did not end within {limit:g} s: {self.stderr}"
+            _ = self.stderr  # a full terminal would block the command
+            time.sleep(0.005)
+        while self._group_lives():
+            assert time.monotonic() < deadline, "processes are left behind"
+            time.sleep(0.01)
+        _no_traceback(self.stderr)
+        return Outcome(self._process.returncode, self._stdout.read(), self.stderr)
 
-    def abandon(self) -> None:
+    def close(self) -> None:
         """Kill what is left of it."""
         with suppress(ProcessLookupError):
             os.killpg(self.pid, signal.SIGKILL)
+        self._process.wait()
+        self._stdout.close()
+        os.close(self._master)
 
     def _group_lives(self) -> bool:
         with suppress(ProcessLookupError):
@@ -156,7 +168,7 @@ class Ampcli:
         try:
             yield running
         finally:
-            running.abandon()
+            running.close()
 
 
 def _command(arguments: tuple[object, ...]) -> list[str]:
@@ -180,7 +192,6 @@ def ampcli(tmp_path_factory: pytest.TempPathFactory, pytestconfig: pytest.Config
     environment |= {
         "AMPCLI_CACHE": str(pytestconfig.rootpath / ".cache" / "ampcli-tests"),
         "OMP_NUM_THREADS": "1",
-        "COLUMNS": "200",  # the width of progress bars: all of a line's numbers are shown
     }
     return Ampcli(tmp_path_factory.mktemp("cwd"), environment)
 

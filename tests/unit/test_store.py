@@ -1,0 +1,316 @@
+"""Stores: plan, splits, parts, damage, reading."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+import zarr
+from filelock import FileLock
+
+from ampcli.errors import IntegrityError, LockedError, NotFoundError, UsageError
+from ampcli.store import parts
+from ampcli.store.plan import GivenSource, Plan, ProviderRecord, RamboSource
+from ampcli.store.reader import open_store, split_rows
+
+PROVIDER = ProviderRecord(name="table", version="1", options={}, parameters={"alpha_s": 0.118})
+
+
+def plan(points: int = 2500, **changes) -> Plan:
+    settings = {
+        "process": "e- e+ > d d~ g",
+        "points": points,
+        "n_final": 3,
+        "provider": PROVIDER,
+        "source": RamboSource(sqrt_s=1000.0, y_cut=0.01, seed=1),
+    }
+    return Plan(**(settings | changes))
+
+
+def part(of: Plan, number: int) -> parts.Part:
+    rows = of.rows_of(number)
+    n = rows.stop - rows.start
+    rng = np.random.default_rng(number)
+    return parts.Part(rng.normal(size=(n, 3, 4)), rng.uniform(1, 2, n), np.full(n, 0.5), tried=2 * n)
+
+
+def finalise(path: Path, of: Plan) -> dict:
+    return parts.finalise(path, of, lambda numbers: (parts.check_part(path, of, number) for number in numbers))
+
+
+@pytest.fixture
+def store(tmp_path) -> Path:
+    """A finished store of three parts with made-up numbers."""
+    path, of = tmp_path / "made-up.zarr", plan()
+    parts.initialise(path, of)
+    for number in range(of.parts):
+        parts.write_part(path, of, number, part(of, number))
+    finalise(path, of)
+    return path
+
+
+def shard(path: Path, name: str, number: int) -> Path:
+    return path / name / "c" / str(number) / ("0/0" if name == "momenta" else "")
+
+
+def flip_byte(file: Path, position: int) -> None:
+    data = bytearray(file.read_bytes())
+    data[position] ^= 0x40
+    file.write_bytes(data)
+
+
+@pytest.mark.parametrize("points", [1, 1024, 1025, 40_000, 500_000, 40_000_000])
+@pytest.mark.parametrize("n_final", [3, 5])
+def test_parts_tile_the_rows(points, n_final):
+    of = plan(points, n_final=n_final)
+    rows = [of.rows_of(number) for number in range(of.parts)]
+    assert rows[0].start == 0
+    assert rows[-1].stop == points
+    assert all(a.stop == b.start for a, b in itertools.pairwise(rows))
+    assert of.shard_rows % of.chunk_rows == 0
+    assert of.chunk_rows * n_final * 32 <= 2 * 2**20
+    assert of.shard_rows * n_final * 32 <= 128 * 2**20
+
+
+def test_plan_is_strict_and_frozen():
+    with pytest.raises(ValueError, match="Extra inputs"):
+        plan(comment="more")
+    with pytest.raises(ValueError, match="frozen"):
+        plan().points = 3
+
+
+def test_plan_survives_json():
+    for of in (plan(), plan(source=GivenSource(sha256="ab", sqrt_s=None))):
+        assert Plan.model_validate_json(of.model_dump_json()) == of
+
+
+def test_differences_are_named():
+    other = plan(100, source=RamboSource(sqrt_s=1000.0, y_cut=0.02, seed=1))
+    assert plan().differences(other) == ["points: 2500 here, 100 there", "source.y_cut: 0.01 here, 0.02 there"]
+    assert plan().differences(plan()) == []
+
+
+def test_splits_partition_the_rows():
+    rows = 6000
+    split = {name: split_rows(rows, name) for name in ("train", "validation", "test")}
+    np.testing.assert_array_equal(np.sort(np.concatenate(list(split.values()))), np.arange(rows))
+    np.testing.assert_array_equal(split_rows(rows, "all"), np.arange(rows))
+    for name, share in {"train": 4 / 6, "validation": 1 / 6, "test": 1 / 6}.items():
+        assert abs(len(split[name]) - rows * share) < 4.5 * np.sqrt(rows * share * (1 - share))
+
+
+@pytest.mark.parametrize("name", ["train", "validation", "test"])
+def test_splits_do_not_change_when_a_store_grows(name):
+    small, large = split_rows(1000, name), split_rows(10_000, name)
+    np.testing.assert_array_equal(large[large < 1000], small)
+
+
+def test_splits_are_fixed_for_all_time():
+    # SplitMix64's finaliser of n + 0x9E3779B97F4A7C15, modulo 6, in Python's integers.
+    def mixed(n: int) -> int:
+        mask = 2**64 - 1
+        z = (n + 0x9E3779B97F4A7C15) & mask
+        z = ((z ^ (z >> 30)) * 0xBF58476D1CE4E5B9) & mask
+        z = ((z ^ (z >> 27)) * 0x94D049BB133111EB) & mask
+        return (z ^ (z >> 31)) % 6
+
+    assert split_rows(500, "validation").tolist() == [n for n in range(500) if mixed(n) == 4]
+    assert split_rows(500, "test").tolist() == [n for n in range(500) if mixed(n) == 5]
+
+
+def test_unknown_split():
+    with pytest.raises(UsageError, match='unknown split "dev"'):
+        split_rows(10, "dev")
+
+
+def test_round_trip(store):
+    opened, of = open_store(store), plan()
+    written = [part(of, number) for number in range(3)]
+    for name in parts.ARRAYS:
+        expected = np.concatenate([getattr(p, name) for p in written])
+        np.testing.assert_array_equal(opened.read(name), expected)
+        np.testing.assert_array_equal(opened.read(name, slice(1000, 1100)), expected[1000:1100])
+        for split in ("train", "test"):
+            np.testing.assert_array_equal(opened.read_split(name, split), expected[split_rows(2500, split)])
+    assert (opened.rows, opened.tried, opened.sqrt_s, opened.y_cut) == (2500, 5000, 1000.0, 0.01)
+    assert [rows.stop for rows in opened.batches()][-1] == 2500
+
+
+def test_statistics(store):
+    attributes = open_store(store).attributes
+    f = 0.5 * open_store(store).read("amplitude")
+    statistics = attributes["statistics"]
+    everything = np.concatenate([f, np.zeros(2500)])  # points that failed the cuts count as zeros
+    assert statistics["mean_weighted_amplitude"] == pytest.approx(everything.mean(), rel=1e-12)
+    error = everything.std() / np.sqrt(5000)
+    assert statistics["mean_weighted_amplitude_error"] == pytest.approx(error, rel=1e-10)
+    assert statistics["amplitude_min"] == 2 * f.min()
+    assert statistics["amplitude_max"] == 2 * f.max()
+    assert attributes["format_version"] == 1
+    assert attributes["plan"] == plan().model_dump(mode="json")
+
+
+def test_other_readers_of_zarr_understand_it_without_warnings(store):
+    group = zarr.open_group(store, mode="r")
+    assert dict(group.attrs)["ampcli"]["digest"] == open_store(store).digest
+    assert sorted(group.array_keys()) == sorted(parts.ARRAYS)
+    assert group["momenta"].shape == (2500, 3, 4)
+    np.testing.assert_array_equal(group["amplitude"][:], open_store(store).read("amplitude"))
+
+
+def test_digest_knows_content_and_plan(tmp_path, store):
+    digests = {open_store(store).digest}
+    for name, of, changed in (
+        ("seed", plan(source=RamboSource(sqrt_s=1000.0, y_cut=0.01, seed=2)), 0),
+        ("value", plan(), 1),
+    ):
+        path = tmp_path / name
+        parts.initialise(path, of)
+        for number in range(of.parts):
+            piece = part(of, number)
+            piece.amplitude[3] += changed
+            parts.write_part(path, of, number, piece)
+        digests.add(finalise(path, of)["digest"])
+    assert len(digests) == 3
+
+
+@pytest.mark.parametrize("name", parts.ARRAYS)
+@pytest.mark.parametrize("where", [0.05, 0.5, 0.99])
+def test_a_flipped_byte_is_noticed(store, name, where):
+    file = shard(store, name, 1)
+    flip_byte(file, int(where * file.stat().st_size))
+    with pytest.raises(IntegrityError, match="--resume") as refused:
+        open_store(store).read(name)
+    assert name in refused.value.what
+    with pytest.raises(IntegrityError):
+        parts.check_part(store, plan(), 1)
+    parts.check_part(store, plan(), 0)
+
+
+@pytest.mark.parametrize("name", parts.ARRAYS)
+@pytest.mark.parametrize("left", [0, 10, 0.5, 0.99])
+def test_a_truncated_shard_is_noticed(store, name, left):
+    file = shard(store, name, 2)
+    data = file.read_bytes()
+    file.write_bytes(data[: left if isinstance(left, int) else int(left * len(data))])
+    with pytest.raises(IntegrityError):
+        open_store(store).read(name)
+
+
+@pytest.mark.parametrize("name", parts.ARRAYS)
+def test_a_missing_shard_is_noticed(store, name):
+    shard(store, name, 1).unlink()
+    with pytest.raises(IntegrityError, match="missing"):
+        open_store(store).read(name)
+    assert len(open_store(store).read(name, slice(0, 1024))) == 1024
+
+
+def test_other_numbers_with_a_valid_checksum_are_noticed(store):
+    zarr.open_array(store / "amplitude", mode="r+")[1500] = 7.0
+    with pytest.raises(IntegrityError, match=r"part 2 of 3 .* does not match its checksum"):
+        parts.check_part(store, plan(), 1)
+
+
+def test_a_damaged_marker_is_noticed(store):
+    (store / ".ampcli" / "parts" / "000001.json").write_text("{")
+    with pytest.raises(IntegrityError, match="marker of part 2"):
+        parts.check_part(store, plan(), 1)
+
+
+def test_no_store(tmp_path):
+    with pytest.raises(NotFoundError, match="no store"):
+        open_store(tmp_path / "nothing.zarr")
+    with pytest.raises(UsageError, match="not a store"):
+        open_store(tmp_path)
+
+
+def test_an_unfinished_store_cannot_be_opened(tmp_path):
+    path, of = tmp_path / "unfinished.zarr", plan()
+    parts.initialise(path, of)
+    parts.write_part(path, of, 1, part(of, 1))
+    with pytest.raises(IntegrityError, match="2 of 3 parts are missing"):
+        open_store(path)
+    assert parts.missing_parts(path, of) == [0, 2]
+
+
+def test_a_newer_format_is_refused_before_anything_else(store):
+    file = store / ".ampcli" / "plan.json"
+    file.write_text(json.dumps(json.loads(file.read_text()) | {"format_version": 2, "something": "new"}))
+    with pytest.raises(IntegrityError, match=r"store format 2.*\n.*Upgrade"):
+        open_store(store)
+
+
+@pytest.mark.parametrize("content", ["", "{", "[]", '{"format_version": 1}', '{"format_version": "x"}'])
+def test_a_damaged_plan(store, content):
+    (store / ".ampcli" / "plan.json").write_text(content)
+    with pytest.raises(IntegrityError, match="damaged"):
+        open_store(store)
+
+
+def test_attributes_that_belong_to_another_plan(store):
+    file = store / ".ampcli" / "plan.json"
+    file.write_text(plan(source=RamboSource(sqrt_s=1000.0, y_cut=0.01, seed=2)).model_dump_json())
+    with pytest.raises(IntegrityError, match="disagree"):
+        open_store(store)
+
+
+def test_a_missing_array(store):
+    shutil.rmtree(store / "weight")
+    with pytest.raises(NotFoundError, match="lacks an array"):
+        open_store(store)
+
+
+def test_an_empty_split(tmp_path):
+    of = plan(1)
+    parts.initialise(tmp_path / "one.zarr", of)
+    parts.write_part(tmp_path / "one.zarr", of, 0, part(of, 0))
+    finalise(tmp_path / "one.zarr", of)
+    with pytest.raises(UsageError, match="no row in the split test"):
+        open_store(tmp_path / "one.zarr").read_split("amplitude", "test")
+
+
+def test_initialising_twice_joins(tmp_path):
+    parts.initialise(tmp_path / "a.zarr", plan())
+    parts.initialise(tmp_path / "a.zarr", plan())
+    with pytest.raises(UsageError, match="points: 100 here, 2500 there"):
+        parts.initialise(tmp_path / "a.zarr", plan(100))
+    assert [entry.name for entry in tmp_path.iterdir()] == ["a.zarr"]
+
+
+def test_something_else_is_not_overwritten(tmp_path):
+    (tmp_path / "notes").mkdir()
+    (tmp_path / "notes" / "text").write_text("mine")
+    with pytest.raises(UsageError, match="not a store"):
+        parts.initialise(tmp_path / "notes", plan())
+    assert (tmp_path / "notes" / "text").read_text() == "mine"
+
+
+def test_a_part_that_another_process_writes(tmp_path):
+    path, of = tmp_path / "a.zarr", plan()
+    parts.initialise(path, of)
+    with FileLock(path / ".ampcli" / "locks" / "000001.lock"):
+        with pytest.raises(LockedError, match=r"part 2 of .* another process"):
+            parts.write_part(path, of, 1, part(of, 1))
+        parts.write_part(path, of, 0, part(of, 0))
+    assert parts.missing_parts(path, of) == [1, 2]
+    parts.write_part(path, of, 1, part(of, 1))
+    assert parts.missing_parts(path, of) == [2]
+
+
+def test_forgetting_a_part(store):
+    parts.forget_part(store, 1)
+    parts.forget_part(store, 1)
+    assert parts.missing_parts(store, plan()) == [1]
+
+
+def test_small_files_are_whole_or_absent(tmp_path):
+    file = tmp_path / "marker.json"
+    parts.write_atomically(file, "first")
+    with pytest.raises(UnicodeEncodeError):
+        parts.write_atomically(file, "second \ud800")
+    assert file.read_text() == "first"
+    assert [entry.name for entry in tmp_path.iterdir()] == ["marker.json"]
