@@ -110,8 +110,8 @@ class Predictor:
         off_axis = ~beams_along_z(physical)
         if off_axis.any():
             raise UsageError(
-                f"event {int(np.argmax(off_axis))} (from 0): the beams are not massless along the z axis, leg 0 towards "
-                "+z, as in the training",
+                f"event {int(np.argmax(off_axis))} (from 0): the beams are not massless along the z axis, leg 0 "
+                "towards +z, as in the training",
                 "Rotate the events so that the first incoming leg moves along +z.",
             )
         if self.manifest.sqrt_s is not None and len(physical):
