@@ -312,7 +312,7 @@ def test_another_process_than_the_model_learned(ampcli: Ampcli, trained: Trained
 @pytest.mark.parametrize(
     ("options", "naming"),
     [
-        (("--model", "transformer"), ("--model", "transformer")),
+        (("--model", "transformer"), ("--model", "fame")),
         (("--preset", "huge"), ("huge", "small")),
         (("--hidden", "8,x"), "8,x"),
         (("--epochs", "0"), "--epochs"),
