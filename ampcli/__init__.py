@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
-    from ampcli.predictor import Predictor
+    from ampcli.inference.predictor import Predictor
 
 
 def load(name: str, registry: str | Path | None = None, device: str = "auto") -> Predictor:
@@ -28,6 +28,6 @@ def load(name: str, registry: str | Path | None = None, device: str = "auto") ->
         NotFoundError: no such registry, model, version or alias.
         IntegrityError: the manifest or the weights do not verify.
     """
-    from ampcli.predictor import load_predictor
+    from ampcli.inference.predictor import load_predictor
 
     return load_predictor(name, registry, device)

@@ -15,8 +15,8 @@ from ampcli.device import choose_device
 from ampcli.errors import AmpcliError, UsageError
 from ampcli.evaluation.model import evaluate_model
 from ampcli.evaluation.report import with_error
+from ampcli.inference.predictor import load_predictor
 from ampcli.plots.errors import plot_errors
-from ampcli.predictor import load_predictor
 from ampcli.store.reader import open_store
 
 _REPLICAS = 3

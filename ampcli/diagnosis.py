@@ -12,7 +12,7 @@ import numpy as np
 import torch
 
 from ampcli.amplitudes.artifacts import cache_root
-from ampcli.amplitudes.provider import make_provider
+from ampcli.amplitudes.providers import make_provider
 from ampcli.errors import AmpcliError
 from ampcli.kinematics import with_beams
 from ampcli.phasespace.rambo import rambo

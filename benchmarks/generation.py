@@ -22,7 +22,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ampcli.amplitudes.provider import make_provider
+from ampcli.amplitudes.providers import make_provider
 from ampcli.kinematics import with_beams
 from ampcli.phasespace.sampler import LeptonSampler
 from ampcli.phasespace.selection import Selection

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from ampcli.amplitudes import artifacts
-from ampcli.amplitudes.provider import ProviderIdentity
+from ampcli.amplitudes.protocol import ProviderIdentity
 from ampcli.errors import IntegrityError
 from ampcli.kinematics import FloatArray, checked_momenta
 from ampcli.process import Process

@@ -31,7 +31,7 @@ def evaluate(
     from ampcli.device import set_threads
     from ampcli.evaluation.model import evaluate_model
     from ampcli.evaluation.report import table
-    from ampcli.predictor import load_predictor
+    from ampcli.inference.predictor import load_predictor
     from ampcli.store.reader import open_store
 
     set_threads(threads)

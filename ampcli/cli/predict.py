@@ -25,8 +25,8 @@ def predict(
     """Predict amplitudes of given events; momenta with or without the two beams."""
     from ampcli.device import set_threads
     from ampcli.events import open_events
-    from ampcli.prediction import check_output, predict_events, write_predictions
-    from ampcli.predictor import load_predictor
+    from ampcli.inference.predict_events import check_output, predict_events, write_predictions
+    from ampcli.inference.predictor import load_predictor
 
     check_output(out)
     set_threads(threads)

@@ -8,7 +8,7 @@ from typing import Literal
 import torch
 
 from ampcli.errors import UsageError
-from ampcli.predictor import Predictor, check_probe, load_folder, make_probe
+from ampcli.inference.predictor import Predictor, check_probe, load_folder, make_probe
 from ampcli.provenance import git_commit, package_versions
 from ampcli.registry.manifest import Manifest, Member, manifest_sha256, read_manifest
 from ampcli.registry.resolve import resolve

@@ -9,10 +9,10 @@ import numpy as np
 from ampcli.errors import UsageError
 from ampcli.evaluation.evaluate import Evaluation, evaluate
 from ampcli.evaluation.metrics import Floats
+from ampcli.inference.predictor import Predictor
 from ampcli.kinematics import min_invariant
 from ampcli.phasespace.jets import exclusive_jets
 from ampcli.phasespace.selection import Selection
-from ampcli.predictor import Predictor
 from ampcli.store.plan import RamboSource
 from ampcli.store.reader import Split, Store, split_rows
 

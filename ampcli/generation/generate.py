@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ampcli.amplitudes.provider import make_provider
+from ampcli.amplitudes.providers import make_provider
 from ampcli.errors import UsageError
 from ampcli.generation.points import GivenPoints, PointSource, SampledPoints
 from ampcli.generation.run import Job, fill

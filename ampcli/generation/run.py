@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from ampcli.amplitudes.provider import Provider
+from ampcli.amplitudes.protocol import Provider
 from ampcli.errors import AmpcliError, IntegrityError
 from ampcli.generation.points import PointSource
 from ampcli.kinematics import FloatArray

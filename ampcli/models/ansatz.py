@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Protocol, Self
+from typing import ClassVar, Protocol, Self
 
 import torch
 from torch import Tensor
 
-from ampcli.errors import UsageError
 from ampcli.process import Process
 
 Arrays = Mapping[str, Tensor]  # momenta (n, n_final, 4) and the feature block's arrays, float64
@@ -35,8 +34,8 @@ class Settings:
 class Ansatz(Protocol):
     """A kind of model: standardisation, loss and amplitude around a network."""
 
-    kind: str
-    block: str | None  # feature block it needs
+    kind: ClassVar[str]
+    block: ClassVar[str | None]  # feature block it needs
 
     @property
     def n_inputs(self) -> int: ...
@@ -77,18 +76,3 @@ class Ansatz(Protocol):
     def amplitude(self, outputs: Tensor, arrays: Arrays) -> Tensor:
         """|M|^2 of float32 network outputs (R, n, n_outputs) in float64: (R, n)."""
         ...
-
-
-def ansatz_class(kind: str) -> type[Any]:
-    """The class of a model kind.
-
-    Raises:
-        UsageError: an unknown kind.
-    """
-    from ampcli.models.fame import FameAnsatz
-    from ampcli.models.plain import PlainAnsatz
-
-    kinds: dict[str, type[Any]] = {"fame": FameAnsatz, "plain": PlainAnsatz}
-    if kind not in kinds:
-        raise UsageError(f'unknown kind of model "{kind}"', f"Known: {', '.join(kinds)}.")
-    return kinds[kind]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Self
+from typing import ClassVar, Self
 
 import torch
 from torch import Tensor
@@ -31,8 +31,8 @@ class FameAnsatz:
     n_azimuths: int
     penalty: float
 
-    kind = "fame"
-    block = "fame"
+    kind: ClassVar[str] = "fame"
+    block: ClassVar[str | None] = "fame"
 
     @property
     def n_inputs(self) -> int:

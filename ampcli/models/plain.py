@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Self
+from typing import ClassVar, Self
 
 import torch
 from torch import Tensor
@@ -21,8 +21,8 @@ class PlainAnsatz:
     momenta: MomentumInputs
     target: Standardiser
 
-    kind = "plain"
-    block = None
+    kind: ClassVar[str] = "plain"
+    block: ClassVar[str | None] = None
 
     @property
     def n_inputs(self) -> int:

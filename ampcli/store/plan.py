@@ -36,7 +36,7 @@ class GivenSource(Frozen):
 
 
 class ProviderRecord(Frozen):
-    """The exact amplitudes' provenance (`ampcli.amplitudes.provider.ProviderIdentity`)."""
+    """The exact amplitudes' provenance (`ampcli.amplitudes.protocol.ProviderIdentity`)."""
 
     name: str
     version: str

@@ -16,10 +16,11 @@ from ampcli.errors import NotFoundError, UsageError
 from ampcli.evaluation.metrics import Metrics, measure
 from ampcli.features.blocks import make_block
 from ampcli.features.write import block_options
+from ampcli.inference.predictor import Network, Predictor, check_probe, make_probe
 from ampcli.kinematics import FloatArray, min_invariant
-from ampcli.models.ansatz import Ansatz, Settings, ansatz_class
+from ampcli.models.ansatz import Ansatz, Settings
+from ampcli.models.kinds import ansatz_class
 from ampcli.models.mlp import Mlp
-from ampcli.predictor import Network, Predictor, check_probe, make_probe
 from ampcli.provenance import git_commit, hardware, package_versions
 from ampcli.registry.manifest import Dataset, Features, Manifest, Metric, check_name, read_manifest
 from ampcli.registry.resolve import resolve

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from ampcli.amplitudes.artifacts import artifact_folder, ensure_artifact
-from ampcli.amplitudes.provider import make_provider
+from ampcli.amplitudes.providers import make_provider
 from ampcli.errors import IntegrityError, UsageError
 from ampcli.kinematics import with_beams
 from ampcli.phasespace.rambo import rambo
@@ -344,7 +344,7 @@ def test_providers_travel_to_workers_and_threads():
 EVALUATE = """
 import sys
 import numpy as np
-from ampcli.amplitudes.provider import make_provider
+from ampcli.amplitudes.providers import make_provider
 from ampcli.process import parse_process
 with np.load("tests/reference/amplitudes.npz") as stored:
     p = stored["ee_ddgg/regular/momenta"]

@@ -12,7 +12,7 @@ import ampcli
 from ampcli.ensembles.build import build_ensemble
 from ampcli.ensembles.mean import mean_and_error
 from ampcli.errors import IntegrityError, NotFoundError, UsageError
-from ampcli.predictor import check_probe
+from ampcli.inference.predictor import check_probe
 from ampcli.registry.manifest import read_manifest
 from ampcli.registry.resolve import resolve
 

@@ -14,9 +14,9 @@ from safetensors.torch import load_file, save_file
 import ampcli
 from ampcli.errors import IntegrityError, NotFoundError, UsageError
 from ampcli.events import open_events
+from ampcli.inference.predict_events import check_output, predict_events, write_predictions
+from ampcli.inference.predictor import BATCH, check_probe, load_predictor
 from ampcli.kinematics import with_beams
-from ampcli.prediction import check_output, predict_events, write_predictions
-from ampcli.predictor import BATCH, check_probe, load_predictor
 from ampcli.registry.manifest import manifest_sha256, read_manifest
 from ampcli.registry.resolve import resolve
 from ampcli.registry.storage import read_probe

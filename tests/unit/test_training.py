@@ -9,7 +9,8 @@ import pytest
 import torch
 
 from ampcli.errors import AmpcliError, IntegrityError, InterruptedRun, NotFoundError, UsageError
-from ampcli.models.ansatz import Settings, ansatz_class
+from ampcli.models.ansatz import Settings
+from ampcli.models.kinds import ansatz_class
 from ampcli.models.mlp import Mlp
 from ampcli.registry.manifest import read_manifest
 from ampcli.registry.resolve import resolve

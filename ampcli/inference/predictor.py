@@ -17,7 +17,8 @@ from ampcli.ensembles.mean import mean_and_error
 from ampcli.errors import IntegrityError, UsageError
 from ampcli.features.blocks import FeatureBlock, make_block
 from ampcli.kinematics import FloatArray, beams_along_z, checked_momenta, with_beams
-from ampcli.models.ansatz import Ansatz, ansatz_class
+from ampcli.models.ansatz import Ansatz
+from ampcli.models.kinds import ansatz_class
 from ampcli.models.mlp import Mlp
 from ampcli.process import Process, parse_process
 from ampcli.registry.manifest import Manifest, read_manifest

@@ -1,4 +1,4 @@
-"""What ampcli asks of a source of exact amplitudes, and the sources it knows."""
+"""What ampcli asks of a source of exact amplitudes."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from ampcli.errors import UsageError
 from ampcli.kinematics import FloatArray
 from ampcli.process import Process
 
@@ -48,16 +47,3 @@ class Provider(Protocol):
             UsageError: momenta that are not physical, naming the first bad event and why.
         """
         ...
-
-
-def make_provider(name: str, process: Process) -> Provider:
-    """The provider of that name for `process`.
-
-    Raises:
-        UsageError: an unknown provider.
-    """
-    if name == "pyamplicol":
-        from ampcli.amplitudes.pyamplicol import PyAmplicol
-
-        return PyAmplicol(process)
-    raise UsageError(f'unknown provider "{name}"', "Known: pyamplicol.")

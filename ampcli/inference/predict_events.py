@@ -11,8 +11,8 @@ import numpy as np
 
 from ampcli.errors import UsageError
 from ampcli.events import Events
+from ampcli.inference.predictor import BATCH, Predictor
 from ampcli.kinematics import FloatArray
-from ampcli.predictor import BATCH, Predictor
 
 
 def check_output(out: Path) -> None:

@@ -1,0 +1,21 @@
+"""The kinds of models, by name."""
+
+from __future__ import annotations
+
+from ampcli.errors import UsageError
+from ampcli.models.ansatz import Ansatz
+from ampcli.models.fame import FameAnsatz
+from ampcli.models.plain import PlainAnsatz
+
+KINDS: dict[str, type[Ansatz]] = {"fame": FameAnsatz, "plain": PlainAnsatz}
+
+
+def ansatz_class(kind: str) -> type[Ansatz]:
+    """The class of a model kind.
+
+    Raises:
+        UsageError: an unknown kind.
+    """
+    if kind not in KINDS:
+        raise UsageError(f'unknown kind of model "{kind}"', f"Known: {', '.join(KINDS)}.")
+    return KINDS[kind]
