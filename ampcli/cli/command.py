@@ -156,7 +156,7 @@ def progress_bar(unit: str, total: int) -> Iterator[Callable[[int], None]]:
 
 
 @contextmanager
-def resumable(kept: str) -> Iterator[None]:
+def resumable(kept: str, how: str) -> Iterator[None]:
     """Ctrl-C and SIGTERM (batch systems) end the run with exit code 75 and say how to go on."""
 
     def stop(number: int, frame: object) -> None:
@@ -166,6 +166,6 @@ def resumable(kept: str) -> Iterator[None]:
     try:
         yield
     except KeyboardInterrupt:
-        raise InterruptedRun(f"interrupted; {kept}", "Run the same command with --resume to go on.") from None
+        raise InterruptedRun(f"interrupted; {kept}", how) from None
     finally:
         signal.signal(signal.SIGTERM, before)

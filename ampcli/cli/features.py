@@ -31,7 +31,10 @@ def features(
     opened = open_store(store)
     written = []
     for block in blocks:
-        with resumable(f"{store} is as it was"), progress_bar("points", opened.rows) as advance:
+        with (
+            resumable(f"{store} is as it was", "Run the same command again."),
+            progress_bar("points", opened.rows) as advance,
+        ):
             written.append(write_features(opened, block, chosen, replace, advance))
     names = ", ".join(blocks)
     return Result({"store": str(store), "blocks": written}, f"{store}: {opened.rows} rows of features {names}")

@@ -51,7 +51,10 @@ def gen(
             "rows_per_part": plan.shard_rows,
         }
         return Result(document, f"{plan.points} points of {plan.process} in {plan.parts} parts -> {store}")
-    with resumable(f"{store} keeps its finished parts"), progress_bar("points", plan.points) as advance:
+    with (
+        resumable(f"{store} keeps its finished parts", "Go on with --resume."),
+        progress_bar("points", plan.points) as advance,
+    ):
         attributes = generate(job, workers, share, resume, advance)
     if attributes is None:
         return Result({"store": str(store), "finished": False}, f"{store}: this share is done, others are missing")

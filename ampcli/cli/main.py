@@ -73,9 +73,6 @@ def run(arguments: list[str]) -> int:
         return _fail(error.format_message(), 2)
     except (KeyboardInterrupt, typer.Abort):
         return _fail("interrupted", INTERRUPTED)
-    except BrokenPipeError:  # the reader of our stdout went away (`| head`): not our failure
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
     except OSError as error:
         return _fail(_explain_os_error(error), 4 if isinstance(error, FileNotFoundError) else 1)
     except MemoryError:

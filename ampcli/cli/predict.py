@@ -32,7 +32,10 @@ def predict(
     set_threads(threads)
     predictor = load_predictor(model, registry, device)
     opened = open_events(events)
-    with resumable("nothing was written"), progress_bar("events", opened.rows) as advance:
+    with (
+        resumable("nothing was written", "Run the same command again."),
+        progress_bar("events", opened.rows) as advance,
+    ):
         amplitude, uncertainty = predict_events(predictor, opened, advance)
         write_predictions(out, predictor, amplitude, uncertainty)
     document = {"model": predictor.manifest.reference, "events": opened.rows, "out": str(out)}

@@ -65,6 +65,8 @@ def train(
     from ampcli.training.train import TrainingRun, recipe_seeds
     from ampcli.training.train import train as run_training
 
+    if minutes is not None and not 0 < minutes < float("inf"):
+        raise UsageError(f"--minutes {minutes:g}: a positive number is needed")
     target = choose_device(device)
     set_threads(threads)
     opened = open_store(store)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -110,4 +111,9 @@ def generate(
     else:
         parts.initialise(job.path, job.plan)
     chosen = range(share - 1, job.plan.parts, shares)
-    return fill(job, chosen, workers, resume, on_rows)
+    try:
+        return fill(job, chosen, workers, resume, on_rows)
+    except UsageError:  # cuts that (almost) nothing passes show only while sampling: leave no empty store behind
+        if len(parts.missing_parts(job.path, job.plan)) == job.plan.parts:
+            shutil.rmtree(job.path)
+        raise

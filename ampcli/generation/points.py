@@ -24,9 +24,14 @@ from ampcli.store.plan import GivenSource, RamboSource
 class Points:
     """Phase-space points before their amplitudes are known."""
 
-    momenta: FloatArray  # (n, n_external, 4), incoming first
+    incoming: FloatArray  # (n, 2, 4)
+    outgoing: FloatArray  # (n, n_final, 4), C-contiguous
     weight: FloatArray  # (n,)
     tried: int
+
+    def batch(self, rows: slice) -> FloatArray:
+        """Momenta (batch, n_external, 4) of some rows, incoming first."""
+        return np.concatenate([self.incoming[rows], self.outgoing[rows]], axis=1)
 
 
 class PointSource(Protocol):
@@ -51,9 +56,11 @@ class SampledPoints:
     def points(self, part: int, rows: slice) -> Points:
         seeds = np.random.SeedSequence(self.source.seed, spawn_key=(part,))
         rng = np.random.Generator(np.random.SFC64(seeds))
-        momenta, tried = self.sampler.draw(rng, rows.stop - rows.start)
+        outgoing, tried = self.sampler.draw(rng, rows.stop - rows.start)
+        beams = with_beams(outgoing[:1], self.source.sqrt_s)[:, :2]
         weight = cross_section_weight(self.process.n_final, self.source.sqrt_s)
-        return Points(with_beams(momenta, self.source.sqrt_s), np.full(len(momenta), weight), tried)
+        n = len(outgoing)
+        return Points(np.broadcast_to(beams, (n, 2, 4)), outgoing, np.full(n, weight), tried)
 
 
 @dataclass(frozen=True)
@@ -86,4 +93,4 @@ class GivenPoints:
 
     def points(self, part: int, rows: slice) -> Points:
         momenta = self.momenta[rows]
-        return Points(momenta, np.ones(len(momenta)), len(momenta))
+        return Points(momenta[:, :2], np.ascontiguousarray(momenta[:, 2:]), np.ones(len(momenta)), len(momenta))

@@ -44,14 +44,14 @@ class Job:
         """Sample, evaluate and write one part; returns its rows."""
         rows = self.plan.rows_of(number)
         points = self.source.points(number, rows)
-        amplitude = np.empty(len(points.momenta))
+        amplitude = np.empty(len(points.outgoing))
         for start in range(0, len(amplitude), _BATCH):
             if stop is not None and stop.is_set():
                 raise Stopped
             batch = slice(start, start + _BATCH)
-            amplitude[batch] = self.provider.evaluate(points.momenta[batch])
-        _require_positive(amplitude, points.momenta, rows.start)
-        part = parts.Part(np.ascontiguousarray(points.momenta[:, 2:]), amplitude, points.weight, points.tried)
+            amplitude[batch] = self.provider.evaluate(points.batch(batch))
+        _require_positive(amplitude, points.outgoing, rows.start)
+        part = parts.Part(points.outgoing, amplitude, points.weight, points.tried)
         parts.write_part(self.path, self.plan, number, part)
         return len(amplitude)
 
@@ -61,13 +61,13 @@ class Job:
         return parts.check_part(self.path, self.plan, number)
 
 
-def _require_positive(amplitude: FloatArray, momenta: FloatArray, first_row: int) -> None:
+def _require_positive(amplitude: FloatArray, outgoing: FloatArray, first_row: int) -> None:
     bad = ~(np.isfinite(amplitude) & (amplitude > 0))
     if bad.any():
         event = int(np.argmax(bad))
         raise AmpcliError(
             f"|M|^2 of point {first_row + event} is {amplitude[event]}; a squared amplitude is positive "
-            f"(momenta {momenta[event].tolist()})",
+            f"(outgoing momenta {outgoing[event].tolist()})",
             "The point is too singular for double precision, or the provider is broken.",
         )
 
@@ -152,12 +152,20 @@ class _Pool:
         self._numbers[future] = number
         return future
 
+    def _submit_all(self, task: str, numbers: Iterable[int]) -> list[Future[Any]]:
+        # Workers start here and inherit the mask: Ctrl-C reaches the whole process group, but this process decides.
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM})
+        try:
+            return [self._submit(task, number) for number in numbers]
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
     def each(self, task: str, numbers: Iterable[int]) -> Iterator[Future[Any]]:
         """Finished tasks, in any order."""
         if self._executor is None:
             yield from (self._submit(task, number) for number in numbers)
             return
-        futures = [self._submit(task, number) for number in numbers]
+        futures = self._submit_all(task, numbers)
         with _explain_lost_worker():
             yield from as_completed(futures)
 
@@ -167,7 +175,7 @@ class _Pool:
             if self._executor is None:
                 yield from (self._submit(task, number).result() for number in numbers)
             else:
-                yield from (future.result() for future in [self._submit(task, n) for n in numbers])
+                yield from (future.result() for future in self._submit_all(task, numbers))
 
 
 class _explain_lost_worker:  # noqa: N801 - reads as a statement
@@ -188,7 +196,6 @@ _stop: Event
 def _start_worker(job: Job, stop: Event) -> None:
     global _job, _stop
     _job, _stop = job, stop
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the parent decides
     threading.Thread(target=_die_with_parent, daemon=True).start()
     import zarr
 

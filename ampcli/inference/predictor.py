@@ -167,7 +167,7 @@ def _load_network(folder: Path, manifest: Manifest, device: torch.device) -> Net
     options = {} if manifest.features is None else dict(manifest.features.options)
     try:
         network = Network.build(parse_process(manifest.process), manifest.kind, options, tensors, device)
-    except (KeyError, RuntimeError) as error:
+    except (KeyError, RuntimeError, ValueError) as error:
         raise IntegrityError(f"the weights of {folder} do not fit its manifest: {error}") from None
     if network.block is not None and manifest.features is not None:
         written, known = manifest.features.version, network.block.version

@@ -150,6 +150,7 @@ def write_part(path: Path, plan: Plan, number: int, part: Part) -> None:
     try:
         with lock.acquire(timeout=0):
             for name in ARRAYS:
+                _remove_shard(path / name / "c" / str(number))
                 zarr.open_array(path / name, mode="r+")[rows] = getattr(part, name)
             marker = Marker(
                 part=number,
@@ -164,6 +165,14 @@ def write_part(path: Path, plan: Plan, number: int, part: Part) -> None:
             f"part {number + 1} of {path} is being written by another process",
             "Give every process its own --part, or wait for the other one.",
         ) from None
+
+
+def _remove_shard(place: Path) -> None:
+    # Zarr reads the index of a shard before it writes over it, and a torn shard would make that fail.
+    if place.is_dir():
+        shutil.rmtree(place)
+    else:
+        place.unlink(missing_ok=True)
 
 
 def write_atomically(file: Path, text: str) -> None:
@@ -228,14 +237,20 @@ def read_rows(path: Path, name: str, rows: slice) -> FloatArray:
         first = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise IntegrityError(
             f"{path}/{name}, rows {rows.start} to {rows.stop}, cannot be read: {first}",
-            "The store is damaged: run its `ampcli gen` command again with --resume.",
+            f"The store is damaged: {_repair(path, name)}.",
         ) from None
     if np.isnan(values.reshape(len(values), -1)[:, 0]).any():
         raise IntegrityError(
             f"{path}/{name}: rows between {rows.start} and {rows.stop} are missing",
-            "The store is truncated: run its `ampcli gen` command again with --resume.",
+            f"The store is truncated: {_repair(path, name)}.",
         )
     return values
+
+
+def _repair(path: Path, name: str) -> str:
+    if name.startswith("features/"):
+        return f"make its features again with `ampcli features {path} {name.split('/')[1]} --replace`"
+    return "run its `ampcli gen` command again with --resume"
 
 
 class PartSums(pydantic.BaseModel):

@@ -127,12 +127,13 @@ def open_store(path: Path) -> Store:
         raise IntegrityError(f"{path} cannot be opened as a Zarr group: {error}") from None
     if not isinstance(attributes, dict):
         left = len(missing_parts(path, plan))
+        state = f"{left} of {plan.parts} parts are missing" if left else "its parts were not checked yet"
         raise IntegrityError(
-            f"{path} is not finished: {left} of {plan.parts} parts are missing",
+            f"{path} is not finished: {state}",
             "Run its `ampcli gen` command again with --resume.",
         )
     if attributes.get("plan") != plan.model_dump(mode="json"):
         raise IntegrityError(f"{path}: its attributes and its plan disagree", "Generate the store again.")
     if not all((path / name).is_dir() for name in ("momenta", "amplitude", "weight")):
-        raise NotFoundError(f"{path} lacks an array", "Generate the store again.")
+        raise IntegrityError(f"{path} lacks an array", "Generate the store again.")
     return Store(path, plan, attributes)

@@ -47,6 +47,7 @@ class State(pydantic.BaseModel):
     optimiser_steps: int = 0
     history: list[list[EpochRecord]]  # per replica
     seconds: float = 0.0
+    published: int = 0  # replicas that are in the registry already
 
 
 def save_checkpoint(file: Path, state: State, tensors: dict[str, Tensor]) -> None:

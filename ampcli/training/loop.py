@@ -6,6 +6,7 @@ import math
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import NoReturn
 
 import torch
 from torch import Tensor
@@ -84,16 +85,21 @@ class Trainer:
             now = time.monotonic()
             self.state.seconds = before + now - started
             if not whole:
-                self.save(checkpoint)
-                raise InterruptedRun(
-                    f"interrupted in epoch {self.state.epoch + 1}, step {self.state.step}; {checkpoint} is written",
-                    "Run the same command again to go on.",
-                )
+                self._interrupt(checkpoint)
             on_epoch(self.state)
+            if stop() and not self.finished:
+                self._interrupt(checkpoint)
             if now - saved > _SAVE_EVERY:
                 self.save(checkpoint)
                 saved = now
         self.save(checkpoint)
+
+    def _interrupt(self, checkpoint: Path) -> NoReturn:
+        self.save(checkpoint)
+        raise InterruptedRun(
+            f"interrupted in epoch {self.state.epoch + 1}, step {self.state.step}; {checkpoint} is written",
+            "Run the same command again to go on.",
+        )
 
     def _train_epoch(self, train: Table, stop: Callable[[], bool]) -> bool:
         """Do the steps that are left of this epoch; False when asked to stop before the last one."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,6 +28,7 @@ from ampcli.store.reader import Store, split_rows
 from ampcli.training.checkpoint import State
 from ampcli.training.loop import Trainer
 from ampcli.training.recipe import Recipe
+from ampcli.training.session import training_session
 from ampcli.training.table import Table, read_arrays
 
 _PROBE_POINTS = 64
@@ -44,11 +44,6 @@ class TrainingRun:
     device: torch.device
     resume: str = "auto"  # auto | never | path of a checkpoint
     seconds: float | None = None
-
-    @property
-    def checkpoint(self) -> Path:
-        """Where the state is kept until the models are published."""
-        return self.registry / ".training" / self.name / "checkpoint.safetensors"
 
 
 def train(
@@ -72,18 +67,20 @@ def train(
     network = Mlp((ansatz.n_inputs, *recipe.hidden, ansatz.n_outputs))
     _set_precision(recipe)
     trainer = Trainer(recipe, network, ansatz, run.device, _first_parameters(run, recipe, network))
-    _resume(run, recipe, trainer)
-    table = Table.of(ansatz, arrays, amplitude, run.device)
     region = _region(run.store, arrays["momenta"].numpy(), amplitude.numpy())
+    table = Table.of(ansatz, arrays, amplitude, run.device)
     del arrays
     held_out, exact = read_arrays(run.store, kind.block, "validation")
     validation = Table.of(ansatz, held_out, exact, run.device)
-    trainer.run(table, validation, run.checkpoint, run.seconds, on_epoch, stop)
-    momenta = held_out["momenta"].numpy()
-    published = [
-        _publish(run, trainer, replica, region, momenta, exact.numpy()) for replica in range(len(recipe.seeds))
-    ]
-    shutil.rmtree(run.checkpoint.parent)
+    with training_session(run.registry, run.name, recipe, run.resume == "never") as checkpoint:
+        _resume(run, recipe, trainer, checkpoint)
+        trainer.run(table, validation, checkpoint, run.seconds, on_epoch, stop)
+        published = []
+        for replica in range(trainer.state.published, len(recipe.seeds)):
+            published.append(_publish(run, trainer, replica, region, held_out["momenta"].numpy(), exact.numpy()))
+            trainer.state.published = replica + 1
+            trainer.save(checkpoint)
+        checkpoint.unlink()
     return published
 
 
@@ -109,10 +106,10 @@ def _first_parameters(run: TrainingRun, recipe: Recipe, network: Mlp) -> torch.T
     return tensors["parameters"].repeat(len(recipe.seeds), 1)
 
 
-def _resume(run: TrainingRun, recipe: Recipe, trainer: Trainer) -> None:
+def _resume(run: TrainingRun, recipe: Recipe, trainer: Trainer, checkpoint: Path) -> None:
     if run.resume == "never":
         return
-    file = run.checkpoint if run.resume == "auto" else Path(run.resume)
+    file = checkpoint if run.resume == "auto" else Path(run.resume)
     if not file.is_file():
         if run.resume != "auto":
             raise NotFoundError(f"no checkpoint {file}")

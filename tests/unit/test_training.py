@@ -383,7 +383,7 @@ def test_an_interrupted_training_publishes_the_same_model(tmp_path, store3, reci
 def test_other_settings_do_not_resume(tmp_path, store3, recipe_for):
     with pytest.raises(InterruptedRun):
         train(run_for(store3, tmp_path), recipe_for(store3), stop=lambda: True)
-    with pytest.raises(UsageError, match="other settings: learning_rate"):
+    with pytest.raises(UsageError, match="interrupted training of model has other settings"):
         train(run_for(store3, tmp_path), recipe_for(store3, learning_rate=0.1))
     train(run_for(store3, tmp_path, resume="never"), recipe_for(store3, learning_rate=1e-2, epochs=1))
     assert read_manifest(resolve(tmp_path, "model")).training["learning_rate"] == 1e-2
@@ -392,7 +392,7 @@ def test_other_settings_do_not_resume(tmp_path, store3, recipe_for):
 def test_resuming_from_a_file(tmp_path, store3, recipe_for):
     with pytest.raises(InterruptedRun):
         train(run_for(store3, tmp_path), recipe_for(store3, epochs=1), stop=lambda: True)
-    file = run_for(store3, tmp_path).checkpoint
+    (file,) = (tmp_path / ".training" / "model").glob("*.safetensors")
     moved = file.rename(tmp_path / "moved")
     (published,) = train(run_for(store3, tmp_path, resume=str(moved)), recipe_for(store3, epochs=1))
     assert published.training["epochs_done"] == 1

@@ -1,0 +1,70 @@
+"""The folder in which a training keeps its checkpoint until its models are published."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+from ampcli.errors import LockedError, UsageError
+from ampcli.training.recipe import Recipe
+
+_CHECKPOINT = ".safetensors"
+
+
+@contextmanager
+def training_session(registry: Path, name: str, recipe: Recipe, start_anew: bool) -> Iterator[Path]:
+    """Hold the checkpoint of (name, recipe), REGISTRY/.training/NAME/RECIPE.safetensors; yields its path.
+
+    Several trainings of one name may run at once, each with its own recipe (its seeds, say).  An interrupted one of
+    another recipe is not passed over in silence: forgetting a setting must not start a run from nothing.
+
+    Raises:
+        LockedError: the same training is running already.
+        UsageError: an interrupted training of this name has other settings, and `start_anew` is not given.
+    """
+    folder = registry / ".training" / name
+    folder.mkdir(parents=True, exist_ok=True)
+    checkpoint = folder / (hashlib.sha256(recipe.model_dump_json().encode()).hexdigest()[:16] + _CHECKPOINT)
+    try:
+        with _lock(checkpoint):
+            if not checkpoint.is_file() and not start_anew:
+                _refuse_waiting(folder, name)
+            try:
+                yield checkpoint
+            finally:
+                if not checkpoint.is_file():
+                    _lock_file(checkpoint).unlink(missing_ok=True)
+    except Timeout:
+        raise LockedError(
+            f"the same training of {name} is running already", "Wait for it, or give this one another --seed or --name."
+        ) from None
+    finally:
+        for empty in (folder, folder.parent):
+            with suppress(OSError):  # not empty: others are at work
+                empty.rmdir()
+
+
+def _lock_file(checkpoint: Path) -> Path:
+    return checkpoint.with_suffix(".lock")
+
+
+@contextmanager
+def _lock(checkpoint: Path) -> Iterator[None]:
+    with FileLock(_lock_file(checkpoint)).acquire(timeout=0):
+        yield
+
+
+def _refuse_waiting(folder: Path, name: str) -> None:
+    for other in sorted(folder.glob(f"*{_CHECKPOINT}")):
+        try:
+            with _lock(other):
+                raise UsageError(
+                    f"an interrupted training of {name} has other settings: {other}",
+                    "Give its settings to go on with it, or start anew with --resume never.",
+                )
+        except Timeout:  # it is running: a training of its own
+            continue
