@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import os
 import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pydantic
@@ -66,18 +68,30 @@ def save_checkpoint(file: Path, state: State, tensors: dict[str, Tensor]) -> Non
         draft.unlink(missing_ok=True)
 
 
+def read_state(file: Path) -> State:
+    """The state of a checkpoint without its tensors.
+
+    Raises:
+        IntegrityError: it is damaged.
+    """
+    with _explained(file), safe_open(file, framework="pt", device="cpu") as stored:
+        return State.model_validate(json.loads(stored.metadata()["state"]))
+
+
 def load_checkpoint(file: Path, device: torch.device) -> tuple[State, dict[str, Tensor]]:
     """Read a checkpoint, wherever it was written, onto `device`.
 
     Raises:
         IntegrityError: it is damaged.
     """
+    state = read_state(file)
+    with _explained(file), safe_open(file, framework="pt", device="cpu") as stored:
+        return state, {name: stored.get_tensor(name).to(device) for name in TENSORS}
+
+
+@contextmanager
+def _explained(file: Path) -> Iterator[None]:
     try:
-        with safe_open(file, framework="pt", device="cpu") as stored:
-            state = State.model_validate(json.loads(stored.metadata()["state"]))
-            tensors = {name: stored.get_tensor(name).to(device) for name in stored.keys()}  # noqa: SIM118
-        if missing := set(TENSORS) - set(tensors):
-            raise KeyError(f"it lacks {', '.join(sorted(missing))}")
+        yield
     except (SafetensorError, KeyError, TypeError, ValueError) as error:
         raise IntegrityError(f"the checkpoint {file} is damaged: {error}", "Start again with --resume never.") from None
-    return state, tensors

@@ -30,3 +30,7 @@ class Recipe(pydantic.BaseModel):
     precision: Literal["float32", "tf32"] = "float32"
     dataset_digest: str
     init_from: str | None = None
+
+    def differences(self, other: Recipe) -> list[str]:
+        """Names of the settings in which two recipes differ."""
+        return [name for name in type(self).model_fields if getattr(self, name) != getattr(other, name)]

@@ -10,6 +10,7 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from ampcli.errors import LockedError, UsageError
+from ampcli.training.checkpoint import read_state
 from ampcli.training.recipe import Recipe
 
 _CHECKPOINT = ".safetensors"
@@ -32,7 +33,7 @@ def training_session(registry: Path, name: str, recipe: Recipe, start_anew: bool
     try:
         with _lock(checkpoint):
             if not checkpoint.is_file() and not start_anew:
-                _refuse_waiting(folder, name)
+                _refuse_waiting(folder, name, recipe)
             try:
                 yield checkpoint
             finally:
@@ -58,12 +59,13 @@ def _lock(checkpoint: Path) -> Iterator[None]:
         yield
 
 
-def _refuse_waiting(folder: Path, name: str) -> None:
+def _refuse_waiting(folder: Path, name: str, recipe: Recipe) -> None:
     for other in sorted(folder.glob(f"*{_CHECKPOINT}")):
         try:
             with _lock(other):
+                differing = ", ".join(recipe.differences(read_state(other).recipe))
                 raise UsageError(
-                    f"an interrupted training of {name} has other settings: {other}",
+                    f"an interrupted training of {name} has other settings: {differing} ({other})",
                     "Give its settings to go on with it, or start anew with --resume never.",
                 )
         except Timeout:  # it is running: a training of its own

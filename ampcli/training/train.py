@@ -115,11 +115,9 @@ def _resume(run: TrainingRun, recipe: Recipe, trainer: Trainer, checkpoint: Path
             raise NotFoundError(f"no checkpoint {file}")
         return
     trainer.restore(file)
-    found = trainer.state.recipe
-    if found != recipe:
-        differing = [key for key in Recipe.model_fields if getattr(found, key) != getattr(recipe, key)]
+    if differing := recipe.differences(trainer.state.recipe):
         raise UsageError(
-            f"the checkpoint {file} belongs to other settings: " + ", ".join(differing),
+            f"the checkpoint {file} has other settings: " + ", ".join(differing),
             "Give the settings of that run to go on with it, or start anew with --resume never.",
         )
 

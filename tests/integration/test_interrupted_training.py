@@ -86,7 +86,7 @@ def test_what_a_checkpoint_allows(ampcli: Ampcli, store: Path, uninterrupted: li
     checkpoint = _checkpoint(registry)
     changed = ("--epochs", "60", "--learning-rate", "0.01", "--seed", "9")
     differing = ("seeds", "epochs", "learning_rate")
-    ampcli.fails(2, *call, *changed, naming=("belongs to other settings", *differing, "--resume never"))
+    ampcli.fails(2, *call, *changed, naming=("has other settings", *differing, "--resume never"))
     assert checkpoint.is_file()
     ampcli.fails(4, *call, "--resume", tmp_path / "none", naming=("no checkpoint", "none"))
     damaged = tmp_path / "damaged.safetensors"

@@ -342,7 +342,7 @@ def test_signals_end_resumable_work_politely(number):
     before = signal.getsignal(signal.SIGTERM)
     with (
         pytest.raises(InterruptedRun, match=r"parts are kept.*\n.*--resume") as interrupted,
-        resumable("parts are kept"),
+        resumable("parts are kept", "Go on with --resume."),
     ):
         os.kill(os.getpid(), number)
     assert interrupted.value.exit_code == 75

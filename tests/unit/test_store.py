@@ -260,7 +260,7 @@ def test_attributes_that_belong_to_another_plan(store):
 
 def test_a_missing_array(store):
     shutil.rmtree(store / "weight")
-    with pytest.raises(NotFoundError, match="lacks an array"):
+    with pytest.raises(IntegrityError, match="lacks an array"):
         open_store(store)
 
 

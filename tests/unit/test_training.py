@@ -192,7 +192,7 @@ def test_an_interrupted_run_goes_on_bit_for_bit(tmp_path, trainer_for, kind, aft
         first.run(table, validation, tmp_path / "broken", None, stop=lambda: next(asked) >= after)
     second, *_ = trainer_for(**settings)
     second.restore(tmp_path / "broken")
-    assert second.state.step > 0
+    assert (second.state.epoch, second.state.step) > (0, 0)
     assert not torch.equal(second.parameters, whole.parameters)
     second.run(table, validation, tmp_path / "broken", None)
     assert_same_state(second, whole)
@@ -204,7 +204,7 @@ def test_a_run_that_is_interrupted_at_every_step(tmp_path, trainer_for):
     whole, table, validation = trainer_for(**settings)
     whole.run(table, validation, tmp_path / "whole", None)
     broken, *_ = trainer_for(**settings)
-    interruptions = 2 * (len(table) // 500 - 1)  # not after the last step of an epoch
+    interruptions = 2 * (len(table) // 500) - 1  # after every step but the last, with which the run is finished
     for _ in range(interruptions):
         with pytest.raises(InterruptedRun):
             broken.run(table, validation, tmp_path / "broken", None, stop=lambda: True)
@@ -383,7 +383,7 @@ def test_an_interrupted_training_publishes_the_same_model(tmp_path, store3, reci
 def test_other_settings_do_not_resume(tmp_path, store3, recipe_for):
     with pytest.raises(InterruptedRun):
         train(run_for(store3, tmp_path), recipe_for(store3), stop=lambda: True)
-    with pytest.raises(UsageError, match="interrupted training of model has other settings"):
+    with pytest.raises(UsageError, match="interrupted training of model has other settings: learning_rate"):
         train(run_for(store3, tmp_path), recipe_for(store3, learning_rate=0.1))
     train(run_for(store3, tmp_path, resume="never"), recipe_for(store3, learning_rate=1e-2, epochs=1))
     assert read_manifest(resolve(tmp_path, "model")).training["learning_rate"] == 1e-2
