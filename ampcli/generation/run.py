@@ -20,7 +20,7 @@ from ampcli.amplitudes.protocol import Provider
 from ampcli.errors import AmpcliError, IntegrityError
 from ampcli.generation.points import PointSource
 from ampcli.kinematics import FloatArray
-from ampcli.store import parts
+from ampcli.store import finalise, parts
 from ampcli.store.plan import Plan
 
 #: Points per call of the provider: short enough to stop soon after Ctrl-C, long enough to cost nothing.
@@ -55,10 +55,10 @@ class Job:
         parts.write_part(self.path, self.plan, number, part)
         return len(amplitude)
 
-    def check(self, number: int, stop: Event | None = None) -> tuple[parts.Marker, parts.PartSums]:
+    def check(self, number: int, stop: Event | None = None) -> tuple[parts.Marker, finalise.PartSums]:
         if stop is not None and stop.is_set():
             raise Stopped
-        return parts.check_part(self.path, self.plan, number)
+        return finalise.check_part(self.path, self.plan, number)
 
 
 def _require_positive(amplitude: FloatArray, outgoing: FloatArray, first_row: int) -> None:
@@ -98,7 +98,7 @@ def fill(
             for number in damaged:
                 parts.forget_part(job.path, number)
             _make(pool, damaged, on_rows)
-        return parts.finalise(job.path, job.plan, lambda numbers: pool.in_order("check", numbers))
+        return finalise.finalise(job.path, job.plan, lambda numbers: pool.in_order("check", numbers))
 
 
 def _make(pool: _Pool, numbers: list[int], on_rows: Callable[[int], None]) -> None:

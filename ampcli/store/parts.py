@@ -1,7 +1,7 @@
-"""The life of a store that is being written: initialise, write parts, finalise.
+"""A store that is being written: its plan, its parts and their markers.
 
 Parts are written by any number of processes at once.  Workers never touch attributes: a finished part leaves a
-marker file; `finalise` checks every part against its marker and writes the attributes last.
+marker file; `ampcli.store.finalise` checks every part against its marker and writes the attributes last.
 """
 
 from __future__ import annotations
@@ -12,7 +12,6 @@ import os
 import shutil
 import socket
 import uuid
-from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -23,7 +22,6 @@ import zarr
 from filelock import FileLock, Timeout
 from zarr.codecs import ZstdCodec
 
-import ampcli
 from ampcli.errors import IntegrityError, LockedError, NotFoundError, UsageError
 from ampcli.kinematics import FloatArray
 from ampcli.store.plan import Plan
@@ -159,7 +157,7 @@ def write_part(path: Path, plan: Plan, number: int, part: Part) -> None:
                 sha256=part.sha256(),
                 host=socket.gethostname(),
             )
-            write_atomically(_marker_file(path, number), marker.model_dump_json())
+            write_atomically(marker_file(path, number), marker.model_dump_json())
     except Timeout:
         raise LockedError(
             f"part {number + 1} of {path} is being written by another process",
@@ -188,120 +186,15 @@ def write_atomically(file: Path, text: str) -> None:
         draft.unlink(missing_ok=True)
 
 
-def _marker_file(path: Path, number: int) -> Path:
+def marker_file(path: Path, number: int) -> Path:
     return path / BOOKS / "parts" / f"{number:06d}.json"
 
 
 def missing_parts(path: Path, plan: Plan) -> list[int]:
     """Parts that have no marker yet."""
-    return [number for number in range(plan.parts) if not _marker_file(path, number).is_file()]
+    return [number for number in range(plan.parts) if not marker_file(path, number).is_file()]
 
 
 def forget_part(path: Path, number: int) -> None:
     """Remove a part's marker, so that the next run writes it again."""
-    _marker_file(path, number).unlink(missing_ok=True)
-
-
-def check_part(path: Path, plan: Plan, number: int) -> tuple[Marker, PartSums]:
-    """Read a part back and compare it with its marker.
-
-    Raises:
-        IntegrityError: they differ, or the part cannot be read.
-    """
-    try:
-        marker = Marker.model_validate_json(_marker_file(path, number).read_text())
-    except ValueError as error:
-        raise IntegrityError(f"the marker of part {number + 1} of {path} is damaged: {error}") from None
-    rows = plan.rows_of(number)
-    arrays = {name: read_rows(path, name, rows) for name in ARRAYS}
-    part = Part(**arrays, tried=marker.tried)
-    if marker.sha256 != part.sha256() or marker.rows != len(part.amplitude):
-        raise IntegrityError(
-            f"part {number + 1} of {plan.parts} of {path} does not match its checksum",
-            "Run the same `ampcli gen` with --resume: it writes damaged parts again.",
-        )
-    return marker, PartSums.of(part)
-
-
-def read_rows(path: Path, name: str, rows: slice) -> FloatArray:
-    """Rows of an array as float64.
-
-    Raises:
-        IntegrityError: a chunk is missing, truncated or fails its checksum.
-    """
-    try:
-        values = np.asarray(zarr.open_array(path / name, mode="r")[rows], dtype=np.float64)
-    except FileNotFoundError as error:
-        raise NotFoundError(f"{path} has no array {name}: {error}") from None
-    except (ValueError, RuntimeError, OSError, KeyError) as error:
-        first = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise IntegrityError(
-            f"{path}/{name}, rows {rows.start} to {rows.stop}, cannot be read: {first}",
-            f"The store is damaged: {_repair(path, name)}.",
-        ) from None
-    if np.isnan(values.reshape(len(values), -1)[:, 0]).any():
-        raise IntegrityError(
-            f"{path}/{name}: rows between {rows.start} and {rows.stop} are missing",
-            f"The store is truncated: {_repair(path, name)}.",
-        )
-    return values
-
-
-def _repair(path: Path, name: str) -> str:
-    if name.startswith("features/"):
-        return f"make its features again with `ampcli features {path} {name.split('/')[1]} --replace`"
-    return "run its `ampcli gen` command again with --resume"
-
-
-class PartSums(pydantic.BaseModel):
-    """Sums from which a store's statistics follow."""
-
-    amplitude_min: float
-    amplitude_max: float
-    sum_f: float  # f = weight x amplitude
-    sum_f2: float
-
-    @classmethod
-    def of(cls, part: Part) -> PartSums:
-        f = part.weight * part.amplitude
-        return cls(
-            amplitude_min=float(part.amplitude.min()),
-            amplitude_max=float(part.amplitude.max()),
-            sum_f=float(f.sum()),
-            sum_f2=float((f * f).sum()),
-        )
-
-
-def finalise(
-    path: Path,
-    plan: Plan,
-    check_all: Callable[[Iterable[int]], Iterable[tuple[Marker, PartSums]]],
-) -> dict[str, Any]:
-    """Check every part, then write statistics, digest and attributes; returns the attributes.
-
-    Args:
-        check_all: maps `check_part` over part numbers, in order (serially or over workers).
-    """
-    checked = list(check_all(range(plan.parts)))
-    markers = [marker for marker, _ in checked]
-    sums = [partial for _, partial in checked]
-    tried = sum(marker.tried for marker in markers)
-    content = {"plan": plan.model_dump(mode="json"), "parts": [marker.sha256 for marker in markers]}
-    mean = sum(s.sum_f for s in sums) / tried
-    variance = max(sum(s.sum_f2 for s in sums) / tried - mean**2, 0.0)
-    attributes: dict[str, Any] = {
-        "format_version": plan.format_version,
-        "plan": content["plan"],
-        "digest": hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest(),
-        "tried": tried,
-        "statistics": {
-            "amplitude_min": min(s.amplitude_min for s in sums),
-            "amplitude_max": max(s.amplitude_max for s in sums),
-            "mean_weighted_amplitude": mean,
-            "mean_weighted_amplitude_error": (variance / tried) ** 0.5,
-        },
-        "ampcli_version": ampcli.__version__,
-    }
-    with FileLock(path / BOOKS / "locks" / "finalise.lock"):
-        zarr.open_group(path, mode="r+").attrs.update({"ampcli": attributes})
-    return attributes
+    marker_file(path, number).unlink(missing_ok=True)

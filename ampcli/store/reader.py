@@ -14,8 +14,9 @@ import zarr
 from ampcli.errors import IntegrityError, NotFoundError, UsageError
 from ampcli.kinematics import FloatArray
 from ampcli.process import Process, parse_process
-from ampcli.store.parts import missing_parts, read_plan, read_rows
+from ampcli.store.parts import missing_parts, read_plan
 from ampcli.store.plan import Plan, RamboSource
+from ampcli.store.rows import read_rows
 
 Split = Literal["train", "validation", "test", "all"]
 

@@ -13,6 +13,7 @@ import zarr
 from filelock import FileLock
 
 from ampcli.errors import IntegrityError, LockedError, NotFoundError, UsageError
+from ampcli.store import finalise as finalisation
 from ampcli.store import parts
 from ampcli.store.plan import GivenSource, Plan, ProviderRecord, RamboSource
 from ampcli.store.reader import open_store, split_rows
@@ -39,7 +40,9 @@ def part(of: Plan, number: int) -> parts.Part:
 
 
 def finalise(path: Path, of: Plan) -> dict:
-    return parts.finalise(path, of, lambda numbers: (parts.check_part(path, of, number) for number in numbers))
+    return finalisation.finalise(
+        path, of, lambda numbers: (finalisation.check_part(path, of, number) for number in numbers)
+    )
 
 
 @pytest.fixture
@@ -187,8 +190,8 @@ def test_a_flipped_byte_is_noticed(store, name, where):
         open_store(store).read(name)
     assert name in refused.value.what
     with pytest.raises(IntegrityError):
-        parts.check_part(store, plan(), 1)
-    parts.check_part(store, plan(), 0)
+        finalisation.check_part(store, plan(), 1)
+    finalisation.check_part(store, plan(), 0)
 
 
 @pytest.mark.parametrize("name", parts.ARRAYS)
@@ -212,13 +215,13 @@ def test_a_missing_shard_is_noticed(store, name):
 def test_other_numbers_with_a_valid_checksum_are_noticed(store):
     zarr.open_array(store / "amplitude", mode="r+")[1500] = 7.0
     with pytest.raises(IntegrityError, match=r"part 2 of 3 .* does not match its checksum"):
-        parts.check_part(store, plan(), 1)
+        finalisation.check_part(store, plan(), 1)
 
 
 def test_a_damaged_marker_is_noticed(store):
     (store / ".ampcli" / "parts" / "000001.json").write_text("{")
     with pytest.raises(IntegrityError, match="marker of part 2"):
-        parts.check_part(store, plan(), 1)
+        finalisation.check_part(store, plan(), 1)
 
 
 def test_no_store(tmp_path):
