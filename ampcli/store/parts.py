@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import shutil
 import socket
 import uuid
@@ -149,7 +148,9 @@ def write_part(path: Path, plan: Plan, number: int, part: Part) -> None:
         with lock.acquire(timeout=0):
             for name in ARRAYS:
                 _remove_shard(path / name / "c" / str(number))
-                zarr.open_array(path / name, mode="r+")[rows] = getattr(part, name)
+                # Looking for chunks of nothing but fill values costs a pass over data that have none.
+                array = zarr.open_array(path / name, mode="r+", config={"write_empty_chunks": True})
+                array[rows] = getattr(part, name)
             marker = Marker(
                 part=number,
                 rows=len(part.amplitude),
@@ -174,13 +175,14 @@ def _remove_shard(place: Path) -> None:
 
 
 def write_atomically(file: Path, text: str) -> None:
-    """Write a small file so that it is there whole or not at all, also after a crash."""
+    """Write a small file so that readers see it whole or not at all.
+
+    It is not forced to the disk: that would wait for the arrays too, and what a power failure takes is found by the
+    checksums when the store is finalised or read.
+    """
     draft = file.with_name(f".{file.name}.{uuid.uuid4().hex[:8]}")
     try:
-        with draft.open("w") as stream:
-            stream.write(text)
-            stream.flush()
-            os.fsync(stream.fileno())
+        draft.write_text(text)
         draft.replace(file)
     finally:
         draft.unlink(missing_ok=True)
