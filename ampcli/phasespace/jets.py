@@ -2,7 +2,7 @@
 
 S. Catani et al., Phys. Lett. B269 (1991) 432: d_ij = 2 min(E_i^2, E_j^2) (1 - cos theta_ij), E-scheme.
 `merging_scales` is a batched transcription, because clustering through FastJet's Python interface takes longer
-than a four-jet matrix element (docs/phase-space.md); FastJet decides every event that lies on the edge of a cut,
+than a four-jet matrix element (docs/physics.md); FastJet decides every event that lies on the edge of a cut,
 and the tests compare the two event by event.
 """
 
