@@ -12,8 +12,8 @@ import numpy as np
 import torch
 import zarr
 
-from ampcli.errors import UsageError
-from ampcli.features.blocks import make_block
+from ampcli.errors import IntegrityError, UsageError
+from ampcli.features.blocks import FeatureBlock, make_block
 from ampcli.store.parts import compressors
 from ampcli.store.reader import Store
 
@@ -22,6 +22,33 @@ def block_options(store: Store) -> dict[str, float]:
     """Parameters that a block takes from the exact amplitudes of the store."""
     parameters = store.plan.provider.parameters
     return {"alpha_s": parameters["alpha_s"]} if "alpha_s" in parameters else {}
+
+
+def expected_attributes(store: Store, block: FeatureBlock) -> dict[str, Any]:
+    """The attributes of features that this ampcli would compute for a store."""
+    return {
+        "block": block.name,
+        "version": block.version,
+        "options": block.options,
+        "store_digest": store.digest,
+    }
+
+
+def stored_block(store: Store, name: str) -> FeatureBlock:
+    """The block whose arrays a store holds.
+
+    Raises:
+        NotFoundError: the store has no such features.
+        IntegrityError: they were computed by another version, with other options or for other points.
+    """
+    attributes = store.block_attributes(name)
+    block = make_block(name, store.process, block_options(store))
+    if attributes != expected_attributes(store, block):
+        raise IntegrityError(
+            f"the features {name} of {store.path} are not those that this ampcli computes",
+            f"Write them anew with `ampcli features {store.path} {name} --replace`.",
+        )
+    return block
 
 
 def write_features(
@@ -41,12 +68,7 @@ def write_features(
     """
     block = make_block(name, store.process, block_options(store))
     folder = store.path / "features" / name
-    attributes: dict[str, Any] = {
-        "block": name,
-        "version": block.version,
-        "options": block.options,
-        "store_digest": store.digest,
-    }
+    attributes = expected_attributes(store, block)
     if folder.is_dir() and not replace:
         if store.block_attributes(name) == attributes:
             return attributes
@@ -67,7 +89,9 @@ def write_features(
     return attributes
 
 
-def _compute_all(store: Store, folder: Path, block: Any, device: torch.device, on_rows: Callable[[int], None]) -> None:
+def _compute_all(
+    store: Store, folder: Path, block: FeatureBlock, device: torch.device, on_rows: Callable[[int], None]
+) -> None:
     plan = store.plan
     group = zarr.create_group(folder, zarr_format=3)
     arrays = {

@@ -9,8 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ampcli.features.blocks import make_block
-from ampcli.features.write import block_options
+from ampcli.features.write import stored_block
 from ampcli.models.ansatz import Ansatz, Batch
 from ampcli.store.reader import Split, Store
 
@@ -19,8 +18,7 @@ def read_arrays(store: Store, block: str | None, split: Split) -> tuple[dict[str
     """Momenta and a block's arrays of a split, and the exact amplitudes; float64 on the CPU."""
     arrays = {"momenta": torch.from_numpy(store.read_split("momenta", split))}
     if block is not None:
-        store.block_attributes(block)
-        for name, shape in make_block(block, store.process, block_options(store)).shapes().items():
+        for name, shape in stored_block(store, block).shapes().items():
             if 0 not in shape:
                 arrays[name] = torch.from_numpy(store.read_split(f"features/{block}/{name}", split))
     return arrays, torch.from_numpy(store.read_split("amplitude", split))

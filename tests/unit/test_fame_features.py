@@ -7,13 +7,15 @@ import shutil
 import numpy as np
 import pytest
 import torch
+import zarr
 
 from ampcli.errors import IntegrityError, NotFoundError, UsageError
 from ampcli.features.blocks import make_block
 from ampcli.features.fame import FameBlock
-from ampcli.features.write import write_features
+from ampcli.features.write import stored_block, write_features
 from ampcli.process import parse_process
 from ampcli.store.reader import open_store
+from ampcli.training.table import read_arrays
 
 CPU = torch.device("cpu")
 
@@ -138,11 +140,17 @@ def test_replacing(copy):
 
 
 def test_features_of_other_points_are_not_mistaken_for_ours(copy):
-    import zarr
-
     zarr.open_group(copy.path / "features" / "fame", mode="r+").attrs["store_digest"] = "0" * 64
     with pytest.raises(UsageError, match="--replace"):
         write_features(copy, "fame", CPU)
+
+
+def test_stored_features_of_another_version_are_not_trained_on(copy):
+    assert stored_block(copy, "fame").shapes() == block(copy.process.n_jets).shapes()
+    group = zarr.open_group(copy.path / "features" / "fame", mode="r+")
+    group.attrs["version"] = 0
+    with pytest.raises(IntegrityError, match=r"not those that this ampcli computes"):
+        read_arrays(copy, "fame", "train")
 
 
 def test_nothing_is_left_of_an_interrupted_run(copy):
