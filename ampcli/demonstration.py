@@ -55,7 +55,7 @@ def run_demo(folder: Path, scale: float) -> tuple[dict[str, Any], str]:
         _ampcli(environment, "train", store, "--model", "plain", "--name", plain, *learning)
         _ampcli(environment, "train", store, "--model", "fame", "--name", fame, "--replicas", _REPLICAS, *learning)
         members = [f"{fame}@{version}" for version in range(1, _REPLICAS + 1)]
-        _ampcli(environment, "ensemble", f"{fame}-mean", *members)
+        _ampcli(environment, "ensemble", f"{fame}-mean", *members, "--data", store)
         names = (plain, f"{fame}@1", f"{fame}-mean")
         for name in names:
             out = folder / "plots" / name.replace("@", "-")

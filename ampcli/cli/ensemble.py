@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
@@ -19,12 +20,19 @@ def ensemble(
     combine: Annotated[
         Literal["mean"], typer.Option(help="mean: with the standard error of the mean as uncertainty.")
     ] = "mean",
+    data: Annotated[
+        Path | None, typer.Option(help="Store to measure the ensemble on (validation split).", show_default="none")
+    ] = None,
     registry: RegistryOption = None,
 ) -> Result:
     """Combine trained models into one with an uncertainty."""
     from ampcli.ensembles.build import build_ensemble
     from ampcli.registry.resolve import registry_root
+    from ampcli.store.reader import open_store
 
-    manifest = build_ensemble(registry_root(registry), name, members, combine)
+    opened = None if data is None else open_store(data)
+    manifest = build_ensemble(registry_root(registry), name, members, combine, opened)
     text = f"{manifest.reference}: {combine} of {', '.join(member.model for member in manifest.members)}"
+    if "median_abs_delta" in manifest.metrics:
+        text += f"; median |Delta| {manifest.metrics['median_abs_delta'].value:.3e} on validation"
     return Result(manifest.model_dump(mode="json"), text)

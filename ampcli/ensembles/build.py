@@ -8,18 +8,27 @@ from typing import Literal
 import torch
 
 from ampcli.errors import UsageError
+from ampcli.evaluation.model import require_described
+from ampcli.evaluation.summary import summary_metrics
 from ampcli.inference.predictor import Predictor, check_probe, load_folder, make_probe
 from ampcli.provenance import git_commit, package_versions
 from ampcli.registry.manifest import Manifest, Member, manifest_sha256, read_manifest
 from ampcli.registry.resolve import resolve
 from ampcli.registry.storage import publish, read_probe
+from ampcli.store.reader import Store
 
 
-def build_ensemble(root: Path, name: str, references: list[str], combine: Literal["mean"]) -> Manifest:
+def build_ensemble(
+    root: Path, name: str, references: list[str], combine: Literal["mean"], data: Store | None = None
+) -> Manifest:
     """Publish the combination of the referenced models under `name`.
 
+    Args:
+        data: measures the ensemble on this store's validation split, for its manifest.
+
     Raises:
-        UsageError: fewer than two members, one named twice, or members that do not belong together.
+        UsageError: fewer than two members, one named twice, members that do not belong together, or a store of
+            something else.
     """
     folders = [resolve(root, reference) for reference in references]
     manifests = [read_manifest(folder) for folder in folders]
@@ -55,8 +64,15 @@ def build_ensemble(root: Path, name: str, references: list[str], combine: Litera
         git_commit=git_commit(),
         card=f"Mean of {len(folders)} models; the uncertainty is the standard error of the mean.",
     )
+    if data is not None:
+        require_described(first, data)
     device = torch.device("cpu")
     networks = [load_folder(f, m, device).networks[0] for f, m in zip(folders, manifests, strict=True)]
     momenta = read_probe(folders[0], first)["momenta"].numpy()
-    probe = make_probe(Predictor(draft, networks, device), momenta)
+    predictor = Predictor(draft, networks, device)
+    if data is not None:
+        predicted, _ = predictor.predict_final(data.read_split("momenta", "validation"))
+        exact = data.read_split("amplitude", "validation")
+        draft = draft.model_copy(update={"metrics": summary_metrics(exact, predicted, draft.log_moments)})
+    probe = make_probe(predictor, momenta)
     return publish(root, draft, None, probe, check_probe)

@@ -13,6 +13,7 @@ from ampcli.inference.predictor import Predictor
 from ampcli.kinematics import min_invariant
 from ampcli.phasespace.jets import exclusive_jets
 from ampcli.phasespace.selection import Selection
+from ampcli.registry.manifest import Manifest
 from ampcli.store.plan import RamboSource
 from ampcli.store.reader import Split, Store, split_rows
 
@@ -26,13 +27,12 @@ class Comparison:
     min_sij: Floats
 
 
-def evaluate_model(predictor: Predictor, store: Store, split: Split) -> Comparison:
-    """Compare a model with a split of a store.
+def require_described(manifest: Manifest, store: Store) -> None:
+    """Make sure that a store holds the amplitudes that a model is for.
 
     Raises:
-        UsageError: the store holds another process, energy or amplitude than the model learned.
+        UsageError: another process, energy or parameters, naming the differences.
     """
-    manifest = predictor.manifest
     mine = (manifest.process, manifest.sqrt_s, manifest.provider["parameters"])
     theirs = (store.plan.process, store.sqrt_s, store.plan.provider.parameters)
     if mine != theirs:
@@ -42,6 +42,16 @@ def evaluate_model(predictor: Predictor, store: Store, split: Split) -> Comparis
             if a != b
         ]
         raise UsageError(f"{manifest.reference} does not describe {store.path}: " + "; ".join(what))
+
+
+def evaluate_model(predictor: Predictor, store: Store, split: Split) -> Comparison:
+    """Compare a model with a split of a store.
+
+    Raises:
+        UsageError: the store holds another process, energy or amplitude than the model learned.
+    """
+    manifest = predictor.manifest
+    require_described(manifest, store)
     momenta = store.read_split("momenta", split)
     exact = store.read_split("amplitude", split)
     predicted, uncertainty = predictor.predict_final(momenta)

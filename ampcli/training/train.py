@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +11,7 @@ import torch
 from pydantic import JsonValue
 
 from ampcli.errors import NotFoundError, UsageError
-from ampcli.evaluation.metrics import Metrics, measure
+from ampcli.evaluation.summary import summary_metrics
 from ampcli.features.blocks import make_block
 from ampcli.features.write import block_options
 from ampcli.inference.predictor import Network, Predictor, check_probe, make_probe
@@ -21,7 +20,7 @@ from ampcli.models.ansatz import Ansatz, Settings
 from ampcli.models.kinds import ansatz_class
 from ampcli.models.mlp import Mlp
 from ampcli.provenance import git_commit, hardware, package_versions
-from ampcli.registry.manifest import Dataset, Features, Manifest, Metric, check_name, read_manifest
+from ampcli.registry.manifest import Dataset, Features, Manifest, check_name, read_manifest
 from ampcli.registry.resolve import resolve
 from ampcli.registry.storage import publish, read_weights
 from ampcli.store.reader import Store, split_rows
@@ -186,25 +185,9 @@ def _publish(
     )
     predictor = Predictor(draft, [network], run.device)
     predicted, _ = predictor.predict_final(momenta)
-    measured = measure(exact, predicted, *draft.log_moments)
-    draft = draft.model_copy(update={"metrics": _metrics(measured, predicted / exact - 1.0)})
+    draft = draft.model_copy(update={"metrics": summary_metrics(exact, predicted, draft.log_moments)})
     probe = make_probe(predictor, momenta[:_PROBE_POINTS])
     return publish(run.registry, draft, tensors, probe, check_probe)
-
-
-def _metrics(measured: Metrics, delta: FloatArray) -> dict[str, Metric]:
-    """Accuracy on the validation split (`ampcli eval` measures it on others)."""
-    metrics = {
-        "median_abs_delta": Metric(value=measured.median_abs_delta, error=measured.median_abs_delta_error),
-        "mean_abs_delta": Metric(value=measured.mean_abs_delta, error=measured.mean_abs_delta_error),
-        "quantile68_abs_delta": Metric(value=float(np.quantile(np.abs(delta), math.erf(1 / math.sqrt(2))))),
-        **{f"outside_{key}": Metric(value=p.value, error=p.error) for key, p in measured.outside.items()},
-    }
-    if measured.mse_standardised_log is not None:
-        metrics["mse_standardised_log"] = Metric(
-            value=measured.mse_standardised_log, error=measured.mse_standardised_log_error
-        )
-    return metrics
 
 
 def _card(recipe: Recipe, store: Store) -> str:

@@ -107,3 +107,14 @@ def test_different_kinds_of_members(copy, store3):
 def test_an_unknown_member(copy):
     with pytest.raises(NotFoundError):
         build_ensemble(copy, "other", ["fame3@1", "fame3@7"], "mean")
+
+
+def test_measured_on_a_store(copy, store3, store4):
+    manifest = build_ensemble(copy, "measured", MEMBERS, "mean", store3)
+    model = ampcli.load("measured", copy)
+    predicted, _ = model.predict_final(store3.read_split("momenta", "validation"))
+    delta = np.abs(predicted / store3.read_split("amplitude", "validation") - 1)
+    assert manifest.metrics["median_abs_delta"].value == pytest.approx(np.median(delta), rel=1e-12)
+    assert manifest.metrics["mean_abs_delta"].value == pytest.approx(delta.mean(), rel=1e-12)
+    with pytest.raises(UsageError, match="process"):
+        build_ensemble(copy, "other", MEMBERS, "mean", store4)
