@@ -1,0 +1,139 @@
+"""What the recursion of `amplitude.h` needs to know about words of gluons, as flat arrays for CPU and GPU.
+
+A word is an ordered set of the gluons 0 .. n - 1.  Every stored word (0 to n - 1 gluons) has 2^letters slots, one for
+each choice of polarisations, of which bit i belongs to the word's i-th letter.  A "set" is a bit mask of gluons.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from itertools import combinations, permutations
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from ampcli.amplitudes.native.colour import Word, colour_form, orderings
+
+
+class Tables(NamedTuple):
+    """Arrays of the recursion for n gluons.
+
+    Attributes:
+        ints: n, stored slots, orderings, basis words of n gluons, then the offsets of six sections:
+            0 gluon currents: for 2 .. n - 1 letters: words that begin with their first letter (slot, set; per split:
+              slots of prefix and suffix, their sets); the other words, slot by slot (slot, negative, with tensor,
+              sources).
+            1 quark currents: words of 1 .. n - 1 letters (slot, letters, set; per split, 0 letters in the prefix
+              first: slots of prefix and suffix).
+            2 orderings: per split slots of prefix and suffix; for every choice h of polarisations by gluon, the same
+              by position.
+            3 basis words of n gluons: ordering, then splits as in 0.
+            4 colour: butterflies, then rows of the quadratic form.
+            5 relations: for every ordering, sign and basis words of its longest gluon current.
+            Lists are preceded by their length.
+        colour: coefficients of section 4.
+    """
+
+    ints: npt.NDArray[np.int32]
+    colour: npt.NDArray[np.float64]
+
+
+def shuffles(left: Word, right: Word) -> list[Word]:
+    """All words of the letters of both that keep the order of each."""
+    found = []
+    for places in combinations(range(len(left) + len(right)), len(left)):
+        one, other = iter(left), iter(right)
+        found.append(tuple(next(one) if i in places else next(other) for i in range(len(left) + len(right))))
+    return found
+
+
+def kleiss_kuijf(word: Word) -> tuple[int, list[Word]]:
+    """A gluon current in terms of those that begin with the smallest letter.
+
+    J(a 1 b) = (-1)^len(a) sum J(1 c) over the shuffles c of a reversed and b (Kleiss, Kuijf, Nucl. Phys. B312 (1989)
+    616), which holds off shell.
+
+    Returns:
+        The sign and the words.
+    """
+    at = word.index(min(word))
+    before, after = word[:at], word[at + 1 :]
+    return (-1) ** at, [(word[at], *rest) for rest in shuffles(before[::-1], after)]
+
+
+def letters_mask(word: Word) -> int:
+    return sum(1 << letter for letter in word)
+
+
+def by_position(word: Word, polarisations: int) -> int:
+    """Polarisations given by gluon (bit = gluon), as bits by position in a word."""
+    return sum((polarisations >> letter & 1) << position for position, letter in enumerate(word))
+
+
+def by_letter(word: Word, polarisations: int) -> int:
+    """The inverse of `by_position`."""
+    return sum((polarisations >> position & 1) << letter for position, letter in enumerate(word))
+
+
+@lru_cache(maxsize=None)
+def tables(gluons: int) -> Tables:
+    """The tables for so many gluons."""
+    stored = [word for letters in range(max(gluons, 1)) for word in permutations(range(gluons), letters)]
+    slot: dict[Word, int] = {}
+    slots = 0
+    for word in stored:
+        slot[word] = slots
+        slots += 1 << len(word)
+
+    def gluon_splits(word: Word) -> list[int]:
+        cuts = [(word[:j], word[j:]) for j in range(1, len(word))]
+        return [n for a, b in cuts for n in (slot[a], slot[b], letters_mask(a), letters_mask(b))]
+
+    def quark_splits(word: Word) -> list[int]:
+        cuts = [(word[:j], word[j:]) for j in range(len(word) + 1)]
+        return [slot.get(part, 0) for cut in cuts for part in cut]
+
+    gluon: list[int] = []
+    for letters in range(2, gluons):
+        words = list(permutations(range(gluons), letters))
+        basis = [word for word in words if word[0] == min(word)]
+        gluon.append(len(basis))
+        for word in basis:
+            gluon += [slot[word], letters_mask(word), *gluon_splits(word)]
+        derived = [word for word in words if word[0] != min(word)]
+        gluon.append(len(derived) << letters)
+        for word in derived:
+            sign, sources = kleiss_kuijf(word)
+            with_tensor = int(0 not in word)  # only suffixes of words that begin with gluon 0 need it
+            for h in range(1 << letters):
+                chosen = by_letter(word, h)
+                places = [slot[source] + by_position(source, chosen) for source in sources]
+                gluon += [slot[word] + h, int(sign < 0), with_tensor, len(places), *places]
+
+    quark_words = [word for word in stored if word]
+    quark = [len(quark_words)]
+    for word in quark_words:
+        quark += [slot[word], len(word), letters_mask(word), *quark_splits(word)]
+
+    ordered = orderings(gluons)
+    longest = [word for word in ordered if word and word[0] == 0]
+    ordering, top, relations = [], [], []
+    for word in ordered:
+        ordering += [*quark_splits(word), *(by_position(word, h) for h in range(1 << gluons))]
+        sign, sources = kleiss_kuijf(word) if word else (1, [])
+        relations += [int(sign < 0), len(sources), *(longest.index(source) for source in sources)]
+    for word in longest:
+        top += [ordered.index(word), *gluon_splits(word)]
+
+    form = colour_form(gluons)
+    colour = [len(form.butterflies), *(index for pair in form.butterflies for index in pair)]
+    for row in form.rows:
+        colour += [len(row), *(j for j, _ in row)]
+
+    sections = [gluon, quark, ordering, top, colour, relations]
+    header = 4 + len(sections)
+    offsets = header + np.cumsum([0, *(len(section) for section in sections[:-1])])
+    ints = [gluons, slots, len(ordered), len(longest), *offsets.tolist(), *(n for section in sections for n in section)]
+    coefficients = [coefficient for row in form.rows for _, coefficient in row]
+    return Tables(np.array(ints, dtype=np.int32), np.array(coefficients))
