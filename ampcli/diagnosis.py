@@ -12,6 +12,7 @@ import numpy as np
 import torch
 
 from ampcli.amplitudes.artifacts import cache_root
+from ampcli.amplitudes.native.engine import instruction_set
 from ampcli.amplitudes.providers import make_provider
 from ampcli.errors import AmpcliError
 from ampcli.kinematics import with_beams
@@ -29,11 +30,13 @@ def diagnose(registry: Path) -> dict[str, Any]:
     cache = cache_root()
     _require_writable(cache)
     process = parse_process("e- e+ > d d~ g")
-    provider = make_provider("pyamplicol", process)
-    final = rambo(np.random.default_rng(1).random((10, 3, 4)), 1000.0)
-    values = provider.evaluate(with_beams(final, 1000.0))
-    if not (np.isfinite(values).all() and (values > 0).all()):
-        raise AmpcliError(f"the provider pyamplicol returns {values.tolist()} for {process}", "Reinstall pyamplicol.")
+    momenta = with_beams(np.ascontiguousarray(rambo(np.random.default_rng(1).random((10, 3, 4)), 1000.0)), 1000.0)
+    ours, theirs = (make_provider(name, process).evaluate(momenta) for name in ("native", "pyamplicol"))
+    if not np.allclose(ours, theirs, rtol=1e-9, atol=0.0):
+        raise AmpcliError(
+            f"the providers native and pyamplicol disagree on {process}: {ours.tolist()}, {theirs.tolist()}",
+            "Install ampcli again.",
+        )
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     return {
         **package_versions(),
@@ -42,7 +45,8 @@ def diagnose(registry: Path) -> dict[str, Any]:
         "cache": str(cache),
         "cache free": f"{shutil.disk_usage(cache).free / 2**30:.1f} GiB",
         "registry": f"{registry}{'' if registry.is_dir() else ' (not there)'}",
-        "amplitudes": "ok (pyamplicol, e- e+ > d d~ g)",
+        "amplitudes": "ok (native and pyamplicol agree on e- e+ > d d~ g)",
+        "instruction set": instruction_set(),
     }
 
 

@@ -24,12 +24,11 @@ TOLERANCE = 1e-8
 _BLOCK = 4096  # events checked at a time: the temporaries stay in cache
 
 
-def checked_momenta(momenta: npt.ArrayLike, process: Process) -> FloatArray:
-    """Momenta of `process` as a C-contiguous float64 array (n, n_external, 4), proven physical.
+def shaped_momenta(momenta: npt.ArrayLike, process: Process) -> FloatArray:
+    """Momenta of `process` as a C-contiguous float64 array (n, n_external, 4); their values are not looked at.
 
     Raises:
-        UsageError: a wrong shape or dtype; or, naming the first bad event and why: values that are not
-            finite, energies that are not positive, legs off their mass shell, momentum not conserved.
+        UsageError: a wrong shape or dtype.
     """
     array = np.asarray(momenta)
     expected = f"(events, {process.n_external}, 4)"
@@ -43,26 +42,62 @@ def checked_momenta(momenta: npt.ArrayLike, process: Process) -> FloatArray:
             f"momenta must be float64, not {array.dtype}",
             "Single precision moves legs off their mass shell; give the momenta in double precision.",
         )
-    array = np.ascontiguousarray(array)
-    masses = np.array([leg.mass for leg in process.legs])
-    for start in range(0, len(array), _BLOCK):
-        block = array[start : start + _BLOCK]
-        # The batched check is quick; only the careful one names a fault (or lets a rounding at the edge pass).
-        if not _all_physical(block, masses) and (fault := _first_fault(block, masses, start)):
-            raise fault
+    return np.ascontiguousarray(array)
+
+
+def checked_momenta(momenta: npt.ArrayLike, process: Process) -> FloatArray:
+    """Momenta of `process` as a C-contiguous float64 array (n, n_external, 4), proven physical.
+
+    Raises:
+        UsageError: a wrong shape or dtype; or, naming the first bad event and why: values that are not
+            finite, energies that are not positive, legs off their mass shell, momentum not conserved.
+    """
+    array = shaped_momenta(momenta, process)
+    require_physical(array, process, _suspects(array, process))
     return array
 
 
-def _all_physical(p: FloatArray, masses: FloatArray) -> bool:
-    if not np.isfinite(p).all():
-        return False
-    squares = p * p
-    energy2 = squares[:, :, 0]
-    off_shell = np.abs(squares @ np.array([1.0, -1.0, -1.0, -1.0]) - masses**2)
-    if not (off_shell <= TOLERANCE * energy2).all() or not (p[:, :, 0] > 0).all():
-        return False
-    imbalance, scale = _imbalance(p)
-    return bool((imbalance <= TOLERANCE * scale).all())
+def require_physical(momenta: FloatArray, process: Process, suspects: npt.NDArray[np.int64]) -> None:
+    """Look carefully at some events.
+
+    Raises:
+        UsageError: naming the first one that is not physical, and why.
+    """
+    masses = _masses(process)
+    for event in suspects:
+        if fault := _fault(momenta[event], masses):
+            what, hint = fault
+            raise UsageError(f"event {event} (from 0): {what}", hint)
+
+
+def physical_events(momenta: FloatArray, process: Process) -> npt.NDArray[np.bool_]:
+    """Which events of momenta (n, n_external, 4) are physical; shape (n,)."""
+    masses = _masses(process)
+    physical = np.ones(len(momenta), dtype=bool)
+    for event in _suspects(momenta, process):
+        physical[event] = _fault(momenta[event], masses) is None
+    return physical
+
+
+def _masses(process: Process) -> FloatArray:
+    return np.array([leg.mass for leg in process.legs])
+
+
+def _suspects(momenta: FloatArray, process: Process) -> npt.NDArray[np.int64]:
+    """Events that a quick check does not pass.  The careful one names faults, or lets rounding pass."""
+    masses = _masses(process)
+    blocks = range(0, len(momenta), _BLOCK)
+    found = [start + np.flatnonzero(~_physical(momenta[start : start + _BLOCK], masses)) for start in blocks]
+    return np.concatenate(found) if found else np.empty(0, dtype=np.int64)
+
+
+def _physical(p: FloatArray, masses: FloatArray) -> npt.NDArray[np.bool_]:
+    with np.errstate(invalid="ignore", over="ignore"):
+        energy2 = p[:, :, 0] * p[:, :, 0]
+        off_shell = np.abs((p * p) @ np.array([1.0, -1.0, -1.0, -1.0]) - masses**2)
+        on_shell = (off_shell <= TOLERANCE * energy2).all(axis=1) & (p[:, :, 0] > 0).all(axis=1)
+        imbalance, scale = _imbalance(p)
+        return np.asarray(on_shell & (imbalance <= TOLERANCE * scale) & (scale < np.inf))
 
 
 @lru_cache
@@ -77,14 +112,6 @@ def _imbalance(p: FloatArray) -> tuple[FloatArray, FloatArray]:
     flow, energies = _flows(p.shape[1])
     flat = p.reshape(len(p), -1)
     return np.asarray(np.abs(flat @ flow).max(axis=1)), np.asarray(flat @ energies)
-
-
-def _first_fault(p: FloatArray, masses: FloatArray, offset: int) -> UsageError | None:
-    for number, event in enumerate(p):
-        if fault := _fault(event, masses):
-            what, hint = fault
-            return UsageError(f"event {offset + number} (from 0): {what}", hint)
-    return None
 
 
 def _fault(event: FloatArray, masses: FloatArray) -> tuple[str, str] | None:

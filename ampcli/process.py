@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from functools import cached_property
 from typing import Literal
@@ -80,6 +81,11 @@ class Process:
         """Product of k! over groups of k identical final-state particles (averaged over in |M|^2)."""
         return math.prod(math.factorial(k) for k in Counter(p.name for p in self.outgoing).values())
 
+    def with_mass(self, name: str, mass: float) -> Process:
+        """The same process with another mass (GeV) of a particle."""
+        changed = [replace(leg, mass=mass) if leg.name == name else leg for leg in self.legs]
+        return Process((changed[0], changed[1]), tuple(changed[2:]))
+
     def final_positions(self, kind: Kind) -> tuple[int, ...]:
         """Positions among the outgoing legs (from 0) of the given kind."""
         return tuple(i for i, p in enumerate(self.outgoing) if p.kind == kind)
@@ -94,7 +100,7 @@ def parse_process(text: str) -> Process:
     """Read a process such as ``"d d~ > z g g g g"``.
 
     Raises:
-        UsageError: no ``>``, not two incoming legs, fewer than two outgoing ones, an unknown particle, or
+        UsageError: no ``>``, not two incoming legs, no outgoing one, an unknown particle, or
             a request this syntax does not cover (decay chains, order specifications, multiparticles).
     """
     example = 'Write it like "e- e+ > d d~ g g": two incoming particles, ">", the outgoing ones, blanks between.'
@@ -107,9 +113,16 @@ def parse_process(text: str) -> Process:
     incoming, outgoing = ([_particle(name, shown) for name in side] for side in sides)
     if len(incoming) != 2:
         raise UsageError(f"{shown}: {len(incoming)} incoming particles, not 2", example)
-    if len(outgoing) < 2:
-        raise UsageError(f"{shown}: {len(outgoing)} outgoing particles; at least 2 are needed", example)
+    if not outgoing:
+        raise UsageError(f"{shown}: it has no outgoing particles", example)
     return Process((incoming[0], incoming[1]), tuple(outgoing))
+
+
+def described_process(text: str, parameters: Mapping[str, object]) -> Process:
+    """The process of a store or a model, with the Z mass that its amplitudes were computed with."""
+    process = parse_process(text)
+    mass = parameters.get("m_z")
+    return process.with_mass("z", mass) if isinstance(mass, float) else process
 
 
 def _particle(name: str, shown: str) -> Particle:

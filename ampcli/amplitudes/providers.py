@@ -2,19 +2,38 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
+from ampcli.amplitudes.native.quark_line import find_quark_line
 from ampcli.amplitudes.protocol import Provider
 from ampcli.errors import UsageError
 from ampcli.process import Process
 
 
-def make_provider(name: str, process: Process) -> Provider:
+def make_provider(name: str, process: Process, parameters: Mapping[str, float] | None = None) -> Provider:
     """The provider of that name for `process`.
 
+    Args:
+        name: ``native``, ``pyamplicol``, or ``auto``: native where it covers the process, pyamplicol elsewhere.
+        parameters: couplings and masses that differ from the defaults.
+
     Raises:
-        UsageError: an unknown provider.
+        UsageError: an unknown provider, a process it does not cover, or parameters it cannot change.
     """
+    if name == "auto":
+        name = "native" if find_quark_line(process) else "pyamplicol"
+    if name == "native":
+        from ampcli.amplitudes.native.couplings import Parameters
+        from ampcli.amplitudes.native.provider import Native
+
+        return Native(process, Parameters.of(parameters or {}))
     if name == "pyamplicol":
         from ampcli.amplitudes.pyamplicol import PyAmplicol
 
+        if parameters:
+            raise UsageError(
+                f"the provider pyamplicol has fixed parameters: {', '.join(parameters)} cannot be set for {process}",
+                "Leave them out.",
+            )
         return PyAmplicol(process)
-    raise UsageError(f'unknown provider "{name}"', "Known: pyamplicol.")
+    raise UsageError(f'unknown provider "{name}"', "Known: auto, native, pyamplicol.")

@@ -29,20 +29,30 @@ def gen(
         str | None, typer.Option(help="I/N: make only every N-th part, from the I-th (job arrays).")
     ] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Continue a store; rewrite damaged parts.")] = False,
-    provider: Annotated[str, typer.Option(help="Source of the exact amplitudes.")] = "pyamplicol",
+    provider: Annotated[
+        str,
+        typer.Option(help="Exact amplitudes: native, pyamplicol, or auto: native where it covers the process."),
+    ] = "auto",
+    parameter: Annotated[
+        list[str] | None, typer.Option(help="NAME=VALUE, such as alpha_s=0.13 or m_z=91.1876 (provider native).")
+    ] = None,
     momenta: Annotated[
         Path | None, typer.Option(help="Take the points from this npz file: momenta (n, n_external, 4).")
     ] = None,
+    skip_bad: Annotated[
+        bool, typer.Option("--skip-bad", help="Leave out events of --momenta that are not physical, and count them.")
+    ] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be done, and stop.")] = False,
 ) -> Result:
     """Generate phase-space points and their exact |M|^2 into a store."""
-    from ampcli.cli.numbers import parse_count
+    from ampcli.cli.numbers import parse_count, parse_parameters
     from ampcli.generation.generate import GenerationRequest, generate, parse_part, prepare
     from ampcli.store.parts import BOOKS
 
     share = parse_part(part)
     count = None if points is None else parse_count("--points", points)
-    job = prepare(GenerationRequest(process, store, count, sqrt_s, y_cut, seed, provider, momenta))
+    changed = parse_parameters("--parameter", parameter or [])
+    job = prepare(GenerationRequest(process, store, count, sqrt_s, y_cut, seed, provider, momenta, skip_bad, changed))
     plan = job.plan
     if dry_run:
         document = {
@@ -62,6 +72,8 @@ def gen(
     statistics = attributes["statistics"]
     document = {"store": str(store), "finished": True, "points": plan.points, **attributes}
     text = [f"{store}: {plan.points} points of {plan.process}, digest {attributes['digest'][:16]}"]
+    if skipped := getattr(plan.source, "skipped", 0):
+        text += [f"{skipped} events that are not physical were left out"]
     if momenta is None:
         text += [
             f"acceptance {plan.points / attributes['tried']:.4f}, cross section "

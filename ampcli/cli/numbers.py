@@ -1,6 +1,8 @@
-"""Counts as people write them: 500k, 2M, 1e6."""
+"""Numbers as people write them: counts (500k, 2M, 1e6) and named values (alpha_s=0.13)."""
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 from ampcli.errors import UsageError
 
@@ -24,3 +26,22 @@ def parse_count(option: str, text: str) -> int:
     if whole != value or whole < 0:
         raise UsageError(f"{option} {text}: a whole number is needed, not negative")
     return whole
+
+
+def parse_parameters(option: str, texts: Sequence[str]) -> dict[str, float]:
+    """Read NAME=VALUE pairs.
+
+    Raises:
+        UsageError: naming the option.
+    """
+    found: dict[str, float] = {}
+    for text in texts:
+        name, equals, value = text.partition("=")
+        try:
+            number = float(value)
+        except ValueError:
+            number = float("nan")
+        if not equals or number != number:
+            raise UsageError(f"{option} {text}: write it as NAME=VALUE, for example alpha_s=0.13")
+        found[name.strip()] = number
+    return found

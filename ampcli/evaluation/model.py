@@ -33,8 +33,15 @@ def require_described(manifest: Manifest, store: Store) -> None:
     Raises:
         UsageError: another process, energy or parameters, naming the differences.
     """
-    mine = (manifest.process, manifest.sqrt_s, manifest.provider["parameters"])
-    theirs = (store.plan.process, store.sqrt_s, store.plan.provider.parameters)
+    known = manifest.provider["parameters"]
+    parameters = known if isinstance(known, dict) else {}
+    # Providers name different parameters, and may write them with other last digits.
+    shared = sorted(set(parameters) & set(store.plan.provider.parameters))
+    described, found = (
+        {name: f"{side[name]:.12g}" for name in shared} for side in (parameters, store.plan.provider.parameters)
+    )
+    mine = (manifest.process, manifest.sqrt_s, described)
+    theirs = (store.plan.process, store.sqrt_s, found)
     if mine != theirs:
         what = [
             f"{name}: {a} in the model, {b} in the store"

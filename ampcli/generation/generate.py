@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import math
 import shutil
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,7 @@ from ampcli.amplitudes.providers import make_provider
 from ampcli.errors import UsageError
 from ampcli.generation.points import GivenPoints, PointSource, SampledPoints
 from ampcli.generation.run import Job, fill
-from ampcli.process import parse_process
+from ampcli.process import described_process
 from ampcli.store import parts
 from ampcli.store.plan import GivenSource, Plan, ProviderRecord, RamboSource
 
@@ -30,6 +30,8 @@ class GenerationRequest:
     seed: int
     provider: str
     momenta: Path | None = None
+    skip_bad: bool = False
+    parameters: Mapping[str, float] = field(default_factory=dict)
 
 
 def prepare(request: GenerationRequest) -> Job:
@@ -38,15 +40,17 @@ def prepare(request: GenerationRequest) -> Job:
     Raises:
         UsageError: an impossible request.
     """
-    process = parse_process(request.process)
+    process = described_process(request.process, request.parameters)
     if not (math.isfinite(request.sqrt_s) and request.sqrt_s > 0):
         raise UsageError(f"--sqrt-s {request.sqrt_s:g}: the energy must be a positive number")
     if request.seed < 0:
         raise UsageError(f"--seed {request.seed}: seeds are non-negative integers")
     source: PointSource
     record: RamboSource | GivenSource
+    if request.skip_bad and request.momenta is None:
+        raise UsageError("--skip-bad is for points of a file", "Give events with --momenta FILE, or leave it out.")
     if request.momenta is not None:
-        source = GivenPoints(process, request.momenta)
+        source = GivenPoints(process, request.momenta, request.skip_bad)
         record = source.source()
         available = len(source.momenta)
         points = available if request.points is None else request.points
@@ -61,7 +65,7 @@ def prepare(request: GenerationRequest) -> Job:
         points = request.points
     if points < 1:
         raise UsageError(f"--points {points}: at least one point is needed")
-    provider = make_provider(request.provider, process)
+    provider = make_provider(request.provider, process, request.parameters)
     plan = Plan(
         process=str(process),
         points=points,

@@ -12,7 +12,14 @@ import numpy as np
 
 from ampcli.errors import UsageError
 from ampcli.events import NpzEvents
-from ampcli.kinematics import FloatArray, beams_along_z, checked_momenta, with_beams
+from ampcli.kinematics import (
+    FloatArray,
+    beams_along_z,
+    checked_momenta,
+    physical_events,
+    shaped_momenta,
+    with_beams,
+)
 from ampcli.phasespace.rambo import cross_section_weight
 from ampcli.phasespace.sampler import LeptonSampler
 from ampcli.phasespace.selection import Selection
@@ -69,10 +76,23 @@ class GivenPoints:
 
     process: Process
     file: Path
+    skip_bad: bool = False
+
+    @cached_property
+    def _read(self) -> tuple[FloatArray, int]:
+        """The momenta, and how many events were left out."""
+        momenta = NpzEvents.open(self.file).read()
+        if not self.skip_bad:
+            return checked_momenta(momenta, self.process), 0
+        shaped = shaped_momenta(momenta, self.process)
+        good = physical_events(shaped, self.process)
+        if not good.any():
+            checked_momenta(shaped, self.process)  # says what is wrong with the first one
+        return shaped[good], int((~good).sum())
 
     @cached_property
     def momenta(self) -> FloatArray:
-        momenta = checked_momenta(NpzEvents.open(self.file).read(), self.process)
+        momenta, _ = self._read
         off_axis = ~beams_along_z(momenta)
         if off_axis.any():
             event = int(np.argmax(off_axis))
@@ -89,6 +109,7 @@ class GivenPoints:
         return GivenSource(
             sha256=hashlib.sha256(self.momenta.data).hexdigest(),
             sqrt_s=float(2 * energies[0, 0]) if same else None,
+            skipped=self._read[1],
         )
 
     def points(self, part: int, rows: slice) -> Points:

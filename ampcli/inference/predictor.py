@@ -20,7 +20,7 @@ from ampcli.kinematics import FloatArray, beams_along_z, checked_momenta, with_b
 from ampcli.models.ansatz import Ansatz
 from ampcli.models.kinds import ansatz_class
 from ampcli.models.mlp import Mlp
-from ampcli.process import Process, parse_process
+from ampcli.process import Process, described_process
 from ampcli.registry.manifest import Manifest, read_manifest
 from ampcli.registry.resolve import registry_root, resolve
 from ampcli.registry.storage import member_folder, read_probe, read_weights, verify_members
@@ -83,7 +83,7 @@ class Predictor:
 
     def __init__(self, manifest: Manifest, networks: list[Network], device: torch.device) -> None:
         self.manifest = manifest
-        self.process = parse_process(manifest.process)
+        self.process = _process(manifest)
         self.networks = networks
         self.device = device
 
@@ -162,11 +162,16 @@ def load_folder(folder: Path, manifest: Manifest, device: torch.device) -> Predi
     return Predictor(manifest, networks, device)
 
 
+def _process(manifest: Manifest) -> Process:
+    parameters = manifest.provider.get("parameters")
+    return described_process(manifest.process, parameters if isinstance(parameters, dict) else {})
+
+
 def _load_network(folder: Path, manifest: Manifest, device: torch.device) -> Network:
     tensors = read_weights(folder, manifest)
     options = {} if manifest.features is None else dict(manifest.features.options)
     try:
-        network = Network.build(parse_process(manifest.process), manifest.kind, options, tensors, device)
+        network = Network.build(_process(manifest), manifest.kind, options, tensors, device)
     except (KeyError, RuntimeError, ValueError) as error:
         raise IntegrityError(f"the weights of {folder} do not fit its manifest: {error}") from None
     if network.block is not None and manifest.features is not None:

@@ -33,6 +33,8 @@ class GivenSource(Frozen):
     kind: Literal["given"] = "given"
     sha256: str
     sqrt_s: float | None
+    skipped: int = 0
+    """Events of the file that were left out because they are not physical."""
 
 
 class ProviderRecord(Frozen):

@@ -9,11 +9,12 @@ from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
+import pydantic
 import zarr
 
 from ampcli.errors import IntegrityError, NotFoundError, UsageError
 from ampcli.kinematics import FloatArray
-from ampcli.process import Process, parse_process
+from ampcli.process import Process, described_process
 from ampcli.store.parts import missing_parts, read_plan
 from ampcli.store.plan import Plan, RamboSource
 from ampcli.store.rows import read_rows
@@ -50,7 +51,7 @@ class Store:
 
     @property
     def process(self) -> Process:
-        return parse_process(self.plan.process)
+        return described_process(self.plan.process, self.plan.provider.parameters)
 
     @property
     def rows(self) -> int:
@@ -133,8 +134,15 @@ def open_store(path: Path) -> Store:
             f"{path} is not finished: {state}",
             "Run its `ampcli gen` command again with --resume.",
         )
-    if attributes.get("plan") != plan.model_dump(mode="json"):
+    if not _same_plan(attributes.get("plan"), plan):
         raise IntegrityError(f"{path}: its attributes and its plan disagree", "Generate the store again.")
     if not all((path / name).is_dir() for name in ("momenta", "amplitude", "weight")):
         raise IntegrityError(f"{path} lacks an array", "Generate the store again.")
     return Store(path, plan, attributes)
+
+
+def _same_plan(stored: Any, plan: Plan) -> bool:
+    try:
+        return Plan.model_validate(stored) == plan
+    except pydantic.ValidationError:
+        return False

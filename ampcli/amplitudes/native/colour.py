@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from fractions import Fraction
-from functools import lru_cache
+from functools import cache
 from itertools import permutations
 from math import lcm
 
@@ -22,7 +22,7 @@ def orderings(gluons: int) -> list[Word]:
     return list(permutations(range(gluons)))
 
 
-@lru_cache(maxsize=None)
+@cache
 def _product_of_traces(traces: tuple[Word, ...]) -> Fraction:
     """Tr(T..T) Tr(T..T) ... in which every generator occurs twice, Tr(T^a T^b) = delta^ab / 2."""
     value = Fraction(1)
@@ -49,7 +49,7 @@ def _product_of_traces(traces: tuple[Word, ...]) -> Fraction:
     return value / 2 * (_product_of_traces(joined) - _product_of_traces(apart) / N_C)
 
 
-@lru_cache(maxsize=None)
+@cache
 def colour_matrix(gluons: int) -> tuple[IntArray, int]:
     """Sum over colours of T^s1 .. T^sn times the conjugate of T^t1 .. T^tn, for all orderings s, t.
 
@@ -98,7 +98,7 @@ def _symmetries(gluons: int) -> list[list[int]]:
     return found
 
 
-@lru_cache(maxsize=None)
+@cache
 def colour_form(gluons: int) -> ColourForm:
     """The colour matrix in the basis of states that are even or odd under its symmetries, block by block."""
     matrix, divisor = colour_matrix(gluons)

@@ -150,6 +150,19 @@ py::tuple evaluate_as_threads(const Array& momenta, const IntArray& ints, const 
   return py::make_tuple(values, bad);
 }
 
+// The widest instruction set that this processor has and setup.py compiles.
+const char* instruction_set() {
+#if defined(__x86_64__)
+  __builtin_cpu_init();
+  bool avx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
+  bool avx512 = __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq") &&
+                __builtin_cpu_supports("avx512vl");
+  return avx512 && avx2 ? "avx512" : avx2 ? "avx2" : "baseline";
+#else
+  return "baseline";
+#endif
+}
+
 }  // namespace ampcli
 
 PYBIND11_MODULE(AMPCLI_MODULE, m) {
@@ -160,6 +173,7 @@ PYBIND11_MODULE(AMPCLI_MODULE, m) {
         py::arg("colour").noconvert(), py::arg("legs").noconvert(), py::arg("parameters").noconvert(),
         py::arg("squares"), py::arg("threads"), py::arg("replaced"));
 #if AMPCLI_LANES == 2
+  m.def("instruction_set", &ampcli::instruction_set);
   m.def("evaluate_as_threads", &ampcli::evaluate_as_threads, py::arg("momenta").noconvert(),
         py::arg("ints").noconvert(), py::arg("colour").noconvert(), py::arg("legs").noconvert(),
         py::arg("parameters").noconvert(), py::arg("single"));

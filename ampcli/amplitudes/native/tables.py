@@ -6,7 +6,7 @@ each choice of polarisations, of which bit i belongs to the word's i-th letter. 
 
 from __future__ import annotations
 
-from functools import lru_cache
+from functools import cache
 from itertools import combinations, permutations
 from typing import NamedTuple
 
@@ -76,7 +76,7 @@ def by_letter(word: Word, polarisations: int) -> int:
     return sum((polarisations >> position & 1) << letter for position, letter in enumerate(word))
 
 
-@lru_cache(maxsize=None)
+@cache
 def tables(gluons: int) -> Tables:
     """The tables for so many gluons."""
     stored = [word for letters in range(max(gluons, 1)) for word in permutations(range(gluons), letters)]

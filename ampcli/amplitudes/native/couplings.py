@@ -1,0 +1,85 @@
+"""Couplings and masses of the native amplitudes, and what the engine makes of them."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from ampcli.amplitudes.native.quark_line import QuarkLine
+from ampcli.errors import UsageError
+from ampcli.kinematics import TOLERANCE, FloatArray
+from ampcli.process import Particle
+
+
+@dataclass(frozen=True)
+class Parameters:
+    """Couplings and masses in GeV; the defaults are those of both papers (MadGraph5_aMC@NLO's)."""
+
+    alpha_s: float = 0.118
+    alpha_ew: float = 1 / 132.507
+    m_z: float = 91.188
+    gamma_z: float = 2.441404  # in e+e- only; an outgoing Z is on shell
+    sin2_theta_w: float = 0.4714302554840723**2
+
+    @classmethod
+    def of(cls, values: Mapping[str, float]) -> Parameters:
+        """Defaults with changes.
+
+        Raises:
+            UsageError: an unknown name, or a value that no parameter can have.
+        """
+        known = [field.name for field in dataclasses.fields(cls)]
+        for name, value in values.items():
+            if name not in known:
+                raise UsageError(f'the provider native has no parameter "{name}"', f"Known: {', '.join(known)}.")
+            limit = 1.0 if name == "sin2_theta_w" else math.inf
+            if not 0 < value < limit:
+                raise UsageError(f"{name} = {value:g}: it must be positive{' and below 1' if limit == 1 else ''}")
+        return cls(**values)
+
+    def as_dict(self) -> dict[str, float]:
+        return dataclasses.asdict(self)
+
+
+DEFAULTS = Parameters()
+
+
+def charge(fermion: Particle) -> float:
+    """Electric charge, in units of the positron's, of a quark or charged lepton (not of its antiparticle)."""
+    if fermion.kind == "lepton":
+        return -1.0
+    return 2 / 3 if abs(fermion.pdg) % 2 == 0 else -1 / 3
+
+
+def z_couplings(fermion: Particle, parameters: Parameters) -> tuple[float, float]:
+    """g_L and g_R of the Z's vertex: e/(s_w c_w) (T_3 - Q s_w^2) and e/(s_w c_w) (-Q s_w^2)."""
+    s2 = parameters.sin2_theta_w
+    scale = math.sqrt(4 * math.pi * parameters.alpha_ew / (s2 * (1 - s2)))
+    isospin = 0.5 if charge(fermion) > 0 else -0.5
+    return scale * (isospin - charge(fermion) * s2), -scale * charge(fermion) * s2
+
+
+def _average(line: QuarkLine) -> float:
+    """1 / (initial spins x colours x identical particles)."""
+    colours = {"quark": 3, "antiquark": 3, "gluon": 8, "lepton": 1}
+    states = math.prod(2 * colours[leg.kind] for leg in line.process.incoming)
+    return 1 / (states * line.process.identical_factor)
+
+
+def engine_parameters(line: QuarkLine, parameters: Parameters) -> FloatArray:
+    """The numbers that `struct Parameters` of amplitude.h begins with."""
+    norm = _average(line) * (4 * math.pi * parameters.alpha_s) ** len(line.gluons)
+    left, right = z_couplings(line.flavour, parameters)
+    if line.leptons is None:
+        return np.array([parameters.m_z, 0.0, norm * (left**2 + right**2), 0.0, 0.0, 0.0, 0.0, 0.0, TOLERANCE])
+    lepton = line.process.legs[line.leptons[0]]
+    lepton_left, lepton_right = z_couplings(lepton, parameters)
+    photon = 4 * math.pi * parameters.alpha_ew * charge(lepton) * charge(line.flavour)
+    same = [lepton_left * left, lepton_right * right]
+    flip = [lepton_left * right, lepton_right * left]
+    width = parameters.m_z * parameters.gamma_z
+    return np.array([parameters.m_z, width, norm, photon, *same, *flip, TOLERANCE])

@@ -1,0 +1,97 @@
+"""The provider ``native``: our own exact amplitudes of one quark line, gluons and a vector boson."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from ampcli.amplitudes.native import engine
+from ampcli.amplitudes.native.colour import leading_colour, orderings
+from ampcli.amplitudes.native.couplings import DEFAULTS, Parameters
+from ampcli.amplitudes.native.flows import flow_tags
+from ampcli.amplitudes.native.quark_line import MAX_GLUONS, QuarkLine, find_quark_line
+from ampcli.amplitudes.protocol import ProviderIdentity
+from ampcli.errors import UsageError
+from ampcli.kinematics import FloatArray, require_physical, shaped_momenta
+from ampcli.process import Process
+
+#: Changes whenever the engine's numbers change, be it in the last digit: part of every store's identity.
+VERSION = "1"
+
+
+class Native:
+    """Full-colour |M|^2 by Berends-Giele recursion (docs/amplitudes.md).
+
+    Args:
+        process: e- e+ > q q~ + gluons (photon and Z), or q q~ > z + gluons and its crossings; up to 5 gluons.
+        parameters: couplings and masses.
+        threads: CPU threads of one evaluation.
+
+    Raises:
+        UsageError: the engine does not cover the process.
+    """
+
+    def __init__(self, process: Process, parameters: Parameters = DEFAULTS, threads: int = 1) -> None:
+        line = find_quark_line(process)
+        if line is None:
+            raise UsageError(
+                f'the provider native does not cover "{process}"',
+                f"It covers one massless quark line with up to {MAX_GLUONS} gluons and an outgoing z, or incoming "
+                "charged leptons; for other processes take --provider pyamplicol.",
+            )
+        self.process = process.with_mass("z", parameters.m_z)
+        self.line: QuarkLine = line
+        self.parameters = parameters
+        self.threads = threads
+
+    def identity(self) -> ProviderIdentity:
+        return ProviderIdentity("native", VERSION, {"colour": "full"}, self.parameters.as_dict())
+
+    @property
+    def orderings(self) -> list[tuple[int, ...]]:
+        """Legs of the gluons along the quark line, from the quark to the antiquark: columns of `squared_orderings`."""
+        return [tuple(self.line.gluons[letter] for letter in word) for word in orderings(len(self.line.gluons))]
+
+    def evaluate(self, momenta: npt.ArrayLike, alpha_s: npt.ArrayLike | None = None) -> FloatArray:
+        """|M|^2 in GeV^(4 - 2 n_final) of momenta (n, n_external, 4) in GeV; shape (n,).
+
+        Args:
+            alpha_s: the strong coupling, one number or (n,) (default: the parameters').
+
+        Raises:
+            UsageError: momenta that are not physical, naming the first bad event and why.
+        """
+        values = self._evaluate(momenta, squares=False)
+        if alpha_s is not None:
+            values *= (np.asarray(alpha_s) / self.parameters.alpha_s) ** len(self.line.gluons)
+        return values
+
+    def squared_orderings(self, momenta: npt.ArrayLike) -> FloatArray:
+        """Every ordering's square, N (N/2)^n sum |A|^2, averaged like |M|^2; shape (n, n!), columns as `orderings`."""
+        return self._evaluate(momenta, squares=True) * leading_colour(len(self.line.gluons))
+
+    def leading_colour(self, momenta: npt.ArrayLike) -> FloatArray:
+        """|M|^2 at leading colour, the sum of the squared orderings; shape (n,)."""
+        return np.asarray(self.squared_orderings(momenta).sum(axis=1))
+
+    def colour_flows(self, momenta: npt.ArrayLike, uniforms: FloatArray) -> npt.NDArray[np.int32]:
+        """Colour flows, drawn in proportion to the squared orderings.
+
+        Args:
+            uniforms: (n,) random numbers in [0, 1).
+
+        Returns:
+            (n, n_external, 2): colour and anticolour line of every leg in the convention of Les Houches event
+            files (hep-ph/0109068), 501, 502, ..., and 0 for none.
+        """
+        squares = self.squared_orderings(momenta)
+        reached = np.cumsum(squares, axis=1)
+        chosen = (reached < (uniforms * reached[:, -1])[:, None]).sum(axis=1)
+        return np.asarray(flow_tags(self.line)[np.minimum(chosen, squares.shape[1] - 1)])
+
+    def _evaluate(self, momenta: npt.ArrayLike, squares: bool) -> FloatArray:
+        array = shaped_momenta(momenta, self.process)
+        values, bad = engine.evaluate(self.line, self.parameters, array, squares=squares, threads=self.threads)
+        if bad.any():  # the engine's check is quick; the careful one names the fault, or lets rounding pass
+            require_physical(array, self.process, np.flatnonzero(bad))
+        return values
