@@ -1,4 +1,4 @@
-"""The compiled part of ampcli: the native amplitude engine, once for each instruction set (the rest is pyproject.toml)."""
+"""The compiled part of ampcli: the native amplitude engine, once per instruction set (the rest is pyproject.toml)."""
 
 import platform
 
