@@ -1,13 +1,15 @@
-# `make demo` and `make test` need Python >= 3.11 and gcc; each sets up .venv by itself.
+# `make demo` and `make test` need Python >= 3.11 and a C++17 compiler; each sets up .venv by itself.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+ENGINE := setup.py $(wildcard ampcli/amplitudes/native/*.cpp ampcli/amplitudes/native/*.h)
 
 .PHONY: demo test lint completions clean
 
-$(READY): pyproject.toml constraints.txt
+$(READY): pyproject.toml constraints.txt $(ENGINE)
 	$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13) and "ampcli needs Python 3.11 to 3.13; try: make PYTHON=python3.12")'
+	@$(CXX) --version > /dev/null || { echo "ampcli compiles its amplitudes: install a C++ compiler (Debian: apt-get install g++)"; exit 1; }
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/pip install --quiet --upgrade-strategy only-if-needed -c constraints.txt torch
 	$(BIN)/pip install --quiet --upgrade-strategy only-if-needed -c constraints.txt -e '.[dev]'

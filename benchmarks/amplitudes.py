@@ -71,6 +71,10 @@ class Workers:
             context.Process(target=worker, args=(theirs,), daemon=True).start()
             self.pipes.append(ours)
 
+    def stop(self) -> None:
+        for pipe in self.pipes:
+            pipe.send(None)
+
     def measure(self, cores: int, *task: object) -> float:
         for pipe in self.pipes[:cores]:
             pipe.send(task)
@@ -91,9 +95,8 @@ def main() -> None:
     parser.add_argument("process", nargs="*")
     given = parser.parse_args()
     workers = Workers(2)
-    print(
-        f"{hardware(torch.device('cpu'))['device']}, {len(os.sched_getaffinity(0))} cores, {instruction_set()}; us per event and core"
-    )
+    machine = hardware(torch.device("cpu"))
+    print(f"{machine['device']}, {machine['cores']} cores, {instruction_set()}; us per event and core")
     print(f"{'process':22}{'batch':>7}  {'':6}{'native':>10}{'2 threads':>10}{'pyamplicol':>11}{'ratio':>8}")
     for process in given.process or PROCESSES:
         theirs_per_event = math.inf
@@ -115,6 +118,7 @@ def main() -> None:
                 shown = f"{process:22}{batch:7}  {cores} core{'s' if cores > 1 else ' '}"
                 ratio = f"{statistics.median(ratios):8.1f}" if ratios else f"{'-':>8}"
                 print(f"{shown}{cell(ours)}{cell(threaded)} {cell(theirs)}{ratio}", flush=True)
+    workers.stop()
 
 
 if __name__ == "__main__":

@@ -1,6 +1,7 @@
 """How much of the provider's own throughput `ampcli gen` keeps, and its peak memory.
 
     python benchmarks/generation.py [--points 1000000] [--workers 2] [--repeats 3] [--process "e- e+ > d d~ g g"]
+        [--provider native]
 
 The provider alone: as many processes as workers evaluate accepted points, already in memory, at the same time;
 start-up is not counted.  `ampcli gen`: the real command; its start-up (a run of the smallest store) is shown apart.
@@ -32,11 +33,11 @@ SQRT_S, Y_CUT = 1000.0, 1e-3
 POOL = 65536
 
 
-def provider_worker(process: str, points: int, barrier: Barrier) -> None:
+def provider_worker(name: str, process: str, points: int, barrier: Barrier) -> None:
     parsed = parse_process(process)
     sampler = LeptonSampler(parsed, Selection(SQRT_S, Y_CUT))
     momenta = with_beams(sampler.draw(np.random.default_rng(1), POOL)[0], SQRT_S)
-    provider = make_provider("pyamplicol", parsed)
+    provider = make_provider(name, parsed)
     provider.evaluate(momenta[:1000])
     barrier.wait()
     done = 0
@@ -48,11 +49,11 @@ def provider_worker(process: str, points: int, barrier: Barrier) -> None:
     barrier.wait()
 
 
-def provider_seconds(process: str, points: int, workers: int) -> float:
+def provider_seconds(name: str, process: str, points: int, workers: int) -> float:
     context = multiprocessing.get_context("spawn")
     barrier = context.Barrier(workers + 1)
     share = points // workers
-    pool = [context.Process(target=provider_worker, args=(process, share, barrier)) for _ in range(workers)]
+    pool = [context.Process(target=provider_worker, args=(name, process, share, barrier)) for _ in range(workers)]
     for worker in pool:
         worker.start()
     barrier.wait()
@@ -84,11 +85,11 @@ def memory_mib(pid: int) -> float:
     return total / 1024
 
 
-def gen_seconds(process: str, points: int, workers: int, folder: Path) -> tuple[float, float]:
+def gen_seconds(name: str, process: str, points: int, workers: int, folder: Path) -> tuple[float, float]:
     """Seconds and peak MiB (all processes together) of one `ampcli gen`."""
     store = folder / f"{points}-{time.time_ns()}.zarr"
     call = [sys.executable, "-m", "ampcli", "gen", process, str(store), "--points", str(points)]
-    call += ["--y-cut", str(Y_CUT), "--workers", str(workers), "-q"]
+    call += ["--y-cut", str(Y_CUT), "--workers", str(workers), "--provider", name, "-q"]
     peak = 0.0
     started = time.perf_counter()
     command = subprocess.Popen(call)
@@ -115,19 +116,20 @@ def gen_seconds(process: str, points: int, workers: int, folder: Path) -> tuple[
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--process", default="e- e+ > d d~ g g")
+    parser.add_argument("--provider", default="native", help="or pyamplicol")
     parser.add_argument("--points", type=int, default=1_000_000)
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--repeats", type=int, default=3)
     given = parser.parse_args()
-    make_provider("pyamplicol", parse_process(given.process)).identity()
+    make_provider(given.provider, parse_process(given.process)).identity()
     alone, whole, startup, peak = [], [], [], 0.0
     with tempfile.TemporaryDirectory() as folder:
         for _ in range(given.repeats):
-            alone.append(provider_seconds(given.process, given.points, given.workers))
-            seconds, memory = gen_seconds(given.process, given.points, given.workers, Path(folder))
+            alone.append(provider_seconds(given.provider, given.process, given.points, given.workers))
+            seconds, memory = gen_seconds(given.provider, given.process, given.points, given.workers, Path(folder))
             whole.append(seconds)
             peak = max(peak, memory)
-            startup.append(gen_seconds(given.process, 1000, given.workers, Path(folder))[0])
+            startup.append(gen_seconds(given.provider, given.process, 1000, given.workers, Path(folder))[0])
     steady = [w - s for w, s in zip(whole, startup, strict=True)]
     per_point = 1e6 / given.points
     print(f"{given.process}, {given.points} points, y_cut {Y_CUT:g}, {given.workers} workers, {given.repeats} repeats")

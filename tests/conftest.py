@@ -64,7 +64,7 @@ def request_for() -> Callable[..., GenerationRequest]:
 
     def make(path: Path, gluons: int = 1, points: int | None = 3000, **changes: object) -> GenerationRequest:
         process = "e- e+ > d d~" + " g" * gluons
-        settings: dict[str, object] = {"sqrt_s": 1000.0, "y_cut": 0.01, "seed": 7, "provider": "pyamplicol"}
+        settings: dict[str, object] = {"sqrt_s": 1000.0, "y_cut": 0.01, "seed": 7, "provider": "auto"}
         return GenerationRequest(process, path, points, **(settings | changes))  # type: ignore[arg-type]
 
     return make

@@ -79,7 +79,7 @@ def test_content(store3):
     momenta, amplitude = store3.read("momenta"), store3.read("amplitude")
     assert (min_invariant(momenta) >= 0.01 * 1000.0**2 * (1 - 1e-9)).all()
     provider = prepare(
-        GenerationRequest("e- e+ > d d~ g", store3.path.with_name("none"), 10, 1000.0, 0.01, 1, "pyamplicol")
+        GenerationRequest("e- e+ > d d~ g", store3.path.with_name("none"), 10, 1000.0, 0.01, 1, "auto")
     ).provider
     np.testing.assert_allclose(provider.evaluate(with_beams(momenta, 1000.0)), amplitude, rtol=1e-14)
     np.testing.assert_array_equal(store3.read("weight"), cross_section_weight(3, 1000.0))

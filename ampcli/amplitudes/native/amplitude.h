@@ -186,7 +186,7 @@ AMPCLI_INLINE Spinor<V> quark_sum(const int* splits, int letters, int first, int
 
 // The antiquark (complex conjugate) after it absorbed a word: suffix first, then the prefix as one gluon.
 template <class V, class Stride>
-AMPCLI_INLINE Spinor<V> antiquark_sum(const int* splits, int letters, int last, int h, const Scratch<V, Stride>& s) {
+AMPCLI_INLINE Spinor<V> antiquark_sum(const int* splits, int last, int h, const Scratch<V, Stride>& s) {
   V none = s.momentum[0];
   Spinor<V> sum{{none, none}, {none, none}};
   for (int j = 1; j <= last; ++j)
@@ -209,7 +209,7 @@ AMPCLI_INLINE void quark_currents(Tables t, const Scratch<V, Stride>& s, Vector<
     V q_inverse = s.quark_propagator[set], a_inverse = s.antiquark_propagator[set];
     for (int h = 0; h < 1 << letters; ++h) {
       s.quark.put(4 * (slot + h), propagated(quark_sum(it, letters, 0, h, s), pq, q_inverse));
-      s.antiquark.put(4 * (slot + h), propagated(antiquark_sum(it, letters, letters, h, s), pa, a_inverse));
+      s.antiquark.put(4 * (slot + h), propagated(antiquark_sum(it, letters, h, s), pa, a_inverse));
     }
     it += 2 * (letters + 1);
   }
@@ -330,7 +330,7 @@ AMPCLI_INLINE V squared(const Cartesian<W>* p, const Cartesian<W>* turned, Table
                                      s.antiquark.spinor(4 * (it[2 * j + 1] + (positions >> j))));
       if (n == 0) add_joined<V, POLARISATIONS>(a, quark, antiquark);
       if (n > 1) {
-        Spinor<V> q = quark_sum(it, n, 1, positions, s), b = antiquark_sum(it, n, n - 1, positions, s);
+        Spinor<V> q = quark_sum(it, n, 1, positions, s), b = antiquark_sum(it, n - 1, positions, s);
         add_joined<V, POLARISATIONS>(a, propagated(q, pq, q_inverse), antiquark);
         add_joined<V, POLARISATIONS>(a, quark, propagated(b, pa, a_inverse));
       }

@@ -9,7 +9,8 @@ from typing import Any, Literal
 import torch
 from torch import Tensor
 
-from ampcli.amplitudes.native.couplings import Parameters, engine_parameters
+from ampcli.amplitudes.native.couplings import Parameters
+from ampcli.amplitudes.native.engine import constants
 from ampcli.amplitudes.native.quark_line import QuarkLine
 from ampcli.amplitudes.native.tables import tables
 from ampcli.errors import AmpcliError
@@ -106,7 +107,4 @@ def evaluate(
 
 @lru_cache(maxsize=64)
 def _constants(line: QuarkLine, parameters: Parameters, device: torch.device) -> tuple[Tensor, ...]:
-    """Tables, colour, legs and parameters on the device, in the order of the kernel's arguments."""
-    chosen = tables(len(line.gluons))
-    arrays = (chosen.ints, chosen.colour, line.engine_legs(), engine_parameters(line, parameters))
-    return tuple(torch.from_numpy(array).to(device) for array in arrays)
+    return tuple(torch.from_numpy(array).to(device) for array in constants(line, parameters))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 from functools import lru_cache
 from types import ModuleType
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -38,6 +39,13 @@ def instruction_set() -> str:
     return str(engine("baseline").instruction_set())
 
 
+@lru_cache
+def constants(line: QuarkLine, parameters: Parameters) -> tuple[npt.NDArray[Any], ...]:
+    """What the engine takes beside the momenta: integer tables, colour coefficients, legs, parameters."""
+    chosen = tables(len(line.gluons))
+    return chosen.ints, chosen.colour, line.engine_legs(), engine_parameters(line, parameters)
+
+
 def evaluate(
     line: QuarkLine,
     parameters: Parameters,
@@ -61,15 +69,7 @@ def evaluate(
     Returns:
         Values (n,), or (n, n!) with `squares`; and which events are not physical (n,), whose values mean nothing.
     """
-    chosen = tables(len(line.gluons))
     values, bad = engine(on or instruction_set()).evaluate(
-        momenta,
-        chosen.ints,
-        chosen.colour,
-        line.engine_legs(),
-        engine_parameters(line, parameters),
-        squares=squares,
-        threads=threads,
-        replaced=replaced,
+        momenta, *constants(line, parameters), squares=squares, threads=threads, replaced=replaced
     )
     return values if squares else values[:, 0], bad.astype(bool)
