@@ -122,7 +122,7 @@ def described_process(text: str, parameters: Mapping[str, object]) -> Process:
     """The process of a store or a model, with the Z mass that its amplitudes were computed with."""
     process = parse_process(text)
     mass = parameters.get("m_z")
-    return process.with_mass("z", mass) if isinstance(mass, float) else process
+    return process.with_mass("z", float(mass)) if isinstance(mass, float | int) else process
 
 
 def _particle(name: str, shown: str) -> Particle:

@@ -141,8 +141,7 @@ def test_soft_gluon_between_its_neighbours(reduced, rng):
     deviations = []
     for energy in (1e-4, 1e-6):
         full = with_last(p, energy * E * directions, before.process.final_masses)
-        k = full[:, k_leg]
-        worst = 0.0
+        k, worst = full[:, k_leg], 0.0
         for legs, square in zip(after.orderings, after.squared_orderings(full).T, strict=True):
             chain = [after.line.quark, *legs, after.line.antiquark]
             at = chain.index(k_leg)

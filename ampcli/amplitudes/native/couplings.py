@@ -39,7 +39,7 @@ class Parameters:
             limit = 1.0 if name == "sin2_theta_w" else math.inf
             if not 0 < value < limit:
                 raise UsageError(f"{name} = {value:g}: it must be positive{' and below 1' if limit == 1 else ''}")
-        return cls(**values)
+        return cls(**{name: float(value) for name, value in values.items()})
 
     def as_dict(self) -> dict[str, float]:
         return dataclasses.asdict(self)

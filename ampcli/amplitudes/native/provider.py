@@ -35,7 +35,7 @@ class Native:
         threads: CPU threads of one evaluation.
 
     Raises:
-        UsageError: the engine does not cover the process.
+        UsageError: the engine does not cover the process, or fewer than one thread.
     """
 
     def __init__(self, process: Process, parameters: Parameters = DEFAULTS, threads: int = 1) -> None:
@@ -46,6 +46,8 @@ class Native:
                 f"It covers one massless quark line with up to {MAX_GLUONS} gluons and an outgoing z, or incoming "
                 "charged leptons; for other processes take --provider pyamplicol.",
             )
+        if threads < 1:
+            raise UsageError(f"{threads} threads: at least one is needed")
         self.process = process.with_mass("z", parameters.m_z)
         self.line: QuarkLine = line
         self.parameters = parameters
@@ -62,15 +64,20 @@ class Native:
     def evaluate(self, momenta: npt.ArrayLike, alpha_s: npt.ArrayLike | None = None) -> FloatArray:
         """|M|^2 in GeV^(4 - 2 n_final) of momenta (n, n_external, 4) in GeV; shape (n,).
 
+        It is infinite where a gluon is exactly soft or legs are exactly collinear.
+
         Args:
             alpha_s: the strong coupling, one number or (n,) (default: the parameters').
 
         Raises:
-            UsageError: momenta that are not physical, naming the first bad event and why.
+            UsageError: momenta that are not physical, naming the first bad event and why; a wrong alpha_s.
         """
         values = self._evaluate(momenta, squares=False)
         if alpha_s is not None:
-            values *= (np.asarray(alpha_s) / self.parameters.alpha_s) ** len(self.line.gluons)
+            couplings = np.asarray(alpha_s, dtype=float)
+            if couplings.shape not in ((), values.shape) or not ((couplings > 0) & (couplings < np.inf)).all():
+                raise UsageError("alpha_s must be one positive number, or one for each event")
+            values *= (couplings / self.parameters.alpha_s) ** len(self.line.gluons)
         return values
 
     def squared_orderings(self, momenta: npt.ArrayLike) -> FloatArray:
@@ -90,7 +97,12 @@ class Native:
         Returns:
             (n, n_external, 2): colour and anticolour line of every leg in the convention of Les Houches event
             files (hep-ph/0109068), 501, 502, ..., and 0 for none.
+
+        Raises:
+            UsageError: momenta that are not physical; wrong uniforms.
         """
+        if np.shape(uniforms) != np.shape(momenta)[:1] or not ((uniforms >= 0) & (uniforms < 1)).all():
+            raise UsageError("uniforms must be one number in [0, 1) for each event")
         squares = self.squared_orderings(momenta)
         reached = np.cumsum(squares, axis=1)
         chosen = (reached < (uniforms * reached[:, -1])[:, None]).sum(axis=1)
@@ -118,11 +130,12 @@ class Native:
         if bool(bad.any()):
             suspects = torch.nonzero(bad)[:, 0].cpu().numpy()
             require_physical(momenta.cpu().numpy(), self.process, suspects)
-        return values
+        return torch.nan_to_num(values, nan=torch.inf, posinf=torch.inf)
 
     def _evaluate(self, momenta: npt.ArrayLike, squares: bool) -> FloatArray:
         array = shaped_momenta(momenta, self.process)
         values, bad = engine.evaluate(self.line, self.parameters, array, squares=squares, threads=self.threads)
         if bad.any():  # the engine's check is quick; the careful one names the fault, or lets rounding pass
             require_physical(array, self.process, np.flatnonzero(bad))
+        values[np.isnan(values)] = np.inf  # 0/0 of a vanishing invariant
         return values

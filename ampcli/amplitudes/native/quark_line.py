@@ -60,7 +60,7 @@ def find_quark_line(process: Process) -> QuarkLine | None:
     leptons = [i for i in (0, 1) if process.legs[i].pdg in _CHARGED_LEPTONS]
     if len(quarks) != 1 or len(gluons) > MAX_GLUONS:
         return None
-    partners = [i for i, pdg in enumerate(outgoing) if pdg == -outgoing[quarks[0]]]
+    partners = [i for i, pdg in enumerate(outgoing) if pdg == -outgoing[quarks[0]] and massless[i]]
     if len(partners) != 1 or process.n_external != 2 + len(gluons) + (1 if bosons else 2):
         return None
     if len(bosons) == 1:
