@@ -174,6 +174,9 @@ PYBIND11_MODULE(AMPCLI_MODULE, m) {
         py::arg("squares"), py::arg("threads"), py::arg("replaced"));
 #if AMPCLI_LANES == 2
   m.def("instruction_set", &ampcli::instruction_set);
+  m.def("scratch_size", [](const ampcli::IntArray& ints) {
+    return ampcli::Scratch<double, long>::size(ampcli::Tables{ints.data(), nullptr});
+  });
   m.def("evaluate_as_threads", &ampcli::evaluate_as_threads, py::arg("momenta").noconvert(),
         py::arg("ints").noconvert(), py::arg("colour").noconvert(), py::arg("legs").noconvert(),
         py::arg("parameters").noconvert(), py::arg("single"));
