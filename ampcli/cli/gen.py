@@ -14,6 +14,9 @@ def add(app: typer.Typer) -> None:
     command(app, "gen", 'ampcli gen "e- e+ > d d~ g g" ee4.zarr --points 100k --y-cut 1e-3 --workers 2')(gen)
 
 
+_HADRONS = "Hadron collisions"
+
+
 def gen(
     process: Annotated[str, typer.Argument(help='In MadGraph syntax: "e- e+ > d d~ g g".')],
     store: Annotated[Path, typer.Argument(help="Folder of the new store.")],
@@ -21,7 +24,9 @@ def gen(
         str | None,
         typer.Option(help="Accepted points (k and M are understood).", show_default="all of --momenta"),
     ] = None,
-    sqrt_s: Annotated[float, typer.Option(help="Centre-of-mass energy in GeV.")] = 1000.0,
+    sqrt_s: Annotated[
+        float | None, typer.Option(help="Centre-of-mass energy in GeV of e+e- and the like.", show_default="1000")
+    ] = None,
     y_cut: Annotated[float, typer.Option(help="Smallest s_ij / s.")] = 1e-3,
     seed: Annotated[int, typer.Option(help="Seed of the phase-space points.")] = 1,
     workers: Annotated[int, typer.Option(help="Processes that work at once.")] = 1,
@@ -42,17 +47,44 @@ def gen(
     skip_bad: Annotated[
         bool, typer.Option("--skip-bad", help="Leave out events of --momenta that are not physical, and count them.")
     ] = False,
+    beams: Annotated[
+        str | None, typer.Option(help="Proton beams: lhc13, lhc13.6, lhc14.", rich_help_panel=_HADRONS)
+    ] = None,
+    pt_min: Annotated[float, typer.Option(help="Smallest pT of a jet in GeV.", rich_help_panel=_HADRONS)] = 20.0,
+    eta_max: Annotated[float, typer.Option(help="Largest |eta| of a jet.", rich_help_panel=_HADRONS)] = 5.0,
+    delta_r: Annotated[float, typer.Option(help="Smallest Delta R of two jets.", rich_help_panel=_HADRONS)] = 0.4,
+    scale: Annotated[
+        float | None, typer.Option(help="mu_R = mu_F in GeV.", show_default="H_T/2", rich_help_panel=_HADRONS)
+    ] = None,
+    pdf: Annotated[
+        str, typer.Option(help="Parton density: an LHAPDF set or grid file.", rich_help_panel=_HADRONS)
+    ] = "NNPDF23_lo_as_0130_qed",
+    alpha_s_mz: Annotated[
+        float, typer.Option(help="alpha_s(M_Z) of weights, runs with one loop.", rich_help_panel=_HADRONS)
+    ] = 0.130,
+    unweighted: Annotated[
+        bool, typer.Option("--unweighted", help="Events of equal weight.", rich_help_panel=_HADRONS)
+    ] = False,
+    overweight: Annotated[
+        float, typer.Option(help="Share of the cross section in excess weights.", rich_help_panel=_HADRONS)
+    ] = 0.003,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be done, and stop.")] = False,
 ) -> Result:
     """Generate phase-space points and their exact |M|^2 into a store."""
     from ampcli.cli.numbers import parse_count, parse_parameters
     from ampcli.generation.generate import GenerationRequest, generate, parse_part, prepare
+    from ampcli.generation.hadron_points import HadronSettings
     from ampcli.store.parts import BOOKS
 
     share = parse_part(part)
     count = None if points is None else parse_count("--points", points)
+    hadrons = None
+    if beams is not None:
+        hadrons = HadronSettings(beams, pt_min, eta_max, delta_r, scale, pdf, alpha_s_mz, unweighted, overweight)
     changed = parse_parameters("--parameter", parameter or [])
-    job = prepare(GenerationRequest(process, store, count, sqrt_s, y_cut, seed, provider, momenta, skip_bad, changed))
+    job = prepare(
+        GenerationRequest(process, store, count, sqrt_s, y_cut, seed, provider, momenta, skip_bad, changed, hadrons)
+    )
     plan = job.plan
     if dry_run:
         document = {
@@ -78,6 +110,7 @@ def gen(
         text += [
             f"acceptance {plan.points / attributes['tried']:.4f}, cross section "
             f"{statistics['mean_weighted_amplitude']:.6g} +- "
-            f"{statistics['mean_weighted_amplitude_error']:.2g} pb"
+            f"{statistics['mean_weighted_amplitude_error']:.2g} pb, "
+            f"worth {statistics['effective_points']:.0f} events of equal weight"
         ]
     return Result(document, "\n".join(text))

@@ -11,11 +11,13 @@ from typing import Any
 
 from ampcli.amplitudes.providers import make_provider
 from ampcli.errors import UsageError
+from ampcli.generation.hadron_points import HadronPoints, HadronSettings
 from ampcli.generation.points import GivenPoints, PointSource, SampledPoints
 from ampcli.generation.run import Job, fill
+from ampcli.phasespace.colour_chain import chain
 from ampcli.process import described_process
 from ampcli.store import parts
-from ampcli.store.plan import GivenSource, Plan, ProviderRecord, RamboSource
+from ampcli.store.plan import GivenSource, HadronSource, Plan, ProviderRecord, RamboSource
 
 
 @dataclass(frozen=True)
@@ -25,13 +27,14 @@ class GenerationRequest:
     process: str
     store: Path
     points: int | None
-    sqrt_s: float
+    sqrt_s: float | None
     y_cut: float
     seed: int
     provider: str
     momenta: Path | None = None
     skip_bad: bool = False
     parameters: Mapping[str, float] = field(default_factory=dict)
+    hadrons: HadronSettings | None = None
 
 
 def prepare(request: GenerationRequest) -> Job:
@@ -41,12 +44,16 @@ def prepare(request: GenerationRequest) -> Job:
         UsageError: an impossible request.
     """
     process = described_process(request.process, request.parameters)
-    if not (math.isfinite(request.sqrt_s) and request.sqrt_s > 0):
-        raise UsageError(f"--sqrt-s {request.sqrt_s:g}: the energy must be a positive number")
+    sqrt_s = 1000.0 if request.sqrt_s is None else request.sqrt_s
+    if not (math.isfinite(sqrt_s) and sqrt_s > 0):
+        raise UsageError(f"--sqrt-s {sqrt_s:g}: the energy must be a positive number")
+    if request.hadrons is not None and (request.sqrt_s is not None or request.momenta is not None):
+        raise UsageError("--beams goes with neither --sqrt-s nor --momenta", "Give one of them.")
     if request.seed < 0:
         raise UsageError(f"--seed {request.seed}: seeds are non-negative integers")
+    provider = make_provider(request.provider, process, request.parameters)
     source: PointSource
-    record: RamboSource | GivenSource
+    record: RamboSource | GivenSource | HadronSource
     if request.skip_bad and request.momenta is None:
         raise UsageError("--skip-bad is for points of a file", "Give events with --momenta FILE, or leave it out.")
     if request.momenta is not None:
@@ -56,16 +63,19 @@ def prepare(request: GenerationRequest) -> Job:
         points = available if request.points is None else request.points
         if points > available:
             raise UsageError(f"--points {points}: {request.momenta} has only {available}")
+    elif request.hadrons is not None:
+        points = _required(request.points)
+        record = request.hadrons.source(request.seed)
+        identity = provider.identity()
+        source = HadronPoints(process, record, provider, identity.parameters["alpha_s"])
+        chain(process)  # refuses other beams
     else:
-        record = RamboSource(sqrt_s=request.sqrt_s, y_cut=request.y_cut, seed=request.seed)
+        record = RamboSource(sqrt_s=sqrt_s, y_cut=request.y_cut, seed=request.seed)
         source = SampledPoints(process, record)
         source.sampler  # noqa: B018 - refuses impossible cuts before anything is generated
-        if request.points is None:
-            raise UsageError("how many points?", "Give --points N, or events with --momenta FILE.")
-        points = request.points
+        points = _required(request.points)
     if points < 1:
         raise UsageError(f"--points {points}: at least one point is needed")
-    provider = make_provider(request.provider, process, request.parameters)
     plan = Plan(
         process=str(process),
         points=points,
@@ -74,6 +84,12 @@ def prepare(request: GenerationRequest) -> Job:
         source=record,
     )
     return Job(request.store, plan, source, provider)
+
+
+def _required(points: int | None) -> int:
+    if points is None:
+        raise UsageError("how many points?", "Give --points N, or events with --momenta FILE.")
+    return points
 
 
 def parse_part(text: str | None) -> tuple[int, int]:
@@ -116,6 +132,7 @@ def generate(
         parts.initialise(job.path, job.plan)
     chosen = range(share - 1, job.plan.parts, shares)
     try:
+        job.source.prepare(job.path / parts.BOOKS)
         return fill(job, chosen, workers, resume, on_rows)
     except UsageError:  # cuts that (almost) nothing passes show only while sampling: leave no empty store behind
         if len(parts.missing_parts(job.path, job.plan)) == job.plan.parts:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -35,6 +36,8 @@ class Points:
     outgoing: FloatArray  # (n, n_final, 4), C-contiguous
     weight: FloatArray  # (n,)
     tried: int
+    amplitude: FloatArray | None = None  # (n,), where sampling needed it
+    x: FloatArray | None = None  # (n, 2), of hadron beams
 
     def batch(self, rows: slice) -> FloatArray:
         """Momenta (batch, n_external, 4) of some rows, incoming first."""
@@ -44,8 +47,12 @@ class Points:
 class PointSource(Protocol):
     """Picklable; every part's points are a function of the part alone."""
 
-    def points(self, part: int, rows: slice) -> Points:
-        """The points of a part."""
+    def prepare(self, books: Path) -> None:
+        """What comes before the first part, once for a store; `books` is the folder to keep it in."""
+        ...
+
+    def points(self, part: int, rows: slice, books: Path, on_pass: Callable[[], None]) -> Points:
+        """The points of a part; `on_pass` is called now and then, and may raise to stop."""
         ...
 
 
@@ -60,7 +67,10 @@ class SampledPoints:
     def sampler(self) -> LeptonSampler:
         return LeptonSampler(self.process, Selection(self.source.sqrt_s, self.source.y_cut))
 
-    def points(self, part: int, rows: slice) -> Points:
+    def prepare(self, books: Path) -> None:
+        """Nothing to prepare."""
+
+    def points(self, part: int, rows: slice, books: Path, on_pass: Callable[[], None]) -> Points:
         seeds = np.random.SeedSequence(self.source.seed, spawn_key=(part,))
         rng = np.random.Generator(np.random.SFC64(seeds))
         outgoing, tried = self.sampler.draw(rng, rows.stop - rows.start)
@@ -112,6 +122,9 @@ class GivenPoints:
             skipped=self._read[1],
         )
 
-    def points(self, part: int, rows: slice) -> Points:
+    def prepare(self, books: Path) -> None:
+        """Nothing to prepare."""
+
+    def points(self, part: int, rows: slice, books: Path, on_pass: Callable[[], None]) -> Points:
         momenta = self.momenta[rows]
         return Points(momenta[:, :2], np.ascontiguousarray(momenta[:, 2:]), np.ones(len(momenta)), len(momenta))

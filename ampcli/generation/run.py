@@ -18,7 +18,7 @@ import numpy as np
 
 from ampcli.amplitudes.protocol import Provider
 from ampcli.errors import AmpcliError, IntegrityError
-from ampcli.generation.points import PointSource
+from ampcli.generation.points import Points, PointSource
 from ampcli.kinematics import FloatArray
 from ampcli.store import finalise, parts
 from ampcli.store.plan import Plan
@@ -43,17 +43,25 @@ class Job:
     def make(self, number: int, stop: Event | None = None) -> int:
         """Sample, evaluate and write one part; returns its rows."""
         rows = self.plan.rows_of(number)
-        points = self.source.points(number, rows)
-        amplitude = np.empty(len(points.outgoing))
-        for start in range(0, len(amplitude), _BATCH):
+
+        def check_stop() -> None:
             if stop is not None and stop.is_set():
                 raise Stopped
-            batch = slice(start, start + _BATCH)
-            amplitude[batch] = self.provider.evaluate(points.batch(batch))
+
+        points = self.source.points(number, rows, self.path / parts.BOOKS, check_stop)
+        amplitude = self._amplitudes(points, check_stop) if points.amplitude is None else points.amplitude
         _require_positive(amplitude, points.outgoing, rows.start)
-        part = parts.Part(points.outgoing, amplitude, points.weight, points.tried)
+        part = parts.Part(points.outgoing, amplitude, points.weight, points.tried, points.x)
         parts.write_part(self.path, self.plan, number, part)
         return len(amplitude)
+
+    def _amplitudes(self, points: Points, check_stop: Callable[[], None]) -> FloatArray:
+        amplitude = np.empty(len(points.outgoing))
+        for start in range(0, len(amplitude), _BATCH):
+            check_stop()
+            batch = slice(start, start + _BATCH)
+            amplitude[batch] = self.provider.evaluate(points.batch(batch))
+        return amplitude
 
     def check(self, number: int, stop: Event | None = None) -> tuple[parts.Marker, finalise.PartSums]:
         if stop is not None and stop.is_set():

@@ -14,7 +14,7 @@ from filelock import FileLock
 
 import ampcli
 from ampcli.errors import IntegrityError
-from ampcli.store.parts import ARRAYS, BOOKS, Marker, Part, marker_file
+from ampcli.store.parts import BOOKS, Marker, Part, marker_file
 from ampcli.store.plan import Plan
 from ampcli.store.rows import read_rows
 
@@ -49,7 +49,7 @@ def check_part(path: Path, plan: Plan, number: int) -> tuple[Marker, PartSums]:
     except ValueError as error:
         raise IntegrityError(f"the marker of part {number + 1} of {path} is damaged: {error}") from None
     rows = plan.rows_of(number)
-    arrays = {name: read_rows(path, name, rows) for name in ARRAYS}
+    arrays = {name: read_rows(path, name, rows) for name in plan.arrays}
     part = Part(**arrays, tried=marker.tried)
     if marker.sha256 != part.sha256() or marker.rows != len(part.amplitude):
         raise IntegrityError(
@@ -86,6 +86,8 @@ def finalise(
             "amplitude_max": max(s.amplitude_max for s in sums),
             "mean_weighted_amplitude": mean,
             "mean_weighted_amplitude_error": (variance / tried) ** 0.5,
+            # Kish: as many events of equal weight would fix a cross section as well
+            "effective_points": sum(s.sum_f for s in sums) ** 2 / sum(s.sum_f2 for s in sums),
         },
         "ampcli_version": ampcli.__version__,
     }

@@ -25,8 +25,6 @@ from ampcli.errors import IntegrityError, LockedError, NotFoundError, UsageError
 from ampcli.kinematics import FloatArray
 from ampcli.store.plan import Plan
 
-ARRAYS = ("momenta", "amplitude", "weight")
-
 BOOKS = ".ampcli"  # plan, markers and locks; a Zarr group, so that other readers of Zarr do not stumble over it
 
 
@@ -38,11 +36,14 @@ class Part:
     amplitude: FloatArray
     weight: FloatArray
     tried: int
+    x: FloatArray | None = None
+    """Momentum fractions (n, 2), of hadron beams."""
 
     def sha256(self) -> str:
         digest = hashlib.sha256()
-        for name in ARRAYS:
-            digest.update(np.ascontiguousarray(getattr(self, name)).data)
+        for array in (self.momenta, self.amplitude, self.weight, self.x):
+            if array is not None:
+                digest.update(np.ascontiguousarray(array).data)
         return digest.hexdigest()
 
 
@@ -74,8 +75,7 @@ def initialise(path: Path, plan: Plan) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     try:
         group = zarr.create_group(draft, zarr_format=3)
-        for name in ARRAYS:
-            trailing = (plan.n_final, 4) if name == "momenta" else ()
+        for name, trailing in plan.arrays.items():
             group.create_array(
                 name,
                 shape=(plan.points, *trailing),
@@ -146,7 +146,7 @@ def write_part(path: Path, plan: Plan, number: int, part: Part) -> None:
     lock = FileLock(path / BOOKS / "locks" / f"{number:06d}.lock")
     try:
         with lock.acquire(timeout=0):
-            for name in ARRAYS:
+            for name in plan.arrays:
                 _remove_shard(path / name / "c" / str(number))
                 # Looking for chunks of nothing but fill values costs a pass over data that have none.
                 array = zarr.open_array(path / name, mode="r+", config={"write_empty_chunks": True})

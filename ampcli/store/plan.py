@@ -37,6 +37,33 @@ class GivenSource(Frozen):
     """Events of the file that were left out because they are not physical."""
 
 
+class HadronSource(Frozen):
+    """Proton-proton collisions with cuts on jets."""
+
+    kind: Literal["hadron"] = "hadron"
+    energy: float
+    """Of the collision, in GeV."""
+    pt_min: float
+    eta_max: float
+    delta_r: float
+    scale: float | None
+    """Renormalisation and factorisation scale in GeV; None: H_T/2."""
+    pdf: str
+    pdf_sha256: str
+    alpha_s_mz: float
+    """The coupling that runs with the scale; amplitudes in the store are at the provider's alpha_s."""
+    unweighted: bool
+    overweight: float
+    """Share of the cross section in excess weights of unweighted events, for which w_max was chosen."""
+    seed: int
+    sampler: str
+
+    @property
+    def sqrt_s(self) -> None:
+        """Varies from event to event."""
+        return None
+
+
 class ProviderRecord(Frozen):
     """The exact amplitudes' provenance (`ampcli.amplitudes.protocol.ProviderIdentity`)."""
 
@@ -54,7 +81,13 @@ class Plan(Frozen):
     points: int
     n_final: int
     provider: ProviderRecord
-    source: Annotated[RamboSource | GivenSource, pydantic.Field(discriminator="kind")]
+    source: Annotated[RamboSource | GivenSource | HadronSource, pydantic.Field(discriminator="kind")]
+
+    @property
+    def arrays(self) -> dict[str, tuple[int, ...]]:
+        """Arrays of the store and the shape of a row; the momentum fractions are those of hadron beams."""
+        arrays: dict[str, tuple[int, ...]] = {"momenta": (self.n_final, 4), "amplitude": (), "weight": ()}
+        return arrays | ({"x": (2,)} if isinstance(self.source, HadronSource) else {})
 
     @property
     def shard_rows(self) -> int:

@@ -75,7 +75,7 @@ class Store:
         return self.plan.source.y_cut if isinstance(self.plan.source, RamboSource) else None
 
     def read(self, name: str, rows: slice = slice(None)) -> FloatArray:
-        """Rows of an array (``momenta``, ``amplitude``, ``weight``, ``features/BLOCK/...``) as float64.
+        """Rows of an array (``momenta``, ``amplitude``, ``weight``, ``x``, ``features/BLOCK/...``) as float64.
 
         Raises:
             IntegrityError: missing, truncated or damaged chunks.
@@ -136,7 +136,7 @@ def open_store(path: Path) -> Store:
         )
     if not _same_plan(attributes.get("plan"), plan):
         raise IntegrityError(f"{path}: its attributes and its plan disagree", "Generate the store again.")
-    if not all((path / name).is_dir() for name in ("momenta", "amplitude", "weight")):
+    if not all((path / name).is_dir() for name in plan.arrays):
         raise IntegrityError(f"{path} lacks an array", "Generate the store again.")
     return Store(path, plan, attributes)
 

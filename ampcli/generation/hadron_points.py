@@ -1,0 +1,131 @@
+"""Points of proton-proton collisions for `ampcli gen`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+from filelock import FileLock
+
+from ampcli.amplitudes.protocol import Provider
+from ampcli.errors import UsageError
+from ampcli.generation.points import Points
+from ampcli.phasespace.colour_chain import JetCuts
+from ampcli.phasespace.hadron_sampler import Adaptation, HadronSampler
+from ampcli.phasespace.partons import file_sha256, find_pdf, require_madspace
+from ampcli.process import Process
+from ampcli.store.plan import HadronSource
+
+#: Collision energy in GeV of the beams that `--beams` knows.
+BEAMS = {"lhc13": 13000.0, "lhc13.6": 13600.0, "lhc14": 14000.0}
+
+_ADAPTATION = "adaptation.npz"
+
+
+@dataclass(frozen=True)
+class HadronSettings:
+    """What the user chose: cuts (GeV), scale (GeV or None for H_T/2), parton density, its alpha_s(M_Z), unweighting."""
+
+    beams: str
+    pt_min: float = 20.0
+    eta_max: float = 5.0
+    delta_r: float = 0.4
+    scale: float | None = None
+    pdf: str = "NNPDF23_lo_as_0130_qed"
+    alpha_s_mz: float = 0.130
+    unweighted: bool = False
+    overweight: float = 0.003
+
+    def source(self, seed: int) -> HadronSource:
+        """The record for a store's plan.
+
+        Raises:
+            UsageError: unknown beams or impossible cuts.
+            NotFoundError: no such parton density.
+            AmpcliError: madspace is not installed.
+        """
+        if self.beams not in BEAMS:
+            raise UsageError(f"--beams {self.beams}: unknown", f"Known: {', '.join(BEAMS)}.")
+        positive = {"--pt-min": self.pt_min, "--eta-max": self.eta_max, "--delta-r": self.delta_r}
+        positive |= {"--alpha-s-mz": self.alpha_s_mz} | ({} if self.scale is None else {"--scale": self.scale})
+        for option, value in positive.items():
+            if not 0 < value < np.inf:
+                raise UsageError(f"{option} {value:g}: a positive number is needed")
+        if not 0 < self.overweight < 1:
+            raise UsageError(f"--overweight {self.overweight:g}: a share between 0 and 1 is needed")
+        return HadronSource(
+            energy=BEAMS[self.beams],
+            pt_min=self.pt_min,
+            eta_max=self.eta_max,
+            delta_r=self.delta_r,
+            scale=self.scale,
+            pdf=self.pdf,
+            pdf_sha256=file_sha256(find_pdf(self.pdf)),
+            alpha_s_mz=self.alpha_s_mz,
+            unweighted=self.unweighted,
+            overweight=self.overweight,
+            seed=seed,
+            sampler=f"madspace {_madspace_version()}",
+        )
+
+
+def _madspace_version() -> str:
+    from importlib.metadata import version
+
+    require_madspace()
+    return version("madspace")
+
+
+@dataclass(frozen=True)
+class HadronPoints:
+    """Points of a plan's hadron source; every part has a stream of its own, all share one adaptation."""
+
+    process: Process
+    source: HadronSource
+    provider: Provider
+    alpha_s: float
+
+    def __getstate__(self) -> dict[str, object]:
+        return {name: getattr(self, name) for name in self.__dataclass_fields__}  # no compiled functions
+
+    def __setstate__(self, state: dict[str, object]) -> None:
+        self.__dict__.update(state)
+
+    @cached_property
+    def sampler(self) -> HadronSampler:
+        source = self.source
+        return HadronSampler(
+            self.process,
+            self.provider,
+            self.alpha_s,
+            source.energy,
+            JetCuts(source.pt_min, source.eta_max, source.delta_r),
+            source.scale,
+            find_pdf(source.pdf),
+            source.alpha_s_mz,
+            source.overweight,
+        )
+
+    def _stream(self, *key: int) -> np.random.Generator:
+        return np.random.Generator(np.random.SFC64(np.random.SeedSequence(self.source.seed, spawn_key=key)))
+
+    def prepare(self, books: Path) -> None:
+        """Adapt the sampler to the process, unless another share of the store has done it."""
+        file = books / _ADAPTATION
+        with FileLock(books / "locks" / "adaptation.lock"):
+            if not file.is_file():
+                draft = file.with_suffix(".draft")
+                self.sampler.adapt(self._stream(0, 0)).save(draft)
+                draft.replace(file)
+
+    def points(self, part: int, rows: slice, books: Path, on_pass: Callable[[], None]) -> Points:
+        adaptation = Adaptation.load(books / _ADAPTATION)
+        n = rows.stop - rows.start
+        drawn, tried = self.sampler.draw(self._stream(part), n, adaptation, self.source.unweighted, on_pass)
+        outgoing = np.ascontiguousarray(drawn.momenta[:, 2:])
+        # weight x |M|^2 is what adds up to a cross section, as in every store
+        weight = drawn.weight / drawn.amplitude
+        return Points(drawn.momenta[:, :2], outgoing, weight, tried, drawn.amplitude, drawn.x)

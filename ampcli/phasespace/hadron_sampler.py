@@ -1,0 +1,204 @@
+"""Points of hadron collisions, weighted or unweighted, from an adapted map of the unit cube."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from ampcli.amplitudes.protocol import Provider
+from ampcli.errors import IntegrityError, UsageError
+from ampcli.kinematics import FloatArray
+from ampcli.phasespace.colour_chain import ChainMap, JetCuts
+from ampcli.phasespace.partons import density, running_alpha_s
+from ampcli.phasespace.rambo import GEV2_PB
+from ampcli.phasespace.vegas import VegasGrid
+from ampcli.process import Process
+
+#: Points per pass.  Part of the definition of a random stream.
+BLOCK = 8192
+
+_ROUNDS, _ROUND_BLOCKS = 12, 8  # of the adaptation: about 0.8 million points
+_HOPELESS = 2_000  # passes without a single event
+
+
+@dataclass(frozen=True)
+class Adaptation:
+    """What a sampler learned before it draws events.
+
+    Attributes:
+        grid: the map of the unit cube.
+        w_max: weight in pb above which an event is always accepted, and keeps its excess as a weight.
+    """
+
+    grid: VegasGrid
+    w_max: float
+
+    def save(self, file: Path) -> None:
+        with file.open("wb") as stream:
+            np.savez(stream, edges=self.grid.edges, w_max=self.w_max)
+
+    @classmethod
+    def load(cls, file: Path) -> Adaptation:
+        """
+        Raises:
+            IntegrityError: a damaged file.
+        """
+        try:
+            with np.load(file) as stored:
+                return cls(VegasGrid(stored["edges"]), float(stored["w_max"]))
+        except (OSError, ValueError, KeyError, EOFError) as error:
+            raise IntegrityError(f"{file} cannot be read: {error}", "Generate the store again.") from None
+
+
+@dataclass
+class Drawn:
+    """Events of one or more passes.
+
+    Attributes:
+        momenta: (n, n_external, 4) in GeV.
+        x: momentum fractions (n, 2).
+        amplitude: |M|^2 (n,), at the provider's own alpha_s.
+        weight: (n,) in pb, the whole integrand: its sum over tried points is the cross section.
+    """
+
+    momenta: FloatArray
+    x: FloatArray
+    amplitude: FloatArray
+    weight: FloatArray
+
+    def chosen(self, rows: npt.NDArray[np.int64]) -> Drawn:
+        return Drawn(self.momenta[rows], self.x[rows], self.amplitude[rows], self.weight[rows])
+
+
+@dataclass(frozen=True)
+class HadronSampler:
+    """Proton-proton collisions into massless jets and other particles.
+
+    Args:
+        provider: of the exact amplitudes.
+        alpha_s: the coupling of the provider.
+        energy: of the collision in GeV.
+        scale: renormalisation and factorisation scale in GeV; None: H_T/2, half the sum of all transverse masses.
+        pdf: grid file of the parton densities (LHAPDF format).
+        alpha_s_mz: the running coupling at M_Z that goes with it.
+        overweight: share of the cross section that may sit in excess weights of unweighted events.
+    """
+
+    process: Process
+    provider: Provider
+    alpha_s: float
+    energy: float
+    cuts: JetCuts
+    scale: float | None
+    pdf: Path
+    alpha_s_mz: float
+    overweight: float
+
+    @cached_property
+    def map(self) -> ChainMap:
+        return ChainMap(self.process, self.energy, self.cuts)
+
+    @cached_property
+    def couplings(self) -> int:
+        """The power of alpha_s in |M|^2: coloured legs but two; without other legs, all legs but two."""
+        coloured = sum(leg.kind in ("quark", "antiquark", "gluon") for leg in self.process.legs)
+        colourless = self.process.n_external - coloured
+        return coloured - 2 if colourless else self.process.n_external - 2
+
+    def integrand(self, random: FloatArray, branch: npt.NDArray[np.int32]) -> tuple[npt.NDArray[np.int64], Drawn]:
+        """Which points lie within the cuts, and these events, with weights in pb (without the grid's Jacobian)."""
+        kept, momenta, x, volume = self.map.events(random, branch)
+        if len(kept) == 0:
+            nothing = np.empty(0)
+            return kept, Drawn(momenta, x, nothing, nothing)
+        scale = self._scales(momenta)
+        amplitude = self.provider.evaluate(momenta)
+        first, second = self.process.incoming
+        # Either proton may give either parton; the event with both exchanged is this one, turned round.
+        assignments = 1 if first.pdg == second.pdg else 2
+        luminosity = density(self.pdf, first.pdg, x[:, 0], scale) * density(self.pdf, second.pdg, x[:, 1], scale)
+        running = (running_alpha_s(scale, self.alpha_s_mz) / self.alpha_s) ** self.couplings
+        flux = 1 / (2 * x[:, 0] * x[:, 1] * self.energy**2)
+        weight = volume * assignments * luminosity * running * flux * GEV2_PB * amplitude
+        return kept, Drawn(momenta, x, amplitude, weight)
+
+    def _scales(self, momenta: FloatArray) -> FloatArray:
+        if self.scale is not None:
+            return np.full(len(momenta), self.scale)
+        outgoing = momenta[:, 2:]
+        transverse2 = outgoing[..., 1] ** 2 + outgoing[..., 2] ** 2
+        return np.asarray(0.5 * np.sqrt(transverse2 + np.array(self.process.final_masses) ** 2).sum(axis=1))
+
+    def _pass(
+        self, rng: np.random.Generator, grid: VegasGrid
+    ) -> tuple[npt.NDArray[np.int64], Drawn, npt.NDArray[np.int64]]:
+        """One block: rows within the cuts, their events with full weights, bins of those rows."""
+        mapped, jacobian, bins = grid.map(rng.random((BLOCK, grid.axes)))
+        branch = rng.integers(0, 2, (BLOCK, self.map.branches), dtype=np.int32)
+        kept, drawn = self.integrand(mapped, branch)
+        drawn.weight *= jacobian[kept]
+        return kept, drawn, bins[kept]
+
+    def adapt(self, rng: np.random.Generator) -> Adaptation:
+        """Learn the grid and the weight to unweight by.
+
+        Raises:
+            UsageError: next to nothing passes the cuts.
+        """
+        grid = VegasGrid.flat(self.map.axes)
+        weights: list[FloatArray] = []
+        for round_ in range(_ROUNDS):
+            passes = [self._pass(rng, grid) for _ in range(_ROUND_BLOCKS)]
+            found = np.concatenate([drawn.weight for _, drawn, _ in passes])
+            if len(found) < 100:
+                raise UsageError(
+                    f"{len(found)} of {_ROUND_BLOCKS * BLOCK} points pass the cuts {self.cuts}", "Loosen the cuts."
+                )
+            if round_ < _ROUNDS - 3:
+                grid = grid.refined(np.concatenate([bins for _, _, bins in passes]), found)
+            else:
+                weights.append(found)
+        return Adaptation(grid, excess_threshold(np.concatenate(weights), self.overweight))
+
+    def draw(
+        self, rng: np.random.Generator, rows: int, adaptation: Adaptation, unweighted: bool, on_pass: Callable[[], None]
+    ) -> tuple[Drawn, int]:
+        """Events, and how many points were tried for them.
+
+        Unweighted events are accepted with probability weight / w_max; those above keep their weight, the others
+        have w_max.
+        """
+        pieces: list[Drawn] = []
+        done = tried = passes = 0
+        while done < rows:
+            on_pass()
+            kept, drawn, _ = self._pass(rng, adaptation.grid)
+            if unweighted:
+                accepted = np.flatnonzero(rng.random(len(kept)) * adaptation.w_max < drawn.weight)
+                kept, drawn = kept[accepted], drawn.chosen(accepted)
+                np.maximum(drawn.weight, adaptation.w_max, out=drawn.weight)
+            passes += 1
+            if done == 0 and passes > _HOPELESS:
+                raise UsageError(f"none of {tried} points became an event", "Loosen the cuts.")
+            taken = min(rows - done, len(kept))
+            done += taken
+            tried += BLOCK if done < rows else int(kept[taken - 1]) + 1
+            pieces.append(drawn.chosen(np.arange(taken)))
+        joined = (np.concatenate([getattr(piece, name) for piece in pieces]) for name in Drawn.__dataclass_fields__)
+        return Drawn(*joined), tried
+
+
+def excess_threshold(weights: FloatArray, share: float) -> float:
+    """The weight whose excess, sum of max(w - w_max, 0), is this share of the sum of all weights."""
+    descending = np.sort(weights)[::-1]
+    above = np.cumsum(descending)
+    counts = np.arange(1, len(descending) + 1)
+    excess = above - counts * descending  # were w_max the weight of that rank
+    rank = int(np.searchsorted(excess, share * above[-1]))
+    rank = min(max(rank, 1), len(descending))
+    return float((above[rank - 1] - share * above[-1]) / rank)
