@@ -20,8 +20,11 @@ def add(app: typer.Typer) -> None:
 def train(
     store: Annotated[Path, typer.Argument(help="A store with the features of the model.")],
     name: Annotated[str, typer.Option(help="Name in the registry.")],
-    model: Annotated[str, typer.Option(help="Kind of model: fame or plain.")] = "fame",
-    preset: Annotated[str, typer.Option(help="Hidden layers: small or large, as in the paper.")] = "small",
+    model: Annotated[str, typer.Option(help="fame, plain; fg1, iq1, fg1^2, ... (surrogates), nofa.")] = "fame",
+    preset: Annotated[
+        str | None,
+        typer.Option(help="Hidden layers: small, large or surrogate, as in the papers.", show_default="by --model"),
+    ] = None,
     hidden: Annotated[
         str | None,
         typer.Option(help="Hidden layers of your own, for example 64,64,32.", show_default="the preset's"),
@@ -32,11 +35,20 @@ def train(
     minutes: Annotated[
         float | None, typer.Option(help="Stop after this much training.", show_default="no limit")
     ] = None,
-    batch_size: Annotated[int, typer.Option(min=1, help="Points per step.")] = 4096,
+    batch_size: Annotated[
+        int | None, typer.Option(min=1, help="Points per step.", show_default="4096; surrogates 256")
+    ] = None,
     learning_rate: Annotated[float, typer.Option(help="First learning rate of Adam.")] = 1e-3,
     schedule: Annotated[
-        str, typer.Option(help="plateau (the paper's, with early stopping) or cosine over --epochs.")
-    ] = "plateau",
+        str | None,
+        typer.Option(
+            help="plateau (with early stopping) or cosine over --epochs.", show_default="plateau; surrogates cosine"
+        ),
+    ] = None,
+    activation: Annotated[str | None, typer.Option(help="tanh or gelu.", show_default="tanh; surrogates gelu")] = None,
+    weight_decay: Annotated[
+        float | None, typer.Option(help="Decoupled weight decay.", show_default="0; surrogates 0.01")
+    ] = None,
     penalty: Annotated[float, typer.Option(help="J S_pred of the sparsity penalty (fame).")] = 1e-6,
     orient: Annotated[
         bool, typer.Option("--orient", help="Turn events about the beam axis to one orientation (exact symmetry).")
@@ -61,7 +73,7 @@ def train(
     from ampcli.registry.resolve import registry_root
     from ampcli.store.reader import open_store
     from ampcli.training.checkpoint import State
-    from ampcli.training.recipe import Recipe
+    from ampcli.training.recipe import Recipe, model_settings
     from ampcli.training.train import TrainingRun, recipe_seeds
     from ampcli.training.train import train as run_training
 
@@ -70,17 +82,19 @@ def train(
     target = choose_device(device)
     set_threads(threads)
     opened = open_store(store)
+    chosen = {"batch_size": batch_size, "schedule": schedule, "activation": activation, "weight_decay": weight_decay}
+    settings = model_settings(model) | {key: value for key, value in chosen.items() if value is not None}
+    default_preset = settings.pop("preset")
+    preset = default_preset if preset is None else preset
     try:
         recipe = Recipe.model_validate(
             {
-                "kind": model,
+                **settings,
                 "preset": preset if hidden is None else "custom",
                 "hidden": hidden_layers(preset, hidden),
                 "seeds": recipe_seeds(seed, replicas),
                 "epochs": epochs,
-                "batch_size": batch_size,
                 "learning_rate": learning_rate,
-                "schedule": schedule,
                 "penalty": penalty,
                 "orient": orient,
                 "precision": precision,

@@ -14,7 +14,7 @@ from ampcli.kinematics import min_invariant
 from ampcli.phasespace.jets import exclusive_jets
 from ampcli.phasespace.selection import Selection
 from ampcli.registry.manifest import Manifest
-from ampcli.store.plan import RamboSource
+from ampcli.store.plan import GivenSource
 from ampcli.store.reader import Split, Store, split_rows
 
 
@@ -66,9 +66,12 @@ def evaluate_model(predictor: Predictor, store: Store, split: Split) -> Comparis
     s = total[:, 0] ** 2 - (total[:, 1:] ** 2).sum(axis=1)
     min_sij = np.maximum(min_invariant(momenta) / s, 0.0)
     cut = manifest.dataset.y_cut
-    jets = exclusive_jets(momenta, Selection(float(np.sqrt(s.mean())), cut or 0.0).d_cut)
+    if store.process.incoming[0].kind == "lepton":
+        jets = exclusive_jets(momenta, Selection(float(np.sqrt(s.mean())), cut or 0.0).d_cut)
+    else:  # cuts keep every parton a jet of its own
+        jets = np.full(len(momenta), store.process.n_jets)
     log_mean, log_std = manifest.log_moments
-    is_sample = isinstance(store.plan.source, RamboSource)
+    is_sample = not isinstance(store.plan.source, GivenSource)
     evaluation = evaluate(
         exact,
         predicted,

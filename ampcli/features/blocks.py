@@ -7,6 +7,7 @@ from typing import Any, Protocol
 from torch import Tensor
 
 from ampcli.errors import UsageError
+from ampcli.factorisation.radiation import parse_radiation
 from ampcli.process import Process
 
 
@@ -15,7 +16,7 @@ class FeatureBlock(Protocol):
 
     name: str
     version: int
-    options: dict[str, float]
+    options: dict[str, Any]
 
     def shapes(self) -> dict[str, tuple[int, ...]]:
         """Trailing shape of each array."""
@@ -36,4 +37,12 @@ def make_block(name: str, process: Process, options: dict[str, Any]) -> FeatureB
         from ampcli.features.fame import FameBlock
 
         return FameBlock(process, **options)
-    raise UsageError(f'unknown features "{name}"', "Known: fame.")
+    if name == "invariants":
+        from ampcli.features.radiation import InvariantsBlock
+
+        return InvariantsBlock(process)
+    if (radiation := parse_radiation(name)) is not None:
+        from ampcli.features.radiation import RadiationBlock
+
+        return RadiationBlock(process, radiation, **options)
+    raise UsageError(f'unknown features "{name}"', "Known: fame, invariants, fg1, fq2, ig1, iq1, fg1^2 and such.")

@@ -13,15 +13,18 @@ import torch
 import zarr
 
 from ampcli.errors import IntegrityError, UsageError
+from ampcli.factorisation.radiation import parse_radiation
 from ampcli.features.blocks import FeatureBlock, make_block
 from ampcli.store.parts import compressors
 from ampcli.store.reader import Store
 
 
-def block_options(store: Store) -> dict[str, float]:
-    """Parameters that a block takes from the exact amplitudes of the store."""
-    parameters = store.plan.provider.parameters
-    return {"alpha_s": parameters["alpha_s"]} if "alpha_s" in parameters else {}
+def block_options(store: Store, name: str, kernel: str) -> dict[str, Any]:
+    """Options of a new block: what it takes from the exact amplitudes of the store, and the user's choice."""
+    provider = store.plan.provider
+    if parse_radiation(name) is not None:
+        return {"provider": provider.name, "parameters": provider.parameters, "kernel": kernel}
+    return {"alpha_s": provider.parameters["alpha_s"]} if name == "fame" and "alpha_s" in provider.parameters else {}
 
 
 def expected_attributes(store: Store, block: FeatureBlock) -> dict[str, Any]:
@@ -39,10 +42,10 @@ def stored_block(store: Store, name: str) -> FeatureBlock:
 
     Raises:
         NotFoundError: the store has no such features.
-        IntegrityError: they were computed by another version, with other options or for other points.
+        IntegrityError: they were computed by another version or for other points.
     """
     attributes = store.block_attributes(name)
-    block = make_block(name, store.process, block_options(store))
+    block = make_block(name, store.process, attributes["options"])
     if attributes != expected_attributes(store, block):
         raise IntegrityError(
             f"the features {name} of {store.path} are not those that this ampcli computes",
@@ -56,9 +59,13 @@ def write_features(
     name: str,
     device: torch.device,
     replace: bool = False,
+    kernel: str = "corrected",
     on_rows: Callable[[int], None] = lambda rows: None,
 ) -> dict[str, Any]:
     """Add the block `name` to a finished store; it appears whole or not at all.
+
+    Args:
+        kernel: "corrected" or "paper", of blocks of radiations (`ampcli.factorisation.radiation`).
 
     Returns:
         The block's attributes.
@@ -66,7 +73,7 @@ def write_features(
     Raises:
         UsageError: an unknown block, one that does not apply to the process, or other features of that name.
     """
-    block = make_block(name, store.process, block_options(store))
+    block = make_block(name, store.process, block_options(store, name, kernel))
     folder = store.path / "features" / name
     attributes = expected_attributes(store, block)
     if folder.is_dir() and not replace:

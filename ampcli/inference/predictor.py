@@ -19,7 +19,7 @@ from ampcli.features.blocks import FeatureBlock, make_block
 from ampcli.kinematics import FloatArray, beams_along_z, checked_momenta, with_beams
 from ampcli.models.ansatz import Ansatz
 from ampcli.models.kinds import ansatz_class
-from ampcli.models.mlp import Mlp
+from ampcli.models.mlp import Activation, Mlp
 from ampcli.process import Process, described_process
 from ampcli.registry.manifest import Manifest, read_manifest
 from ampcli.registry.resolve import registry_root, resolve
@@ -47,18 +47,17 @@ class Network:
     @classmethod
     def build(
         cls,
-        process: Process,
         kind: str,
-        block_options: dict[str, Any],
+        block: FeatureBlock | None,
+        activation: Activation,
         tensors: dict[str, Tensor],
         device: torch.device,
     ) -> Network:
         """From a model's tensors: `parameters` (P,), `widths`, and the scales of the ansatz."""
         scales = {name.removeprefix(_SCALE): t for name, t in tensors.items() if name.startswith(_SCALE)}
         ansatz: Ansatz = ansatz_class(kind).restore(scales).to(device)
-        network = Mlp(tuple(int(width) for width in tensors["widths"]))
+        network = Mlp(tuple(int(width) for width in tensors["widths"]), activation)
         layers = network.split(tensors["parameters"].to(device)[None])
-        block = None if ansatz.block is None else make_block(ansatz.block, process, block_options)
         return cls(network, layers, ansatz, block)
 
     @staticmethod
@@ -71,11 +70,12 @@ class Network:
         }
 
     @torch.no_grad()
-    def amplitude(self, momenta: Tensor) -> Tensor:
-        """|M|^2 of final-state momenta (n, n_final, 4), float64: (n,)."""
+    def predict(self, momenta: Tensor) -> tuple[Tensor, Tensor | None]:
+        """|M|^2 of final-state momenta (n, n_final, 4), float64, and its relative uncertainty if known: (n,)."""
         arrays = {"momenta": momenta, **(self.block.compute(momenta) if self.block else {})}
         outputs = self.network.forward(self.layers, self.ansatz.inputs(arrays)[None])
-        return self.ansatz.amplitude(outputs, arrays)[0]
+        relative = self.ansatz.relative_uncertainty(outputs)
+        return self.ansatz.amplitude(outputs, arrays)[0], None if relative is None else relative[0]
 
 
 class Predictor:
@@ -96,8 +96,8 @@ class Predictor:
 
         Returns:
             |M|^2 in GeV^(4 - 2 n_final) and its uncertainty (1 sigma), (n,) each.  An ensemble's uncertainty is
-            the standard error of the mean of its members; a single network's is its amplitude times the 68 %
-            quantile of |Delta| on the validation split.
+            the standard error of the mean of its members; a single network's is its own, where its kind predicts one,
+            or else its amplitude times the 68 % quantile of |Delta| on the validation split.
 
         Raises:
             UsageError: momenta that are not physical, or not at the centre-of-mass energy of the training.
@@ -134,16 +134,19 @@ class Predictor:
         for start in range(0, len(final), BATCH):
             rows = slice(start, start + BATCH)
             batch = torch.from_numpy(np.ascontiguousarray(final[rows])).to(self.device)
-            mean, error = self._combine(torch.stack([network.amplitude(batch) for network in self.networks]))
+            mean, error = self._combine([network.predict(batch) for network in self.networks])
             amplitude[rows], uncertainty[rows] = mean.cpu().numpy(), error.cpu().numpy()
         return amplitude, uncertainty
 
-    def _combine(self, members: Tensor) -> tuple[Tensor, Tensor]:
+    def _combine(self, members: list[tuple[Tensor, Tensor | None]]) -> tuple[Tensor, Tensor]:
         if self.manifest.combine == "mean":
-            return mean_and_error(members)
+            return mean_and_error(torch.stack([amplitude for amplitude, _ in members]))
+        (amplitude, own), *_ = members
+        if own is not None:
+            return amplitude, amplitude * own
         quantile = self.manifest.metrics.get("quantile68_abs_delta")
         relative = math.nan if quantile is None else quantile.value
-        return members[0], members[0].abs() * relative
+        return amplitude, amplitude.abs() * relative
 
 
 def load_predictor(name: str, registry: str | Path | None = None, device: str = "auto") -> Predictor:
@@ -169,9 +172,13 @@ def _process(manifest: Manifest) -> Process:
 
 def _load_network(folder: Path, manifest: Manifest, device: torch.device) -> Network:
     tensors = read_weights(folder, manifest)
-    options = {} if manifest.features is None else dict(manifest.features.options)
+    recorded = manifest.features
+    activation: Activation = "gelu" if manifest.architecture.get("activation") == "gelu" else "tanh"
     try:
-        network = Network.build(_process(manifest), manifest.kind, options, tensors, device)
+        block: FeatureBlock | None = None
+        if recorded is not None and recorded.block is not None:
+            block = make_block(recorded.block, _process(manifest), dict(recorded.options))
+        network = Network.build(manifest.kind, block, activation, tensors, device)
     except (KeyError, RuntimeError, ValueError) as error:
         raise IntegrityError(f"the weights of {folder} do not fit its manifest: {error}") from None
     if network.block is not None and manifest.features is not None:

@@ -76,3 +76,7 @@ class Ansatz(Protocol):
     def amplitude(self, outputs: Tensor, arrays: Arrays) -> Tensor:
         """|M|^2 of float32 network outputs (R, n, n_outputs) in float64: (R, n)."""
         ...
+
+    def relative_uncertainty(self, outputs: Tensor) -> Tensor | None:
+        """The network's own 1-sigma uncertainty of ln|M|^2, (R, n) float64; None for kinds that have none."""
+        ...

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from ampcli.errors import UsageError
 from ampcli.models.ansatz import Ansatz
+from ampcli.models.factorised import FactorisedAnsatz
 from ampcli.models.fame import FameAnsatz
 from ampcli.models.plain import PlainAnsatz
 
-KINDS: dict[str, type[Ansatz]] = {"fame": FameAnsatz, "plain": PlainAnsatz}
+KINDS: dict[str, type[Ansatz]] = {"fame": FameAnsatz, "plain": PlainAnsatz, "factorised": FactorisedAnsatz}
 
 
 def ansatz_class(kind: str) -> type[Ansatz]:

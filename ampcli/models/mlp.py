@@ -1,4 +1,4 @@
-"""Dense tanh networks, several replicas at once.
+"""Dense networks, several replicas at once.
 
 All parameters of R replicas live in one (R, P) matrix, and every layer is one batched matrix product: an ensemble
 trains as fast as the device multiplies, and optimiser and checkpoints see a single tensor.
@@ -10,16 +10,20 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Literal
 
 import torch
 from torch import Tensor
 
 from ampcli.errors import UsageError
 
-#: Hidden layers of the paper's networks (FAME, Secs. 3.1 and 2.4.2).
+#: Hidden layers of the papers' networks (FAME, Secs. 3.1 and 2.4.2; Amplitude Surrogates, Table 2).
+Activation = Literal["tanh", "gelu"]
+
 PRESETS: dict[str, tuple[int, ...]] = {
     "small": (20, 40, 20),
     "large": (64, 128, 256, 512, 768, 386, 128, 64),
+    "surrogate": (128, 256, 256, 128, 128, 64),
 }
 
 
@@ -44,9 +48,10 @@ def hidden_layers(preset: str, own: str | None) -> tuple[int, ...]:
 
 @dataclass(frozen=True)
 class Mlp:
-    """Architecture: layer widths from inputs to outputs; tanh between, linear at the end."""
+    """Architecture: layer widths from inputs to outputs; an activation between, linear at the end."""
 
     widths: tuple[int, ...]
+    activation: Activation = "tanh"
 
     @cached_property
     def shapes(self) -> list[tuple[int, int]]:
@@ -82,12 +87,11 @@ class Mlp:
             start += n_out
         return layers
 
-    @staticmethod
-    def forward(layers: Sequence[tuple[Tensor, Tensor]], inputs: Tensor) -> Tensor:
+    def forward(self, layers: Sequence[tuple[Tensor, Tensor]], inputs: Tensor) -> Tensor:
         """(R, batch, inputs) -> (R, batch, outputs)."""
         x = inputs
         for number, (weight, bias) in enumerate(layers):
             x = torch.baddbmm(bias, x, weight)
             if number < len(layers) - 1:
-                x = x.tanh_()
+                x = x.tanh_() if self.activation == "tanh" else torch.nn.functional.gelu(x)
         return x

@@ -59,3 +59,6 @@ class PlainAnsatz:
 
     def amplitude(self, outputs: Tensor, arrays: Arrays) -> Tensor:
         return self.target.undo(outputs[..., 0].double()).exp()
+
+    def relative_uncertainty(self, outputs: Tensor) -> Tensor | None:
+        return None

@@ -24,9 +24,14 @@ class Adam:
         return cls(torch.zeros_like(parameters), torch.zeros_like(parameters))
 
     @torch.no_grad()
-    def step(self, parameters: Tensor, gradient: Tensor, learning_rate: Tensor) -> None:
-        """Update `parameters` (R, P) in place; `learning_rate` (R,), 0 for replicas that have stopped."""
+    def step(self, parameters: Tensor, gradient: Tensor, learning_rate: Tensor, weight_decay: float = 0.0) -> None:
+        """Update `parameters` (R, P) in place; `learning_rate` (R,), 0 for replicas that have stopped.
+
+        The weight decay is decoupled from the gradient (I. Loshchilov, F. Hutter, 1711.05101).
+        """
         self.steps += 1
+        if weight_decay > 0:
+            parameters.mul_((1.0 - weight_decay * learning_rate)[:, None])
         self.first.lerp_(gradient, 1.0 - BETA1)
         self.second.mul_(BETA2).addcmul_(gradient, gradient, value=1.0 - BETA2)
         size = (self.second / (1.0 - BETA2**self.steps)).sqrt_().add_(EPSILON)

@@ -113,7 +113,7 @@ class Trainer:
             outputs = self.network.forward(self.network.split(self.parameters), batch.inputs)
             error, penalty = self.ansatz.losses(outputs, batch)
             (gradient,) = torch.autograd.grad((error + penalty).sum(), self.parameters)
-            self.adam.step(self.parameters.detach(), gradient, rates)
+            self.adam.step(self.parameters.detach(), gradient, rates, recipe.weight_decay)
             self.sums[0] += error.detach().double()
             self.sums[1] += penalty.detach().double()
             self.state.step = step + 1

@@ -12,8 +12,7 @@ from pydantic import JsonValue
 
 from ampcli.errors import NotFoundError, UsageError
 from ampcli.evaluation.summary import summary_metrics
-from ampcli.features.blocks import make_block
-from ampcli.features.write import block_options
+from ampcli.features.write import stored_block
 from ampcli.inference.predictor import Network, Predictor, check_probe, make_probe
 from ampcli.kinematics import FloatArray, min_invariant
 from ampcli.models.ansatz import Ansatz, Settings
@@ -61,15 +60,16 @@ def train(
     check_name(run.name)
     kind = ansatz_class(recipe.kind)
     process = run.store.process
-    arrays, amplitude = read_arrays(run.store, kind.block, "train")
+    block_name = recipe.block or kind.block
+    arrays, amplitude = read_arrays(run.store, block_name, "train")
     ansatz: Ansatz = kind.fit(process, arrays, amplitude, Settings(recipe.penalty, recipe.orient))
-    network = Mlp((ansatz.n_inputs, *recipe.hidden, ansatz.n_outputs))
+    network = Mlp((ansatz.n_inputs, *recipe.hidden, ansatz.n_outputs), recipe.activation)
     _set_precision(recipe)
     trainer = Trainer(recipe, network, ansatz, run.device, _first_parameters(run, recipe, network))
     region = _region(run.store, arrays["momenta"].numpy(), amplitude.numpy())
     table = Table.of(ansatz, arrays, amplitude, run.device)
     del arrays
-    held_out, exact = read_arrays(run.store, kind.block, "validation")
+    held_out, exact = read_arrays(run.store, block_name, "validation")
     validation = Table.of(ansatz, held_out, exact, run.device)
     with training_session(run.registry, run.name, recipe, run.resume == "never") as checkpoint:
         _resume(run, recipe, trainer, checkpoint)
@@ -140,10 +140,10 @@ def _publish(
 ) -> Manifest:
     """Publish a replica's best parameters with its metrics on the validation split."""
     state, store, recipe = trainer.state, run.store, trainer.state.recipe
-    options = block_options(store)
     tensors = Network.pack(trainer.network, trainer.best[replica], trainer.ansatz)
-    network = Network.build(store.process, recipe.kind, options, tensors, run.device)
-    block = None if network.block is None else make_block(network.block.name, store.process, options)
+    block_name = recipe.block or trainer.ansatz.block
+    block = None if block_name is None else stored_block(store, block_name)
+    network = Network.build(recipe.kind, block, recipe.activation, tensors, run.device)
     progress = state.progress[replica]
     draft = Manifest(
         name=run.name,
@@ -156,7 +156,7 @@ def _publish(
         else Features(block=block.name, version=block.version, options=dict(block.options)),
         architecture={
             "hidden": list(recipe.hidden),
-            "activation": "tanh",
+            "activation": recipe.activation,
             "inputs": trainer.ansatz.n_inputs,
             "outputs": trainer.ansatz.n_outputs,
             "parameters": trainer.network.n_parameters,
@@ -194,6 +194,7 @@ def _card(recipe: Recipe, store: Store) -> str:
     what = {
         "fame": "Factorisation-aware emulator: coefficients of Catani-Seymour dipoles (Maître, Truong 2021).",
         "plain": "Plain network on momenta, trained on log|M|^2: a baseline without factorisation.",
+        "factorised": f"Surrogate on the features {recipe.block}, with its own uncertainty (Beccatini et al. 2025).",
     }[recipe.kind]
     where = f"{store.plan.process} at sqrt(s) = {store.sqrt_s:g} GeV" if store.sqrt_s else store.plan.process
     cut = f", min s_ij > {store.y_cut:g} s" if store.y_cut else ""
