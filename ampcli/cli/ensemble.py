@@ -18,7 +18,8 @@ def ensemble(
     name: Annotated[str, typer.Argument(help="Name of the ensemble in the registry.")],
     members: Annotated[list[str], typer.Argument(help="Two or more models of one process.")],
     combine: Annotated[
-        Literal["mean"], typer.Option(help="mean: with the standard error of the mean as uncertainty.")
+        Literal["mean", "covariance"],
+        typer.Option(help="mean, with its standard error; covariance: by uncertainties and correlations (--data)."),
     ] = "mean",
     data: Annotated[
         Path | None, typer.Option(help="Store to measure the ensemble on (validation split).", show_default="none")

@@ -5,30 +5,40 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Literal
 
+import numpy as np
 import torch
 
+from ampcli.ensembles.covariance import error_correlation
 from ampcli.errors import UsageError
 from ampcli.evaluation.model import require_described
 from ampcli.evaluation.summary import summary_metrics
-from ampcli.inference.predictor import Predictor, check_probe, load_folder, make_probe
+from ampcli.inference.predictor import Network, Predictor, check_probe, load_folder, make_probe
 from ampcli.provenance import git_commit, package_versions
 from ampcli.registry.manifest import Manifest, Member, manifest_sha256, read_manifest
 from ampcli.registry.resolve import resolve
 from ampcli.registry.storage import publish, read_probe
 from ampcli.store.reader import Store
 
+Combination = Literal["mean", "covariance"]
+
+_CARDS = {
+    "mean": "Mean of {} models; the uncertainty is the standard error of the mean.",
+    "covariance": "Combination of {} models by their covariance: own uncertainties, correlation of errors.",
+}
+
 
 def build_ensemble(
-    root: Path, name: str, references: list[str], combine: Literal["mean"], data: Store | None = None
+    root: Path, name: str, references: list[str], combine: Combination, data: Store | None = None
 ) -> Manifest:
     """Publish the combination of the referenced models under `name`.
 
     Args:
-        data: measures the ensemble on this store's validation split, for its manifest.
+        data: measures the ensemble on this store's validation split, for its manifest, and the correlation of the
+            members' errors, which a combination by covariance needs.
 
     Raises:
         UsageError: fewer than two members, one named twice, members that do not belong together, or a store of
-            something else.
+            something else, or none where the combination needs one; members that predict negative amplitudes.
     """
     folders = [resolve(root, reference) for reference in references]
     manifests = [read_manifest(folder) for folder in folders]
@@ -47,28 +57,33 @@ def build_ensemble(
             )
         if manifest.provider != first.provider:
             raise UsageError(f"{manifest.reference} and {first.reference} learned from different amplitudes")
-    draft = Manifest(
-        name=name,
-        kind="ensemble",
-        process=first.process,
-        sqrt_s=first.sqrt_s,
-        provider=first.provider,
-        dataset=first.dataset,
-        region=first.region,
-        members=[
+    settings = {
+        "name": name,
+        "kind": "ensemble",
+        "process": first.process,
+        "sqrt_s": first.sqrt_s,
+        "provider": first.provider,
+        "dataset": first.dataset,
+        "region": first.region,
+        "members": [
             Member(model=manifest.reference, manifest_sha256=manifest_sha256(folder))
             for manifest, folder in zip(manifests, folders, strict=True)
         ],
-        combine=combine,
-        packages=package_versions(),
-        git_commit=git_commit(),
-        card=f"Mean of {len(folders)} models; the uncertainty is the standard error of the mean.",
-    )
+        "combine": combine,
+        "packages": package_versions(),
+        "git_commit": git_commit(),
+        "card": _CARDS[combine].format(len(folders)),
+    }
     if data is not None:
         require_described(first, data)
+    elif combine == "covariance":
+        raise UsageError("a combination by covariance needs the correlation of errors", "Give a store with --data.")
     device = torch.device("cpu")
     networks = [load_folder(f, m, device).networks[0] for f, m in zip(folders, manifests, strict=True)]
     momenta = read_probe(folders[0], first)["momenta"].numpy()
+    if combine == "covariance" and data is not None:
+        settings["correlation"] = _correlation(networks, manifests, data, device).tolist()
+    draft = Manifest.model_validate(settings)
     predictor = Predictor(draft, networks, device)
     if data is not None:
         predicted, _ = predictor.predict_final(data.read_split("momenta", "validation"))
@@ -76,3 +91,17 @@ def build_ensemble(
         draft = draft.model_copy(update={"metrics": summary_metrics(exact, predicted, draft.log_moments)})
     probe = make_probe(predictor, momenta)
     return publish(root, draft, None, probe, check_probe)
+
+
+def _correlation(networks: list[Network], manifests: list[Manifest], data: Store, device: torch.device) -> torch.Tensor:
+    """Correlation of the members' errors on a store's validation split."""
+    momenta = data.read_split("momenta", "validation")
+    exact = data.read_split("amplitude", "validation")
+    errors, uncertainties = [], []
+    for network, manifest in zip(networks, manifests, strict=True):
+        predicted, uncertainty = Predictor(manifest, [network], device).predict_final(momenta)
+        if not (predicted > 0).all():
+            raise UsageError(f"{manifest.reference} predicts negative amplitudes", "Combine it by --combine mean.")
+        errors.append(np.log(predicted / exact))
+        uncertainties.append(uncertainty / predicted)
+    return error_correlation(torch.from_numpy(np.stack(errors)), torch.from_numpy(np.stack(uncertainties)))

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from ampcli.device import choose_device
+from ampcli.ensembles.covariance import combine_by_covariance
 from ampcli.ensembles.mean import mean_and_error
 from ampcli.errors import IntegrityError, UsageError
 from ampcli.features.blocks import FeatureBlock, make_block
@@ -43,6 +44,8 @@ class Network:
     layers: list[tuple[Tensor, Tensor]]
     ansatz: Ansatz
     block: FeatureBlock | None
+    typical: float = math.nan
+    """68 % quantile of |Delta| on the validation split: the uncertainty of kinds that predict none."""
 
     @classmethod
     def build(
@@ -70,12 +73,13 @@ class Network:
         }
 
     @torch.no_grad()
-    def predict(self, momenta: Tensor) -> tuple[Tensor, Tensor | None]:
-        """|M|^2 of final-state momenta (n, n_final, 4), float64, and its relative uncertainty if known: (n,)."""
+    def predict(self, momenta: Tensor) -> tuple[Tensor, Tensor]:
+        """|M|^2 of final-state momenta (n, n_final, 4), float64, and its relative uncertainty: (n,) each."""
         arrays = {"momenta": momenta, **(self.block.compute(momenta) if self.block else {})}
         outputs = self.network.forward(self.layers, self.ansatz.inputs(arrays)[None])
+        amplitude = self.ansatz.amplitude(outputs, arrays)[0]
         relative = self.ansatz.relative_uncertainty(outputs)
-        return self.ansatz.amplitude(outputs, arrays)[0], None if relative is None else relative[0]
+        return amplitude, torch.full_like(amplitude, self.typical) if relative is None else relative[0]
 
 
 class Predictor:
@@ -96,8 +100,9 @@ class Predictor:
 
         Returns:
             |M|^2 in GeV^(4 - 2 n_final) and its uncertainty (1 sigma), (n,) each.  An ensemble's uncertainty is
-            the standard error of the mean of its members; a single network's is its own, where its kind predicts one,
-            or else its amplitude times the 68 % quantile of |Delta| on the validation split.
+            the standard error of the mean of its members, or that of their covariance; a single network's is its
+            own, where its kind predicts one, or else its amplitude times the 68 % quantile of |Delta| on the
+            validation split.
 
         Raises:
             UsageError: momenta that are not physical, or not at the centre-of-mass energy of the training.
@@ -138,15 +143,15 @@ class Predictor:
             amplitude[rows], uncertainty[rows] = mean.cpu().numpy(), error.cpu().numpy()
         return amplitude, uncertainty
 
-    def _combine(self, members: list[tuple[Tensor, Tensor | None]]) -> tuple[Tensor, Tensor]:
+    def _combine(self, members: list[tuple[Tensor, Tensor]]) -> tuple[Tensor, Tensor]:
+        amplitudes, relatives = (torch.stack(values) for values in zip(*members, strict=True))
         if self.manifest.combine == "mean":
-            return mean_and_error(torch.stack([amplitude for amplitude, _ in members]))
-        (amplitude, own), *_ = members
-        if own is not None:
-            return amplitude, amplitude * own
-        quantile = self.manifest.metrics.get("quantile68_abs_delta")
-        relative = math.nan if quantile is None else quantile.value
-        return amplitude, amplitude.abs() * relative
+            return mean_and_error(amplitudes)
+        if self.manifest.combine == "covariance":
+            correlation = torch.tensor(self.manifest.correlation, dtype=torch.float64, device=self.device)
+            combined, relative = combine_by_covariance(amplitudes, relatives, correlation)
+            return combined, combined * relative
+        return amplitudes[0], amplitudes[0].abs() * relatives[0]
 
 
 def load_predictor(name: str, registry: str | Path | None = None, device: str = "auto") -> Predictor:
@@ -181,6 +186,8 @@ def _load_network(folder: Path, manifest: Manifest, device: torch.device) -> Net
         network = Network.build(manifest.kind, block, activation, tensors, device)
     except (KeyError, RuntimeError, ValueError) as error:
         raise IntegrityError(f"the weights of {folder} do not fit its manifest: {error}") from None
+    if (quantile := manifest.metrics.get("quantile68_abs_delta")) is not None:
+        network.typical = quantile.value
     if network.block is not None and manifest.features is not None:
         written, known = manifest.features.version, network.block.version
         if written != known:

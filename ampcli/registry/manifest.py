@@ -136,7 +136,9 @@ class Manifest(_Record):
     parents: list[str] = []
     """Models that this one was initialised from."""
     members: list[Member] = []
-    combine: Literal["mean"] | None = None
+    combine: Literal["mean", "covariance"] | None = None
+    correlation: list[list[float]] | None = None
+    """Of the members' errors, where they are combined by their covariance."""
     card: str = ""
     """The model card: what it is for, where it holds, where it does not."""
 
@@ -149,6 +151,14 @@ class Manifest(_Record):
                 f'the manifest of "{self.name}" (kind {self.kind}) has {len(self.members)} members, '
                 f"combined by {self.combine}",
                 "An ensemble needs members and a way to combine them; other models have neither.",
+            )
+        size = len(self.members)
+        shape = None if self.correlation is None else [len(row) for row in self.correlation]
+        if shape != ([size] * size if self.combine == "covariance" else None):
+            raise AmpcliError(
+                f'the manifest of "{self.name}" combines {size} members by {self.combine}, with a correlation matrix '
+                f"of the shape {shape}",
+                "A combination by covariance needs the members' correlation matrix; no other has one.",
             )
         return self
 

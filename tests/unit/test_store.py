@@ -133,7 +133,7 @@ def test_unknown_split():
 def test_round_trip(store):
     opened, of = open_store(store), plan()
     written = [part(of, number) for number in range(3)]
-    for name in parts.ARRAYS:
+    for name in ("momenta", "amplitude", "weight"):
         expected = np.concatenate([getattr(p, name) for p in written])
         np.testing.assert_array_equal(opened.read(name), expected)
         np.testing.assert_array_equal(opened.read(name, slice(1000, 1100)), expected[1000:1100])
@@ -160,7 +160,7 @@ def test_statistics(store):
 def test_other_readers_of_zarr_understand_it_without_warnings(store):
     group = zarr.open_group(store, mode="r")
     assert dict(group.attrs)["ampcli"]["digest"] == open_store(store).digest
-    assert sorted(group.array_keys()) == sorted(parts.ARRAYS)
+    assert sorted(group.array_keys()) == sorted(("momenta", "amplitude", "weight"))
     assert group["momenta"].shape == (2500, 3, 4)
     np.testing.assert_array_equal(group["amplitude"][:], open_store(store).read("amplitude"))
 
@@ -181,7 +181,7 @@ def test_digest_knows_content_and_plan(tmp_path, store):
     assert len(digests) == 3
 
 
-@pytest.mark.parametrize("name", parts.ARRAYS)
+@pytest.mark.parametrize("name", ("momenta", "amplitude", "weight"))
 @pytest.mark.parametrize("where", [0.05, 0.5, 0.99])
 def test_a_flipped_byte_is_noticed(store, name, where):
     file = shard(store, name, 1)
@@ -194,7 +194,7 @@ def test_a_flipped_byte_is_noticed(store, name, where):
     finalisation.check_part(store, plan(), 0)
 
 
-@pytest.mark.parametrize("name", parts.ARRAYS)
+@pytest.mark.parametrize("name", ("momenta", "amplitude", "weight"))
 @pytest.mark.parametrize("left", [0, 10, 0.5, 0.99])
 def test_a_truncated_shard_is_noticed(store, name, left):
     file = shard(store, name, 2)
@@ -204,7 +204,7 @@ def test_a_truncated_shard_is_noticed(store, name, left):
         open_store(store).read(name)
 
 
-@pytest.mark.parametrize("name", parts.ARRAYS)
+@pytest.mark.parametrize("name", ("momenta", "amplitude", "weight"))
 def test_a_missing_shard_is_noticed(store, name):
     shard(store, name, 1).unlink()
     with pytest.raises(IntegrityError, match="missing"):
