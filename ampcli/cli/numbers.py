@@ -45,3 +45,19 @@ def parse_parameters(option: str, texts: Sequence[str]) -> dict[str, float]:
             raise UsageError(f"{option} {text}: write it as NAME=VALUE, for example alpha_s=0.13")
         found[name.strip()] = number
     return found
+
+
+def parse_tolerance(option: str, text: str) -> tuple[float, float]:
+    """Read ACCURACY:FRACTION, such as 0.03:1e-3.
+
+    Raises:
+        UsageError: naming the option.
+    """
+    accuracy, _, fraction = text.partition(":")
+    try:
+        numbers = float(accuracy), float(fraction)
+    except ValueError:
+        numbers = (0.0, 0.0)
+    if not (0 < numbers[0] < float("inf") and 0 < numbers[1] < 1):
+        raise UsageError(f"{option} {text}: write it as ACCURACY:FRACTION, for example 0.03:1e-3")
+    return numbers

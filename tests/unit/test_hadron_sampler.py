@@ -53,8 +53,7 @@ def jets_of(process, momenta):
 
 def within(process, momenta, cuts, tolerance=0.0):
     """Which events pass the cuts."""
-    e, x, y, z = jets_of(process, momenta)
-    del e
+    _, x, y, z = jets_of(process, momenta)
     pt, phi = np.hypot(x, y), np.arctan2(y, x)
     eta = np.arcsinh(z / pt)
     good = (pt > cuts.pt_min * (1 - tolerance)).all(axis=0) & (np.abs(eta) < cuts.eta_max + tolerance).all(axis=0)
@@ -168,12 +167,11 @@ BEAMS = ["d d~ > z", "d~ d > z", "d u~ > w-", "d g > z d", "g u > z u", "d~ g > 
 BEAMS += ["d d~ > e- e+", "g g > b~ b z h", "g g > d d~", "d d > d d", "u d > u d z", "d d~ > z z", "g g > t t~"]
 
 
-@pytest.mark.parametrize("beams", BEAMS)
-@pytest.mark.parametrize("gluons", range(5))
-def test_chains_hold_every_leg_once(beams, gluons):
-    process = parse_process(beams + " g" * gluons)
-    if process.n_final < 2:
-        pytest.skip("one outgoing particle")
+ALL = [process for beams in BEAMS for n in range(5) if (process := parse_process(beams + " g" * n)).n_final > 1]
+
+
+@pytest.mark.parametrize("process", ALL, ids=str)
+def test_chains_hold_every_leg_once(process):
     order = chain(process)
     assert sorted(order) == list(range(process.n_external))
     assert order[0] == 0
@@ -285,7 +283,6 @@ def test_two_bodies_on_a_grid():
     compare(found, (exact, 2e-4 * exact), 0.01)
 
 
-@pytest.mark.parametrize("observable", [soft, forward, everything])
 @pytest.mark.parametrize(
     ("text", "method"),
     [
@@ -303,17 +300,364 @@ def test_two_bodies_on_a_grid():
         ("g g > g g g g", "flat"),
     ],
 )
-def test_volume_of_phase_space(text, method, observable):
+def test_volume_of_phase_space(text, method):
     process, cuts = parse_process(text), JetCuts(60.0, 4.0, 0.5)
-    tried = 400_000
+    tried, plain_tried = 400_000, 600_000
     _, p, _, weight = chain_events(text, cuts, tried, 4)
-    found = mean_and_error(weight * observable(process, p), tried)
-    tried = 1_000_000 if observable is soft else 600_000
-    p, weight = plain_events(text, cuts, tried, method)
-    compare(found, mean_and_error(weight * observable(process, p), tried), 0.03 if process.n_final > 2 else 0.012)
+    q, _, plain_weight = independent(np.random.default_rng(5), process, cuts, plain_tried, method)
+    for observable in (soft, forward, everything):
+        found = mean_and_error(weight * observable(process, p), tried)
+        plain = mean_and_error(plain_weight * observable(process, q), plain_tried)
+        compare(found, plain, 0.03 if process.n_final > 2 else 0.012)
 
 
-@cache
-def plain_events(text, cuts, tried, method):
-    p, _, weight = independent(np.random.default_rng(5), parse_process(text), cuts, tried, method)
-    return p, weight
+# --- weights ----------------------------------------------------------------------------------------------------
+
+
+def by_hand(text, p, x, volume, scale=None, provider=Constant):
+    """dsigma in pb of events whose first parton comes from the first proton, written out; and |M|^2."""
+    process = parse_process(text)
+    scale = half_ht(process, p) if scale is None else np.full(len(p), scale)
+    f1, f2 = (density(PDF, leg.pdg, x[:, i], scale) for i, leg in enumerate(process.incoming))
+    power = {"z": process.n_final - 1}.get(next((n.name for n in process.outgoing if n.name != "g"), "g"))
+    power = process.n_final if power is None else power
+    square = provider(process).evaluate(p)
+    coupling = (running_alpha_s(scale, AT_Z) / ALPHA_S) ** power
+    return volume * f1 * f2 * coupling * square * GEV2_PB / (2 * x.prod(axis=1) * ENERGY**2), square
+
+
+PDF = find_pdf("NNPDF23_lo_as_0130_qed")
+
+
+@pytest.mark.parametrize("scale", [None, 91.188])
+@pytest.mark.parametrize(
+    ("text", "assignments"),
+    [("d d~ > z g g", 2), ("d g > z d g g", 2), ("g u~ > z u~ g", 2), ("g g > g g g", 1), ("g g > z d d~", 1)],
+)
+def test_weights_by_hand(text, assignments, scale):
+    sampler = sampler_of(text, scale=scale, provider=Constant)
+    rng = np.random.default_rng(6)
+    random, branch = rng.random((5000, sampler.map.axes)), rng.integers(0, 2, (5000, sampler.map.branches), np.int32)
+    rows, drawn = sampler.integrand(random, branch)
+    kept, p, x, volume = sampler.map.events(random, branch)
+    np.testing.assert_array_equal(rows, kept)
+    np.testing.assert_array_equal(drawn.momenta, p)
+    np.testing.assert_array_equal(drawn.x, x)
+    expected, square = by_hand(text, p, x, volume, scale)
+    np.testing.assert_array_equal(drawn.amplitude, square)
+    np.testing.assert_allclose(drawn.weight, assignments * expected, rtol=1e-5)  # the unit pb has digits
+
+
+@pytest.mark.parametrize(
+    ("text", "power"),
+    [
+        ("d d~ > z g", 1),
+        ("d d~ > z g g g g", 4),
+        ("d g > z d g g g", 4),
+        ("g g > z d d~", 2),
+        ("g g > g g g", 3),
+        ("u d > u d", 2),
+        ("d d~ > z h", 0),
+        ("d d~ > a g g", 2),
+        ("g g > t t~ g", 3),
+        ("d d~ > e- e+ g", 1),
+    ],
+)
+def test_power_of_the_coupling(text, power):
+    assert sampler_of(text, provider=Constant).couplings == power
+
+
+def test_amplitudes_are_those_of_the_provider(jets2):
+    sampler, adaptation = jets2
+    drawn, _ = sampler.draw(np.random.default_rng(7), 3000, adaptation, False, lambda: None)
+    np.testing.assert_array_equal(drawn.amplitude, sampler.provider.evaluate(drawn.momenta))
+    np.testing.assert_allclose(2 * drawn.momenta[:, :2, 0] / ENERGY, drawn.x, rtol=1e-9)
+    np.testing.assert_allclose(with_beams(drawn.momenta[:, 2:]), drawn.momenta, rtol=1e-9, atol=1e-6)
+
+
+# --- cross sections ---------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def jets2():
+    """d d~ > z g g, adapted.  Read only."""
+    sampler = sampler_of("d d~ > z g g")
+    return sampler, sampler.adapt(np.random.default_rng(8))
+
+
+@pytest.fixture(scope="module")
+def weighted(jets2):
+    """100 000 weighted events and how many points were tried."""
+    sampler, adaptation = jets2
+    return sampler.draw(np.random.default_rng(9), 100_000, adaptation, False, lambda: None)
+
+
+@pytest.fixture(scope="module")
+def unweighted(jets2):
+    """30 000 unweighted events and how many points were tried."""
+    sampler, adaptation = jets2
+    return sampler.draw(np.random.default_rng(10), 30_000, adaptation, True, lambda: None)
+
+
+def average(values, weights):
+    """Weighted mean and its error."""
+    mean = (values * weights).sum() / weights.sum()
+    return mean, math.sqrt((weights**2 * (values - mean) ** 2).sum()) / weights.sum()
+
+
+def adapted_cross_section(sampler, seed, rows):
+    rng = np.random.default_rng(seed)
+    drawn, tried = sampler.draw(rng, rows, sampler.adapt(rng), False, lambda: None)
+    assert len(drawn.weight) == rows
+    return mean_and_error(drawn.weight, tried)
+
+
+@pytest.mark.parametrize(
+    ("text", "exchanged"), [("d d~ > z g", "d~ d > z g"), ("d d~ > z g g", "d~ d > z g g"), ("d g > z d", "g d > z d")]
+)
+def test_cross_section_without_madspace(text, exchanged):
+    """Both assignments of partons to protons, each with its own amplitude, over plain phase space."""
+    cuts, tried = JetCuts(100.0, 3.0, 0.7), 1_000_000
+    p, x, volume = independent(np.random.default_rng(11), parse_process(text), cuts, tried)
+    plain = by_hand(text, p, x, volume, None, Native)[0] + by_hand(exchanged, p, x, volume, None, Native)[0]
+    found = adapted_cross_section(sampler_of(text, cuts), 12, 50_000)
+    compare(found, mean_and_error(plain, tried), 0.02)
+
+
+def test_cross_section_without_adaptation(jets2, weighted):
+    sampler, _ = jets2
+    flat_grid = Adaptation(VegasGrid.flat(sampler.map.axes), 1.0)
+    drawn, tried = sampler.draw(np.random.default_rng(13), 500_000, flat_grid, False, lambda: None)
+    plain, adapted = mean_and_error(drawn.weight, tried), mean_and_error(weighted[0].weight, weighted[1])
+    compare(plain, adapted, 0.02)
+    assert adapted[1] ** 2 * weighted[1] < plain[1] ** 2 * tried / 4  # what adapting is for
+
+
+def test_exchanged_beams_give_the_same():
+    one, other = (adapted_cross_section(sampler_of(text), 14, 50_000) for text in ("d g > z d g", "g d > z d g"))
+    compare(one, other, 0.02)
+
+
+@pytest.fixture(scope="module", params=[("d d~ > z g g g g", 2.930, 0.004), ("d g > z d g g g", 129.8, 0.4)])
+def reference(request):
+    """A process of four jets' result, and an independent program's."""
+    text, value, error = request.param
+    return adapted_cross_section(sampler_of(text), 15, 200_000), (value, error)
+
+
+def test_reference_cross_sections(reference):
+    compare(*reference, precision=0.02)
+
+
+# --- unweighting ------------------------------------------------------------------------------------------------
+
+
+def test_weighted_and_unweighted_agree(jets2, weighted, unweighted):
+    sampler, _ = jets2
+    (one, one_tried), (other, other_tried) = weighted, unweighted
+    compare(mean_and_error(one.weight, one_tried), mean_and_error(other.weight, other_tried), 0.02)
+    for observable in (
+        lambda drawn: 2 * half_ht(sampler.process, drawn.momenta),
+        lambda drawn: np.abs(np.log(drawn.x[:, 0] / drawn.x[:, 1])),
+        lambda drawn: np.hypot(drawn.momenta[:, 2, 1], drawn.momenta[:, 2, 2]),
+    ):
+        compare(average(observable(one), one.weight), average(observable(other), other.weight), 0.02)
+
+
+def test_unweighted_events(jets2, unweighted):
+    _, adaptation = jets2
+    drawn, tried = unweighted
+    for found, shape in ((drawn.momenta, (5, 4)), (drawn.x, (2,)), (drawn.amplitude, ()), (drawn.weight, ())):
+        assert found.shape == (30_000, *shape)
+    assert (drawn.weight >= adaptation.w_max).all()
+    assert 0.97 < (drawn.weight == adaptation.w_max).mean() < 1
+    assert tried > 30_000
+    assert drawn.weight.sum() ** 2 / (drawn.weight**2).sum() > 0.98 * 30_000
+
+
+def test_share_of_the_excess(jets2, weighted, unweighted):
+    sampler, adaptation = jets2
+    excess = np.maximum(weighted[0].weight - adaptation.w_max, 0).sum() / weighted[0].weight.sum()
+    assert sampler.overweight / 2 < excess < 2 * sampler.overweight
+    weight = unweighted[0].weight
+    assert sampler.overweight / 2 < (weight - adaptation.w_max).sum() / weight.sum() < 2 * sampler.overweight
+
+
+def test_unweighted_events_are_a_subset_of_the_tried_ones(jets2):
+    sampler, adaptation = jets2
+    rng = np.random.default_rng(16)
+    grid = adaptation.grid
+    random, jacobian, _ = grid.map(rng.random((BLOCK, grid.axes)))
+    branch = rng.integers(0, 2, (BLOCK, sampler.map.branches), dtype=np.int32)
+    kept, tried_ones = sampler.integrand(random, branch)
+    full = tried_ones.weight * jacobian[kept]
+    accepted = np.flatnonzero(full > adaptation.w_max * rng.random(len(kept)))[:100]
+    drawn, tried = sampler.draw(np.random.default_rng(16), 100, adaptation, True, lambda: None)
+    np.testing.assert_array_equal(drawn.momenta, tried_ones.momenta[accepted])
+    np.testing.assert_array_equal(drawn.amplitude, tried_ones.amplitude[accepted])
+    np.testing.assert_array_equal(drawn.weight, np.maximum(full[accepted], adaptation.w_max))
+    assert tried == kept[accepted[-1]] + 1
+
+
+@pytest.mark.parametrize("text", ["d d~ > z g", "d g > z d g"])
+def test_weighted_events_follow_the_stream(text):
+    sampler = sampler_of(text)
+    adaptation = Adaptation(VegasGrid.flat(sampler.map.axes), 1.0)
+    rng, rows = np.random.default_rng(17), 12_000
+    momenta, weights, indices = [], [], []
+    for block in range(3):
+        random = rng.random((BLOCK, sampler.map.axes))
+        branch = rng.integers(0, 2, (BLOCK, sampler.map.branches), dtype=np.int32)
+        kept, events = sampler.integrand(random, branch)
+        momenta.append(events.momenta)
+        weights.append(events.weight)
+        indices.append(kept + block * BLOCK)
+    drawn, tried = sampler.draw(np.random.default_rng(17), rows, adaptation, False, lambda: None)
+    np.testing.assert_array_equal(drawn.momenta, np.concatenate(momenta)[:rows])
+    np.testing.assert_allclose(drawn.weight, np.concatenate(weights)[:rows], rtol=1e-12)
+    assert tried == np.concatenate(indices)[rows - 1] + 1
+
+
+@pytest.mark.parametrize("unweight", [False, True])
+def test_the_same_seed_gives_the_same_events(jets2, unweight):
+    sampler, adaptation = jets2
+
+    def events(seed, rows, of=sampler):
+        return of.draw(np.random.default_rng(seed), rows, adaptation, unweight, lambda: None)
+
+    one, tried = events(18, 2000)
+    other, tried_again = events(18, 2000, of=replace(sampler))  # a map of its own
+    longer, tried_longer = events(18, 9000)
+    for name in ("momenta", "x", "amplitude", "weight"):
+        np.testing.assert_array_equal(getattr(one, name), getattr(other, name))
+        np.testing.assert_array_equal(getattr(one, name), getattr(longer, name)[:2000])
+    assert tried == tried_again < tried_longer
+    assert not np.isin(events(19, 2000)[0].amplitude, one.amplitude).any()
+
+
+def test_the_same_seed_gives_the_same_adaptation():
+    sampler = sampler_of("d d~ > z g")
+    one, again, other = (sampler.adapt(np.random.default_rng(seed)) for seed in (20, 20, 21))
+    np.testing.assert_array_equal(one.grid.edges, again.grid.edges)
+    assert one.w_max == again.w_max
+    assert np.abs(one.grid.edges - other.grid.edges).max() > 0
+    assert one.w_max == pytest.approx(other.w_max, rel=0.2)
+
+
+def test_a_fixed_scale_changes_only_the_weights(jets2):
+    sampler, adaptation = jets2
+    fixed = replace(sampler, scale=91.188)
+    (one, one_tried), (other, other_tried) = (
+        of.draw(np.random.default_rng(22), 5000, adaptation, False, lambda: None) for of in (sampler, fixed)
+    )
+    assert one_tried == other_tried
+    for name in ("momenta", "x", "amplitude"):
+        np.testing.assert_array_equal(getattr(one, name), getattr(other, name))
+    factors = []
+    for scale in (half_ht(sampler.process, one.momenta), np.full(5000, 91.188)):
+        partons = density(PDF, 1, one.x[:, 0], scale) * density(PDF, -1, one.x[:, 1], scale)
+        factors.append(partons * running_alpha_s(scale, AT_Z) ** 2)
+    np.testing.assert_allclose(other.weight * factors[0], one.weight * factors[1], rtol=1e-12)
+    assert np.abs(other.weight / one.weight - 1).max() > 0.1
+
+
+# --- the weight above which events keep it ----------------------------------------------------------------------
+
+
+def excess_of(weights, w_max):
+    return np.maximum(weights - w_max, 0).sum() / weights.sum()
+
+
+@pytest.mark.parametrize("share", [1e-6, 1e-3, 0.003, 0.1, 0.5, 0.999])
+@pytest.mark.parametrize("sigma", [0.01, 1.0, 3.0])
+def test_excess_threshold(rng, share, sigma):
+    weights = np.exp(sigma * rng.standard_normal(3000))
+    low, high = 0.0, weights.max()
+    for _ in range(200):  # bisection of the definition
+        middle = (low + high) / 2
+        low, high = (middle, high) if excess_of(weights, middle) > share else (low, middle)
+    found = excess_threshold(weights, share)
+    assert found == pytest.approx(high, rel=1e-9)
+    assert excess_of(weights, found) == pytest.approx(share, rel=1e-9)
+    assert excess_threshold(7 * weights[rng.permutation(3000)], share) == pytest.approx(7 * found, rel=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("weights", "share", "expected"),
+    [
+        ([5.0], 0.1, 4.5),
+        ([2.0, 2.0, 2.0, 2.0], 0.25, 1.5),
+        ([1.0, 3.0], 0.25, 2.0),
+        ([3.0, 1.0], 0.5, 1.0),
+        ([1.0, 3.0], 0.75, 0.5),
+        ([0.0, 0.0, 4.0], 0.5, 2.0),
+    ],
+)
+def test_small_excess_thresholds(weights, share, expected):
+    assert excess_threshold(np.array(weights), share) == pytest.approx(expected, rel=1e-12)
+
+
+def test_more_excess_accepts_more_events(jets2):
+    sampler, adaptation = jets2
+    weights = sampler.draw(np.random.default_rng(23), 20_000, adaptation, False, lambda: None)[0].weight
+    thresholds = [excess_threshold(weights, share) for share in (1e-4, 1e-3, 1e-2, 1e-1)]
+    assert (np.diff(thresholds) < 0).all()
+
+
+# --- what is kept, and what is refused --------------------------------------------------------------------------
+
+
+def test_an_adaptation_is_saved(jets2, tmp_path):
+    _, adaptation = jets2
+    adaptation.save(tmp_path / "a")
+    assert [path.name for path in tmp_path.iterdir()] == ["a"]
+    loaded = Adaptation.load(tmp_path / "a")
+    np.testing.assert_array_equal(loaded.grid.edges, adaptation.grid.edges)
+    assert loaded.w_max == adaptation.w_max
+
+
+def test_damaged_adaptations(tmp_path):
+    file = tmp_path / "a"
+    with pytest.raises(IntegrityError, match="cannot be read"):
+        Adaptation.load(file)
+    for content in (b"", b"no archive"):
+        file.write_bytes(content)
+        with pytest.raises(IntegrityError, match="cannot be read") as refused:
+            Adaptation.load(file)
+        assert str(file) in refused.value.what
+    with file.open("wb") as stream:
+        np.savez(stream, edges=np.zeros((2, 3)))
+    with pytest.raises(IntegrityError, match="cannot be read"):
+        Adaptation.load(file)
+
+
+@pytest.mark.parametrize("cuts", [JetCuts(6600.0, 5.0, 0.4), JetCuts(20.0, 5.0, 20.0), JetCuts(20.0, 1e-9, 0.4)])
+def test_cuts_that_nothing_passes(cuts, monkeypatch):
+    sampler = sampler_of("d d~ > z g g", cuts)
+    rng = np.random.default_rng(24)
+    with pytest.raises(UsageError, match="0 of 65536 points pass the cuts"):
+        sampler.adapt(rng)
+    monkeypatch.setattr(hadron_sampler, "_HOPELESS", 3)
+    nowhere = Adaptation(VegasGrid.flat(sampler.map.axes), 1.0)
+    with pytest.raises(UsageError, match=f"none of {3 * BLOCK} points became an event"):
+        sampler.draw(rng, 10, nowhere, False, lambda: None)
+
+
+def test_an_event_is_never_accepted(jets2, monkeypatch):
+    sampler, adaptation = jets2
+    monkeypatch.setattr(hadron_sampler, "_HOPELESS", 3)
+    with pytest.raises(UsageError, match="became an event"):
+        sampler.draw(np.random.default_rng(25), 10, replace(adaptation, w_max=1e30), True, lambda: None)
+
+
+def test_every_pass_is_announced(jets2):
+    sampler, adaptation = jets2
+    announced = []
+    _, tried = sampler.draw(np.random.default_rng(26), 12_000, adaptation, False, lambda: announced.append(1))
+    assert len(announced) == -(-tried // BLOCK) > 1
+
+    def stop():
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        sampler.draw(np.random.default_rng(26), 10, adaptation, False, stop)
