@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
-from functools import cache
 
 import numpy as np
 import pytest
@@ -319,8 +318,7 @@ def by_hand(text, p, x, volume, scale=None, provider=Constant):
     process = parse_process(text)
     scale = half_ht(process, p) if scale is None else np.full(len(p), scale)
     f1, f2 = (density(PDF, leg.pdg, x[:, i], scale) for i, leg in enumerate(process.incoming))
-    power = {"z": process.n_final - 1}.get(next((n.name for n in process.outgoing if n.name != "g"), "g"))
-    power = process.n_final if power is None else power
+    power = process.n_final - ("z" in text)
     square = provider(process).evaluate(p)
     coupling = (running_alpha_s(scale, AT_Z) / ALPHA_S) ** power
     return volume * f1 * f2 * coupling * square * GEV2_PB / (2 * x.prod(axis=1) * ENERGY**2), square
@@ -558,7 +556,7 @@ def test_a_fixed_scale_changes_only_the_weights(jets2):
         partons = density(PDF, 1, one.x[:, 0], scale) * density(PDF, -1, one.x[:, 1], scale)
         factors.append(partons * running_alpha_s(scale, AT_Z) ** 2)
     np.testing.assert_allclose(other.weight * factors[0], one.weight * factors[1], rtol=1e-12)
-    assert np.abs(other.weight / one.weight - 1).max() > 0.1
+    assert np.abs(other.weight - one.weight).sum() > 0.1 * one.weight.sum()
 
 
 # --- the weight above which events keep it ----------------------------------------------------------------------
@@ -579,7 +577,7 @@ def test_excess_threshold(rng, share, sigma):
     found = excess_threshold(weights, share)
     assert found == pytest.approx(high, rel=1e-9)
     assert excess_of(weights, found) == pytest.approx(share, rel=1e-9)
-    assert excess_threshold(7 * weights[rng.permutation(3000)], share) == pytest.approx(7 * found, rel=1e-12)
+    assert excess_threshold(7 * weights[rng.permutation(3000)], share) == pytest.approx(7 * found, rel=1e-9)
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,204 @@
+"""Thresholds, tolerances, speed-up factors, bounds, and the combination of models by their covariance."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from ampcli.cli.numbers import parse_tolerance
+from ampcli.ensembles.covariance import combine_by_covariance, error_correlation
+from ampcli.errors import UsageError
+from ampcli.evaluation.observables import bias, bounds, observables
+from ampcli.evaluation.speedup import (
+    Stage,
+    choose_thresholds,
+    decide,
+    largest_threshold,
+    outcome,
+    two_stage_unweighting,
+)
+from ampcli.process import parse_process
+
+N = 20_000
+EXACT, FIRST, SECOND = 100e-6, 2e-6, 10e-6
+
+
+@pytest.fixture
+def stages(rng) -> list[Stage]:
+    """A quick surrogate and a better, slower one; errors are Gaussian with the predicted widths."""
+    wide, narrow = np.exp(rng.normal(-4.0, 0.8, N)), np.exp(rng.normal(-5.0, 0.8, N))
+    return [
+        Stage(rng.normal(0, wide), wide, FIRST),
+        Stage(rng.normal(0, narrow), narrow, SECOND),
+    ]
+
+
+def brute_force(stages, thresholds, accuracy):
+    seconds = wrong = 0.0
+    used = [0] * len(stages)
+    for event in range(N):
+        for number, (stage, threshold) in enumerate(zip(stages, thresholds, strict=True)):
+            seconds += stage.seconds
+            if stage.relative[event] < threshold:
+                wrong += abs(stage.delta[event]) > accuracy
+                used[number] += 1
+                break
+        else:
+            seconds += EXACT
+    return EXACT / (seconds / N), wrong / N, [u / N for u in used]
+
+
+@pytest.mark.parametrize("thresholds", [(0.0, 0.0), (0.01, 0.02), (0.05, 0.001), (10.0, 10.0)])
+def test_outcome_is_what_a_loop_over_events_finds(stages, thresholds):
+    found = outcome(stages, thresholds, 0.03, EXACT)
+    factor, tolerance, used = brute_force(stages, thresholds, 0.03)
+    assert found.factor == pytest.approx(factor, rel=1e-9)
+    assert found.tolerance == pytest.approx(tolerance, abs=1e-12)
+    assert found.used == pytest.approx(used, abs=1e-12)
+
+
+def test_limits_of_the_factor(stages):
+    assert outcome(stages[:1], [1e9], 0.03, EXACT).factor == pytest.approx(EXACT / FIRST)
+    assert outcome(stages[:1], [0.0], 0.03, EXACT).factor == pytest.approx(EXACT / (EXACT + FIRST))
+    assert outcome(stages, [0.0, 1e9], 0.03, EXACT).factor == pytest.approx(EXACT / (FIRST + SECOND))
+
+
+def test_every_point_is_decided_once(stages):
+    first, second = decide(stages, [0.01, 0.01])
+    assert not (first & second).any()
+    np.testing.assert_array_equal(first | second, (stages[0].relative < 0.01) | (stages[1].relative < 0.01))
+
+
+@pytest.mark.parametrize("tolerance", [1e-4, 1e-3, 1e-2])
+def test_the_largest_threshold_within_a_tolerance(stages, tolerance):
+    stage = stages[0]
+    [threshold] = choose_thresholds([stage], 0.03, tolerance, EXACT)
+    wrong = np.abs(stage.delta) > 0.03
+    assert (wrong & (stage.relative < threshold)).mean() <= tolerance
+    one_more = np.sort(stage.relative[stage.relative >= threshold])[1]  # the next point makes it too much
+    assert (wrong & (stage.relative < one_more)).mean() > tolerance
+
+
+def test_a_surrogate_that_is_never_wrong_decides_everything():
+    stage = Stage(np.zeros(10), np.linspace(0.1, 1.0, 10), FIRST)
+    threshold = largest_threshold(stage, np.ones(10, dtype=bool), 0.03, 0)
+    assert (stage.relative < threshold).all()
+    always_wrong = Stage(np.ones(10), np.linspace(0.1, 1.0, 10), FIRST)
+    assert not (always_wrong.relative < largest_threshold(always_wrong, np.ones(10, dtype=bool), 0.03, 0)).any()
+
+
+def test_two_surrogates_beat_each_alone_and_free_thresholds_beat_tied_ones(stages):
+    def factor(chosen, **options):
+        thresholds = choose_thresholds(chosen, 0.03, 1e-3, EXACT, **options)
+        found = outcome(chosen, thresholds, 0.03, EXACT)
+        assert found.tolerance <= 1e-3
+        return found.factor
+
+    free, tied = factor(stages), factor(stages, ratio=1.4)
+    assert free >= tied
+    assert free > factor(stages[:1])
+    assert free > factor(stages[1:])
+
+
+def test_two_stage_unweighting(rng):
+    weights = rng.exponential(1.0, N) ** 2
+    perfect = two_stage_unweighting(weights, np.zeros(N), FIRST, EXACT)
+    assert perfect.first_efficiency == pytest.approx(perfect.exact_efficiency)
+    assert perfect.second_efficiency == pytest.approx(1 / (1 - 0.003), rel=1e-9)  # all ratios are one
+    per_event = (FIRST / perfect.first_efficiency + EXACT) / perfect.second_efficiency
+    assert perfect.factor == pytest.approx(EXACT / perfect.exact_efficiency / per_event)
+    poor = two_stage_unweighting(weights, np.exp(rng.normal(0, 0.5, N)) - 1, FIRST, EXACT)
+    assert poor.second_efficiency < perfect.second_efficiency
+    assert poor.factor < perfect.factor
+
+
+def test_bounds_hold_for_any_observable(rng):
+    weights, relative = rng.uniform(0.5, 1.5, N), rng.uniform(0, 0.02, N)
+    found = bounds(weights, relative)
+    assert found.effective_events == pytest.approx(weights.sum() ** 2 / (weights**2).sum())
+    same_sign = (weights * (1 + relative)).sum() / weights.sum() - 1
+    independent = (weights * (1 + relative * rng.choice([-1, 1], N))).sum() / weights.sum() - 1
+    assert same_sign <= found.correlated
+    assert abs(independent) <= 5 * found.uncorrelated < found.correlated
+
+
+def test_bias_of_a_histogram(rng):
+    values, weights = rng.exponential(1.0, N), np.ones(N)
+    assert bias(values, weights, weights).largest == 0.0
+    shifted = bias(values, weights, 1.01 * weights)
+    assert shifted.largest == pytest.approx(0.01, rel=1e-9)
+    assert shifted.rms == pytest.approx(0.01, rel=1e-9)
+    assert shifted.rms_in_errors == pytest.approx(0.01 * np.sqrt(N / 30), rel=0.05)
+    assert shifted.bins == 30
+
+
+def test_observables():
+    final = np.array([[[200.0, 30, 0, 100], [50.0, 0, 30, 40], [130.0, -50, 0, 120], [50.0, 0, -30, 40]]])
+    found = observables(final, parse_process("d d~ > z g g g"))
+    assert found["pt_jet1"] == pytest.approx([50.0])
+    assert found["pt_z"] == pytest.approx([30.0])
+    assert found["h_t"] == pytest.approx([np.hypot(30, 91.188) + 30 + 50 + 30])
+    pair = final[0, 2] + final[0, 1]
+    assert found["m_jj"] == pytest.approx([np.sqrt(pair[0] ** 2 - (pair[1:] ** 2).sum())])
+
+
+# The combination by covariance against the matrices of Eqs. 14 to 17, event by event.
+def test_combination_by_covariance(rng):
+    correlation = torch.tensor([[1.0, 0.6, 0.2], [0.6, 1.0, 0.3], [0.2, 0.3, 1.0]], dtype=torch.float64)
+    amplitudes, relative = torch.tensor(rng.uniform(1, 2, (3, 50))), torch.tensor(rng.uniform(0.01, 0.3, (3, 50)))
+    combined, uncertainty = combine_by_covariance(amplitudes, relative, correlation)
+    for event in range(50):
+        sigma = relative[:, event].numpy()
+        inverse = np.linalg.inv(correlation.numpy() * np.outer(sigma, sigma))
+        weights = inverse.sum(axis=1) / inverse.sum()
+        assert combined[event].item() == pytest.approx(np.exp(weights @ amplitudes[:, event].log().numpy()), rel=1e-12)
+        assert uncertainty[event].item() == pytest.approx(inverse.sum() ** -0.5, rel=1e-12)
+
+
+def test_equal_independent_models_average(rng):
+    amplitudes = torch.tensor(rng.uniform(1, 2, (4, 20)))
+    combined, uncertainty = combine_by_covariance(amplitudes, torch.full((4, 20), 0.1).double(), torch.eye(4).double())
+    torch.testing.assert_close(combined, amplitudes.log().mean(0).exp())
+    torch.testing.assert_close(uncertainty, torch.full((20,), 0.05).double())
+
+
+def test_the_better_combination_of_correlated_errors(rng):
+    common, own = rng.normal(size=N), rng.normal(size=(2, N))
+    sigma = np.array([[0.02], [0.03]]) * rng.uniform(0.5, 2.0, (2, N))
+    errors = sigma * (np.sqrt(0.5) * common + np.sqrt(0.5) * own)
+    correlation = error_correlation(torch.tensor(errors), torch.tensor(sigma))
+    assert correlation[0, 1].item() == pytest.approx(0.5, abs=0.03)
+    combined, uncertainty = combine_by_covariance(torch.tensor(np.exp(errors)), torch.tensor(sigma), correlation)
+    pull = combined.log() / uncertainty
+    assert pull.std().item() == pytest.approx(1.0, abs=0.03)
+    assert combined.log().std() < errors.std(axis=1).min()
+
+
+def test_a_singular_correlation_is_made_regular(rng):
+    errors = torch.tensor(rng.normal(size=(1, N))).repeat(3, 1)  # three times the same model
+    correlation = error_correlation(errors, torch.ones_like(errors))
+    assert torch.linalg.eigvalsh(correlation)[0].item() == pytest.approx(1e-2, rel=1e-6)
+    sigma = torch.tensor(rng.uniform(0.001, 0.5, (3, N)))
+    combined, uncertainty = combine_by_covariance(errors.exp() * 1e-9, sigma, correlation)
+    assert (combined > 0).all()
+    assert torch.isfinite(combined).all()
+    assert torch.isfinite(uncertainty).all()
+
+
+def test_members_that_are_not_positive_give_no_nan():
+    amplitudes = torch.tensor([[1.0, -1.0], [1.0, 2.0]], dtype=torch.float64)
+    combined, _ = combine_by_covariance(amplitudes, torch.full((2, 2), 0.1).double(), torch.eye(2).double())
+    assert (combined > 0).all()
+
+
+@pytest.mark.parametrize(
+    "text", ["", "0.03", "0.03:", ":1e-3", "0:1e-3", "0.03:0", "0.03:1", "a:b", "nan:1e-3", "inf:0.1"]
+)
+def test_wrong_tolerances(text):
+    with pytest.raises(UsageError, match="--tolerance"):
+        parse_tolerance("--tolerance", text)
+
+
+def test_tolerance():
+    assert parse_tolerance("--tolerance", "0.03:1e-3") == (0.03, 0.001)
