@@ -1,4 +1,4 @@
-"""Event files: momenta in npz files or stores, read whole or in batches of bounded memory."""
+"""Event files: momenta in npz files, Les Houches event files or stores, read whole or in batches of bounded memory."""
 
 from __future__ import annotations
 
@@ -12,6 +12,8 @@ import numpy as np
 import numpy.typing as npt
 
 from ampcli.errors import IntegrityError, NotFoundError, UsageError
+from ampcli.lhe.read import LheEvents, is_lhe
+from ampcli.process import Process
 from ampcli.store.reader import Store, open_store
 
 _MEMBER = "momenta.npy"
@@ -28,15 +30,17 @@ class Events(Protocol):
         ...
 
 
-def open_events(path: Path) -> Events:
-    """Open an npz file with the array ``momenta`` (n, legs, 4), or a store.
+def open_events(path: Path, process: Process) -> Events:
+    """Open an npz file with the array ``momenta`` (n, legs, 4), an event file (.lhe, .lhe.gz) of `process`, or a store.
 
     Raises:
         NotFoundError: nothing there, or no such array in it.
         UsageError: another kind of file.
         IntegrityError: a damaged file.
     """
-    return StoredEvents(open_store(path)) if path.is_dir() else NpzEvents.open(path)
+    if path.is_dir():
+        return StoredEvents(open_store(path))
+    return LheEvents.open(path, process) if is_lhe(path) else NpzEvents.open(path)
 
 
 @dataclass(frozen=True)

@@ -42,7 +42,7 @@ def gen(
         list[str] | None, typer.Option(help="NAME=VALUE, such as alpha_s=0.13 or m_z=91.1876 (provider native).")
     ] = None,
     momenta: Annotated[
-        Path | None, typer.Option(help="Take the points from this npz file: momenta (n, n_external, 4).")
+        Path | None, typer.Option(help="Take the points from this file: npz with momenta (n, n_external, 4), or .lhe.")
     ] = None,
     skip_bad: Annotated[
         bool, typer.Option("--skip-bad", help="Leave out events of --momenta that are not physical, and count them.")

@@ -16,7 +16,7 @@ def add(app: typer.Typer) -> None:
 
 def predict(
     model: Annotated[str, typer.Argument(help="name, name@3 or name@alias.")],
-    events: Annotated[Path, typer.Argument(help="npz file with momenta (n, legs, 4), or a store.")],
+    events: Annotated[Path, typer.Argument(help="npz file with momenta (n, legs, 4), .lhe file, or a store.")],
     out: Annotated[Path, typer.Argument(help="New file .npz or .zarr: amplitude (n,), uncertainty (n,).")],
     device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
     threads: Annotated[int | None, typer.Option(help="CPU threads.", show_default="all cores")] = None,
@@ -31,7 +31,7 @@ def predict(
     check_output(out)
     set_threads(threads)
     predictor = load_predictor(model, registry, device)
-    opened = open_events(events)
+    opened = open_events(events, predictor.process)
     with (
         resumable("nothing was written", "Run the same command again."),
         progress_bar("events", opened.rows) as advance,

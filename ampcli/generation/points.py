@@ -21,6 +21,7 @@ from ampcli.kinematics import (
     shaped_momenta,
     with_beams,
 )
+from ampcli.lhe.read import LheEvents, is_lhe
 from ampcli.phasespace.rambo import cross_section_weight
 from ampcli.phasespace.sampler import LeptonSampler
 from ampcli.phasespace.selection import Selection
@@ -80,6 +81,10 @@ class SampledPoints:
         return Points(np.broadcast_to(beams, (n, 2, 4)), outgoing, np.full(n, weight), tried)
 
 
+def _open(file: Path, process: Process) -> NpzEvents | LheEvents:
+    return LheEvents.open(file, process) if is_lhe(file) else NpzEvents.open(file)
+
+
 @dataclass(frozen=True)
 class GivenPoints:
     """Points of a file; their weight is 1, so sums over them are not cross sections."""
@@ -91,7 +96,7 @@ class GivenPoints:
     @cached_property
     def _read(self) -> tuple[FloatArray, int]:
         """The momenta, and how many events were left out."""
-        momenta = NpzEvents.open(self.file).read()
+        momenta = _open(self.file, self.process).read()
         if not self.skip_bad:
             return checked_momenta(momenta, self.process), 0
         shaped = shaped_momenta(momenta, self.process)

@@ -116,7 +116,7 @@ class HadronSampler:
         if len(kept) == 0:
             nothing = np.empty(0)
             return kept, Drawn(momenta, x, nothing, nothing)
-        scale = self._scales(momenta)
+        scale = event_scales(momenta, self.process, self.scale)
         amplitude = self.provider.evaluate(momenta)
         first, second = self.process.incoming
         # Either proton may give either parton; the event with both exchanged is this one, turned round.
@@ -126,13 +126,6 @@ class HadronSampler:
         flux = 1 / (2 * x[:, 0] * x[:, 1] * self.energy**2)
         weight = volume * assignments * luminosity * running * flux * GEV2_PB * amplitude
         return kept, Drawn(momenta, x, amplitude, weight)
-
-    def _scales(self, momenta: FloatArray) -> FloatArray:
-        if self.scale is not None:
-            return np.full(len(momenta), self.scale)
-        outgoing = momenta[:, 2:]
-        transverse2 = outgoing[..., 1] ** 2 + outgoing[..., 2] ** 2
-        return np.asarray(0.5 * np.sqrt(transverse2 + np.array(self.process.final_masses) ** 2).sum(axis=1))
 
     def _pass(
         self, rng: np.random.Generator, grid: VegasGrid
@@ -191,6 +184,15 @@ class HadronSampler:
             pieces.append(drawn.chosen(np.arange(taken)))
         joined = (np.concatenate([getattr(piece, name) for piece in pieces]) for name in Drawn.__dataclass_fields__)
         return Drawn(*joined), tried
+
+
+def event_scales(momenta: FloatArray, process: Process, fixed: float | None) -> FloatArray:
+    """mu_R = mu_F of events (n, n_external, 4) in GeV: the fixed one, or H_T/2; (n,)."""
+    if fixed is not None:
+        return np.full(len(momenta), fixed)
+    outgoing = momenta[:, 2:]
+    transverse2 = outgoing[..., 1] ** 2 + outgoing[..., 2] ** 2
+    return np.asarray(0.5 * np.sqrt(transverse2 + np.array(process.final_masses) ** 2).sum(axis=1))
 
 
 def excess_threshold(weights: FloatArray, share: float) -> float:

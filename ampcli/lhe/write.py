@@ -1,0 +1,111 @@
+"""A store of proton collisions as a Les Houches event file, with colour flows, ready for a parton shower."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+import ampcli
+from ampcli.amplitudes.native.provider import Native
+from ampcli.amplitudes.providers import make_provider
+from ampcli.errors import UsageError
+from ampcli.kinematics import FloatArray, with_beams
+from ampcli.phasespace.hadron_sampler import event_scales
+from ampcli.phasespace.partons import running_alpha_s
+from ampcli.process import Particle
+from ampcli.store.plan import HadronSource
+from ampcli.store.reader import Store
+
+_PROTON, _PROCESS_ID = 2212, 1
+_WEIGHTS_IN_PB = 4  # IDWTUP: weights average to the cross section
+
+
+def write_lhe(store: Store, out: Path, seed: int, on_rows: Callable[[int], None] = lambda rows: None) -> int:
+    """Write all events; the file appears whole or not at all.  Returns their number.
+
+    Momenta have 16 digits, and colour lines are drawn in proportion to the squared orderings.  Weights are in pb and
+    average to the cross section.  Where the incoming partons differ, half of the events are turned, so that either
+    proton gives either parton.
+
+    Raises:
+        UsageError: a store of something else, a process without colour flows, or a file that exists.
+    """
+    source = store.plan.source
+    if not isinstance(source, HadronSource):
+        raise UsageError(f"{store.path} does not hold proton collisions", "Make one with `ampcli gen --beams`.")
+    parameters = store.plan.provider.parameters if store.plan.provider.name == "native" else None
+    provider = make_provider("native", store.process, parameters)
+    assert isinstance(provider, Native)
+    if out.exists():
+        raise UsageError(f"{out} exists already", "Choose another name, or remove it.")
+    draft = out.with_name(f".{out.name}.{uuid.uuid4().hex[:8]}")
+    try:
+        with draft.open("w", encoding="ascii") as file:
+            file.write(_header(store, source))
+            for rows in store.batches():
+                rng = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(rows.start,)))
+                file.writelines(_events(store, source, provider, rows, rng))
+                on_rows(rows.stop - rows.start)
+            file.write("</LesHouchesEvents>\n")
+        draft.rename(out)
+    finally:
+        draft.unlink(missing_ok=True)
+    return store.rows
+
+
+def _header(store: Store, source: HadronSource) -> str:
+    statistics = store.attributes["statistics"]
+    sigma, error = statistics["mean_weighted_amplitude"], statistics["mean_weighted_amplitude_error"]
+    beam = 0.5 * source.energy
+    return (
+        '<LesHouchesEvents version="3.0">\n<header>\n'
+        f"<!-- ampcli {ampcli.__version__}, {str(store.process).replace('>', 'to')}, digest {store.digest} -->\n"
+        "</header>\n<init>\n"
+        f"{_PROTON} {_PROTON} {beam:.16e} {beam:.16e} 0 0 0 0 {_WEIGHTS_IN_PB} 1\n"
+        f"{sigma:.16e} {error:.16e} {sigma:.16e} {_PROCESS_ID}\n</init>\n"
+    )
+
+
+def _events(
+    store: Store, source: HadronSource, provider: Native, rows: slice, rng: np.random.Generator
+) -> Iterator[str]:
+    process = store.process
+    momenta = with_beams(store.read("momenta", rows))
+    n = len(momenta)
+    tags = provider.colour_flows(momenta, rng.random(n))
+    weights = store.read("weight", rows) * store.read("amplitude", rows) * store.rows / store.tried
+    scales = event_scales(momenta, process, source.scale)
+    couplings = running_alpha_s(scales, source.alpha_s_mz)
+    order = np.tile(np.arange(process.n_external), (n, 1))
+    if process.incoming[0].pdg != process.incoming[1].pdg:
+        turned = rng.random(n) < 0.5
+        momenta[turned, :, 2:] *= -1.0  # half a turn about the x axis
+        order[turned, :2] = [1, 0]
+    alpha_ew = provider.parameters.alpha_ew
+    for event in range(n):
+        numbers = (weights[event], scales[event], alpha_ew, couplings[event])
+        yield _event(process.legs, momenta[event], tags[event], order[event], numbers)
+
+
+def _event(
+    legs: tuple[Particle, ...],
+    momenta: FloatArray,
+    tags: npt.NDArray[np.int32],
+    order: npt.NDArray[np.int64],
+    numbers: tuple[float, float, float, float],
+) -> str:
+    head = " ".join(f"{number:.16e}" for number in numbers)
+    lines = [f"<event>\n{len(legs)} {_PROCESS_ID} {head}\n"]
+    for position in order:
+        leg = legs[position]
+        status, mothers = (-1, "0 0") if position < 2 else (1, "1 2")
+        e, x, y, z = momenta[position]
+        colours = f"{tags[position, 0]} {tags[position, 1]}"
+        momentum = f"{x:.16e} {y:.16e} {z:.16e} {e:.16e} {leg.mass:.16e}"
+        lines.append(f"{leg.pdg} {status} {mothers} {colours} {momentum} 0. 9.\n")
+    lines.append("</event>\n")
+    return "".join(lines)
