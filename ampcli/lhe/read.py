@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -64,13 +65,13 @@ class LheEvents:
         pending: list[npt.NDArray[np.float64]] = []
         read = 0
         try:
-            for event in pylhe.LHEFile.fromfile(self.path, with_attributes=False, generator=True).events:
+            for event in _strict(iter(pylhe.LHEFile.fromfile(self.path, with_attributes=False, generator=True).events)):
                 pending.append(self._momenta(event, read))
                 read += 1
                 if len(pending) == size:
                     yield np.stack(pending)
                     pending = []
-        except (ParseError, ValueError, IndexError, OSError, EOFError) as error:
+        except (ParseError, RuntimeWarning, ValueError, IndexError, OSError, EOFError) as error:
             raise IntegrityError(f"{self.path} cannot be read beyond event {read}: {error}") from None
         if read != self.rows:
             raise IntegrityError(f"{self.path} ends after {read} of {self.rows} events", "It is damaged or truncated.")
@@ -102,3 +103,15 @@ class LheEvents:
         if momenta[0, 3] < 0:
             momenta[:, 2:] *= -1.0
         return momenta
+
+
+def _strict(events: Iterator[Any]) -> Iterator[Any]:
+    """What pylhe only warns of, a file that ends too early, is an error."""
+    while True:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", RuntimeWarning)
+            try:
+                event = next(events)
+            except StopIteration:
+                return
+        yield event

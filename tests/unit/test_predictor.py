@@ -17,9 +17,12 @@ from ampcli.events import open_events
 from ampcli.inference.predict_events import check_output, predict_events, write_predictions
 from ampcli.inference.predictor import BATCH, check_probe, load_predictor
 from ampcli.kinematics import with_beams
+from ampcli.process import parse_process
 from ampcli.registry.manifest import manifest_sha256, read_manifest
 from ampcli.registry.resolve import resolve
 from ampcli.registry.storage import read_probe
+
+PROCESS = parse_process("e- e+ > d d~ g")
 
 CPU = torch.device("cpu")
 
@@ -261,11 +264,11 @@ def test_event_files(registry, store3, final, tmp_path):
     model = ampcli.load("fame3@1", registry)
     np.savez(tmp_path / "events.npz", momenta=final)
     advanced = []
-    amplitude, uncertainty = predict_events(model, open_events(tmp_path / "events.npz"), advanced.append)
+    amplitude, uncertainty = predict_events(model, open_events(tmp_path / "events.npz", PROCESS), advanced.append)
     expected = model.predict(final)
     np.testing.assert_array_equal((amplitude, uncertainty), expected)
     assert advanced == [500]
-    everything, _ = predict_events(model, open_events(store3.path))
+    everything, _ = predict_events(model, open_events(store3.path, PROCESS))
     assert len(everything) == 3000
     for name in ("out.npz", "out.zarr"):
         write_predictions(tmp_path / name, model, amplitude, uncertainty)
@@ -287,7 +290,7 @@ def test_a_bad_event_far_into_a_file_is_found(registry, store3, tmp_path):
     many[17_000, 2, 0] *= 1.1
     np.savez(tmp_path / "events.npz", momenta=many)
     with pytest.raises(UsageError, match=f"in the events from {BATCH} on: event {17_000 - BATCH} "):
-        predict_events(ampcli.load("fame3@1", registry), open_events(tmp_path / "events.npz"))
+        predict_events(ampcli.load("fame3@1", registry), open_events(tmp_path / "events.npz", PROCESS))
 
 
 def test_outputs(tmp_path):

@@ -181,7 +181,7 @@ def test_digest_knows_content_and_plan(tmp_path, store):
     assert len(digests) == 3
 
 
-@pytest.mark.parametrize("name", ("momenta", "amplitude", "weight"))
+@pytest.mark.parametrize("name", ["momenta", "amplitude", "weight"])
 @pytest.mark.parametrize("where", [0.05, 0.5, 0.99])
 def test_a_flipped_byte_is_noticed(store, name, where):
     file = shard(store, name, 1)
@@ -194,7 +194,7 @@ def test_a_flipped_byte_is_noticed(store, name, where):
     finalisation.check_part(store, plan(), 0)
 
 
-@pytest.mark.parametrize("name", ("momenta", "amplitude", "weight"))
+@pytest.mark.parametrize("name", ["momenta", "amplitude", "weight"])
 @pytest.mark.parametrize("left", [0, 10, 0.5, 0.99])
 def test_a_truncated_shard_is_noticed(store, name, left):
     file = shard(store, name, 2)
@@ -204,7 +204,7 @@ def test_a_truncated_shard_is_noticed(store, name, left):
         open_store(store).read(name)
 
 
-@pytest.mark.parametrize("name", ("momenta", "amplitude", "weight"))
+@pytest.mark.parametrize("name", ["momenta", "amplitude", "weight"])
 def test_a_missing_shard_is_noticed(store, name):
     shard(store, name, 1).unlink()
     with pytest.raises(IntegrityError, match="missing"):

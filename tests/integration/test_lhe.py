@@ -1,0 +1,120 @@
+"""Les Houches event files through the real commands, and a parton shower that reads them."""
+
+from __future__ import annotations
+
+import gzip
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pylhe
+import pytest
+
+from ampcli.store.reader import Store, open_store
+
+if TYPE_CHECKING:
+    from conftest import Ampcli
+
+pytest.importorskip("madspace")
+
+PROCESS = "d g > z d g g"
+
+
+@pytest.fixture(scope="module")
+def store(ampcli: Ampcli, tmp_path_factory: pytest.TempPathFactory) -> Store:
+    path = tmp_path_factory.mktemp("lhe") / "z.zarr"
+    ampcli("gen", PROCESS, path, "--beams", "lhc13", "--points", "2k", "--unweighted")
+    return open_store(path)
+
+
+@pytest.fixture(scope="module")
+def file(ampcli: Ampcli, store: Store) -> Path:
+    out = store.path.with_name("z.lhe")
+    ampcli("export", store.path, out)
+    return out
+
+
+def events(file: Path) -> list[pylhe.LHEEvent]:
+    return list(pylhe.LHEFile.fromfile(file).events)
+
+
+def test_there_and_back_bit_by_bit(ampcli: Ampcli, tmp_path: Path, store: Store, file: Path) -> None:
+    ampcli("gen", PROCESS, tmp_path / "back.zarr", "--momenta", file)
+    back = open_store(tmp_path / "back.zarr")
+    np.testing.assert_array_equal(back.read("momenta"), store.read("momenta"))
+    np.testing.assert_array_equal(back.read("amplitude"), store.read("amplitude"))
+    squeezed = tmp_path / "z.lhe.gz"
+    squeezed.write_bytes(gzip.compress(file.read_bytes()))
+    ampcli("gen", PROCESS, tmp_path / "gz.zarr", "--momenta", squeezed)
+    assert open_store(tmp_path / "gz.zarr").plan.source == back.plan.source
+
+
+def test_weights_and_orientation(store: Store, file: Path) -> None:
+    found = events(file)
+    assert len(found) == store.rows
+    sigma = store.attributes["statistics"]["mean_weighted_amplitude"]
+    assert np.mean([e.eventinfo.weight for e in found]) == pytest.approx(sigma, rel=1e-12)
+    quark_first = np.array([e.particles[0].id == 1 for e in found])
+    assert abs(quark_first.mean() - 0.5) < 5 * 0.5 / np.sqrt(len(found))  # either proton gives either parton
+    for event in found[:200]:
+        first, second = event.particles[:2]
+        assert first.pz > 0 > second.pz
+        total = np.sum([[p.e, p.px, p.py, p.pz] for p in event.particles[2:]], axis=0)
+        np.testing.assert_allclose(total, [first.e + second.e, 0, 0, first.pz + second.pz], atol=1e-9)
+        assert 0.07 < event.eventinfo.aqcd < 0.15
+
+
+def test_colour_is_conserved(file: Path) -> None:
+    seen = set()
+    for event in events(file)[:300]:
+        starts = [p.color1 if p.status == 1 else p.color2 for p in event.particles]
+        ends = [p.color2 if p.status == 1 else p.color1 for p in event.particles]
+        assert sorted(filter(None, starts)) == sorted(filter(None, ends)) == [501, 502, 503, 504]
+        coloured = {p.id: (bool(p.color1), bool(p.color2)) for p in event.particles}
+        assert coloured == {1: (True, False), 21: (True, True), 23: (False, False)}
+        seen.add(tuple(sorted((p.id, p.color1, p.color2) for p in event.particles)))
+    assert len(seen) == 3  # flows are drawn: six orderings of three gluons, two of them alike
+
+
+def test_pythia_showers_every_event(file: Path) -> None:
+    pythia8 = pytest.importorskip("pythia8mc")
+    pythia = pythia8.Pythia("", False)
+    for setting in (
+        "Beams:frameType = 4",
+        f"Beams:LHEF = {file}",
+        "Print:quiet = on",
+        "PartonLevel:MPI = off",
+        "HadronLevel:all = off",
+    ):
+        assert pythia.readString(setting)
+    assert pythia.init()
+    assert all(pythia.next() for _ in range(500))
+
+
+def test_predictions_of_an_event_file(ampcli: Ampcli, tmp_path: Path, store: Store, file: Path) -> None:
+    registry = ("--registry", tmp_path / "registry")
+    ampcli("features", store.path, "invariants")
+    train = ("--model", "nofa", "--hidden", "16,16", "--epochs", "2", "--threads", "1")
+    ampcli("train", store.path, "--name", "m", *train, *registry)
+    ampcli("predict", "m", file, tmp_path / "from_file.npz", *registry)
+    ampcli("predict", "m", store.path, tmp_path / "from_store.npz", *registry)
+    from_file, from_store = (np.load(tmp_path / f"from_{name}.npz")["amplitude"] for name in ("file", "store"))
+    np.testing.assert_allclose(from_file, from_store, rtol=1e-6)
+
+
+def test_what_is_refused(ampcli: Ampcli, tmp_path: Path, store: Store, file: Path) -> None:
+    out = tmp_path / "s.zarr"
+    ampcli.fails(2, "gen", "d g > z d g", out, "--momenta", file, naming=("event 0", "not d g > z d g"))
+    ampcli.fails(4, "gen", PROCESS, out, "--momenta", tmp_path / "none.lhe", naming="none.lhe")
+    text = file.read_text()
+    torn = tmp_path / "torn.lhe"
+    torn.write_text(text[: len(text) // 2])
+    ampcli.fails(5, "gen", PROCESS, out, "--momenta", torn, naming="torn.lhe")
+    torn.write_text("<LesHouchesEvents/>")
+    ampcli.fails(2, "gen", PROCESS, out, "--momenta", torn, naming="no event")
+    assert not out.exists()
+    ampcli.fails(2, "export", store.path, file, naming="exists already")
+    ampcli.fails(2, "export", store.path, tmp_path / "z.txt", naming=".lhe")
+    ampcli("gen", "e- e+ > d d~ g", out, "--points", "1k")
+    ampcli.fails(2, "export", out, tmp_path / "e.lhe", naming="--beams")
+    assert not (tmp_path / "e.lhe").exists()
