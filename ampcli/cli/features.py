@@ -27,7 +27,7 @@ def features(
     """Compute feature blocks for every point of a store."""
     from ampcli.device import choose_device, set_threads
     from ampcli.errors import UsageError
-    from ampcli.features.write import write_features
+    from ampcli.features.write import new_block, write_features
     from ampcli.store.reader import open_store
 
     if kernel not in ("corrected", "paper"):
@@ -35,6 +35,8 @@ def features(
     chosen = choose_device(device)
     set_threads(threads)
     opened = open_store(store)
+    for block in blocks:
+        new_block(opened, block, kernel)  # refuses unknown ones before anything is written
     written = []
     for block in blocks:
         with (

@@ -197,7 +197,7 @@ def reduce_events(
     reduced[rows, i], reduced[rows, k] = emitter, spectator
     # The emitted gluon's place is taken by the last gluon, whose place goes.
     last = last_gluon(process)
-    reduced[rows, j] = reduced[:, last]
+    reduced[rows, j] = reduced[:, last].clone()
     kept = [position for position in range(process.n_external) if position != last]
     merged = torch.where(i == last, j, i)
     merged = torch.where(merged > last, merged - 1, merged)

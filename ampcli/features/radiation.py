@@ -6,6 +6,7 @@ L. Beccatini et al., "Amplitude Surrogates for Multi-Jet Processes" (2025), Sec.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import cached_property
 from typing import Any
 
@@ -108,8 +109,8 @@ class RadiationBlock:
         self.provider_name = provider
         self.options: dict[str, Any] = {"provider": provider, "parameters": self.parameters, "kernel": kernel}
         self.processes = [process]
-        for _ in range(radiation.steps):
-            emissions(self.processes[-1], radiation)  # refuses what there is not
+        for step in (radiation, replace(radiation, rank=1))[: radiation.steps]:
+            emissions(self.processes[-1], step)  # refuses what there is not
             self.processes.append(reduced_process(self.processes[-1]))
 
     @cached_property
@@ -168,7 +169,7 @@ class RadiationBlock:
         """The second emission shares the reduced particle of the first (AS, Sec. 2.3)."""
         process = self.processes[1]
         found = products(first.momenta, process)
-        candidates = emissions(process, self.radiation)
+        candidates = emissions(process, replace(self.radiation, rank=1))
         order = ranked(found, candidates)
         pairs = torch.tensor(candidates, device=found.device)
         shares = (pairs[order] == first.merged[:, None, None]).any(dim=2)

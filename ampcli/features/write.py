@@ -54,6 +54,15 @@ def stored_block(store: Store, name: str) -> FeatureBlock:
     return block
 
 
+def new_block(store: Store, name: str, kernel: str = "corrected") -> FeatureBlock:
+    """The block that `write_features` would compute.
+
+    Raises:
+        UsageError: an unknown block, or one that does not apply to the process.
+    """
+    return make_block(name, store.process, block_options(store, name, kernel))
+
+
 def write_features(
     store: Store,
     name: str,
@@ -73,7 +82,8 @@ def write_features(
     Raises:
         UsageError: an unknown block, one that does not apply to the process, or other features of that name.
     """
-    block = make_block(name, store.process, block_options(store, name, kernel))
+    block = new_block(store, name, kernel)
+    name = block.name
     folder = store.path / "features" / name
     attributes = expected_attributes(store, block)
     if folder.is_dir() and not replace:

@@ -138,7 +138,7 @@ class Predictor:
         amplitude, uncertainty = np.empty(len(final)), np.empty(len(final))
         for start in range(0, len(final), BATCH):
             rows = slice(start, start + BATCH)
-            batch = torch.from_numpy(np.ascontiguousarray(final[rows])).to(self.device)
+            batch = torch.from_numpy(np.require(final[rows], requirements=["C", "W"])).to(self.device)
             mean, error = self._combine([network.predict(batch) for network in self.networks])
             amplitude[rows], uncertainty[rows] = mean.cpu().numpy(), error.cpu().numpy()
         return amplitude, uncertainty

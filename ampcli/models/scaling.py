@@ -9,6 +9,8 @@ from typing import Self
 import torch
 from torch import Tensor
 
+_ROUNDING = 1e-10
+
 
 @dataclass(frozen=True)
 class Standardiser:
@@ -22,10 +24,13 @@ class Standardiser:
         """Means and deviations of the columns of (..., columns), or of all values of a vector (n,)."""
         flat = values.reshape(-1, values.shape[-1]) if values.ndim > 1 else values.reshape(-1, 1)
         deviation = flat.std(0, correction=0)
-        deviation = torch.where(deviation > 0, deviation, torch.ones_like(deviation))
+        mean = flat.mean(0)
+        # A column that is constant up to rounding (ln s at a fixed energy) must not become an input of order one.
+        varies = deviation > _ROUNDING * (1.0 + mean.abs())
+        deviation = torch.where(varies, deviation, torch.ones_like(deviation))
         if values.ndim == 1:
-            return cls(flat.mean(0)[0], deviation[0])
-        return cls(flat.mean(0), deviation)
+            return cls(mean[0], deviation[0])
+        return cls(mean, deviation)
 
     def apply(self, values: Tensor) -> Tensor:
         return (values - self.mean) / self.deviation

@@ -45,6 +45,8 @@ class Recipe(pydantic.BaseModel):
     kind: Literal["fame", "plain", "factorised"]
     block: str | None = None
     """Features of a factorised model: fg1, iq1, fg1^2, ..., invariants."""
+    features: dict[str, Any] = {}
+    """Version and options of the features, from the store."""
     preset: str = "small"
     hidden: tuple[int, ...]
     activation: Activation = "tanh"

@@ -61,6 +61,9 @@ def train(
     kind = ansatz_class(recipe.kind)
     process = run.store.process
     block_name = recipe.block or kind.block
+    if block_name is not None:
+        block = stored_block(run.store, block_name)
+        recipe = recipe.model_copy(update={"features": {"version": block.version, "options": block.options}})
     arrays, amplitude = read_arrays(run.store, block_name, "train")
     ansatz: Ansatz = kind.fit(process, arrays, amplitude, Settings(recipe.penalty, recipe.orient))
     network = Mlp((ansatz.n_inputs, *recipe.hidden, ansatz.n_outputs), recipe.activation)
@@ -96,7 +99,12 @@ def _first_parameters(run: TrainingRun, recipe: Recipe, network: Mlp) -> torch.T
     if recipe.init_from is None:
         return network.initialise([network_seed(seed) for seed in recipe.seeds])
     folder = resolve(run.registry, recipe.init_from)
-    tensors = read_weights(folder, read_manifest(folder))
+    parent = read_manifest(folder)
+    ours = (recipe.kind, recipe.block, recipe.activation)
+    theirs = (parent.kind, parent.training.get("block"), parent.architecture.get("activation"))
+    if ours != theirs:
+        raise UsageError(f"--init-from {recipe.init_from}: it is {theirs} (kind, features, activation), not {ours}")
+    tensors = read_weights(folder, parent)
     if tuple(int(width) for width in tensors["widths"]) != network.widths:
         raise UsageError(
             f"--init-from {recipe.init_from}: its layers are {tensors['widths'].tolist()}, "

@@ -46,6 +46,7 @@ BLOCKS = [
     ("d g > z d g g g", "fq1^2"),
     ("g g > z d d~ g g", "fq1^2"),
     ("g g > z d d~ g g", "ig1^2"),
+    ("g g > z g g d d~", "fq1^2"),  # the quarks move up when a gluon goes
 ]
 
 
@@ -508,3 +509,20 @@ def test_unknown_blocks(name):
 def test_blocks_that_do_not_apply(process, name, said):
     with pytest.raises(UsageError, match=re.escape(said)):
         make_block(name, parse_process(process), {})
+
+
+@pytest.mark.parametrize("name", ["fg1", "iq1", "iq1^2", "invariants"])
+def test_an_event_alone(name):
+    """One event is computed as in a batch."""
+    process = parse_process("d d~ > z g g g g")
+    final = np.ascontiguousarray(rambo(np.random.default_rng(8).random((5, 5, 4)), 1000.0))
+    final[:, 0, 0] = np.sqrt((final[:, 0, 1:] ** 2).sum(axis=1) + 91.188**2)
+    block = make_block(name, process, {} if name == "invariants" else {"provider": "native"})
+    together = block.compute(torch.from_numpy(final))
+    for event in range(5):
+        for key, array in block.compute(torch.from_numpy(final[event : event + 1])).items():
+            torch.testing.assert_close(array[0], together[key][event], rtol=1e-12, atol=0)
+
+
+def test_a_second_emission_has_no_rank_of_its_own():
+    assert make_block("fg6^2", parse_process("d d~ > z g g g g"), {"provider": "native"}).shapes()["legs"] == (6,)
