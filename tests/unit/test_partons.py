@@ -44,7 +44,7 @@ def test_alpha_s_falls_and_keeps_its_shape():
     coupling = running_alpha_s(scale, 0.130)
     assert coupling.shape == scale.shape
     assert (np.diff(coupling) < 0).all()
-    assert running_alpha_s(np.array([1000.0]), 0.130) == pytest.approx(0.094210, abs=1e-6)  # by hand
+    assert running_alpha_s(np.array([1000.0]), 0.130) == pytest.approx(0.0942112, abs=1e-7)  # by hand
 
 
 @pytest.mark.parametrize("at_z", [0.118, 0.130])
@@ -138,7 +138,7 @@ def test_lhapdf_data_path(tmp_path, monkeypatch):
 
 def test_no_such_density(tmp_path, monkeypatch):
     monkeypatch.setenv("LHAPDF_DATA_PATH", f"{tmp_path / 'a'}:{tmp_path / 'b'}")
-    with pytest.raises(NotFoundError, match='no parton density "CT99": looked for CT99_0000.dat') as refused:
+    with pytest.raises(NotFoundError, match=r'no parton density "CT99": looked for CT99_0000\.dat') as refused:
         find_pdf("CT99")
     for place in (tmp_path / "a" / "CT99", tmp_path / "b" / "CT99", Path(sys.prefix) / "share" / "Pythia8" / "pdfdata"):
         assert str(place) in refused.value.what
