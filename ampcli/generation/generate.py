@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import numpy.random  # noqa: F401 - numpy imports it late, and an import in the middle of a run would swallow Ctrl-C
+
 from ampcli.amplitudes.providers import make_provider
 from ampcli.errors import UsageError
 from ampcli.generation.hadron_points import HadronPoints, HadronSettings

@@ -54,6 +54,8 @@ class HadronSettings:
         for option, value in positive.items():
             if not 0 < value < np.inf:
                 raise UsageError(f"{option} {value:g}: a positive number is needed")
+        if self.scale is not None and not 1.0 <= self.scale <= 1e4:
+            raise UsageError(f"--scale {self.scale:g}: parton densities reach from 1 to 10000 GeV")
         if not 0 < self.overweight < 1:
             raise UsageError(f"--overweight {self.overweight:g}: a share between 0 and 1 is needed")
         return HadronSource(

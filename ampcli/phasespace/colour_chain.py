@@ -70,7 +70,7 @@ class ChainMap:
             madspace.CutItem(observable(codes, quantity.obs_pt, [[_JET]]), min=self.cuts.pt_min),
             madspace.CutItem(observable(codes, quantity.obs_eta_abs, [[_JET]]), max=self.cuts.eta_max),
         ]
-        if self.process.n_jets > 1:
+        if codes[2:].count(_JET) > 1:
             pairs = observable(codes, quantity.obs_delta_r, [[_JET, _JET]])
             items.append(madspace.CutItem(pairs, min=self.cuts.delta_r))
         return madspace.PhaseSpaceMapping(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zipfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
@@ -51,7 +52,7 @@ class Adaptation:
         try:
             with np.load(file) as stored:
                 return cls(VegasGrid(stored["edges"]), float(stored["w_max"]))
-        except (OSError, ValueError, KeyError, EOFError) as error:
+        except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
             raise IntegrityError(f"{file} cannot be read: {error}", "Generate the store again.") from None
 
 
@@ -148,9 +149,10 @@ class HadronSampler:
         for round_ in range(_ROUNDS):
             passes = [self._pass(rng, grid) for _ in range(_ROUND_BLOCKS)]
             found = np.concatenate([drawn.weight for _, drawn, _ in passes])
-            if len(found) < 100:
+            if np.count_nonzero(found) < 100:
                 raise UsageError(
-                    f"{len(found)} of {_ROUND_BLOCKS * BLOCK} points pass the cuts {self.cuts}", "Loosen the cuts."
+                    f"{np.count_nonzero(found)} of {_ROUND_BLOCKS * BLOCK} points pass the cuts {self.cuts}",
+                    "Loosen the cuts.",
                 )
             if round_ < _ROUNDS - 3:
                 grid = grid.refined(np.concatenate([bins for _, _, bins in passes]), found)

@@ -30,7 +30,7 @@ class LeptonSampler:
         if self.process.n_jets != self.process.n_final:
             raise UsageError(
                 f'no sampler for "{self.process}": points are sampled for massless quarks and gluons only',
-                "Give the points with --momenta.",
+                "Give the points with --momenta, or proton beams with --beams lhc13.",
             )
         if self.process.n_final < 3:
             raise UsageError(

@@ -663,3 +663,15 @@ def test_every_pass_is_announced(jets2):
 
     with pytest.raises(KeyboardInterrupt):
         sampler.draw(np.random.default_rng(26), 10, adaptation, False, stop)
+
+
+@pytest.mark.parametrize("damage", ["truncated", "flipped", "empty"])
+def test_a_damaged_adaptation_is_an_integrity_error(tmp_path, damage):
+    file = tmp_path / "adaptation.npz"
+    Adaptation(VegasGrid.flat(5), 3.0).save(file)
+    assert Adaptation.load(file).w_max == 3.0
+    content = bytearray(file.read_bytes())
+    content[len(content) // 2] ^= 0x10
+    file.write_bytes({"truncated": content[:200], "flipped": content, "empty": b""}[damage])
+    with pytest.raises(IntegrityError, match=r"adaptation\.npz"):
+        Adaptation.load(file)
