@@ -50,7 +50,7 @@ class Adaptation:
             IntegrityError: a damaged file.
         """
         try:
-            with np.load(file) as stored:
+            with file.open("rb") as stream, np.load(stream) as stored:
                 return cls(VegasGrid(stored["edges"]), float(stored["w_max"]))
         except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
             raise IntegrityError(f"{file} cannot be read: {error}", "Generate the store again.") from None

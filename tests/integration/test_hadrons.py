@@ -202,6 +202,8 @@ LHC13 = ("--beams", "lhc13")
         (2, PROCESS, (*LHC13, "--eta-max", "nan"), "--eta-max nan"),
         (2, PROCESS, (*LHC13, "--delta-r", "-1"), "--delta-r -1"),
         (2, PROCESS, (*LHC13, "--scale", "0"), "--scale 0"),
+        (2, PROCESS, (*LHC13, "--scale", "0.1"), "--scale 0.1"),
+        (2, PROCESS, (*LHC13, "--scale", "1e300"), "--scale 1e+300"),
         (2, PROCESS, (*LHC13, "--alpha-s-mz", "inf"), "--alpha-s-mz inf"),
         (2, PROCESS, (*LHC13, "--overweight", "0"), "--overweight 0"),
         (2, PROCESS, (*LHC13, "--overweight", "1"), "--overweight 1"),
