@@ -34,7 +34,7 @@ def model_settings(model: str) -> dict[str, Any]:
         return {"kind": "factorised", "block": "invariants", **_SURROGATE}
     if (radiation := parse_radiation(model)) is not None:
         return {"kind": "factorised", "block": radiation.name, **_SURROGATE}
-    raise UsageError(f'unknown model "{model}"', "Known: fame, plain, nofa, and fg1, fq2, ig1, iq1, fg1^2 and such.")
+    raise UsageError(f"--model {model}: unknown", "Known: fame, plain, nofa, and fg1, fq2, ig1, iq1, fg1^2 and such.")
 
 
 class Recipe(pydantic.BaseModel):

@@ -159,7 +159,7 @@ def test_features_that_there_are_not(ampcli: Ampcli, chain: Chain) -> None:
     ("code", "options", "naming"),
     [
         (4, ("--model", "fg2"), ("no features fg2", "ampcli features", "z.zarr fg2")),
-        (2, ("--model", "oracle"), ('unknown model "oracle"', "fg1", "nofa")),
+        (2, ("--model", "oracle"), ("--model oracle", "fg1", "nofa")),
         (2, ("--model", "fg1", "--activation", "relu"), ("--activation", "tanh", "gelu")),
     ],
 )
