@@ -12,10 +12,12 @@ import json
 import logging
 import signal
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import FrameType
 from typing import Annotated, Any
 
 import typer
@@ -42,6 +44,8 @@ class Shown:
 
 
 shown = Shown()
+
+_asked_to_stop = threading.Event()
 
 RegistryOption = Annotated[
     Path | None,
@@ -151,6 +155,8 @@ def progress_bar(unit: str, total: int) -> Iterator[Callable[[int], None]]:
 
         def advance(amount: int) -> None:
             bar.update(amount)
+            if _asked_to_stop.is_set():
+                raise KeyboardInterrupt
 
         yield advance
 
@@ -159,8 +165,12 @@ def progress_bar(unit: str, total: int) -> Iterator[Callable[[int], None]]:
 def resumable(kept: str, how: str) -> Iterator[None]:
     """Ctrl-C and SIGTERM (batch systems) end the run with exit code 75 and say how to go on."""
 
-    def stop(number: int, frame: object) -> None:
-        raise KeyboardInterrupt
+    def stop(number: int, frame: FrameType | None) -> None:
+        _asked_to_stop.set()
+        if not _in_destructor(frame):  # there an exception is printed and lost: the next step of progress raises it
+            raise KeyboardInterrupt
+
+    _asked_to_stop.clear()
 
     # SIGINT too: shells start background jobs with it ignored, and then Python does not turn it into an exception.
     before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
@@ -169,5 +179,14 @@ def resumable(kept: str, how: str) -> Iterator[None]:
     except KeyboardInterrupt:
         raise InterruptedRun(f"interrupted; {kept}", how) from None
     finally:
+        _asked_to_stop.clear()
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+def _in_destructor(frame: FrameType | None) -> bool:
+    while frame is not None:
+        if frame.f_code.co_name == "__del__":
+            return True
+        frame = frame.f_back
+    return False

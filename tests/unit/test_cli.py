@@ -14,7 +14,7 @@ import pytest
 import typer
 
 from ampcli import errors
-from ampcli.cli.command import Result, command, resumable
+from ampcli.cli.command import Result, command, progress_bar, resumable
 from ampcli.cli.main import build_app, run
 from ampcli.cli.numbers import parse_count
 from ampcli.errors import InterruptedRun, UsageError
@@ -368,3 +368,29 @@ def test_errors_survive_pickling():
     for kind in (errors.UsageError, errors.InterruptedRun, errors.IntegrityError):
         copy = pickle.loads(pickle.dumps(kind("what", "hint")))
         assert (type(copy), copy.what, copy.hint, str(copy)) == (kind, "what", "hint", "what\n  hint")
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_an_interruption_during_a_destructor_is_not_lost(number):
+    """Python prints and drops an exception that leaves `__del__`: the next step of progress raises it instead."""
+
+    class Slow:
+        def __del__(self) -> None:
+            signal.raise_signal(number)
+            self.finished = True
+
+    steps = []
+
+    def work() -> None:
+        with resumable("kept", "go on"), progress_bar("points", 3) as advance:
+            victim = Slow()
+            del victim
+            steps.append("after the destructor")
+            advance(1)
+            steps.append("never")
+
+    with pytest.raises(InterruptedRun):
+        work()
+    assert steps == ["after the destructor"]
+    with resumable("kept", "go on"), progress_bar("points", 1) as advance:
+        advance(1)  # the next run starts afresh
