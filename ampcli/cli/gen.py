@@ -72,18 +72,24 @@ def gen(
 ) -> Result:
     """Generate phase-space points and their exact |M|^2 into a store."""
     from ampcli.cli.numbers import parse_count, parse_parameters
+    from ampcli.errors import UsageError
     from ampcli.generation.generate import GenerationRequest, generate, parse_part, prepare
     from ampcli.generation.hadron_points import HadronSettings
     from ampcli.store.parts import BOOKS
 
     share = parse_part(part)
     count = None if points is None else parse_count("--points", points)
-    hadrons = None
-    if beams is not None:
-        hadrons = HadronSettings(beams, pt_min, eta_max, delta_r, scale, pdf, alpha_s_mz, unweighted, overweight)
+    hadrons = HadronSettings(beams or "", pt_min, eta_max, delta_r, scale, pdf, alpha_s_mz, unweighted, overweight)
+    if beams is None and hadrons != HadronSettings(""):
+        raise UsageError(
+            "--pt-min, --eta-max, --delta-r, --scale, --pdf, --alpha-s-mz, --unweighted, --overweight are for protons",
+            "Give --beams lhc13 as well, or leave them out.",
+        )
     changed = parse_parameters("--parameter", parameter or [])
     job = prepare(
-        GenerationRequest(process, store, count, sqrt_s, y_cut, seed, provider, momenta, skip_bad, changed, hadrons)
+        GenerationRequest(
+            process, store, count, sqrt_s, y_cut, seed, provider, momenta, skip_bad, changed, hadrons if beams else None
+        )
     )
     plan = job.plan
     if dry_run:

@@ -42,6 +42,7 @@ class Strategy(Frozen):
 
     name: str
     provider: str
+    validation: Outcome
     outcome: Outcome
     curve: list[tuple[FiniteFloat, FiniteFloat, FiniteFloat]]
     """Tolerance asked for, tolerance and factor on the test points."""
@@ -123,7 +124,7 @@ def measure_speedup(
         for provider, seconds in exact.items()
         for name, (stages, ratio) in plans.items()
     ]
-    best = max((s for s in strategies if s.provider == "pyamplicol"), key=lambda s: s.outcome.factor)
+    best = max((s for s in strategies if s.provider == "pyamplicol"), key=lambda s: s.validation.factor)
     mixture, relative = _mixture(test, plans[best.name][0][1], best.outcome.thresholds)
     spent = sum(p.manifest.seconds or 0.0 for p in predictors)
     return Report(
@@ -182,12 +183,14 @@ def _strategy(
 ) -> Strategy:
     validation, test = stages
 
-    def at(target: float) -> Outcome:
+    def at(target: float) -> tuple[Outcome, Outcome]:
         thresholds = choose_thresholds(validation, accuracy, target, seconds, ratio)
-        return outcome(test, thresholds, accuracy, seconds)
+        seen, unseen = (outcome(stages, thresholds, accuracy, seconds) for stages in (validation, test))
+        return seen, unseen
 
-    curve = [(float(t), found.tolerance, found.factor) for t in _TOLERANCES for found in [at(float(t))]]
-    return Strategy(name=name, provider=provider, outcome=at(tolerance), curve=curve)
+    curve = [(float(t), found.tolerance, found.factor) for t in _TOLERANCES for _, found in [at(float(t))]]
+    seen, unseen = at(tolerance)
+    return Strategy(name=name, provider=provider, validation=seen, outcome=unseen, curve=curve)
 
 
 def _mixture(test: _Points, stages: list[Stage], thresholds: list[float]) -> tuple[Floats, Floats]:

@@ -98,6 +98,8 @@ def test_the_mass_of_the_z(ampcli: Ampcli, tmp_path: Path, z_events: Path, ampli
         (("--parameter", "beta=1"), ("beta", "alpha_s")),
         (("--parameter", "alpha_s=0.1", "--provider", "pyamplicol"), ("pyamplicol", "alpha_s")),
         (("--skip-bad",), ("--skip-bad", "--momenta")),
+        (("--unweighted",), ("--unweighted", "--beams")),
+        (("--pt-min", "30"), ("--pt-min", "--beams")),
     ],
 )
 def test_what_is_refused(
