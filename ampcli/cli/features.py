@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -16,33 +16,57 @@ def add(app: typer.Typer) -> None:
 
 def features(
     store: Annotated[Path, typer.Argument(help="A finished store.")],
-    blocks: Annotated[list[str], typer.Argument(help="Blocks: fame, invariants, fg1, fq1, ig2, iq1^2, ...")],
+    blocks: Annotated[
+        list[str],
+        typer.Argument(help="Blocks: fame, invariants, fg1, ig2, iq1^2, ... (fg1+: better choices than the paper's)."),
+    ],
     replace: Annotated[bool, typer.Option("--replace", help="Write blocks that are there anew.")] = False,
     kernel: Annotated[
-        str, typer.Option(help="Splitting kernels of fg1 and the like: corrected, or paper (as printed).")
-    ] = "corrected",
+        Literal["corrected", "paper"] | None,
+        typer.Option(help="Splitting kernels, or those as printed in the paper.", show_default="corrected"),
+    ] = None,
+    pair: Annotated[
+        Literal["product", "delta-r"] | None,
+        typer.Option(
+            help="The most singular pair: by p_i.p_j, or by Delta R.", show_default="product; fg1+ and such delta-r"
+        ),
+    ] = None,
+    spectator: Annotated[
+        Literal["energetic", "s-ijk"] | None,
+        typer.Option(help="Most energetic jet, or largest s_ijk.", show_default="energetic; fg1+ and such s-ijk"),
+    ] = None,
+    inputs: Annotated[
+        Literal["paper", "extended"] | None,
+        typer.Option(
+            help="Inputs of the network: the paper's, or angles and logarithms as well.",
+            show_default="paper; fg1+ and such extended",
+        ),
+    ] = None,
+    orient: Annotated[
+        bool | None,
+        typer.Option(help="Use the symmetry under exchange of the beams.", show_default="no; fg1+ and such yes"),
+    ] = None,
     device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
     threads: Annotated[int | None, typer.Option(help="CPU threads.", show_default="all cores")] = None,
 ) -> Result:
     """Compute feature blocks for every point of a store."""
     from ampcli.device import choose_device, set_threads
-    from ampcli.errors import UsageError
     from ampcli.features.write import new_block, write_features
     from ampcli.store.reader import open_store
 
-    if kernel not in ("corrected", "paper"):
-        raise UsageError(f"--kernel {kernel}: unknown", "Known: corrected, paper.")
+    given = {"kernel": kernel, "pair": pair, "spectator": spectator, "inputs": inputs, "orient": orient}
+    choices = {key: value for key, value in given.items() if value is not None}
     chosen = choose_device(device)
     set_threads(threads)
     opened = open_store(store)
     for block in blocks:
-        new_block(opened, block, kernel)  # refuses unknown ones before anything is written
+        new_block(opened, block, choices)  # refuses unknown ones before anything is written
     written = []
     for block in blocks:
         with (
             resumable(f"{store} is as it was", "Run the same command again."),
             progress_bar("points", opened.rows) as advance,
         ):
-            written.append(write_features(opened, block, chosen, replace, kernel, advance))
+            written.append(write_features(opened, block, chosen, replace, choices, advance))
     names = ", ".join(blocks)
     return Result({"store": str(store), "blocks": written}, f"{store}: {opened.rows} rows of features {names}")

@@ -20,9 +20,26 @@ from ampcli.factorisation.dipoles import C_A, C_F
 from ampcli.process import Particle, Process
 
 Kernel = Literal["corrected", "paper"]
+Pair = Literal["product", "delta-r"]
+Spectator = Literal["energetic", "s-ijk"]
 
 #: Initial-state kernels may turn negative far from their singularity; a factor of a positive amplitude may not.
 KERNEL_FLOOR = 1e-2
+
+
+@dataclass(frozen=True)
+class Choices:
+    """What AS leaves to choose in undoing an emission; the defaults are the paper's, but for the kernel.
+
+    Attributes:
+        kernel: as corrected (docs/physics.md), or as printed.
+        pair: final-state pairs are singular by p_i.p_j, or by Delta R; initial-state ones always by p_a.p_i.
+        spectator: the most energetic jet, or the one with the largest s_ijk.
+    """
+
+    kernel: Kernel = "corrected"
+    pair: Pair = "product"
+    spectator: Spectator = "energetic"
 
 
 @dataclass(frozen=True)
@@ -152,18 +169,44 @@ class Reduction:
     merged: Tensor
 
 
-def ranked(products: Tensor, candidates: list[tuple[int, int]]) -> Tensor:
-    """Candidates (columns of the result) from the most to the least singular, by p_i.p_j: (n, candidates)."""
-    emitter, emitted = (torch.tensor(side, device=products.device) for side in zip(*candidates, strict=True))
-    return products[:, emitter, emitted].argsort(dim=1, stable=True)
+def distances(momenta: Tensor, products: Tensor, radiation: Radiation, choices: Choices) -> Tensor:
+    """How far each pair of legs is from its singularity, (n, legs, legs): p_i.p_j, or (Delta R)^2 of outgoing ones."""
+    if choices.pair == "product" or radiation.initial:
+        return products
+    rapidity = torch.asinh(momenta[..., 3] / torch.hypot(momenta[..., 1], momenta[..., 2]).clamp_min(1e-300))
+    azimuth = torch.atan2(momenta[..., 2], momenta[..., 1])
+    apart = azimuth[:, :, None] - azimuth[:, None, :]
+    apart = torch.remainder(apart + math.pi, 2 * math.pi) - math.pi
+    return (rapidity[:, :, None] - rapidity[:, None, :]).square() + apart.square()
 
 
-def most_energetic(momenta: Tensor, jets: list[int], excluded: Tensor) -> Tensor:
-    """The jet of highest energy that is not one of the excluded legs (n, m): external position (n,)."""
+def ranked(distance: Tensor, candidates: list[tuple[int, int]]) -> Tensor:
+    """Candidates (columns of the result) from the most to the least singular: (n, candidates)."""
+    emitter, emitted = (torch.tensor(side, device=distance.device) for side in zip(*candidates, strict=True))
+    return distance[:, emitter, emitted].argsort(dim=1, stable=True)
+
+
+def emitter_first(momenta: Tensor, pair: Tensor, choices: Choices) -> Tensor:
+    """Two final-state gluons (n, 2) with the one of more energy (more pT, where pairs go by Delta R) first.
+
+    Kernel and map do not tell them apart; a network that sees them does, and must not depend on how they are labelled.
+    """
+    rows = torch.arange(len(momenta), device=momenta.device)[:, None]
+    p = momenta[rows, pair]
+    hardness = p[..., 0] if choices.pair == "product" else torch.hypot(p[..., 1], p[..., 2])
+    return torch.where((hardness[:, 1] > hardness[:, 0])[:, None], pair.flip(1), pair)
+
+
+def choose_spectator(momenta: Tensor, products: Tensor, jets: list[int], pair: Tensor, choices: Choices) -> Tensor:
+    """The spectator of emitter and emitted gluon (n, 2) among the jets: external position (n,)."""
     positions = torch.tensor(jets, device=momenta.device)
-    energy = momenta[:, positions, 0].clone()
-    energy[(positions[None, :, None] == excluded[:, None, :]).any(dim=2)] = -torch.inf
-    return positions[energy.argmax(dim=1)]
+    if choices.spectator == "energetic":
+        preference = momenta[:, positions, 0].clone()
+    else:  # s_ijk = s_ij + s_ik + s_jk, and s_ij is common to all
+        rows = torch.arange(len(momenta), device=momenta.device)[:, None]
+        preference = (products[rows, pair[:, :1], positions] + products[rows, pair[:, 1:], positions]).clone()
+    preference[(positions[None, :, None] == pair[:, None, :]).any(dim=2)] = -torch.inf
+    return positions[preference.argmax(dim=1)]
 
 
 def reduce_events(
@@ -172,7 +215,7 @@ def reduce_events(
     legs: Tensor,
     radiation: Radiation,
     process: Process,
-    kernel: Kernel,
+    choices: Choices,
     alpha_s: float,
 ) -> Reduction:
     """Undo one emission.
@@ -187,11 +230,11 @@ def reduce_events(
     pij, pik, pjk = products[rows, i, j], products[rows, i, k], products[rows, j, k]
     if radiation.initial:
         first, second = initial_variables(pij, pik, pjk)
-        factor = initial_kernel(radiation.gluon, first, second, kernel) / (first * pij)
+        factor = initial_kernel(radiation.gluon, first, second, choices.kernel) / (first * pij)
         emitter, spectator = initial_map(pi, pj, pk, first)
     else:
         first, second = final_variables(pij, pjk, pik)
-        factor = final_kernel(radiation.gluon, first, second, kernel) / pij
+        factor = final_kernel(radiation.gluon, first, second, choices.kernel) / pij
         emitter, spectator = final_map(pi, pj, pk, first)
     reduced = momenta.clone()
     reduced[rows, i], reduced[rows, k] = emitter, spectator

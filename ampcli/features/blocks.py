@@ -41,8 +41,22 @@ def make_block(name: str, process: Process, options: dict[str, Any]) -> FeatureB
         from ampcli.features.radiation import InvariantsBlock
 
         return InvariantsBlock(process)
-    if (radiation := parse_radiation(name)) is not None:
+    if (radiation := parse_radiation(name.removesuffix(IMPROVED_MARK))) is not None:
         from ampcli.features.radiation import RadiationBlock
 
-        return RadiationBlock(process, radiation, **options)
-    raise UsageError(f'unknown features "{name}"', "Known: fame, invariants, fg1, fq2, ig1, iq1, fg1^2 and such.")
+        return RadiationBlock(process, radiation, name.lower(), **options)
+    raise UsageError(f'unknown features "{name}"', "Known: fame, invariants, fg1, fq2, ig1, iq1, fg1^2, fg1+ and such.")
+
+
+#: What follows the name of a radiation whose defaults are not the paper's but better ones (docs/lhc.md).
+IMPROVED_MARK = "+"
+
+_PAPER = {"kernel": "corrected", "pair": "product", "spectator": "energetic", "inputs": "paper", "orient": False}
+_IMPROVED = {"kernel": "corrected", "pair": "delta-r", "spectator": "s-ijk", "inputs": "extended", "orient": True}
+
+
+def default_choices(name: str) -> dict[str, Any]:
+    """How a block undoes emissions unless the user says otherwise; nothing for blocks that undo none."""
+    if parse_radiation(name.removesuffix(IMPROVED_MARK)) is None:
+        return {}
+    return dict(_IMPROVED if name.endswith(IMPROVED_MARK) else _PAPER)

@@ -18,15 +18,22 @@ from ampcli.amplitudes.protocol import Provider
 from ampcli.amplitudes.providers import make_provider
 from ampcli.factorisation.dipoles import invariant_products
 from ampcli.factorisation.radiation import (
+    Choices,
     Kernel,
+    Pair,
     Radiation,
+    Reduction,
+    Spectator,
+    choose_spectator,
+    distances,
     emissions,
+    emitter_first,
     jet_legs,
-    most_energetic,
     ranked,
     reduce_events,
     reduced_process,
 )
+from ampcli.features.radiation_inputs import Inputs, cosines, log_variables, mirror_symmetric, splitting_azimuths
 from ampcli.kinematics import pair_positions
 from ampcli.process import Process
 
@@ -86,28 +93,49 @@ class RadiationBlock:
 
     legs (n, 3 or 6): emitter, emitted gluon, spectator (external positions, of each step in its own event);
     variables (n, 2 or 4); kernel (n,): the product of the F [GeV^-2 or GeV^-4]; reduced_momenta (n, legs, 4): outgoing;
-    reduced_amplitude (n,); inputs (n, ...): log-invariants with emitters and emitted legs reordered by singularity,
-    momenta of emitter and emitted gluon, variables (AS, Table 3).
+    reduced_amplitude (n,); inputs (n, ...).  The paper's inputs (AS, Table 3) are log-invariants with emitters and
+    emitted legs reordered by singularity, momenta of emitter and emitted gluon, and the variables; the extended ones
+    are log-invariants in the order emitter, emitted gluon, spectator, others by pT, angles, ln F and logarithms of the
+    variables, all Lorentz invariant.
 
     Args:
+        name: in the store and in manifests; ``fg1+`` beside ``fg1``.
         provider, parameters: of the reduced amplitudes.
+        kernel, pair, spectator: see `Choices`.
+        inputs: "paper" or "extended".
+        orient: use the exact symmetry under exchange of the beams, where the process has it.
     """
 
-    version = 1
+    version = 2
 
     def __init__(
         self,
         process: Process,
         radiation: Radiation,
+        name: str,
         provider: str = "auto",
         parameters: Mapping[str, float] | None = None,
         kernel: Kernel = "corrected",
+        pair: Pair = "product",
+        spectator: Spectator = "energetic",
+        inputs: Inputs = "paper",
+        orient: bool = False,
     ) -> None:
-        self.process, self.radiation, self.kernel = process, radiation, kernel
-        self.name = radiation.name
+        self.process, self.radiation, self.name = process, radiation, name
+        self.choices = Choices(kernel, pair, spectator)
+        self.extended = inputs == "extended"
+        self.orient = orient
         self.parameters = dict(parameters or {})
         self.provider_name = provider
-        self.options: dict[str, Any] = {"provider": provider, "parameters": self.parameters, "kernel": kernel}
+        self.options: dict[str, Any] = {
+            "provider": provider,
+            "parameters": self.parameters,
+            "kernel": kernel,
+            "pair": pair,
+            "spectator": spectator,
+            "inputs": inputs,
+            "orient": orient,
+        }
         self.processes = [process]
         for step in (radiation, replace(radiation, rank=1))[: radiation.steps]:
             emissions(self.processes[-1], step)  # refuses what there is not
@@ -123,60 +151,92 @@ class RadiationBlock:
         return self.parameters.get("alpha_s", 0.118)
 
     def shapes(self) -> dict[str, tuple[int, ...]]:
-        steps, legs = self.radiation.steps, self.process.n_external
+        steps, legs, outgoing = self.radiation.steps, self.process.n_external, self.process.n_final
+        invariants, angles = legs * (legs - 1) // 2, outgoing * (outgoing - 1) // 2
+        if self.extended:
+            inputs = invariants + angles + 1 + 2 * steps + (0 if self.radiation.initial else 4)
+        else:
+            inputs = invariants + 8 + 2 * steps
         return {
             "legs": (3 * steps,),
             "variables": (2 * steps,),
             "kernel": (),
             "reduced_momenta": (self.processes[-1].n_final, 4),
             "reduced_amplitude": (),
-            "inputs": (legs * (legs - 1) // 2 + 8 + 2 * steps,),
+            "inputs": (inputs,),
         }
 
     def compute(self, momenta: Tensor) -> dict[str, Tensor]:
         external = external_momenta(momenta)
         found = products(external, self.process)
         candidates = emissions(self.process, self.radiation)
-        order = ranked(found, candidates)
-        chosen = order[:, self.radiation.rank - 1]
-        step = self._undo(external, found, self.process, candidates, chosen)
+        order = ranked(distances(external, found, self.radiation, self.choices), candidates)
+        step = self._undo(external, found, self.process, candidates, order[:, self.radiation.rank - 1])
         steps = [step]
         if self.radiation.steps == 2:
             steps.append(self._undo_again(step))
-        rows = torch.arange(len(momenta), device=momenta.device)
-        emitter, emitted = (external[rows, step.legs[:, side]] for side in (0, 1))
         variables = torch.cat([s.variables for s in steps], dim=1)
-        invariants = log_invariants(found, self._reordered(order, candidates))
+        kernel = torch.stack([s.kernel for s in steps]).prod(dim=0)
         reduced = steps[-1].momenta
+        if self.extended:
+            inputs = self._extended_inputs(external, found, step, variables, kernel)
+        else:
+            inputs = self._paper_inputs(external, found, step, variables, order, candidates)
         return {
             "legs": torch.cat([s.legs for s in steps], dim=1).double(),
             "variables": variables,
-            "kernel": torch.stack([s.kernel for s in steps]).prod(dim=0),
+            "kernel": kernel,
             "reduced_momenta": reduced[:, 2:].contiguous(),
             "reduced_amplitude": self._amplitude(reduced),
-            "inputs": torch.cat([invariants, emitter, emitted, variables], dim=1),
+            "inputs": inputs,
         }
 
     def _undo(
         self, external: Tensor, found: Tensor, process: Process, candidates: list[tuple[int, int]], chosen: Tensor
-    ) -> Any:
+    ) -> Reduction:
         pair = torch.tensor(candidates, device=external.device)[chosen]
-        spectator = most_energetic(external, jet_legs(process), pair)
+        if self.radiation.gluon and not self.radiation.initial:
+            pair = emitter_first(external, pair, self.choices)
+        spectator = choose_spectator(external, found, jet_legs(process), pair, self.choices)
         legs = torch.cat([pair, spectator[:, None]], dim=1)
-        return reduce_events(external, found, legs, self.radiation, process, self.kernel, self.alpha_s)
+        return reduce_events(external, found, legs, self.radiation, process, self.choices, self.alpha_s)
 
-    def _undo_again(self, first: Any) -> Any:
+    def _undo_again(self, first: Reduction) -> Reduction:
         """The second emission shares the reduced particle of the first (AS, Sec. 2.3)."""
         process = self.processes[1]
         found = products(first.momenta, process)
         candidates = emissions(process, replace(self.radiation, rank=1))
-        order = ranked(found, candidates)
+        order = ranked(distances(first.momenta, found, self.radiation, self.choices), candidates)
         pairs = torch.tensor(candidates, device=found.device)
         shares = (pairs[order] == first.merged[:, None, None]).any(dim=2)
         chosen = order.gather(1, shares.int().argmax(dim=1, keepdim=True))[:, 0]
         return self._undo(first.momenta, found, process, candidates, chosen)
 
-    def _reordered(self, order: Tensor, candidates: list[tuple[int, int]]) -> Tensor:
+    def _paper_inputs(
+        self,
+        external: Tensor,
+        found: Tensor,
+        step: Reduction,
+        variables: Tensor,
+        order: Tensor,
+        candidates: list[tuple[int, int]],
+    ) -> Tensor:
+        rows = torch.arange(len(external), device=external.device)
+        legs = self._oriented(self._by_singularity(order, candidates, step.legs), found, step)
+        emitter, emitted = (external[rows, step.legs[:, side]] for side in (0, 1))
+        return torch.cat([log_invariants(found, legs), emitter, emitted, variables], dim=1)
+
+    def _extended_inputs(
+        self, external: Tensor, found: Tensor, step: Reduction, variables: Tensor, kernel: Tensor
+    ) -> Tensor:
+        legs = self._oriented(self._by_role(external, step.legs), found, step)
+        pieces = [log_invariants(found, legs), cosines(external, legs[:, 2:])]
+        if not self.radiation.initial:
+            pieces.append(splitting_azimuths(external, step.legs, legs[:, 0]))
+        pieces += [log_variables(variables, self.radiation.initial), kernel.log()[:, None]]
+        return torch.cat(pieces, dim=1)
+
+    def _by_singularity(self, order: Tensor, candidates: list[tuple[int, int]], chosen: Tensor) -> Tensor:
         """Legs with emitters and emitted gluons sorted by the rank at which they first occur; the chosen pair first."""
         rank = order.argsort(dim=1)
         rank = torch.where(rank == self.radiation.rank - 1, -1, rank)
@@ -185,18 +245,47 @@ class RadiationBlock:
         for column, pair in enumerate(candidates):
             for side, leg in enumerate(pair):
                 first_seen[:, leg] = torch.minimum(first_seen[:, leg], 2 * rank[:, column] + side)
-        result = torch.arange(legs, device=order.device).repeat(len(order), 1)
-        for group in self._interchangeable(candidates):
-            places = torch.tensor(group, device=order.device)
-            result[:, places] = places[first_seen[:, places].argsort(dim=1, stable=True)]
+        for side in (0, 1):  # of two gluons, the emitter goes first
+            first_seen.scatter_(1, chosen[:, side : side + 1], side - 2)
+        return self._sorted_within(first_seen)
+
+    def _by_role(self, external: Tensor, chosen: Tensor) -> Tensor:
+        """Legs with emitter, emitted gluon and spectator in front of their like, the others by pT."""
+        key = -torch.hypot(external[..., 1], external[..., 2])
+        for place in (2, 1, 0):
+            key.scatter_(1, chosen[:, place : place + 1], -1e9 * (3 - place))
+        return self._sorted_within(key)
+
+    def _sorted_within(self, key: Tensor) -> Tensor:
+        """External positions (n, legs), sorted by `key` (n, legs) within each group of exchangeable legs."""
+        result = torch.arange(self.process.n_external, device=key.device).repeat(len(key), 1)
+        for group in self._interchangeable:
+            places = torch.tensor(group, device=key.device)
+            result[:, places] = places[key[:, places].argsort(dim=1, stable=True)]
         return result
 
-    def _interchangeable(self, candidates: list[tuple[int, int]]) -> list[list[int]]:
-        involved = sorted({leg for pair in candidates for leg in pair})
+    @cached_property
+    def _interchangeable(self) -> list[list[int]]:
+        involved = sorted({leg for pair in emissions(self.process, self.radiation) for leg in pair})
         incoming = [leg for leg in involved if leg < 2]
         gluons = [leg for leg in involved if leg >= 2 and self.process.legs[leg].kind == "gluon"]
         quarks = [leg for leg in involved if leg >= 2 and self.process.legs[leg].kind != "gluon"]
         return [group for group in (incoming, gluons, quarks) if len(group) > 1]
+
+    def _oriented(self, legs: Tensor, found: Tensor, step: Reduction) -> Tensor:
+        """Legs with the beams exchanged so that the emitter, or the beam nearest to the emitting pair, is first."""
+        if not (self.orient and mirror_symmetric(self.process)):
+            return legs
+        rows = torch.arange(len(found), device=found.device)
+        if self.radiation.initial:
+            swap = step.legs[:, 0] == 1
+        else:
+            near = found[rows[:, None], step.legs[:, :2]][:, :, :2].sum(dim=1)
+            swap = near[:, 1] < near[:, 0]
+        beams = torch.where(
+            swap[:, None], torch.tensor([1, 0], device=legs.device), torch.tensor([0, 1], device=legs.device)
+        )
+        return torch.cat([beams, legs[:, 2:]], dim=1)
 
     def _amplitude(self, external: Tensor) -> Tensor:
         values = self.provider.evaluate(np.ascontiguousarray(external.cpu().numpy()))

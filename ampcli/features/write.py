@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -13,17 +13,16 @@ import torch
 import zarr
 
 from ampcli.errors import IntegrityError, UsageError
-from ampcli.factorisation.radiation import parse_radiation
-from ampcli.features.blocks import FeatureBlock, make_block
+from ampcli.features.blocks import FeatureBlock, default_choices, make_block
 from ampcli.store.parts import compressors
 from ampcli.store.reader import Store
 
 
-def block_options(store: Store, name: str, kernel: str) -> dict[str, Any]:
-    """Options of a new block: what it takes from the exact amplitudes of the store, and the user's choice."""
+def block_options(store: Store, name: str, chosen: Mapping[str, Any]) -> dict[str, Any]:
+    """Options of a new block: what it takes from the exact amplitudes of the store, and the user's choices."""
     provider = store.plan.provider
-    if parse_radiation(name) is not None:
-        return {"provider": provider.name, "parameters": provider.parameters, "kernel": kernel}
+    if choices := default_choices(name):
+        return {"provider": provider.name, "parameters": provider.parameters, **choices, **chosen}
     return {"alpha_s": provider.parameters["alpha_s"]} if name == "fame" and "alpha_s" in provider.parameters else {}
 
 
@@ -54,13 +53,13 @@ def stored_block(store: Store, name: str) -> FeatureBlock:
     return block
 
 
-def new_block(store: Store, name: str, kernel: str = "corrected") -> FeatureBlock:
+def new_block(store: Store, name: str, chosen: Mapping[str, Any]) -> FeatureBlock:
     """The block that `write_features` would compute.
 
     Raises:
         UsageError: an unknown block, or one that does not apply to the process.
     """
-    return make_block(name, store.process, block_options(store, name, kernel))
+    return make_block(name, store.process, block_options(store, name, chosen))
 
 
 def write_features(
@@ -68,13 +67,13 @@ def write_features(
     name: str,
     device: torch.device,
     replace: bool = False,
-    kernel: str = "corrected",
+    chosen: Mapping[str, Any] | None = None,
     on_rows: Callable[[int], None] = lambda rows: None,
 ) -> dict[str, Any]:
     """Add the block `name` to a finished store; it appears whole or not at all.
 
     Args:
-        kernel: "corrected" or "paper", of blocks of radiations (`ampcli.factorisation.radiation`).
+        chosen: options of blocks of radiations that are not the defaults (`ampcli.features.blocks`).
 
     Returns:
         The block's attributes.
@@ -82,7 +81,7 @@ def write_features(
     Raises:
         UsageError: an unknown block, one that does not apply to the process, or other features of that name.
     """
-    block = new_block(store, name, kernel)
+    block = new_block(store, name, chosen or {})
     name = block.name
     folder = store.path / "features" / name
     attributes = expected_attributes(store, block)
