@@ -20,10 +20,17 @@ def add(app: typer.Typer) -> None:
 def train(
     store: Annotated[Path, typer.Argument(help="A store with the features of the model.")],
     name: Annotated[str, typer.Option(help="Name in the registry.")],
-    model: Annotated[str, typer.Option(help="fame, plain; fg1, iq1, fg1^2, ... (surrogates), nofa.")] = "fame",
+    model: Annotated[
+        str,
+        typer.Option(
+            help="fame, plain; fg1, iq1, fg1^2, nofa, ... (surrogates, as published); fg1+, nofa+, ... (better)."
+        ),
+    ] = "fame",
     preset: Annotated[
         str | None,
-        typer.Option(help="Hidden layers: small, large or surrogate, as in the papers.", show_default="by --model"),
+        typer.Option(
+            help="Hidden layers: small, large, surrogate (the papers') or residual.", show_default="by --model"
+        ),
     ] = None,
     hidden: Annotated[
         str | None,
@@ -36,19 +43,33 @@ def train(
         float | None, typer.Option(help="Stop after this much training.", show_default="no limit")
     ] = None,
     batch_size: Annotated[
-        int | None, typer.Option(min=1, help="Points per step.", show_default="4096; surrogates 256")
+        int | None, typer.Option(min=1, help="Points per step.", show_default="4096; fg1 256; fg1+ 1024")
     ] = None,
-    learning_rate: Annotated[float, typer.Option(help="First learning rate of Adam.")] = 1e-3,
+    optimiser: Annotated[str | None, typer.Option(help="adam or soap.", show_default="adam; fg1+ soap")] = None,
+    learning_rate: Annotated[
+        float | None, typer.Option(help="First (one-cycle: largest) learning rate.", show_default="0.001; fg1+ 0.01")
+    ] = None,
     schedule: Annotated[
         str | None,
         typer.Option(
-            help="plateau (with early stopping) or cosine over --epochs.", show_default="plateau; surrogates cosine"
+            help="plateau (with early stopping); cosine or one-cycle over --epochs.",
+            show_default="plateau; fg1 cosine; fg1+ one-cycle",
         ),
     ] = None,
     activation: Annotated[str | None, typer.Option(help="tanh or gelu.", show_default="tanh; surrogates gelu")] = None,
-    weight_decay: Annotated[
-        float | None, typer.Option(help="Decoupled weight decay.", show_default="0; surrogates 0.01")
+    residual: Annotated[
+        bool | None, typer.Option(help="Skip connections between layers of one width.", show_default="no; fg1+ yes")
     ] = None,
+    weight_decay: Annotated[
+        float | None, typer.Option(help="Decoupled weight decay.", show_default="0; fg1 0.01")
+    ] = None,
+    beta: Annotated[
+        float | None, typer.Option(help="Of the beta-NLL loss (0: the likelihood).", show_default="0; fg1+ 0.5")
+    ] = None,
+    perturb: Annotated[
+        float,
+        typer.Option(help="Train on copies shaken by this much, with exact labels, in every epoch but the first."),
+    ] = 0.0,
     penalty: Annotated[float, typer.Option(help="J S_pred of the sparsity penalty (fame).")] = 1e-6,
     orient: Annotated[
         bool, typer.Option("--orient", help="Turn events about the beam axis to one orientation (exact symmetry).")
@@ -83,6 +104,7 @@ def train(
     set_threads(threads)
     opened = open_store(store)
     chosen = {"batch_size": batch_size, "schedule": schedule, "activation": activation, "weight_decay": weight_decay}
+    chosen |= {"optimiser": optimiser, "learning_rate": learning_rate, "residual": residual, "beta": beta}
     settings = model_settings(model) | {key: value for key, value in chosen.items() if value is not None}
     default_preset = settings.pop("preset")
     preset = default_preset if preset is None else preset
@@ -94,9 +116,9 @@ def train(
                 "hidden": hidden_layers(preset, hidden),
                 "seeds": recipe_seeds(seed, replicas),
                 "epochs": epochs,
-                "learning_rate": learning_rate,
                 "penalty": penalty,
                 "orient": orient,
+                "perturb": perturb,
                 "precision": precision,
                 "dataset_digest": opened.digest,
                 "init_from": init_from,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -52,14 +53,16 @@ class Network:
         cls,
         kind: str,
         block: FeatureBlock | None,
-        activation: Activation,
+        architecture: Mapping[str, object],
         tensors: dict[str, Tensor],
         device: torch.device,
     ) -> Network:
-        """From a model's tensors: `parameters` (P,), `widths`, and the scales of the ansatz."""
+        """From a manifest's `architecture` and tensors: `parameters` (P,), `widths`, and the scales of the ansatz."""
         scales = {name.removeprefix(_SCALE): t for name, t in tensors.items() if name.startswith(_SCALE)}
         ansatz: Ansatz = ansatz_class(kind).restore(scales).to(device)
-        network = Mlp(tuple(int(width) for width in tensors["widths"]), activation)
+        activation: Activation = "gelu" if architecture.get("activation") == "gelu" else "tanh"
+        widths = tuple(int(width) for width in tensors["widths"])
+        network = Mlp(widths, activation, architecture.get("residual") is True)
         layers = network.split(tensors["parameters"].to(device)[None])
         return cls(network, layers, ansatz, block)
 
@@ -178,12 +181,11 @@ def _process(manifest: Manifest) -> Process:
 def _load_network(folder: Path, manifest: Manifest, device: torch.device) -> Network:
     tensors = read_weights(folder, manifest)
     recorded = manifest.features
-    activation: Activation = "gelu" if manifest.architecture.get("activation") == "gelu" else "tanh"
     try:
         block: FeatureBlock | None = None
         if recorded is not None and recorded.block is not None:
             block = make_block(recorded.block, _process(manifest), dict(recorded.options))
-        network = Network.build(manifest.kind, block, activation, tensors, device)
+        network = Network.build(manifest.kind, block, manifest.architecture, tensors, device)
     except (KeyError, RuntimeError, ValueError) as error:
         raise IntegrityError(f"the weights of {folder} do not fit its manifest: {error}") from None
     if (quantile := manifest.metrics.get("quantile68_abs_delta")) is not None:

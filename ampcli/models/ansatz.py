@@ -29,6 +29,7 @@ class Settings:
 
     penalty: float
     orient: bool
+    beta: float = 0.0
 
 
 class Ansatz(Protocol):

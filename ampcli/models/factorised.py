@@ -34,6 +34,8 @@ class FactorisedAnsatz:
 
     features: Standardiser
     correction: Standardiser
+    beta: float = 0.0
+    """Weight sigma^(2 beta) of each point's gradient (beta-NLL, M. Seitzer et al., 2203.09168)."""
 
     kind: ClassVar[str] = "factorised"
     block: ClassVar[str | None] = None  # chosen in the recipe
@@ -50,7 +52,7 @@ class FactorisedAnsatz:
     def fit(cls, process: Process, arrays: Arrays, amplitude: Tensor, settings: Settings) -> Self:
         base = log_base(arrays)
         correction = amplitude.log() if base is None else amplitude.log() - base
-        return cls(Standardiser.fit(_features(arrays)), Standardiser.fit(correction))
+        return cls(Standardiser.fit(_features(arrays)), Standardiser.fit(correction), settings.beta)
 
     def scales(self) -> dict[str, Tensor]:
         return {**self.features.scales("features"), **self.correction.scales("correction")}
@@ -74,7 +76,10 @@ class FactorisedAnsatz:
     def losses(self, outputs: Tensor, batch: Batch) -> tuple[Tensor, Tensor]:
         log_sigma = outputs[..., 1].clamp(*_LOG_SIGMA)
         squares = (batch.target - outputs[..., 0]).square()
-        loss = (0.5 * squares * torch.exp(-2 * log_sigma) + log_sigma).mean(-1)
+        terms = 0.5 * squares * torch.exp(-2 * log_sigma) + log_sigma
+        if self.beta > 0 and terms.requires_grad:  # validation is judged by the likelihood itself
+            terms = terms * torch.exp(2 * self.beta * log_sigma.detach())
+        loss = terms.mean(-1)
         return loss, torch.zeros_like(loss)
 
     def amplitude(self, outputs: Tensor, arrays: Arrays) -> Tensor:

@@ -17,13 +17,14 @@ from torch import Tensor
 
 from ampcli.errors import UsageError
 
-#: Hidden layers of the papers' networks (FAME, Secs. 3.1 and 2.4.2; Amplitude Surrogates, Table 2).
 Activation = Literal["tanh", "gelu"]
 
+#: Hidden layers of the papers' networks (FAME, Secs. 3.1 and 2.4.2; Amplitude Surrogates, Table 2), and one of our own.
 PRESETS: dict[str, tuple[int, ...]] = {
     "small": (20, 40, 20),
     "large": (64, 128, 256, 512, 768, 386, 128, 64),
     "surrogate": (128, 256, 256, 128, 128, 64),
+    "residual": (160,) * 7,
 }
 
 
@@ -48,10 +49,26 @@ def hidden_layers(preset: str, own: str | None) -> tuple[int, ...]:
 
 @dataclass(frozen=True)
 class Mlp:
-    """Architecture: layer widths from inputs to outputs; an activation between, linear at the end."""
+    """Architecture: layer widths from inputs to outputs; an activation between, linear at the end.
+
+    A residual network adds what every second and third hidden layer (and so on, in pairs) make of their input to it;
+    its hidden layers are an odd number of the same width.
+
+    Raises:
+        UsageError: a residual network of other hidden layers.
+    """
 
     widths: tuple[int, ...]
     activation: Activation = "tanh"
+    residual: bool = False
+
+    def __post_init__(self) -> None:
+        hidden = self.widths[1:-1]
+        if self.residual and (len(set(hidden)) != 1 or len(hidden) % 2 == 0):
+            raise UsageError(
+                f"hidden layers {','.join(map(str, hidden))}: a residual network needs an odd number of one width",
+                "For example --hidden 160,160,160.",
+            )
 
     @cached_property
     def shapes(self) -> list[tuple[int, int]]:
@@ -87,11 +104,31 @@ class Mlp:
             start += n_out
         return layers
 
+    def matrices(self, parameters: Tensor) -> list[Tensor]:
+        """Views (R, inputs + 1, outputs) of each layer in (R, P), its biases the last row."""
+        found, start = [], 0
+        for n_in, n_out in self.shapes:
+            size = (n_in + 1) * n_out
+            found.append(parameters[:, start : start + size].view(-1, n_in + 1, n_out))
+            start += size
+        return found
+
     def forward(self, layers: Sequence[tuple[Tensor, Tensor]], inputs: Tensor) -> Tensor:
         """(R, batch, inputs) -> (R, batch, outputs)."""
+        if self.residual:
+            return self._residual(layers, inputs)
         x = inputs
-        for number, (weight, bias) in enumerate(layers):
-            x = torch.baddbmm(bias, x, weight)
-            if number < len(layers) - 1:
-                x = x.tanh_() if self.activation == "tanh" else torch.nn.functional.gelu(x)
-        return x
+        for weight, bias in layers[:-1]:
+            x = self._activate(torch.baddbmm(bias, x, weight))
+        weight, bias = layers[-1]
+        return torch.baddbmm(bias, x, weight)
+
+    def _residual(self, layers: Sequence[tuple[Tensor, Tensor]], inputs: Tensor) -> Tensor:
+        first, *hidden, last = layers
+        x = self._activate(torch.baddbmm(first[1], inputs, first[0]))
+        for (inner, inner_bias), (outer, outer_bias) in zip(hidden[0::2], hidden[1::2], strict=True):
+            x = x + torch.baddbmm(outer_bias, self._activate(torch.baddbmm(inner_bias, x, inner)), outer)
+        return torch.baddbmm(last[1], x, last[0])
+
+    def _activate(self, x: Tensor) -> Tensor:
+        return x.tanh_() if self.activation == "tanh" else torch.nn.functional.gelu(x)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import torch
@@ -22,6 +23,13 @@ class Adam:
     @classmethod
     def start(cls, parameters: Tensor) -> Adam:
         return cls(torch.zeros_like(parameters), torch.zeros_like(parameters))
+
+    def tensors(self) -> dict[str, Tensor]:
+        """All that `restore` needs besides the number of steps."""
+        return {"first": self.first, "second": self.second}
+
+    def restore(self, tensors: Mapping[str, Tensor], steps: int) -> None:
+        self.first, self.second, self.steps = tensors["first"], tensors["second"], steps
 
     @torch.no_grad()
     def step(self, parameters: Tensor, gradient: Tensor, learning_rate: Tensor, weight_decay: float = 0.0) -> None:

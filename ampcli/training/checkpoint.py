@@ -19,9 +19,6 @@ from ampcli.errors import IntegrityError
 from ampcli.training.recipe import Recipe
 from ampcli.training.schedule import Progress
 
-#: Parameters now and at each replica's best epoch, the optimiser's moments, the loss sums of the epoch so far.
-TENSORS = ("parameters", "best", "first", "second", "sums")
-
 
 class EpochRecord(pydantic.BaseModel):
     """Losses of one replica after an epoch (a diverged replica's are not finite)."""
@@ -86,7 +83,7 @@ def load_checkpoint(file: Path, device: torch.device) -> tuple[State, dict[str, 
     """
     state = read_state(file)
     with _explained(file), safe_open(file, framework="pt", device="cpu") as stored:
-        return state, {name: stored.get_tensor(name).to(device) for name in TENSORS}
+        return state, {name: stored.get_tensor(name).to(device) for name in stored.keys()}  # noqa: SIM118
 
 
 @contextmanager

@@ -11,13 +11,13 @@ from typing import NoReturn
 import torch
 from torch import Tensor
 
-from ampcli.errors import AmpcliError, InterruptedRun
+from ampcli.errors import AmpcliError, IntegrityError, InterruptedRun
 from ampcli.models.ansatz import Ansatz
 from ampcli.models.mlp import Mlp
-from ampcli.training.adam import Adam
-from ampcli.training.checkpoint import TENSORS, EpochRecord, State, load_checkpoint, save_checkpoint
+from ampcli.training.checkpoint import EpochRecord, State, load_checkpoint, save_checkpoint
+from ampcli.training.optimiser import make_optimiser
 from ampcli.training.recipe import Recipe
-from ampcli.training.schedule import Progress
+from ampcli.training.schedule import Progress, one_cycle
 from ampcli.training.table import Table, epoch_order
 
 #: Seconds between checkpoints at the ends of epochs; an interruption writes one at once.
@@ -34,7 +34,7 @@ class Trainer:
         self.ansatz = ansatz.to(device)
         self.parameters = start.to(device).requires_grad_()
         self.best = self.parameters.detach().clone()
-        self.adam = Adam.start(self.parameters.detach())
+        self.optimiser = make_optimiser(recipe.optimiser, network, self.parameters.detach())
         self.sums = torch.zeros((2, len(recipe.seeds)), dtype=torch.float64, device=device)
         self.state = State(
             recipe=recipe,
@@ -45,14 +45,19 @@ class Trainer:
     def restore(self, file: Path) -> None:
         """Continue from a checkpoint."""
         self.state, tensors = load_checkpoint(file, self.device)
-        self.parameters = tensors["parameters"].requires_grad_()
-        self.best, self.sums = tensors["best"], tensors["sums"]
-        self.adam = Adam(tensors["first"], tensors["second"], self.state.optimiser_steps)
+        try:
+            self.parameters = tensors["parameters"].requires_grad_()
+            self.best, self.sums = tensors["best"], tensors["sums"]
+            self.optimiser.restore(tensors, self.state.optimiser_steps)
+        except KeyError as error:
+            raise IntegrityError(
+                f"the checkpoint {file} is damaged: it lacks {error}", "Start again with --resume never."
+            ) from None
 
     def save(self, file: Path) -> None:
-        self.state.optimiser_steps = self.adam.steps
-        tensors = (self.parameters, self.best, self.adam.first, self.adam.second, self.sums)
-        save_checkpoint(file, self.state, dict(zip(TENSORS, tensors, strict=True)))
+        self.state.optimiser_steps = self.optimiser.steps
+        ours = {"parameters": self.parameters, "best": self.best, "sums": self.sums}
+        save_checkpoint(file, self.state, ours | self.optimiser.tensors())
 
     @property
     def finished(self) -> bool:
@@ -60,7 +65,7 @@ class Trainer:
 
     def run(
         self,
-        train: Table,
+        train: Callable[[int], Table],
         validation: Table,
         checkpoint: Path,
         seconds: float | None,
@@ -70,6 +75,7 @@ class Trainer:
         """Train until the schedule ends, all replicas stop, or `seconds` of training are used up.
 
         Args:
+            train: the training table of an epoch (from 0), the same one however often it is asked for.
             stop: asked after every step; when it says yes, the checkpoint is written and the run ends.
 
         Raises:
@@ -79,7 +85,7 @@ class Trainer:
         started, before = time.monotonic(), self.state.seconds
         saved = started
         while not self.finished and (seconds is None or self.state.seconds < seconds):
-            whole = self._train_epoch(train, stop)
+            whole = self._train_epoch(train(self.state.epoch), stop)
             if whole:
                 self._end_epoch(validation)
             now = time.monotonic()
@@ -109,11 +115,13 @@ class Trainer:
         order = epoch_order(len(train), recipe.seeds, self.state.epoch, self.device)
         rates = torch.tensor([0.0 if p.stopped else p.learning_rate for p in self.state.progress], device=self.device)
         for step in range(self.state.step, steps):
+            if recipe.schedule == "one-cycle":
+                rates.fill_(one_cycle(recipe, (self.state.epoch + step / steps) / recipe.epochs))
             batch = train.take(order[:, step * size : (step + 1) * size])
             outputs = self.network.forward(self.network.split(self.parameters), batch.inputs)
             error, penalty = self.ansatz.losses(outputs, batch)
             (gradient,) = torch.autograd.grad((error + penalty).sum(), self.parameters)
-            self.adam.step(self.parameters.detach(), gradient, rates, recipe.weight_decay)
+            self.optimiser.step(self.parameters.detach(), gradient, rates, recipe.weight_decay)
             self.sums[0] += error.detach().double()
             self.sums[1] += penalty.detach().double()
             self.state.step = step + 1

@@ -40,8 +40,10 @@ class Progress(pydantic.BaseModel):
         if recipe.schedule == "plateau":
             self._plateau(recipe, better)
             self.stopped = self.since_best >= recipe.stop_patience
-        else:
+        elif recipe.schedule == "cosine":
             self.learning_rate = cosine(recipe, epoch + 1)
+        else:
+            self.learning_rate = one_cycle(recipe, (epoch + 1) / recipe.epochs)
         return better
 
     def _plateau(self, recipe: Recipe, better: bool) -> None:
@@ -61,3 +63,16 @@ def cosine(recipe: Recipe, epoch: int) -> float:
     """Half a cosine from the first learning rate to the floor over all epochs."""
     fraction = min(epoch / recipe.epochs, 1.0)
     return recipe.floor + (recipe.learning_rate - recipe.floor) * 0.5 * (1.0 + math.cos(math.pi * fraction))
+
+
+#: Of the one-cycle schedule: the fraction that warms up, and the largest rate over the first and over the last one.
+_WARM_UP, _FIRST, _LAST = 0.3, 25.0, 2.5e5
+
+
+def one_cycle(recipe: Recipe, fraction: float) -> float:
+    """Half a cosine up to `recipe.learning_rate`, another one down to nearly nothing (L. Smith, 1708.07120)."""
+    if fraction < _WARM_UP:
+        low, rising = recipe.learning_rate / _FIRST, fraction / _WARM_UP
+    else:
+        low, rising = recipe.learning_rate / _LAST, (1.0 - min(fraction, 1.0)) / (1.0 - _WARM_UP)
+    return low + (recipe.learning_rate - low) * 0.5 * (1.0 - math.cos(math.pi * rising))

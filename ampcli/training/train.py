@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -25,6 +26,7 @@ from ampcli.registry.storage import publish, read_weights
 from ampcli.store.reader import Store, split_rows
 from ampcli.training.checkpoint import State
 from ampcli.training.loop import Trainer
+from ampcli.training.perturbed import PerturbedCopies
 from ampcli.training.recipe import Recipe
 from ampcli.training.session import training_session
 from ampcli.training.table import Table, read_arrays
@@ -65,18 +67,19 @@ def train(
         block = stored_block(run.store, block_name)
         recipe = recipe.model_copy(update={"features": {"version": block.version, "options": block.options}})
     arrays, amplitude = read_arrays(run.store, block_name, "train")
-    ansatz: Ansatz = kind.fit(process, arrays, amplitude, Settings(recipe.penalty, recipe.orient))
-    network = Mlp((ansatz.n_inputs, *recipe.hidden, ansatz.n_outputs), recipe.activation)
+    ansatz: Ansatz = kind.fit(process, arrays, amplitude, Settings(recipe.penalty, recipe.orient, recipe.beta))
+    network = Mlp((ansatz.n_inputs, *recipe.hidden, ansatz.n_outputs), recipe.activation, recipe.residual)
     _set_precision(recipe)
     trainer = Trainer(recipe, network, ansatz, run.device, _first_parameters(run, recipe, network))
     region = _region(run.store, arrays["momenta"].numpy(), amplitude.numpy())
     table = Table.of(ansatz, arrays, amplitude, run.device)
+    tables = _tables(run, recipe, ansatz, table, arrays["momenta"], amplitude)
     del arrays
     held_out, exact = read_arrays(run.store, block_name, "validation")
     validation = Table.of(ansatz, held_out, exact, run.device)
     with training_session(run.registry, run.name, recipe, run.resume == "never") as checkpoint:
         _resume(run, recipe, trainer, checkpoint)
-        trainer.run(table, validation, checkpoint, run.seconds, on_epoch, stop)
+        trainer.run(tables, validation, checkpoint, run.seconds, on_epoch, stop)
         published = []
         for replica in range(trainer.state.published, len(recipe.seeds)):
             published.append(_publish(run, trainer, replica, region, held_out["momenta"].numpy(), exact.numpy()))
@@ -84,6 +87,21 @@ def train(
             trainer.save(checkpoint)
         checkpoint.unlink()
     return published
+
+
+def _tables(
+    run: TrainingRun, recipe: Recipe, ansatz: Ansatz, table: Table, momenta: torch.Tensor, amplitude: torch.Tensor
+) -> Callable[[int], Table]:
+    """The training table of every epoch: the store's points, or from the second epoch on perturbed copies of them."""
+    if recipe.perturb == 0:
+        return lambda epoch: table
+    copies = PerturbedCopies.of(run.store, recipe, momenta, amplitude)
+
+    @lru_cache(maxsize=1)  # asked for again after an interruption only
+    def of(epoch: int) -> Table:
+        return table if epoch == 0 else Table.of(ansatz, *copies.labelled(epoch), run.device)
+
+    return of
 
 
 def _set_precision(recipe: Recipe) -> None:
@@ -100,10 +118,17 @@ def _first_parameters(run: TrainingRun, recipe: Recipe, network: Mlp) -> torch.T
         return network.initialise([network_seed(seed) for seed in recipe.seeds])
     folder = resolve(run.registry, recipe.init_from)
     parent = read_manifest(folder)
-    ours = (recipe.kind, recipe.block, recipe.activation)
-    theirs = (parent.kind, parent.training.get("block"), parent.architecture.get("activation"))
+    ours = (recipe.kind, recipe.block, recipe.activation, recipe.residual)
+    theirs = (
+        parent.kind,
+        parent.training.get("block"),
+        parent.architecture.get("activation"),
+        parent.architecture.get("residual", False),
+    )
     if ours != theirs:
-        raise UsageError(f"--init-from {recipe.init_from}: it is {theirs} (kind, features, activation), not {ours}")
+        raise UsageError(
+            f"--init-from {recipe.init_from}: it is {theirs} (kind, features, activation, residual), not {ours}"
+        )
     tensors = read_weights(folder, parent)
     if tuple(int(width) for width in tensors["widths"]) != network.widths:
         raise UsageError(
@@ -151,7 +176,15 @@ def _publish(
     tensors = Network.pack(trainer.network, trainer.best[replica], trainer.ansatz)
     block_name = recipe.block or trainer.ansatz.block
     block = None if block_name is None else stored_block(store, block_name)
-    network = Network.build(recipe.kind, block, recipe.activation, tensors, run.device)
+    architecture: dict[str, JsonValue] = {
+        "hidden": list(recipe.hidden),
+        "activation": recipe.activation,
+        "residual": recipe.residual,
+        "inputs": trainer.ansatz.n_inputs,
+        "outputs": trainer.ansatz.n_outputs,
+        "parameters": trainer.network.n_parameters,
+    }
+    network = Network.build(recipe.kind, block, architecture, tensors, run.device)
     progress = state.progress[replica]
     draft = Manifest(
         name=run.name,
@@ -162,13 +195,7 @@ def _publish(
         features=None
         if block is None
         else Features(block=block.name, version=block.version, options=dict(block.options)),
-        architecture={
-            "hidden": list(recipe.hidden),
-            "activation": recipe.activation,
-            "inputs": trainer.ansatz.n_inputs,
-            "outputs": trainer.ansatz.n_outputs,
-            "parameters": trainer.network.n_parameters,
-        },
+        architecture=architecture,
         training={
             **recipe.model_dump(mode="json"),
             "epochs_done": state.epoch,

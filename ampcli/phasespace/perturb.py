@@ -1,0 +1,73 @@
+"""Events near given ones: on shell, balanced, within the same cuts."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from ampcli.errors import UsageError
+from ampcli.factorisation.radiation import jet_legs
+from ampcli.kinematics import FloatArray
+from ampcli.process import Process
+
+
+def recoiling_leg(process: Process) -> int:
+    """Position among the outgoing legs of the one that is no jet and takes the recoil of the jets.
+
+    Raises:
+        UsageError: there is none, or more than one.
+    """
+    jets = {leg - 2 for leg in jet_legs(process)}
+    others = [leg for leg in range(process.n_final) if leg not in jets]
+    if len(others) != 1:
+        raise UsageError(
+            f'"{process}": perturbed events need one particle beside the jets that takes their recoil',
+            "Leave out --perturb.",
+        )
+    return others[0]
+
+
+def perturbed_events(
+    final: FloatArray,
+    process: Process,
+    size: float,
+    rng: np.random.Generator,
+    pt_min: float,
+    eta_max: float,
+    delta_r: float,
+    energy: float,
+) -> tuple[FloatArray, npt.NDArray[np.bool_]]:
+    """Shake every outgoing particle: ln pT, pseudorapidity and azimuth of jets, the rapidity of the other one.
+
+    Args:
+        final: outgoing momenta (n, n_final, 4) in GeV, massless jets and one other particle.
+        size: standard deviation of the shifts.
+        energy: of the collision in GeV; pt_min, eta_max, delta_r: the jets' cuts.
+
+    Returns:
+        Events (n, n_final, 4), and which of them are new: copies that leave the cuts are the event itself again.
+    """
+    other = recoiling_leg(process)
+    jets = [leg - 2 for leg in jet_legs(process)]
+    shifts = size * rng.standard_normal((len(final), len(jets), 3))
+    p = final[:, jets]
+    pt = np.hypot(p[..., 1], p[..., 2]) * np.exp(shifts[..., 0])
+    eta = np.arcsinh(p[..., 3] / np.hypot(p[..., 1], p[..., 2])) + shifts[..., 1]
+    phi = np.arctan2(p[..., 2], p[..., 1]) + shifts[..., 2]
+    copies = np.empty_like(final)
+    copies[:, jets] = np.stack([pt * np.cosh(eta), pt * np.cos(phi), pt * np.sin(phi), pt * np.sinh(eta)], axis=-1)
+    old = final[:, other]
+    rapidity = np.arctanh(old[:, 3] / old[:, 0]) + size * rng.standard_normal(len(final))
+    recoil = -copies[:, jets, 1:3].sum(axis=1)
+    transverse = np.sqrt(recoil[:, 0] ** 2 + recoil[:, 1] ** 2 + process.final_masses[other] ** 2)
+    copies[:, other] = np.stack(
+        [transverse * np.cosh(rapidity), recoil[:, 0], recoil[:, 1], transverse * np.sinh(rapidity)], axis=-1
+    )
+    total = copies.sum(axis=1)
+    new = (total[:, 0] + np.abs(total[:, 3]) < energy) & (pt > pt_min).all(axis=1) & (np.abs(eta) < eta_max).all(axis=1)
+    for first in range(len(jets)):
+        for second in range(first):
+            apart = np.remainder(phi[:, first] - phi[:, second] + np.pi, 2 * np.pi) - np.pi
+            new &= np.hypot(eta[:, first] - eta[:, second], apart) > delta_r
+    copies[~new] = final[~new]
+    return copies, new

@@ -1,0 +1,80 @@
+"""Perturbed copies of the training events with exact labels, fresh in every epoch.
+
+Where exact amplitudes cost less than a step of the training, new points near the old ones teach more than the old ones
+again (docs/results/z-jets.md).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ampcli.amplitudes.protocol import Provider
+from ampcli.amplitudes.providers import make_provider
+from ampcli.errors import UsageError
+from ampcli.features.blocks import FeatureBlock
+from ampcli.features.write import stored_block
+from ampcli.kinematics import with_beams
+from ampcli.phasespace.perturb import perturbed_events, recoiling_leg
+from ampcli.process import Process
+from ampcli.store.plan import HadronSource
+from ampcli.store.reader import Store
+from ampcli.training.recipe import Recipe
+
+_CHUNK = 16384  # events at a time: the features' temporary arrays stay small
+
+
+@dataclass(frozen=True)
+class PerturbedCopies:
+    """Copies of a store's training events, a function of the recipe's seed and the epoch."""
+
+    process: Process
+    source: HadronSource
+    provider: Provider
+    block: FeatureBlock | None
+    size: float
+    seed: int
+    momenta: Tensor
+    amplitude: Tensor
+
+    @classmethod
+    def of(cls, store: Store, recipe: Recipe, momenta: Tensor, amplitude: Tensor) -> PerturbedCopies:
+        """
+        Raises:
+            UsageError: the store's events are not those of hadron beams, or no particle can take the recoil.
+        """
+        source = store.plan.source
+        if not isinstance(source, HadronSource):
+            raise UsageError("--perturb needs a store with events of hadron beams", "Leave it out.")
+        recoiling_leg(store.process)
+        given = store.plan.provider
+        provider = make_provider(given.name, store.process, given.parameters if given.name == "native" else None)
+        block = None if recipe.block is None else stored_block(store, recipe.block)
+        return cls(store.process, source, provider, block, recipe.perturb, recipe.seeds[0], momenta, amplitude)
+
+    def labelled(self, epoch: int) -> tuple[dict[str, Tensor], Tensor]:
+        """Arrays (n, ...) of an epoch's copies and their exact amplitudes (n,), float64 on the CPU.
+
+        Copies that leave the cuts are replaced by the event itself.
+        """
+        rng = np.random.default_rng(np.random.SeedSequence(self.seed, spawn_key=(epoch, 1)))
+        source = self.source
+        pieces: list[dict[str, Tensor]] = []
+        labels = []
+        for start in range(0, len(self.momenta), _CHUNK):
+            rows = slice(start, start + _CHUNK)
+            events, moved = perturbed_events(
+                self.momenta[rows].numpy(), self.process, self.size, rng,
+                source.pt_min, source.eta_max, source.delta_r, source.energy,
+            )  # fmt: skip
+            exact = self.amplitude[rows].clone()
+            exact[torch.from_numpy(moved)] = torch.from_numpy(self.provider.evaluate(with_beams(events[moved])))
+            momenta = torch.from_numpy(events)
+            arrays = {} if self.block is None else self.block.compute(momenta)
+            pieces.append({"momenta": momenta, **arrays})
+            labels.append(exact)
+        joined = {name: torch.cat([piece[name] for piece in pieces]) for name in pieces[0]}
+        return joined, torch.cat(labels)
