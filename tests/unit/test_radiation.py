@@ -385,7 +385,7 @@ def collinear_ratios(process_name: str, name: str, angle: float, kernel: str = "
     chosen = torch.tensor(candidates)[external[:, candidates, 0].argmax(dim=1)]  # the block's spectator
     spectator, before = external[rows, chosen], external[:, parent]
     share = torch.from_numpy(rng.uniform(0.25, 0.75, n))
-    block = RadiationBlock(process, kind, kernel=kernel)
+    block = RadiationBlock(process, kind, kind.name, kernel=kernel)
     provider = make_provider("native", process)
     new = process.n_external - 1  # the emitted gluon comes last, until the gluons are mixed
     gluons = [i for i in jet_legs(process) if process.legs[i].kind == "gluon"]

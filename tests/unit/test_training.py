@@ -151,7 +151,7 @@ def trainer_for(tables, store3, recipe_for):
     def make(**changes) -> tuple[Trainer, Table, Table]:
         settings = recipe_for(store3, **changes)
         ansatz, table, validation = tables[settings.kind]
-        network = Mlp((ansatz.n_inputs, *settings.hidden, ansatz.n_outputs))
+        network = Mlp((ansatz.n_inputs, *settings.hidden, ansatz.n_outputs), residual=settings.residual)
         start = network.initialise([1000 + seed for seed in settings.seeds])
         return Trainer(settings, network, ansatz, CPU, start), table, validation
 
@@ -172,29 +172,33 @@ def test_table_rows(tables):
 def assert_same_state(a: Trainer, b: Trainer) -> None:
     for tensor in ("parameters", "best", "sums"):
         assert torch.equal(getattr(a, tensor), getattr(b, tensor)), tensor
-    assert torch.equal(a.adam.first, b.adam.first)
-    assert torch.equal(a.adam.second, b.adam.second)
-    assert a.adam.steps == b.adam.steps
+    assert a.optimiser.tensors().keys() == b.optimiser.tensors().keys()
+    for name, tensor in a.optimiser.tensors().items():
+        assert torch.equal(tensor, b.optimiser.tensors()[name]), name
+    assert a.optimiser.steps == b.optimiser.steps
     assert a.state.history == b.state.history
     assert a.state.progress == b.state.progress
     assert (a.state.epoch, a.state.step) == (b.state.epoch, b.state.step)
 
 
-@pytest.mark.parametrize("kind", ["fame", "plain"])
+SOAP = {"optimiser": "soap", "schedule": "one-cycle", "learning_rate": 1e-2, "hidden": (24,) * 3, "residual": True}
+
+
+@pytest.mark.parametrize("changes", [{"kind": "fame"}, {"kind": "plain"}, {"kind": "fame", **SOAP}])
 @pytest.mark.parametrize("after", [1, 6, 7, 20, 29])
-def test_an_interrupted_run_goes_on_bit_for_bit(tmp_path, trainer_for, kind, after):
-    settings = {"kind": kind, "seeds": (1, 2), "epochs": 5, "patience": 1}
+def test_an_interrupted_run_goes_on_bit_for_bit(tmp_path, trainer_for, changes, after):
+    settings = {"seeds": (1, 2), "epochs": 5, "patience": 1, **changes}
     whole, table, validation = trainer_for(**settings)
-    whole.run(table, validation, tmp_path / "whole", None)
+    whole.run(lambda _: table, validation, tmp_path / "whole", None)
     asked = iter(range(1, 1000))
     first, *_ = trainer_for(**settings)
     with pytest.raises(InterruptedRun, match="interrupted in epoch"):
-        first.run(table, validation, tmp_path / "broken", None, stop=lambda: next(asked) >= after)
+        first.run(lambda _: table, validation, tmp_path / "broken", None, stop=lambda: next(asked) >= after)
     second, *_ = trainer_for(**settings)
     second.restore(tmp_path / "broken")
     assert (second.state.epoch, second.state.step) > (0, 0)
     assert not torch.equal(second.parameters, whole.parameters)
-    second.run(table, validation, tmp_path / "broken", None)
+    second.run(lambda _: table, validation, tmp_path / "broken", None)
     assert_same_state(second, whole)
     assert len(second.state.history[0]) == 5
 
@@ -202,34 +206,34 @@ def test_an_interrupted_run_goes_on_bit_for_bit(tmp_path, trainer_for, kind, aft
 def test_a_run_that_is_interrupted_at_every_step(tmp_path, trainer_for):
     settings = {"epochs": 2, "batch_size": 500}
     whole, table, validation = trainer_for(**settings)
-    whole.run(table, validation, tmp_path / "whole", None)
+    whole.run(lambda _: table, validation, tmp_path / "whole", None)
     broken, *_ = trainer_for(**settings)
     interruptions = 2 * (len(table) // 500) - 1  # after every step but the last, with which the run is finished
     for _ in range(interruptions):
         with pytest.raises(InterruptedRun):
-            broken.run(table, validation, tmp_path / "broken", None, stop=lambda: True)
+            broken.run(lambda _: table, validation, tmp_path / "broken", None, stop=lambda: True)
         broken, *_ = trainer_for(**settings)
         broken.restore(tmp_path / "broken")
-    broken.run(table, validation, tmp_path / "broken", None, stop=lambda: True)
+    broken.run(lambda _: table, validation, tmp_path / "broken", None, stop=lambda: True)
     assert_same_state(broken, whole)
 
 
 def test_resuming_between_epochs(tmp_path, trainer_for):
     whole, table, validation = trainer_for(epochs=4)
-    whole.run(table, validation, tmp_path / "whole", None)
+    whole.run(lambda _: table, validation, tmp_path / "whole", None)
     first, *_ = trainer_for(epochs=4)
-    first.run(table, validation, tmp_path / "first", 1e-9)
+    first.run(lambda _: table, validation, tmp_path / "first", 1e-9)
     assert first.state.epoch == 1
     second, *_ = trainer_for(epochs=4)
     second.restore(tmp_path / "first")
-    second.run(table, validation, tmp_path / "first", None)
+    second.run(lambda _: table, validation, tmp_path / "first", None)
     assert_same_state(second, whole)
     assert second.state.seconds > first.state.seconds
 
 
 def test_checkpoint_is_the_state(tmp_path, trainer_for):
     trainer, table, validation = trainer_for(epochs=2)
-    trainer.run(table, validation, tmp_path / "file", None)
+    trainer.run(lambda _: table, validation, tmp_path / "file", None)
     state, tensors = load_checkpoint(tmp_path / "file", CPU)
     assert state == trainer.state
     assert torch.equal(tensors["best"], trainer.best)
@@ -239,10 +243,10 @@ def test_checkpoint_is_the_state(tmp_path, trainer_for):
 @pytest.mark.parametrize("kind", ["fame", "plain"])
 def test_replicas_train_as_if_alone(tmp_path, trainer_for, kind):
     together, table, validation = trainer_for(kind=kind, seeds=(1, 2, 3), epochs=2)
-    together.run(table, validation, tmp_path / "together", None)
+    together.run(lambda _: table, validation, tmp_path / "together", None)
     for replica, seed in enumerate((1, 2, 3)):
         alone, *_ = trainer_for(kind=kind, seeds=(seed,), epochs=2)
-        alone.run(table, validation, tmp_path / "alone", None)
+        alone.run(lambda _: table, validation, tmp_path / "alone", None)
         torch.testing.assert_close(together.parameters[replica], alone.parameters[0], rtol=0, atol=1e-5)
         expected = [record.validation_loss for record in alone.state.history[0]]
         found = [record.validation_loss for record in together.state.history[replica]]
@@ -253,7 +257,7 @@ def test_replicas_train_as_if_alone(tmp_path, trainer_for, kind):
 def test_training_reduces_the_loss(tmp_path, trainer_for, kind, factor):
     trainer, table, validation = trainer_for(kind=kind, epochs=15)
     first = float(trainer.validation_losses(validation))
-    trainer.run(table, validation, tmp_path / "file", None)
+    trainer.run(lambda _: table, validation, tmp_path / "file", None)
     history = trainer.state.history[0]
     assert history[-1].validation_loss < first / factor
     assert history[-1].train_loss < history[0].train_loss
@@ -261,7 +265,7 @@ def test_training_reduces_the_loss(tmp_path, trainer_for, kind, factor):
 
 def test_best_weights_are_kept(tmp_path, trainer_for):
     trainer, table, validation = trainer_for(epochs=8, learning_rate=0.03)
-    trainer.run(table, validation, tmp_path / "file", None)
+    trainer.run(lambda _: table, validation, tmp_path / "file", None)
     losses = [record.validation_loss for record in trainer.state.history[0]]
     progress = trainer.state.progress[0]
     assert progress.best_loss == min(losses)
@@ -282,7 +286,7 @@ def test_a_stopped_replica_rests(tmp_path, trainer_for):
     trainer, table, validation = trainer_for(seeds=(1, 2), epochs=3)
     trainer.state.progress[1].stopped = True
     before = trainer.parameters.detach().clone()
-    trainer.run(table, validation, tmp_path / "file", None)
+    trainer.run(lambda _: table, validation, tmp_path / "file", None)
     assert torch.equal(trainer.parameters[1], before[1])
     assert not torch.equal(trainer.parameters[0], before[0])
     assert [len(history) for history in trainer.state.history] == [3, 0]
@@ -290,7 +294,7 @@ def test_a_stopped_replica_rests(tmp_path, trainer_for):
 
 def test_all_replicas_stopped_ends_the_run(tmp_path, trainer_for):
     trainer, table, validation = trainer_for(epochs=50, learning_rate=1.0, stop_patience=2, patience=1)
-    trainer.run(table, validation, tmp_path / "file", None)
+    trainer.run(lambda _: table, validation, tmp_path / "file", None)
     assert trainer.state.progress[0].stopped
     assert trainer.state.epoch < 50
 
@@ -298,19 +302,19 @@ def test_all_replicas_stopped_ends_the_run(tmp_path, trainer_for):
 def test_divergence_is_an_error(tmp_path, trainer_for):
     trainer, table, validation = trainer_for(epochs=3, learning_rate=1e30)
     with pytest.raises(AmpcliError, match="no longer a number after epoch"):
-        trainer.run(table, validation, tmp_path / "file", None)
+        trainer.run(lambda _: table, validation, tmp_path / "file", None)
 
 
 def test_a_batch_larger_than_the_table(tmp_path, trainer_for):
     trainer, table, validation = trainer_for(epochs=2, batch_size=100_000)
-    trainer.run(table, validation, tmp_path / "file", None)
-    assert trainer.adam.steps == 2
+    trainer.run(lambda _: table, validation, tmp_path / "file", None)
+    assert trainer.optimiser.steps == 2
 
 
 @pytest.fixture
 def checkpoint(tmp_path, trainer_for):
     trainer, table, validation = trainer_for(epochs=1)
-    trainer.run(table, validation, tmp_path / "checkpoint.safetensors", None)
+    trainer.run(lambda _: table, validation, tmp_path / "checkpoint.safetensors", None)
     return tmp_path / "checkpoint.safetensors"
 
 
