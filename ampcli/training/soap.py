@@ -27,8 +27,8 @@ class Soap:
         self.first, self.second = torch.zeros_like(parameters), torch.zeros_like(parameters)
         sides = [(len(parameters), side, side) for rows, columns in network.shapes for side in (rows + 1, columns)]
         # Of each layer: G G^T on the side of the inputs, G^T G on that of the outputs.
-        self.preconditioners = [torch.zeros(side, device=parameters.device) for side in sides]
-        self.bases = [torch.zeros(side, device=parameters.device) for side in sides]
+        self.preconditioners = [parameters.new_zeros(side) for side in sides]
+        self.bases = [parameters.new_zeros(side) for side in sides]
 
     def tensors(self) -> dict[str, Tensor]:
         """All that `restore` needs besides the number of steps."""

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 import zarr
 
+from ampcli.features.blocks import default_choices
 from ampcli.kinematics import min_invariant, with_beams
 from ampcli.phasespace.rambo import rambo
 from ampcli.process import parse_process
@@ -84,7 +85,7 @@ def test_features_of_the_store(chain: Chain) -> None:
     assert sorted(group.group_keys()) == ["fg1", "invariants", "iq1", "iq1^2"]
     for name in ("fg1", "iq1", "iq1^2"):
         attributes = dict(group[name].attrs)
-        assert (attributes["block"], attributes["version"]) == (name, 1)
+        assert (attributes["block"], attributes["version"]) == (name, 2)
         assert attributes["options"]["kernel"] == "corrected"
         assert attributes["options"]["provider"] == "native"
         for array in ("kernel", "reduced_amplitude"):
@@ -104,7 +105,7 @@ def test_manifests(chain: Chain, model: str, block: str) -> None:
     assert manifest["features"]["block"] == block
     options = manifest["features"]["options"]
     assert options == (
-        {"provider": "native", "parameters": manifest["provider"]["parameters"], "kernel": "corrected"}
+        {"provider": "native", "parameters": manifest["provider"]["parameters"], **default_choices("fg1")}
         if model == "fg1"
         else {}
     )

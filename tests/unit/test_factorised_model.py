@@ -15,7 +15,7 @@ import torch
 
 from ampcli.amplitudes.native.provider import Native
 from ampcli.errors import InterruptedRun, NotFoundError, UsageError
-from ampcli.features.blocks import make_block
+from ampcli.features.blocks import default_choices, make_block
 from ampcli.features.radiation import RadiationBlock
 from ampcli.features.write import write_features
 from ampcli.generation.generate import GenerationRequest, generate, prepare
@@ -199,6 +199,20 @@ def test_gradient_of_the_loss(known):
     assert torch.autograd.gradcheck(lambda x: sum(fitted(known).losses(x, batch)), (outputs,))
 
 
+def test_gradients_of_the_beta_likelihood(known):
+    # Each point's gradient is that of the likelihood, times sigma^(2 beta); judged without gradients it is the same.
+    process, arrays, amplitude = known
+    usual = fitted(known)
+    weighted = FactorisedAnsatz.fit(process, arrays, amplitude, Settings(0.0, orient=False, beta=0.5))
+    outputs, batch = random_batch(2, 30)
+    assert torch.equal(weighted.losses(outputs, batch)[0], usual.losses(outputs, batch)[0])
+    outputs.requires_grad_()
+    plain, other = (torch.autograd.grad(a.losses(outputs, batch)[0].sum(), outputs)[0] for a in (usual, weighted))
+    sigma = outputs.detach()[..., 1:].exp()
+    torch.testing.assert_close(other, plain * sigma, rtol=1e-12, atol=1e-15)
+    assert (sigma.std() > 0.5).all()
+
+
 @pytest.mark.parametrize("size", [1e3, -1e3])
 def test_extreme_outputs_stay_finite(known, size):
     ansatz = fitted(known)
@@ -262,6 +276,27 @@ def test_activations_are_those_of_torch(activation, module, widths):
         torch.testing.assert_close(gradient[replica], torch.cat(grads), rtol=1e-11, atol=1e-12)
 
 
+def test_a_residual_network_by_hand():
+    network = Mlp((3, 4, 4, 4, 4, 4, 2), "tanh", residual=True)
+    parameters = network.initialise([1, 2]).double() * 2
+    inputs = torch.randn((2, 9, 3), generator=torch.Generator().manual_seed(2), dtype=DOUBLE)
+    found = network.forward(network.split(parameters), inputs)
+    for replica in range(2):
+        (w0, b0), (w1, b1), (w2, b2), (w3, b3), (w4, b4), (w5, b5) = (
+            (weight[replica].numpy(), bias[replica].numpy()) for weight, bias in network.split(parameters)
+        )
+        x = np.tanh(inputs[replica].numpy() @ w0 + b0)
+        x = x + np.tanh(x @ w1 + b1) @ w2 + b2
+        x = x + np.tanh(x @ w3 + b3) @ w4 + b4
+        np.testing.assert_allclose(found[replica], x @ w5 + b5, rtol=1e-12, atol=1e-14)
+
+
+@pytest.mark.parametrize("hidden", [(4, 5, 4), (4, 4), (4, 4, 4, 4)])
+def test_layers_that_cannot_be_skipped(hidden):
+    with pytest.raises(UsageError, match="an odd number of one width"):
+        Mlp((3, *hidden, 2), residual=True)
+
+
 def test_networks_forward_does_not_change_its_inputs():
     for activation in ("tanh", "gelu"):
         network = Mlp((3, 4, 2), activation)
@@ -323,6 +358,16 @@ def test_settings_of_models(model, kind, block):
         assert recipe.weight_decay == 0
 
 
+@pytest.mark.parametrize(("model", "block"), [("fg1+", "fg1+"), ("IQ1^2+", "iq1^2+"), ("nofa+", "invariants")])
+def test_settings_of_improved_models(model, block):
+    settings = model_settings(model)
+    hidden = hidden_layers(settings["preset"], None)
+    recipe = Recipe.model_validate({**settings, "hidden": hidden, "seeds": (1,), "dataset_digest": "d"})
+    assert (recipe.kind, recipe.block, recipe.residual) == ("factorised", block, True)
+    assert (recipe.optimiser, recipe.schedule, recipe.beta, recipe.weight_decay) == ("soap", "one-cycle", 0.5, 0.0)
+    assert Mlp((44, *hidden, 2), recipe.activation, recipe.residual).n_parameters == pytest.approx(1.6e5, rel=0.05)
+
+
 @pytest.mark.parametrize("model", ["", "oracle", "factorised", "fg", "fg0", "fg1^3", "invariants"])
 def test_unknown_models(model):
     with pytest.raises(UsageError, match=re.escape(f"--model {model}: unknown")):
@@ -376,12 +421,13 @@ def trained(tmp_path_factory, z_store) -> Trained:
 
 
 def test_features_know_the_parameters_of_the_store(trained):
-    options = {"provider": "native", "parameters": trained.store.plan.provider.parameters, "kernel": "corrected"}
+    options = {"provider": "native", "parameters": trained.store.plan.provider.parameters}
+    options |= default_choices("fg1")
     assert options["parameters"]["alpha_s"] == 0.13
     for reference in ("fg1@1", "fg1@2"):
         manifest = read_manifest(resolve(trained.root, reference))
         assert manifest.kind == "factorised"
-        assert (manifest.features.block, manifest.features.version) == ("fg1", 1)
+        assert (manifest.features.block, manifest.features.version) == ("fg1", 2)
         assert manifest.features.options == options
         assert manifest.architecture["activation"] == "gelu"
         assert manifest.training["block"] == "fg1"
@@ -518,8 +564,8 @@ def test_models_keep_the_kernel_of_their_features(tmp_path, trained):
     shutil.copytree(trained.store.path, tmp_path / "paper.zarr")
     store = open_store(tmp_path / "paper.zarr")
     with pytest.raises(UsageError, match="--replace"):
-        write_features(store, "fg1", CPU, kernel="paper")
-    write_features(store, "fg1", CPU, kernel="paper", replace=True)
+        write_features(store, "fg1", CPU, chosen={"kernel": "paper"})
+    write_features(store, "fg1", CPU, chosen={"kernel": "paper"}, replace=True)
     before = trained.store.read("features/fg1/kernel")
     assert (np.abs(store.read("features/fg1/kernel") / before - 1) > 1e-3).mean() > 0.9
     (manifest,) = train(TrainingRun(store, "model", tmp_path / "registry", CPU), z_recipe(store, "fg1", epochs=2))
@@ -527,7 +573,7 @@ def test_models_keep_the_kernel_of_their_features(tmp_path, trained):
     model = load_predictor("model", tmp_path / "registry", "cpu")
     (network,) = model.networks
     assert isinstance(network.block, RadiationBlock)
-    assert network.block.kernel == "paper"
+    assert network.block.choices.kernel == "paper"
     amplitude, _ = model.predict(store.read_split("momenta", "validation"))
     delta = np.abs(amplitude / store.read_split("amplitude", "validation") - 1)
     assert np.median(delta) == pytest.approx(manifest.metrics["median_abs_delta"].value, rel=1e-5)

@@ -19,7 +19,7 @@ from ampcli.training.adam import Adam
 from ampcli.training.checkpoint import load_checkpoint
 from ampcli.training.loop import Trainer
 from ampcli.training.recipe import Recipe
-from ampcli.training.schedule import Progress, cosine
+from ampcli.training.schedule import Progress, cosine, one_cycle
 from ampcli.training.table import Table, epoch_order, read_arrays
 from ampcli.training.train import TrainingRun, recipe_seeds, train
 
@@ -122,6 +122,31 @@ def test_cosine():
     rates, _, progress = follow(settings, [1.0] * 10)
     assert rates == [cosine(settings, epoch + 1) for epoch in range(10)]
     assert not progress.stopped
+
+
+def test_one_cycle():
+    settings = recipe(schedule="one-cycle", epochs=10, learning_rate=1e-2)
+    assert one_cycle(settings, 0) == pytest.approx(4e-4)
+    assert one_cycle(settings, 0.15) == pytest.approx((4e-4 + 1e-2) / 2)
+    assert one_cycle(settings, 0.3) == pytest.approx(1e-2)
+    assert one_cycle(settings, 0.65) == pytest.approx(0.5e-2, rel=1e-4)
+    assert one_cycle(settings, 1) == one_cycle(settings, 1.1) == pytest.approx(4e-8)
+    rates, _, progress = follow(settings, [1.0] * 10)
+    assert rates == [one_cycle(settings, (epoch + 1) / 10) for epoch in range(10)]
+    assert not progress.stopped
+
+
+def test_one_cycle_is_that_of_torch():
+    settings = recipe(schedule="one-cycle", epochs=10, learning_rate=1e-2)
+    optimiser = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=1.0)
+    theirs = torch.optim.lr_scheduler.OneCycleLR(optimiser, max_lr=1e-2, total_steps=101)
+    for step in range(101):
+        # Theirs reaches its largest rate at the step 0.3 x 101 - 1 and its last one at the step 100.
+        peak = 0.3 * 101 - 1
+        fraction = 0.3 * step / peak if step <= peak else 0.3 + 0.7 * (step - peak) / (100 - peak)
+        assert one_cycle(settings, fraction) == pytest.approx(theirs.get_last_lr()[0], rel=1e-9)
+        optimiser.step()
+        theirs.step()
 
 
 def test_order_of_an_epoch():

@@ -1,0 +1,118 @@
+"""Perturbed copies of events: physical, within the cuts, near, with exact labels, the same whenever asked for."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from ampcli.amplitudes.native.provider import Native
+from ampcli.errors import UsageError
+from ampcli.features.write import write_features
+from ampcli.generation.generate import GenerationRequest, generate, prepare
+from ampcli.generation.hadron_points import HadronSettings
+from ampcli.kinematics import with_beams
+from ampcli.phasespace.perturb import perturbed_events, recoiling_leg
+from ampcli.process import parse_process
+from ampcli.store.reader import Store, open_store
+from ampcli.training.perturbed import PerturbedCopies
+from ampcli.training.recipe import Recipe
+
+PROCESS = "d d~ > z g g"
+CUTS = {"pt_min": 20.0, "eta_max": 5.0, "delta_r": 0.4, "energy": 13000.0}
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory) -> Store:
+    pytest.importorskip("madspace")
+    folder = tmp_path_factory.mktemp("perturbed") / "z.zarr"
+    request = GenerationRequest(PROCESS, folder, 1500, None, 0.0, 1, "auto", hadrons=HadronSettings("lhc13"))
+    generate(prepare(request))
+    write_features(open_store(folder), "iq1+", torch.device("cpu"))
+    return open_store(folder)
+
+
+def jets(final: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    p = final[:, 1:]
+    pt = np.hypot(p[..., 1], p[..., 2])
+    return pt, np.arcsinh(p[..., 3] / pt), np.arctan2(p[..., 2], p[..., 1])
+
+
+def shaken(store: Store, size: float, seed: int = 1) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    final = store.read("momenta")
+    copies, new = perturbed_events(final, store.process, size, np.random.default_rng(seed), **CUTS)
+    return final, copies, new
+
+
+@pytest.mark.parametrize("size", [0.01, 0.15, 1.0])
+def test_copies_are_physical_and_within_the_cuts(store, size):
+    final, copies, new = shaken(store, size)
+    masses = np.array(store.process.final_masses)
+    squares = copies[..., 0] ** 2 - (copies[..., 1:] ** 2).sum(axis=2)
+    assert (np.abs(squares - masses**2) < 1e-9 * copies[..., 0] ** 2).all()
+    assert (np.abs(copies[..., 1:3].sum(axis=1)) < 1e-9 * copies[..., 0].sum(axis=1)[:, None]).all()
+    beams = with_beams(copies)[:, :2, 0]
+    assert (beams > 0).all()
+    assert (beams < 6500).all()
+    pt, eta, phi = jets(copies)
+    assert (pt > 20).all()
+    assert (np.abs(eta) < 5).all()
+    apart = np.remainder(phi[:, 0] - phi[:, 1] + np.pi, 2 * np.pi) - np.pi
+    assert (np.hypot(eta[:, 0] - eta[:, 1], apart) > 0.4).all()
+    assert np.array_equal(copies[~new], final[~new])
+    assert (np.abs(copies[new] - final[new]).max(axis=(1, 2)) > 0).all()
+    assert 0 < new.mean() < 1 or size < 0.1
+
+
+def test_the_size_of_the_shifts(store):
+    final, copies, new = shaken(store, 0.02)
+    assert new.mean() > 0.9
+    before, after = jets(final[new]), jets(copies[new])
+    turned = np.remainder(after[2] - before[2] + np.pi, 2 * np.pi) - np.pi
+    for shift in (np.log(after[0] / before[0]), after[1] - before[1], turned):
+        assert shift.std() == pytest.approx(0.02, rel=0.1)
+        assert abs(shift.mean()) < 0.002
+    rapidity = [np.arctanh(p[new, 0, 3] / p[new, 0, 0]) for p in (final, copies)]
+    assert (rapidity[1] - rapidity[0]).std() == pytest.approx(0.02, rel=0.1)
+
+
+def recipe(**changes) -> Recipe:
+    settings = {"kind": "factorised", "block": "iq1+", "hidden": (8,), "seeds": (1,), "dataset_digest": "d"}
+    return Recipe.model_validate({**settings, "perturb": 0.15, **changes})
+
+
+def copies_of(store: Store, **changes) -> PerturbedCopies:
+    momenta, amplitude = (torch.from_numpy(store.read_split(name, "train")) for name in ("momenta", "amplitude"))
+    return PerturbedCopies.of(store, recipe(**changes), momenta, amplitude)
+
+
+def test_labels_are_exact_and_features_those_of_the_copies(store):
+    copies = copies_of(store)
+    arrays, labels = copies.labelled(1)
+    momenta = arrays["momenta"]
+    exact = Native(store.process).evaluate(with_beams(momenta.numpy()))
+    np.testing.assert_allclose(labels, exact, rtol=1e-9)
+    moved = (momenta != copies.momenta).flatten(1).any(dim=1)
+    assert 0.5 < moved.double().mean() < 1
+    assert copies.block is not None
+    for name, array in copies.block.compute(momenta).items():
+        torch.testing.assert_close(arrays[name], array, rtol=1e-12, atol=0)
+
+
+def test_every_epoch_has_its_own_copies_the_same_whenever_asked_for(store):
+    copies = copies_of(store)
+    first, again, second = (copies.labelled(epoch)[0]["momenta"] for epoch in (1, 1, 2))
+    assert torch.equal(first, again)
+    assert not torch.equal(first, second)
+    assert not torch.equal(first, copies_of(store, seeds=(2,)).labelled(1)[0]["momenta"])
+
+
+def test_events_without_hadron_beams_are_refused(store4):
+    with pytest.raises(UsageError, match="events of hadron beams"):
+        copies_of(store4)
+
+
+@pytest.mark.parametrize("name", ["d d~ > g g g", "e- e+ > z z g"])
+def test_something_must_take_the_recoil(name):
+    with pytest.raises(UsageError, match="one particle beside the jets"):
+        recoiling_leg(parse_process(name))
