@@ -13,6 +13,7 @@ from ampcli.errors import UsageError
 from ampcli.evaluation.model import require_described
 from ampcli.evaluation.summary import summary_metrics
 from ampcli.inference.predictor import Network, Predictor, check_probe, load_folder, make_probe
+from ampcli.inference.recalibration import LEAST_POINTS, fit_recalibration
 from ampcli.provenance import git_commit, package_versions
 from ampcli.registry.manifest import Manifest, Member, manifest_sha256, read_manifest
 from ampcli.registry.resolve import resolve
@@ -86,9 +87,15 @@ def build_ensemble(
     draft = Manifest.model_validate(settings)
     predictor = Predictor(draft, networks, device)
     if data is not None:
-        predicted, _ = predictor.predict_final(data.read_split("momenta", "validation"))
+        predicted, uncertainty = predictor.predict_final(data.read_split("momenta", "validation"))
         exact = data.read_split("amplitude", "validation")
-        draft = draft.model_copy(update={"metrics": summary_metrics(exact, predicted, draft.log_moments)})
+        honest = combine == "covariance" and len(exact) >= LEAST_POINTS
+        draft = draft.model_copy(
+            update={
+                "metrics": summary_metrics(exact, predicted, draft.log_moments),
+                "recalibration": fit_recalibration(exact, predicted, uncertainty) if honest else None,
+            }
+        )
     probe = make_probe(predictor, momenta)
     return publish(root, draft, None, probe, check_probe)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 
 import numpy as np
 from pydantic import FiniteFloat
@@ -17,8 +18,16 @@ class Coverage(Frozen):
     nominal: FiniteFloat
 
 
+#: How many uncertainties hold 68.27, 95 and 99 % of the errors, if these are Gaussian.
+GAUSSIAN = {"68": 1.0, "95": 1.959964, "99": 2.575829}
+
+
 class Calibration(Frozen):
-    """Pulls of the points that have an uncertainty > 0; mean 0 and std 1 if it is a Gaussian sigma."""
+    """Pulls of the points that have an uncertainty > 0; mean 0 and std 1 if it is a Gaussian sigma.
+
+    `intervals`: fractions of the points within the intervals that ought to hold "68", "95" and "99" per cent, by the
+    model's own recalibration or else as if its errors were Gaussian.
+    """
 
     points: int
     without_uncertainty: int
@@ -26,10 +35,17 @@ class Calibration(Frozen):
     pull_mean: FiniteFloat
     pull_std: FiniteFloat
     coverage: dict[str, Coverage]  # within "1", "2", "3" standard deviations
+    intervals: dict[str, Coverage]
 
 
-def calibrate(exact: Floats, predicted: Floats, uncertainty: Floats) -> Calibration | None:
-    """Calibration of (n,) predictions with their 1-sigma (n,) uncertainties >= 0; None if all are zero."""
+def calibrate(
+    exact: Floats, predicted: Floats, uncertainty: Floats, intervals: Mapping[str, float] | None = None
+) -> Calibration | None:
+    """Calibration of (n,) predictions with their 1-sigma (n,) uncertainties >= 0; None if all are zero.
+
+    Args:
+        intervals: how many uncertainties hold "95" and "99" % of the errors, where that is known better.
+    """
     known = uncertainty > 0
     if not known.any():
         return None
@@ -43,5 +59,9 @@ def calibrate(exact: Floats, predicted: Floats, uncertainty: Floats) -> Calibrat
         coverage={
             str(k): Coverage(observed=proportion(np.abs(pulls) <= k), nominal=math.erf(k / math.sqrt(2)))
             for k in (1, 2, 3)
+        },
+        intervals={
+            name: Coverage(observed=proportion(np.abs(pulls) <= k), nominal=math.erf(GAUSSIAN[name] / math.sqrt(2)))
+            for name, k in {**GAUSSIAN, **(intervals or {})}.items()
         },
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -27,6 +28,7 @@ class Evaluation(Frozen):
     by_region: dict[str, Metrics]
     cross_section: CrossSection | None  # None where the points have no weights in pb
     calibration: Calibration | None
+    before_recalibration: Calibration | None
 
 
 def evaluate(
@@ -40,6 +42,8 @@ def evaluate(
     y_cut: float | None,
     log_mean: float,
     log_std: float,
+    bare_uncertainty: ArrayLike | None = None,
+    intervals: Mapping[str, float] | None = None,
 ) -> Evaluation:
     """Compare n predictions with the exact amplitudes.
 
@@ -52,6 +56,8 @@ def evaluate(
         min_sij: (n,) smallest s_ij / s of the point, dimensionless.
         y_cut: the training points' cut on it, or None.
         log_mean, log_std: of ln A on the training split.
+        bare_uncertainty: (n,) as the model predicted it, where `uncertainty` is recalibrated.
+        intervals: see `calibrate`.
 
     Raises:
         UsageError: no points, a wrong shape, an impossible `tried`, `y_cut` or `log_std`.
@@ -61,6 +67,7 @@ def evaluate(
     n = len(a)
     b = _column("predicted", predicted, n)
     u = None if uncertainty is None else _column("uncertainty", uncertainty, n)
+    bare = None if bare_uncertainty is None else _column("bare_uncertainty", bare_uncertainty, n)
     w = None if weight is None else _column("weight", weight, n)
     jets = _column("n_jets", n_jets, n)
     s = _column("min_sij", min_sij, n)
@@ -79,7 +86,8 @@ def evaluate(
         by_multiplicity={f"{k:.0f}": part(jets == k) for k in np.unique(jets)},
         by_region={name: part(rows) for name, rows in regions(s, y_cut)},
         cross_section=None if w is None else integrate(a, b, u, w, float(tried)),
-        calibration=None if u is None else calibrate(a, b, u),
+        calibration=None if u is None else calibrate(a, b, u, intervals),
+        before_recalibration=None if bare is None else calibrate(a, b, bare),
     )
 
 

@@ -62,6 +62,8 @@ def evaluate_model(predictor: Predictor, store: Store, split: Split) -> Comparis
     momenta = store.read_split("momenta", split)
     exact = store.read_split("amplitude", split)
     predicted, uncertainty = predictor.predict_final(momenta)
+    recalibration = manifest.recalibration
+    bare = None if recalibration is None else predictor.without_recalibration().predict_final(momenta)[1]
     total = momenta.sum(axis=1)
     s = total[:, 0] ** 2 - (total[:, 1:] ** 2).sum(axis=1)
     min_sij = np.maximum(min_invariant(momenta) / s, 0.0)
@@ -83,5 +85,7 @@ def evaluate_model(predictor: Predictor, store: Store, split: Split) -> Comparis
         y_cut=cut,
         log_mean=log_mean,
         log_std=log_std,
+        bare_uncertainty=bare,
+        intervals=None if recalibration is None else recalibration.intervals,
     )
     return Comparison(evaluation, predicted / exact - 1.0, min_sij)

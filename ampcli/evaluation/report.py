@@ -37,6 +37,8 @@ def table(evaluation: Evaluation) -> str:
         lines += ["", *_cross_section(evaluation.cross_section)]
     if evaluation.calibration is not None:
         lines += ["", *_calibration(evaluation.calibration)]
+    if evaluation.before_recalibration is not None:
+        lines += ["before the recalibration on validation points:", *_calibration(evaluation.before_recalibration)]
     if evaluation.overall.negative:
         lines += ["", f"{evaluation.overall.negative} predictions are <= 0 and left out of the log columns"]
     return "\n".join(lines)
@@ -99,7 +101,11 @@ def _calibration(c: Calibration) -> list[str]:
     covered = ", ".join(
         f"{100 * x.observed.value:.1f}% in {k} sigma (Gaussian {100 * x.nominal:.1f}%)" for k, x in c.coverage.items()
     )
+    within = ", ".join(
+        f"{100 * x.observed.value:.1f}% in the {name}% interval" for name, x in c.intervals.items()
+    )
     return [
         f"pulls                   {c.pull_mean:+.2f} +- {c.pull_std:.2f} (mean +- std)",
         f"coverage                {covered}",
+        f"intervals               {within}",
     ]

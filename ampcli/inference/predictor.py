@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,12 +18,13 @@ from ampcli.ensembles.covariance import combine_by_covariance
 from ampcli.ensembles.mean import mean_and_error
 from ampcli.errors import IntegrityError, UsageError
 from ampcli.features.blocks import FeatureBlock, make_block
+from ampcli.inference.recalibration import recalibrated
 from ampcli.kinematics import FloatArray, beams_along_z, checked_momenta, with_beams
 from ampcli.models.ansatz import Ansatz
 from ampcli.models.kinds import ansatz_class
 from ampcli.models.mlp import Activation, Mlp
 from ampcli.process import Process, described_process
-from ampcli.registry.manifest import Manifest, read_manifest
+from ampcli.registry.manifest import Manifest, Recalibration, read_manifest
 from ampcli.registry.resolve import registry_root, resolve
 from ampcli.registry.storage import member_folder, read_probe, read_weights, verify_members
 
@@ -47,6 +48,7 @@ class Network:
     block: FeatureBlock | None
     typical: float = math.nan
     """68 % quantile of |Delta| on the validation split: the uncertainty of kinds that predict none."""
+    recalibration: Recalibration | None = None
 
     @classmethod
     def build(
@@ -81,8 +83,9 @@ class Network:
         arrays = {"momenta": momenta, **(self.block.compute(momenta) if self.block else {})}
         outputs = self.network.forward(self.layers, self.ansatz.inputs(arrays)[None])
         amplitude = self.ansatz.amplitude(outputs, arrays)[0]
-        relative = self.ansatz.relative_uncertainty(outputs)
-        return amplitude, torch.full_like(amplitude, self.typical) if relative is None else relative[0]
+        own = self.ansatz.relative_uncertainty(outputs)
+        relative = torch.full_like(amplitude, self.typical) if own is None else own[0]
+        return amplitude, relative if self.recalibration is None else recalibrated(relative, self.recalibration)
 
 
 class Predictor:
@@ -105,7 +108,7 @@ class Predictor:
             |M|^2 in GeV^(4 - 2 n_final) and its uncertainty (1 sigma), (n,) each.  An ensemble's uncertainty is
             the standard error of the mean of its members, or that of their covariance; a single network's is its
             own, where its kind predicts one, or else its amplitude times the 68 % quantile of |Delta| on the
-            validation split.
+            validation split.  Where the manifest has a recalibration, it is applied.
 
         Raises:
             UsageError: momenta that are not physical, or not at the centre-of-mass energy of the training.
@@ -149,12 +152,25 @@ class Predictor:
     def _combine(self, members: list[tuple[Tensor, Tensor]]) -> tuple[Tensor, Tensor]:
         amplitudes, relatives = (torch.stack(values) for values in zip(*members, strict=True))
         if self.manifest.combine == "mean":
-            return mean_and_error(amplitudes)
+            return self._honest(*mean_and_error(amplitudes))
         if self.manifest.combine == "covariance":
             correlation = torch.tensor(self.manifest.correlation, dtype=torch.float64, device=self.device)
             combined, relative = combine_by_covariance(amplitudes, relatives, correlation)
-            return combined, combined * relative
+            return self._honest(combined, combined * relative)
         return amplitudes[0], amplitudes[0].abs() * relatives[0]
+
+    def _honest(self, combined: Tensor, error: Tensor) -> tuple[Tensor, Tensor]:
+        """An ensemble's own recalibration."""
+        if self.manifest.recalibration is None:
+            return combined, error
+        size = combined.abs().clamp_min(torch.finfo(combined.dtype).tiny)
+        return combined, size * recalibrated(error / size, self.manifest.recalibration)
+
+    def without_recalibration(self) -> Predictor:
+        """The same model with the uncertainties as they were predicted (those of an ensemble's members stay)."""
+        manifest = self.manifest.model_copy(update={"recalibration": None})
+        networks = self.networks if manifest.members else [replace(n, recalibration=None) for n in self.networks]
+        return Predictor(manifest, networks, self.device)
 
 
 def load_predictor(name: str, registry: str | Path | None = None, device: str = "auto") -> Predictor:
@@ -190,6 +206,7 @@ def _load_network(folder: Path, manifest: Manifest, device: torch.device) -> Net
         raise IntegrityError(f"the weights of {folder} do not fit its manifest: {error}") from None
     if (quantile := manifest.metrics.get("quantile68_abs_delta")) is not None:
         network.typical = quantile.value
+    network.recalibration = manifest.recalibration
     if network.block is not None and manifest.features is not None:
         written, known = manifest.features.version, network.block.version
         if written != known:

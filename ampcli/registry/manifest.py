@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import itertools
 import json
 import math
 import re
@@ -98,6 +99,32 @@ class Member(_Record):
     """Its weight in the combination; None: all members count alike."""
 
 
+class Recalibration(_Record):
+    """How predicted relative uncertainties become honest ones (`ampcli.inference.recalibration`).
+
+    Attributes:
+        log_sigma: knots: logarithms of predicted relative uncertainties, ascending.
+        log_scale: logarithm of the factor at each knot, interpolated linearly between them.
+        intervals: how many honest uncertainties hold "95" and "99" per cent of the errors.
+    """
+
+    log_sigma: list[float] = Field(min_length=1)
+    log_scale: list[float] = Field(min_length=1)
+    intervals: dict[str, float]
+
+    @model_validator(mode="after")
+    def _knots(self) -> Self:
+        ascending = all(a < b for a, b in itertools.pairwise(self.log_sigma))
+        if len(self.log_sigma) != len(self.log_scale) or not ascending:
+            raise AmpcliError("the knots of a recalibration do not ascend, or miss their scales")
+        return self
+
+    @property
+    def scales(self) -> list[float]:
+        """The factor at each knot."""
+        return [math.exp(value) for value in self.log_scale]
+
+
 class Manifest(_Record):
     """One version of one model.
 
@@ -139,6 +166,8 @@ class Manifest(_Record):
     combine: Literal["mean", "covariance"] | None = None
     correlation: list[list[float]] | None = None
     """Of the members' errors, where they are combined by their covariance."""
+    recalibration: Recalibration | None = None
+    """Of the predicted uncertainties, from the validation split."""
     card: str = ""
     """The model card: what it is for, where it holds, where it does not."""
 

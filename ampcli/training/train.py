@@ -15,6 +15,7 @@ from ampcli.errors import NotFoundError, UsageError
 from ampcli.evaluation.summary import summary_metrics
 from ampcli.features.write import stored_block
 from ampcli.inference.predictor import Network, Predictor, check_probe, make_probe
+from ampcli.inference.recalibration import LEAST_POINTS, fit_recalibration
 from ampcli.kinematics import FloatArray, min_invariant
 from ampcli.models.ansatz import Ansatz, Settings
 from ampcli.models.kinds import ansatz_class
@@ -219,8 +220,16 @@ def _publish(
         card=_card(recipe, store),
     )
     predictor = Predictor(draft, [network], run.device)
-    predicted, _ = predictor.predict_final(momenta)
-    draft = draft.model_copy(update={"metrics": summary_metrics(exact, predicted, draft.log_moments)})
+    predicted, uncertainty = predictor.predict_final(momenta)
+    known = bool(np.isfinite(uncertainty).all())  # kinds that predict none have NaN until their metrics are known
+    draft = draft.model_copy(
+        update={
+            "metrics": summary_metrics(exact, predicted, draft.log_moments),
+            "recalibration": fit_recalibration(exact, predicted, uncertainty)
+            if known and len(exact) >= LEAST_POINTS
+            else None,
+        }
+    )
     probe = make_probe(predictor, momenta[:_PROBE_POINTS])
     return publish(run.registry, draft, tensors, probe, check_probe)
 

@@ -149,7 +149,7 @@ def test_features_that_there_are_not(ampcli: Ampcli, chain: Chain) -> None:
     naming = (f'"{Z_JETS}" has 0 radiations IG', "fg", "iq")
     ampcli.fails(2, "features", chain.store, "ig1", naming=naming)
     ampcli.fails(
-        2, "features", chain.store, "iq2", "--kernel", "wrong", naming=("--kernel wrong", "corrected", "paper")
+        2, "features", chain.store, "iq2", "--kernel", "wrong", naming=("'--kernel'", "'wrong'", "corrected", "paper")
     )
     assert sorted(entry.name for entry in (chain.store / "features").iterdir()) == [
         *("fg1", "invariants", "iq1", "iq1^2", "zarr.json")

@@ -149,6 +149,8 @@ def assert_close(a, b):
         assert a.keys() == b.keys()
         for key in a:
             assert_close(a[key], b[key])
+    elif a is None:
+        assert b is None
     else:
         assert a == pytest.approx(b, rel=1e-9)
 
@@ -360,7 +362,12 @@ def test_table_is_aligned_and_complete():
     header = next(line for line in lines if "median|Delta|" in line)
     assert {len(line) for line in body} == {len(header)}
     assert sum(line.startswith("cross-section") for line in lines) == 2
-    assert "Gaussian 68.3%" in lines[-1]
+    assert "Gaussian 68.3%" in lines[-2]
+    assert lines[-1].split() == [
+        "intervals",
+        *"100.0% in the 68% interval, 100.0% in the 95% interval,".split(),
+        *"100.0% in the 99% interval".split(),
+    ]
 
 
 @pytest.mark.parametrize(

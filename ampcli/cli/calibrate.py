@@ -1,0 +1,41 @@
+"""`ampcli calibrate`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ampcli.cli.command import RegistryOption, Result, command
+
+
+def add(app: typer.Typer) -> None:
+    command(app, "calibrate", "ampcli calibrate z4-fg1 z4.zarr")(calibrate)
+
+
+def calibrate(
+    model: Annotated[str, typer.Argument(help="name, name@3 or name@alias.")],
+    store: Annotated[Path, typer.Argument(help="Store whose validation points judge the uncertainties.")],
+    name: Annotated[
+        str | None, typer.Option(help="Name of the calibrated model.", show_default="the next version of the model")
+    ] = None,
+    threads: Annotated[int | None, typer.Option(help="CPU threads.", show_default="all cores")] = None,
+    registry: RegistryOption = None,
+) -> Result:
+    """Publish a model again with uncertainties that hold on the validation points of a store."""
+    from ampcli.device import set_threads
+    from ampcli.inference.calibrate import publish_calibrated
+    from ampcli.registry.resolve import registry_root
+    from ampcli.store.reader import open_store
+
+    set_threads(threads)
+    manifest = publish_calibrated(registry_root(registry), model, open_store(store), name)
+    assert manifest.recalibration is not None
+    scales = manifest.recalibration.scales
+    intervals = ", ".join(f"{level} % within {k:.2f}" for level, k in manifest.recalibration.intervals.items())
+    text = (
+        f"{manifest.reference}: uncertainties of {manifest.parents[0]} times {min(scales):.2f} to {max(scales):.2f}; "
+        f"{intervals} of them"
+    )
+    return Result(manifest.model_dump(mode="json"), text)

@@ -1,0 +1,46 @@
+"""`ampcli calibrate`: publish a model again with uncertainties that are honest on a store's validation points."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+import torch
+
+from ampcli.evaluation.model import require_described
+from ampcli.inference.predictor import check_probe, load_folder
+from ampcli.inference.recalibration import fit_recalibration
+from ampcli.provenance import git_commit, package_versions
+from ampcli.registry.manifest import Manifest, read_manifest
+from ampcli.registry.resolve import resolve
+from ampcli.registry.storage import publish, read_probe, read_weights
+from ampcli.store.reader import Store
+
+
+def publish_calibrated(root: Path, reference: str, store: Store, name: str | None = None) -> Manifest:
+    """Publish the next version of a model, which differs in its recalibration alone.
+
+    Args:
+        name: another name for it.
+
+    Raises:
+        UsageError: the store holds something else than the model describes, or too few validation points.
+    """
+    folder = resolve(root, reference)
+    manifest = read_manifest(folder)
+    require_described(manifest, store)
+    predictor = load_folder(folder, manifest, torch.device("cpu")).without_recalibration()
+    predicted, uncertainty = predictor.predict_final(store.read_split("momenta", "validation"))
+    draft = manifest.model_copy(
+        update={
+            "name": name or manifest.name,
+            "version": 0,
+            "created": datetime.now(UTC).isoformat(timespec="seconds"),
+            "recalibration": fit_recalibration(store.read_split("amplitude", "validation"), predicted, uncertainty),
+            "packages": package_versions(),
+            "git_commit": git_commit(),
+            "parents": [manifest.reference],
+        }
+    )
+    tensors = None if manifest.members else read_weights(folder, manifest)
+    return publish(root, draft, tensors, read_probe(folder, manifest), check_probe)
