@@ -101,9 +101,7 @@ def _calibration(c: Calibration) -> list[str]:
     covered = ", ".join(
         f"{100 * x.observed.value:.1f}% in {k} sigma (Gaussian {100 * x.nominal:.1f}%)" for k, x in c.coverage.items()
     )
-    within = ", ".join(
-        f"{100 * x.observed.value:.1f}% in the {name}% interval" for name, x in c.intervals.items()
-    )
+    within = ", ".join(f"{100 * x.observed.value:.1f}% in the {name}% interval" for name, x in c.intervals.items())
     return [
         f"pulls                   {c.pull_mean:+.2f} +- {c.pull_std:.2f} (mean +- std)",
         f"coverage                {covered}",

@@ -12,6 +12,7 @@ from pydantic import FiniteFloat
 
 from ampcli.amplitudes.protocol import Provider
 from ampcli.evaluation.metrics import Frozen
+from ampcli.features.multi_radiation import MultiRadiationBlock
 from ampcli.features.radiation import RadiationBlock
 from ampcli.inference.predictor import Network, Predictor
 from ampcli.kinematics import FloatArray, with_beams
@@ -69,9 +70,9 @@ def _network_times(network: Network, final: FloatArray, device: torch.device) ->
     total = seconds_per_event(synchronised(lambda: network.predict(batch)), n)
     reduced = 0.0
     arrays = {"momenta": batch, **(network.block.compute(batch) if network.block else {})}
-    if isinstance(network.block, RadiationBlock):
+    if isinstance(network.block, RadiationBlock | MultiRadiationBlock):
         provider = network.block.provider
-        momenta = with_beams(arrays["reduced_momenta"].cpu().numpy())
+        momenta = with_beams(arrays["reduced_momenta"].flatten(0, -3).cpu().numpy())
         reduced = seconds_per_event(lambda: provider.evaluate(momenta), n)
     with torch.no_grad():
         inputs = network.ansatz.inputs(arrays)[None]

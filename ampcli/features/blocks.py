@@ -7,7 +7,7 @@ from typing import Any, Protocol
 from torch import Tensor
 
 from ampcli.errors import UsageError
-from ampcli.factorisation.radiation import parse_radiation
+from ampcli.factorisation.radiation import Radiation, parse_radiation
 from ampcli.process import Process
 
 
@@ -41,11 +41,22 @@ def make_block(name: str, process: Process, options: dict[str, Any]) -> FeatureB
         from ampcli.features.radiation import InvariantsBlock
 
         return InvariantsBlock(process)
-    if (radiation := parse_radiation(name.removesuffix(IMPROVED_MARK))) is not None:
+    if (radiations := parse_radiations(name)) is not None:
+        from ampcli.features.multi_radiation import MultiRadiationBlock
         from ampcli.features.radiation import RadiationBlock
 
-        return RadiationBlock(process, radiation, name.lower(), **options)
-    raise UsageError(f'unknown features "{name}"', "Known: fame, invariants, fg1, fq2, ig1, iq1, fg1^2, fg1+ and such.")
+        blocks = [RadiationBlock(process, radiation, name.lower(), **options) for radiation in radiations]
+        return blocks[0] if len(blocks) == 1 else MultiRadiationBlock(name.lower(), blocks)
+    raise UsageError(
+        f'unknown features "{name}"', "Known: fame, invariants, fg1, fq2, ig1, iq1, fg1^2, fg1+, fg1,ig1+ and such."
+    )
+
+
+def parse_radiations(name: str) -> list[Radiation] | None:
+    """``fg1``, ``fg1+``, ``fg1,ig1+``: one radiation or several; None for other names."""
+    found = [parse_radiation(word) for word in name.removesuffix(IMPROVED_MARK).split(",")]
+    known = [radiation for radiation in found if radiation is not None]
+    return known if len(known) == len(found) else None
 
 
 #: What follows the name of a radiation whose defaults are not the paper's but better ones (docs/lhc.md).
@@ -57,6 +68,6 @@ _IMPROVED = {"kernel": "corrected", "pair": "delta-r", "spectator": "s-ijk", "in
 
 def default_choices(name: str) -> dict[str, Any]:
     """How a block undoes emissions unless the user says otherwise; nothing for blocks that undo none."""
-    if parse_radiation(name.removesuffix(IMPROVED_MARK)) is None:
+    if parse_radiations(name) is None:
         return {}
     return dict(_IMPROVED if name.endswith(IMPROVED_MARK) else _PAPER)

@@ -168,7 +168,10 @@ class RadiationBlock:
 
     def compute(self, momenta: Tensor) -> dict[str, Tensor]:
         external = external_momenta(momenta)
-        found = products(external, self.process)
+        return self.arrays(external, products(external, self.process))
+
+    def arrays(self, external: Tensor, found: Tensor) -> dict[str, Tensor]:
+        """`compute` for external momenta (n, legs, 4) and their `products`."""
         candidates = emissions(self.process, self.radiation)
         order = ranked(distances(external, found, self.radiation, self.choices), candidates)
         step = self._undo(external, found, self.process, candidates, order[:, self.radiation.rank - 1])

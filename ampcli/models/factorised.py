@@ -1,7 +1,8 @@
 """A network that corrects kernel x reduced amplitude, or predicts the bare amplitude, with its own uncertainty.
 
-ln|M|^2 = ln(F |M_reduced|^2) + mean + deviation x network (Amplitude Surrogates, Eqs. 10 to 12); the second output is
-the logarithm of the uncertainty, trained with the heteroscedastic loss of Eq. 7.
+ln|M|^2 = ln(F |M_reduced|^2) + mean + deviation x network (Amplitude Surrogates, Eqs. 10 to 12); the last output is the
+logarithm of the uncertainty, trained with the heteroscedastic loss of Eq. 7.  With several radiations, |M|^2 is the sum
+of their products with as many positive coefficients (Eq. 13), ln c_r = mean + deviation x network.
 """
 
 from __future__ import annotations
@@ -22,20 +23,28 @@ _LOG_SIGMA = (-12.0, 4.0)
 
 
 def log_base(arrays: Arrays) -> Tensor | None:
-    """ln(F |M_reduced|^2), (n,); None for features without a reduced amplitude."""
+    """ln of the sum of F |M_reduced|^2 over radiations, (n,); None for features without a reduced amplitude."""
+    logs = _log_radiations(arrays)
+    return None if logs is None else logs.logsumexp(dim=1)
+
+
+def _log_radiations(arrays: Arrays) -> Tensor | None:
+    """ln(F |M_reduced|^2) of each of R radiations, (n, R)."""
     if "kernel" not in arrays:
         return None
-    return arrays["kernel"].log() + arrays["reduced_amplitude"].log()
+    logs = arrays["kernel"].log() + arrays["reduced_amplitude"].log()
+    return logs if logs.ndim == 2 else logs[:, None]
 
 
 @dataclass(frozen=True)
 class FactorisedAnsatz:
-    """Inputs are the block's `inputs` and ln(F |M_reduced|^2); the correction is standardised."""
+    """Inputs are the block's `inputs` and ln(F |M_reduced|^2) of R radiations; the correction is standardised."""
 
     features: Standardiser
     correction: Standardiser
     beta: float = 0.0
     """Weight sigma^(2 beta) of each point's gradient (beta-NLL, M. Seitzer et al., 2203.09168)."""
+    radiations: int = 1
 
     kind: ClassVar[str] = "factorised"
     block: ClassVar[str | None] = None  # chosen in the recipe
@@ -46,20 +55,31 @@ class FactorisedAnsatz:
 
     @property
     def n_outputs(self) -> int:
-        return 2
+        return self.radiations + 1
 
     @classmethod
     def fit(cls, process: Process, arrays: Arrays, amplitude: Tensor, settings: Settings) -> Self:
         base = log_base(arrays)
         correction = amplitude.log() if base is None else amplitude.log() - base
-        return cls(Standardiser.fit(_features(arrays)), Standardiser.fit(correction), settings.beta)
+        radiations = arrays["kernel"].shape[1] if "kernel" in arrays and arrays["kernel"].ndim == 2 else 1
+        return cls(Standardiser.fit(_features(arrays)), Standardiser.fit(correction), settings.beta, radiations)
 
     def scales(self) -> dict[str, Tensor]:
-        return {**self.features.scales("features"), **self.correction.scales("correction")}
+        radiations = torch.tensor(self.radiations, dtype=torch.float64)
+        return {
+            **self.features.scales("features"),
+            **self.correction.scales("correction"),
+            "radiations": radiations,
+        }
 
     @classmethod
     def restore(cls, scales: Mapping[str, Tensor]) -> Self:
-        return cls(Standardiser.restore(scales, "features"), Standardiser.restore(scales, "correction"))
+        radiations = int(scales["radiations"]) if "radiations" in scales else 1
+        return cls(
+            Standardiser.restore(scales, "features"),
+            Standardiser.restore(scales, "correction"),
+            radiations=radiations,
+        )
 
     def to(self, device: torch.device) -> Self:
         return replace(self, features=self.features.to(device), correction=self.correction.to(device))
@@ -71,11 +91,25 @@ class FactorisedAnsatz:
         base = log_base(arrays)
         correction = amplitude.log() if base is None else amplitude.log() - base
         target = self.correction.apply(correction).float()
-        return Batch(self.inputs(arrays), target.new_empty((len(target), 0)), target)
+        return Batch(self.inputs(arrays), self._shares(arrays).float(), target)
+
+    def _shares(self, arrays: Arrays) -> Tensor:
+        """ln of each radiation's share in their sum, (n, R); (n, 0) for a single one."""
+        logs = _log_radiations(arrays)
+        if logs is None or self.radiations == 1:
+            return self.correction.mean.new_empty((len(arrays["inputs"]), 0))
+        return logs.log_softmax(dim=1)
+
+    def _correction(self, outputs: Tensor, shares: Tensor) -> Tensor:
+        """Standardised ln of the sum over radiations with their coefficients, less that without: (R, n)."""
+        if self.radiations == 1:
+            return outputs[..., 0]
+        deviation = self.correction.deviation.to(outputs.dtype)
+        return (shares + deviation * outputs[..., :-1]).logsumexp(dim=-1) / deviation
 
     def losses(self, outputs: Tensor, batch: Batch) -> tuple[Tensor, Tensor]:
-        log_sigma = outputs[..., 1].clamp(*_LOG_SIGMA)
-        squares = (batch.target - outputs[..., 0]).square()
+        log_sigma = outputs[..., -1].clamp(*_LOG_SIGMA)
+        squares = (batch.target - self._correction(outputs, batch.terms)).square()
         terms = 0.5 * squares * torch.exp(-2 * log_sigma) + log_sigma
         if self.beta > 0 and terms.requires_grad:  # validation is judged by the likelihood itself
             terms = terms * torch.exp(2 * self.beta * log_sigma.detach())
@@ -83,14 +117,14 @@ class FactorisedAnsatz:
         return loss, torch.zeros_like(loss)
 
     def amplitude(self, outputs: Tensor, arrays: Arrays) -> Tensor:
-        logarithm = self.correction.undo(outputs[..., 0].double())
+        logarithm = self.correction.undo(self._correction(outputs.double(), self._shares(arrays)))
         base = log_base(arrays)
         return (logarithm if base is None else logarithm + base).exp()
 
     def relative_uncertainty(self, outputs: Tensor) -> Tensor | None:
-        return self.correction.deviation * torch.exp(outputs[..., 1].double().clamp(*_LOG_SIGMA))
+        return self.correction.deviation * torch.exp(outputs[..., -1].double().clamp(*_LOG_SIGMA))
 
 
 def _features(arrays: Arrays) -> Tensor:
-    base = log_base(arrays)
-    return arrays["inputs"] if base is None else torch.cat([arrays["inputs"], base[:, None]], dim=1)
+    logs = _log_radiations(arrays)
+    return arrays["inputs"] if logs is None else torch.cat([arrays["inputs"], logs], dim=1)

@@ -7,8 +7,7 @@ from typing import Any, Literal
 import pydantic
 
 from ampcli.errors import UsageError
-from ampcli.factorisation.radiation import parse_radiation
-from ampcli.features.blocks import IMPROVED_MARK
+from ampcli.features.blocks import IMPROVED_MARK, parse_radiations
 from ampcli.models.mlp import Activation
 from ampcli.training.optimiser import OptimiserName
 
@@ -49,10 +48,11 @@ def model_settings(model: str) -> dict[str, Any]:
     settings = _SURROGATE if model.lower() == paper else _IMPROVED
     if paper == "nofa":
         return {"kind": "factorised", "block": "invariants", **settings}
-    if parse_radiation(paper) is not None:
+    if parse_radiations(paper) is not None:
         return {"kind": "factorised", "block": model.lower(), **settings}
     raise UsageError(
-        f"--model {model}: unknown", "Known: fame, plain, nofa, and fg1, fq2, ig1, iq1, fg1^2, fg1+, nofa+ and such."
+        f"--model {model}: unknown",
+        "Known: fame, plain, nofa, and fg1, fq2, ig1, iq1, fg1^2, fg1,ig1, fg1+, nofa+ and such.",
     )
 
 
