@@ -60,7 +60,7 @@ def test_names(name, radiations):
 
 @pytest.mark.parametrize("name", ["fg1,ig1^2", "fg1,fg1", "fg1+,ig1"])
 def test_names_that_mean_nothing(name):
-    with pytest.raises(UsageError, match="different radiations|unknown features"):
+    with pytest.raises(UsageError, match=r"different radiations|unknown features"):
         block(name)
 
 
