@@ -1,4 +1,7 @@
-"""The compiled part of ampcli: the native amplitude engine, once per instruction set (the rest is pyproject.toml)."""
+"""The compiled parts of ampcli: the native amplitude engine, once per instruction set, and features of radiations.
+
+The rest is in pyproject.toml.
+"""
 
 import platform
 
@@ -31,5 +34,13 @@ setup(
             extra_compile_args=["-O3", "-fno-math-errno", "-fno-trapping-math", *flags],
         )
         for name, flags in FLAGS.items()
+    ]
+    + [
+        Pybind11Extension(
+            "ampcli.features._radiation",
+            ["ampcli/features/radiation.cpp"],
+            cxx_std=17,
+            extra_compile_args=["-O3", "-fno-math-errno", "-fno-trapping-math"],
+        )
     ],
 )

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from ampcli.amplitudes.protocol import Provider
 from ampcli.errors import UsageError
-from ampcli.features.radiation import RadiationBlock, external_momenta, products
+from ampcli.features.radiation import RadiationBlock
 
 
 class MultiRadiationBlock:
@@ -53,9 +53,7 @@ class MultiRadiationBlock:
         return side_by_side | {key: (sum(shapes[key][0] for shapes in every),) for key in _JOINED}
 
     def compute(self, momenta: Tensor) -> dict[str, Tensor]:
-        external = external_momenta(momenta)
-        found = products(external, self.blocks[0].process)
-        every = [block.arrays(external, found) for block in self.blocks]
+        every = [block.compute(momenta) for block in self.blocks]
         stacked = {key: torch.stack([arrays[key] for arrays in every], dim=1) for key in _STACKED}
         return stacked | {key: torch.cat([arrays[key] for arrays in every], dim=1) for key in _JOINED}
 

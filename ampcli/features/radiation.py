@@ -5,6 +5,7 @@ L. Beccatini et al., "Amplitude Surrogates for Multi-Jet Processes" (2025), Sec.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import replace
 from functools import cached_property
@@ -29,10 +30,12 @@ from ampcli.factorisation.radiation import (
     emissions,
     emitter_first,
     jet_legs,
+    last_gluon,
     ranked,
     reduce_events,
     reduced_process,
 )
+from ampcli.features import _radiation
 from ampcli.features.radiation_inputs import Inputs, cosines, log_variables, mirror_symmetric, splitting_azimuths
 from ampcli.kinematics import pair_positions
 from ampcli.process import Process
@@ -167,11 +170,51 @@ class RadiationBlock:
         }
 
     def compute(self, momenta: Tensor) -> dict[str, Tensor]:
-        external = external_momenta(momenta)
-        return self.arrays(external, products(external, self.process))
+        """Compiled on the CPU; batched on other devices."""
+        return self._compiled(momenta) if momenta.device.type == "cpu" else self.batched(momenta)
 
-    def arrays(self, external: Tensor, found: Tensor) -> dict[str, Tensor]:
-        """`compute` for external momenta (n, legs, 4) and their `products`."""
+    def _compiled(self, momenta: Tensor) -> dict[str, Tensor]:
+        found = self._engine.compute(momenta.contiguous().numpy(), torch.get_num_threads())
+        legs, variables, kernel, reduced, inputs = (torch.from_numpy(array) for array in found)
+        return {
+            "legs": legs,
+            "variables": variables,
+            "kernel": kernel,
+            "reduced_momenta": reduced[:, 2:].contiguous(),
+            "reduced_amplitude": self._amplitude(reduced),
+            "inputs": inputs,
+        }
+
+    @cached_property
+    def _engine(self) -> _radiation.Radiation:
+        radiations = (self.radiation, replace(self.radiation, rank=1))[: self.radiation.steps]
+        steps = [
+            _radiation.Step(
+                legs=process.n_external,
+                last_gluon=last_gluon(process),
+                rank=radiation.rank - 1,
+                candidates=emissions(process, radiation),
+                jets=jet_legs(process),
+                massive=[leg.mass > 0 for leg in process.legs],
+            )
+            for process, radiation in zip(self.processes, radiations, strict=False)
+        ]
+        choices = _radiation.Choices(
+            initial=self.radiation.initial,
+            gluon=self.radiation.gluon,
+            printed_kernel=self.choices.kernel == "paper",
+            delta_r=self.choices.pair == "delta-r",
+            s_ijk=self.choices.spectator == "s-ijk",
+            extended=self.extended,
+            orient=self.orient and mirror_symmetric(self.process),
+            coupling=4 * math.pi * self.alpha_s,
+        )
+        return _radiation.Radiation(steps, self._interchangeable, choices)
+
+    def batched(self, momenta: Tensor) -> dict[str, Tensor]:
+        """`compute` by operations on the whole batch, on any device."""
+        external = external_momenta(momenta)
+        found = products(external, self.process)
         candidates = emissions(self.process, self.radiation)
         order = ranked(distances(external, found, self.radiation, self.choices), candidates)
         step = self._undo(external, found, self.process, candidates, order[:, self.radiation.rank - 1])
