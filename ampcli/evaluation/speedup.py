@@ -5,6 +5,7 @@ L. Beccatini et al., "Amplitude Surrogates for Multi-Jet Processes" (2025), Sec.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -15,6 +16,7 @@ from ampcli.evaluation.metrics import Floats, Frozen
 from ampcli.phasespace.hadron_sampler import excess_threshold
 
 _SCAN = 80  # values of the first threshold
+_CONFIDENCE = 1.645  # standard deviations: 95 % of a Gaussian lie below
 
 
 @dataclass(frozen=True)
@@ -97,16 +99,22 @@ def largest_threshold(stage: Stage, among: np.ndarray, accuracy: float, wrong_al
     return float(stage.relative[order[allowed]])
 
 
+def allowed_errors(n: int, tolerance: float) -> int:
+    """How many wrong decisions among n points say that, at 95 % confidence, the tolerance holds for others."""
+    expected = tolerance * n
+    return max(int(expected - _CONFIDENCE * math.sqrt(expected)), 0)
+
+
 def choose_thresholds(
     stages: Sequence[Stage], accuracy: float, tolerance: float, exact_seconds: float, ratio: float | None = None
 ) -> list[float]:
-    """The thresholds that give the largest speed-up within a tolerance, on these (validation) points.
+    """The thresholds that give the largest speed-up on these (validation) points within `allowed_errors`.
 
     Args:
         ratio: fixes the second threshold to this multiple of the first (AS: 1.4); None leaves both free.
     """
     n = len(stages[0].delta)
-    allowed = int(tolerance * n)
+    allowed = allowed_errors(n, tolerance)
     everything = np.ones(n, dtype=bool)
     if len(stages) == 1:
         return [largest_threshold(stages[0], everything, accuracy, allowed)]
@@ -121,7 +129,7 @@ def choose_thresholds(
             largest_threshold(second, ~accepted, accuracy, allowed - spent) if ratio is None else ratio * float(start)
         )
         found = outcome(stages, [float(start), follow], accuracy, exact_seconds)
-        if found.tolerance <= tolerance and found.factor > best[0]:
+        if found.tolerance * n <= allowed + 0.5 and found.factor > best[0]:
             best = (found.factor, found.thresholds)
     return best[1]
 
