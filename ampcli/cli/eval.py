@@ -15,8 +15,10 @@ def add(app: typer.Typer) -> None:
 
 
 def evaluate(
-    model: Annotated[str, typer.Argument(help="name, name@3 or name@alias.")],
-    store: Annotated[Path, typer.Argument(help="Store with the exact amplitudes.")],
+    arguments: Annotated[
+        list[str],
+        typer.Argument(metavar="MODEL... STORE", help="name, name@3 or name@alias; a store with exact amplitudes."),
+    ],
     split: Annotated[
         Literal["train", "validation", "test", "all"], typer.Option(help="Which points of the store.")
     ] = "test",
@@ -29,28 +31,32 @@ def evaluate(
 ) -> Result:
     """Measure how well a model reproduces exact amplitudes: per point, per region, and in the cross section."""
     from ampcli.device import set_threads
+    from ampcli.errors import UsageError
     from ampcli.evaluation.model import evaluate_model
-    from ampcli.evaluation.report import table
+    from ampcli.evaluation.report import summary_table, table
     from ampcli.inference.predictor import load_predictor
     from ampcli.store.reader import open_store
 
+    *models, store = arguments
+    if not models:
+        raise UsageError("a store alone: name at least one model before it", "Example: ampcli eval ee-4jets ee4.zarr")
     set_threads(threads)
-    predictor = load_predictor(model, registry, device)
-    opened = open_store(store)
-    comparison = evaluate_model(predictor, opened, split)
-    reference = predictor.manifest.reference
-    document = {
-        "model": reference,
-        "store": str(store),
-        "dataset_digest": opened.digest,
-        "split": split,
-        **comparison.evaluation.model_dump(mode="json"),
-    }
-    text = f"{reference} on {store} ({split})\n\n{table(comparison.evaluation)}"
+    predictors = [load_predictor(model, registry, device) for model in models]
+    opened = open_store(Path(store))
+    comparisons = {p.manifest.reference: evaluate_model(p, opened, split) for p in predictors}
+    common = {"store": store, "dataset_digest": opened.digest, "split": split}
+    evaluations = {name: comparison.evaluation for name, comparison in comparisons.items()}
+    if len(evaluations) == 1:
+        [(reference, evaluation)] = evaluations.items()
+        document = {"model": reference, **common, **evaluation.model_dump(mode="json")}
+        text = f"{reference} on {store} ({split})\n\n{table(evaluation)}"
+    else:
+        document = {**common, "models": {name: e.model_dump(mode="json") for name, e in evaluations.items()}}
+        text = f"{store} ({split})\n\n{summary_table(evaluations)}"
     if out is not None:
-        from ampcli.plots.evaluation import plot_comparison
+        from ampcli.plots.evaluation import plot_comparisons
 
-        written = plot_comparison(comparison, reference, document, out)
+        written = plot_comparisons(comparisons, document, out)
         save_configuration(out, "eval")
         text += f"\n\n{len(written)} files in {out}"
     return Result(document, text)

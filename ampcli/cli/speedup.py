@@ -13,13 +13,20 @@ if TYPE_CHECKING:
     from ampcli.evaluation.mixed import Report
 
 
+_SHOWN = 8  # candidates
+
+
 def add(app: typer.Typer) -> None:
-    command(app, "speedup", "ampcli speedup z4-fg1^2 z4-fg1 z4.zarr --tolerance 0.03:1e-3 --out plots/speedup")(speedup)
+    command(app, "speedup", "ampcli speedup z4-iq1 z4-fg1 z4.zarr --tolerance 0.03:1e-3 --out plots/speedup")(speedup)
 
 
 def speedup(
     arguments: Annotated[
-        list[str], typer.Argument(metavar="MODEL [MODEL] STORE", help="One or two models, the quicker first.")
+        list[str],
+        typer.Argument(
+            metavar="[MODEL...] STORE",
+            help="One or two models, the quicker first; of more, or of all in the registry, the best one or two.",
+        ),
     ],
     tolerance: Annotated[
         str, typer.Option(help="ACCURACY:FRACTION, so many events may be off by more than this.")
@@ -34,17 +41,18 @@ def speedup(
     """Measure how much faster events come when surrogates decide where they are sure of themselves."""
     from ampcli.cli.numbers import parse_tolerance
     from ampcli.device import set_threads
-    from ampcli.errors import UsageError
     from ampcli.evaluation.mixed import measure_speedup
+    from ampcli.evaluation.model import surrogates_for
     from ampcli.inference.predictor import load_predictor
+    from ampcli.registry.resolve import registry_root
     from ampcli.store.reader import open_store
 
     *models, store = arguments
-    if not 1 <= len(models) <= 2:
-        raise UsageError(f"{len(models)} models and a store: give one or two models, then a store")
     accuracy, fraction = parse_tolerance("--tolerance", tolerance)
     set_threads(1)  # times are those of one core
     opened = open_store(Path(store))
+    if not models:
+        models = surrogates_for(opened, registry_root(registry))
     predictors = [load_predictor(model, registry, device) for model in models]
     report = measure_speedup(predictors, opened, accuracy, fraction, batch)
     text = _text(report)
@@ -52,16 +60,24 @@ def speedup(
     if out is not None:
         import json
 
-        from ampcli.plots.speedup import plot_speedup
+        from ampcli.plots.speedup import plot_scan, plot_speedup
 
         plot_speedup(report, out, "speedup-curves")
+        plot_scan(report, out, "speedup-thresholds")
         (out / "speedup.json").write_text(json.dumps(document, indent=1) + "\n")
         save_configuration(out, "speedup")
     return Result(document, text)
 
 
 def _text(report: Report) -> str:
-    lines = [f"us per event (one thread, batches of {report.batch})"]
+    lines = []
+    if report.candidates:
+        lines += [f"of {len(report.compared)} models and their pairs, the quickest on validation points:"]
+        for candidate in report.candidates[:_SHOWN]:
+            names = ", ".join(report.compared[i] for i in candidate.models)
+            lines.append(f"{candidate.validation.factor:8.2f} times faster  {names}: {candidate.strategy}")
+        lines += [""]
+    lines += [f"us per event (one thread, batches of {report.batch})"]
     lines += [f"  exact, {name:24}{1e6 * seconds:10.3f}" for name, seconds in report.exact.items()]
     for model, t in zip(report.models, report.surrogates, strict=True):
         parts = (

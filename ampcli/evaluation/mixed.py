@@ -1,22 +1,19 @@
-"""`ampcli speedup`: one or two surrogates, measured, with thresholds from validation points, judged on test points."""
+"""`ampcli speedup`: surrogates measured; models and thresholds chosen on validation points, judged on test points."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
-import torch
 from pydantic import FiniteFloat
 
 from ampcli.amplitudes.native.quark_line import find_quark_line
 from ampcli.amplitudes.providers import make_provider
-from ampcli.ensembles.covariance import combine_by_covariance, error_correlation
-from ampcli.errors import UsageError
 from ampcli.evaluation.metrics import Floats, Frozen
 from ampcli.evaluation.model import require_described
 from ampcli.evaluation.observables import Bias, Bounds, bias, bounds, observables
+from ampcli.evaluation.scan import Scan, SignedErrors, scan_thresholds, signed_errors
 from ampcli.evaluation.speedup import (
     Outcome,
     Stage,
@@ -26,15 +23,15 @@ from ampcli.evaluation.speedup import (
     outcome,
     two_stage_unweighting,
 )
+from ampcli.evaluation.strategies import Candidate, Points, Stages, make_plans, rank_candidates
 from ampcli.evaluation.timing import SurrogateTimes, exact_seconds, surrogate_times
 from ampcli.inference.predictor import Predictor
 from ampcli.kinematics import FloatArray
 from ampcli.store.plan import GivenSource, HadronSource
-from ampcli.store.reader import Split, Store
+from ampcli.store.reader import Store
 
 _TOLERANCES = np.geomspace(1e-5, 1e-2, 13)
 _SLOW_EVENTS = 500  # pyamplicol is timed on so many
-_RATIO = 1.4  # U2 / U1 of the paper
 
 
 class Strategy(Frozen):
@@ -52,6 +49,11 @@ class Report(Frozen):
     """What `ampcli speedup` found; times are seconds per event on one thread (or the device)."""
 
     models: list[str]
+    """One or two, the one that is asked first in front."""
+    candidates: list[Candidate]
+    """Models and pairs that were compared on validation points, the best in front; those given, where two at most."""
+    compared: list[str]
+    """The models that the numbers of `candidates` stand for."""
     batch: int
     accuracy: FiniteFloat
     tolerance: FiniteFloat
@@ -59,44 +61,12 @@ class Report(Frozen):
     surrogates: list[SurrogateTimes]
     strategies: list[Strategy]
     best: str
+    scan: Scan
+    signed: SignedErrors
     bounds: Bounds
     biases: dict[str, Bias]
     break_even_events: dict[str, FiniteFloat | None]
     unweighting: dict[str, Unweighting] | None
-
-
-@dataclass(frozen=True)
-class _Points:
-    """A split: momenta, exact amplitudes, event weights, and each surrogate's prediction and uncertainty (n,)."""
-
-    momenta: FloatArray
-    exact: Floats
-    weight: Floats
-    predicted: list[Floats]
-    relative: list[Floats]
-
-    @classmethod
-    def of(cls, predictors: Sequence[Predictor], store: Store, split: Split) -> _Points:
-        momenta, exact = store.read_split("momenta", split), store.read_split("amplitude", split)
-        predicted, relative = [], []
-        for predictor in predictors:
-            amplitude, uncertainty = predictor.predict_final(momenta)
-            if not (amplitude > 0).all():
-                raise UsageError(f"{predictor.manifest.reference} predicts negative amplitudes", "Use a surrogate.")
-            predicted.append(amplitude)
-            relative.append(uncertainty / amplitude)
-        return cls(momenta, exact, exact * store.read_split("weight", split), predicted, relative)
-
-    def errors(self) -> torch.Tensor:
-        return torch.from_numpy(np.stack([np.log(p / self.exact) for p in self.predicted]))
-
-    def stage(self, surrogate: int, seconds: float) -> Stage:
-        return Stage(self.predicted[surrogate] / self.exact - 1, self.relative[surrogate], seconds)
-
-    def combined(self, correlation: torch.Tensor, seconds: float) -> Stage:
-        amplitudes, relative = (torch.from_numpy(np.stack(a)) for a in (self.predicted, self.relative))
-        both, uncertainty = combine_by_covariance(amplitudes, relative, correlation)
-        return Stage(both.numpy() / self.exact - 1, uncertainty.numpy(), seconds)
 
 
 def measure_speedup(
@@ -105,7 +75,7 @@ def measure_speedup(
     """Time surrogates and exact amplitudes, and find what they give together.
 
     Args:
-        predictors: one or two, the quicker one first.
+        predictors: one or two, the quicker one first; of more, the best one or two are taken.
         accuracy, tolerance: at most this fraction of events may be off by more than this |Delta|.
         batch: events in a batch when times are measured.
 
@@ -114,21 +84,32 @@ def measure_speedup(
     """
     for predictor in predictors:
         require_described(predictor.manifest, store)
-    validation, test = (_Points.of(predictors, store, split) for split in ("validation", "test"))
-    final = np.resize(test.momenta, (batch, *test.momenta.shape[1:]))
+    compared = [p.manifest.reference for p in predictors]
+    validation = Points.of(predictors, store, "validation")
+    final = np.resize(validation.momenta, (batch, *validation.momenta.shape[1:]))
     times = [surrogate_times(p, final) for p in predictors]
     exact = _exact_seconds(store, final)
-    plans = _plans(validation, test, [t.total for t in times])
+    candidates: list[Candidate] = []
+    if len(predictors) > 2:
+        candidates = rank_candidates(validation, [t.total for t in times], accuracy, tolerance, exact["pyamplicol"])
+        chosen = candidates[0].models
+        predictors, times = [predictors[i] for i in chosen], [times[i] for i in chosen]
+        validation = validation.of_models(chosen)
+    test = Points.of(predictors, store, "test")
+    plans = make_plans(validation, test, [t.total for t in times])
     strategies = [
         _strategy(name, provider, stages, ratio, accuracy, tolerance, seconds)
         for provider, seconds in exact.items()
         for name, (stages, ratio) in plans.items()
     ]
     best = max((s for s in strategies if s.provider == "pyamplicol"), key=lambda s: s.validation.factor)
-    mixture, relative = _mixture(test, plans[best.name][0][1], best.outcome.thresholds)
+    stages = plans[best.name][0][1]
+    mixture, relative = _mixture(test, stages, best.outcome.thresholds)
     spent = sum(p.manifest.seconds or 0.0 for p in predictors)
     return Report(
         models=[p.manifest.reference for p in predictors],
+        candidates=candidates,
+        compared=compared,
         batch=batch,
         accuracy=accuracy,
         tolerance=tolerance,
@@ -136,6 +117,8 @@ def measure_speedup(
         surrogates=times,
         strategies=strategies,
         best=best.name,
+        scan=scan_thresholds(stages, best.outcome.thresholds, exact["pyamplicol"]),
+        signed=signed_errors(stages, best.outcome.thresholds),
         bounds=bounds(test.weight, relative),
         biases={
             name: bias(values, test.weight, mixture)
@@ -159,27 +142,8 @@ def _exact_seconds(store: Store, final: FloatArray) -> dict[str, float]:
     return seconds
 
 
-_Stages = tuple[list[Stage], list[Stage]]  # on validation and on test points
-
-
-def _plans(validation: _Points, test: _Points, seconds: list[float]) -> dict[str, tuple[_Stages, float | None]]:
-    """Stages of every strategy, and the fixed ratio of thresholds if it has one."""
-    single = [([validation.stage(i, s)], [test.stage(i, s)]) for i, s in enumerate(seconds)]
-    plans: dict[str, tuple[_Stages, float | None]] = {f"surrogate {i}": (s, None) for i, s in enumerate(single, 1)}
-    if len(seconds) == 2:
-        correlation = error_correlation(validation.errors(), torch.from_numpy(np.stack(validation.relative)))
-        together = tuple([points.combined(correlation, sum(seconds))] for points in (validation, test))
-        plans["both"] = ((together[0], together[1]), None)
-        sequence = tuple(
-            [points.stage(0, seconds[0]), points.combined(correlation, seconds[1])] for points in (validation, test)
-        )
-        plans[f"1, then both, U2 = {_RATIO} U1"] = ((sequence[0], sequence[1]), _RATIO)
-        plans["1, then both"] = ((sequence[0], sequence[1]), None)
-    return plans
-
-
 def _strategy(
-    name: str, provider: str, stages: _Stages, ratio: float | None, accuracy: float, tolerance: float, seconds: float
+    name: str, provider: str, stages: Stages, ratio: float | None, accuracy: float, tolerance: float, seconds: float
 ) -> Strategy:
     validation, test = stages
 
@@ -193,7 +157,7 @@ def _strategy(
     return Strategy(name=name, provider=provider, validation=seen, outcome=unseen, curve=curve)
 
 
-def _mixture(test: _Points, stages: list[Stage], thresholds: list[float]) -> tuple[Floats, Floats]:
+def _mixture(test: Points, stages: list[Stage], thresholds: list[float]) -> tuple[Floats, Floats]:
     """Event weights with the surrogates' amplitudes where they decide, and their relative uncertainties there."""
     mixed, relative = test.weight.copy(), np.zeros(len(test.weight))
     for stage, accepted in zip(stages, decide(stages, thresholds), strict=True):
@@ -212,7 +176,7 @@ def _break_even(spent: float, exact: float, factor: float) -> float | None:
     return spent / saved if saved > 0 and math.isfinite(spent) else None
 
 
-def _unweighting(store: Store, test: _Points, seconds: float, exact: dict[str, float]) -> dict[str, Unweighting] | None:
+def _unweighting(store: Store, test: Points, seconds: float, exact: dict[str, float]) -> dict[str, Unweighting] | None:
     """Only weighted points tell how often an event would be accepted."""
     source = store.plan.source
     if isinstance(source, GivenSource) or (isinstance(source, HadronSource) and source.unweighted):

@@ -3,28 +3,37 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 
-from ampcli.errors import UsageError
+from ampcli.errors import NotFoundError, UsageError
 from ampcli.evaluation.evaluate import Evaluation, evaluate
 from ampcli.evaluation.metrics import Floats
 from ampcli.inference.predictor import Predictor
 from ampcli.kinematics import min_invariant
 from ampcli.phasespace.jets import exclusive_jets
 from ampcli.phasespace.selection import Selection
-from ampcli.registry.manifest import Manifest
+from ampcli.registry.manifest import Manifest, read_manifest
+from ampcli.registry.resolve import names, resolve
 from ampcli.store.plan import GivenSource
 from ampcli.store.reader import Split, Store, split_rows
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """An evaluation and the points behind it: Delta = predicted/exact - 1 and min s_ij / s, (n,) each."""
+    """An evaluation and the points behind it, (n,) each.
+
+    Attributes:
+        delta: predicted/exact - 1.
+        min_sij: smallest s_ij / s.
+        relative: uncertainty / |predicted|, of models that predict one for each point.
+    """
 
     evaluation: Evaluation
     delta: Floats
     min_sij: Floats
+    relative: Floats | None
 
 
 def require_described(manifest: Manifest, store: Store) -> None:
@@ -49,6 +58,30 @@ def require_described(manifest: Manifest, store: Store) -> None:
             if a != b
         ]
         raise UsageError(f"{manifest.reference} does not describe {store.path}: " + "; ".join(what))
+
+
+def surrogates_for(store: Store, root: Path) -> list[str]:
+    """The latest versions of all models of a registry that describe a store and predict their own uncertainty.
+
+    Raises:
+        NotFoundError: there is none.
+    """
+    found = []
+    for name in names(root):
+        manifest = read_manifest(resolve(root, name))
+        if manifest.kind != "factorised":
+            continue
+        try:
+            require_described(manifest, store)
+        except UsageError:
+            continue
+        found.append(manifest.reference)
+    if not found:
+        raise NotFoundError(
+            f"the registry {root} has no surrogate of {store.plan.process} with these parameters",
+            "Train one with `ampcli train --model fg1+`, or name the models.",
+        )
+    return found
 
 
 def evaluate_model(predictor: Predictor, store: Store, split: Split) -> Comparison:
@@ -88,4 +121,6 @@ def evaluate_model(predictor: Predictor, store: Store, split: Split) -> Comparis
         bare_uncertainty=bare,
         intervals=None if recalibration is None else recalibration.intervals,
     )
-    return Comparison(evaluation, predicted / exact - 1.0, min_sij)
+    relative = uncertainty / np.maximum(np.abs(predicted), np.finfo(float).tiny)
+    constant = bool(np.ptp(relative) <= 1e-9 * relative.max())  # the 68 % quantile of kinds that predict none
+    return Comparison(evaluation, predicted / exact - 1.0, min_sij, None if constant else relative)

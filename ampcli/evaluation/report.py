@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from ampcli.evaluation.calibration import Calibration
+from collections.abc import Mapping
+
+from ampcli.evaluation.calibration import Calibration, Coverage
 from ampcli.evaluation.cross_section import CrossSection
 from ampcli.evaluation.evaluate import Evaluation
 from ampcli.evaluation.metrics import THRESHOLDS, Metrics
@@ -42,6 +44,27 @@ def table(evaluation: Evaluation) -> str:
     if evaluation.overall.negative:
         lines += ["", f"{evaluation.overall.negative} predictions are <= 0 and left out of the log columns"]
     return "\n".join(lines)
+
+
+def summary_table(evaluations: Mapping[str, Evaluation]) -> str:
+    """One line for each model, from the most accurate one on (AS, Table 4, and the mean accuracies of Figs. 5 to 9)."""
+    rows = []
+    for name, e in sorted(evaluations.items(), key=lambda item: item[1].overall.mean_abs_delta):
+        inside = ["-"] * 3 if e.calibration is None else [f"{100 * x.observed.value:.1f}%" for x in _levels(e)]
+        rows.append([*_row(name, e.overall), *inside])
+    lines = [
+        "Delta = predicted/exact - 1 in %, (..) its error in the last digits; >1%: points above;",
+        "log10 ratio: mean +- spread of log10(predicted/exact); MSE(log): of the standardised ln A;",
+        "in 68%, 95%, 99%: points within these intervals of the predicted uncertainty",
+        "",
+        *_align([[*_HEADER, "in 68%", "95%", "99%"], *rows]),
+    ]
+    return "\n".join(lines)
+
+
+def _levels(evaluation: Evaluation) -> list[Coverage]:
+    assert evaluation.calibration is not None
+    return [evaluation.calibration.intervals[name] for name in ("68", "95", "99")]
 
 
 def with_error(value: float, error: float | None, scale: float = 1.0) -> str:

@@ -71,6 +71,29 @@ def plot_errors(deltas: Mapping[str, Floats], folder: Path, name: str = "errors"
         return save(figure, numbers, folder, name)
 
 
+def plot_cumulative(deltas: Mapping[str, Floats], folder: Path, name: str = "cumulative") -> list[Path]:
+    """Fraction of the points with a larger |Delta| (Amplitude Surrogates, Fig. 8), one line per label.
+
+    Args:
+        deltas: label -> (n,) Delta, n >= 1.
+        folder, name: writes NAME.png, NAME.pdf and NAME.json there.
+    """
+    sizes = np.geomspace(1e-5, 1.0, 101)
+    fractions = {label: [float((np.abs(delta) > size).mean()) for size in sizes] for label, delta in deltas.items()}
+    with style():
+        figure = Figure(figsize=(7, 5))
+        axes = figure.subplots()
+        for label, delta in deltas.items():
+            axes.plot(100 * sizes, fractions[label], label=f"{label} ({100 * float(np.abs(delta).mean()):.2g} %)")
+        axes.set_xscale("log")
+        axes.set_yscale("log")
+        axes.set_ylim(1e-5, 1.3)
+        axes.set_xlabel(r"$|\Delta|$  [%]")
+        axes.set_ylabel(r"Fraction of points with larger $|\Delta|$")
+        axes.legend(loc="lower left", title=r"(mean $|\Delta|$)")
+        return save(figure, {"abs_delta": sizes.tolist(), "fraction_above": fractions}, folder, name)
+
+
 def _log_size(delta: Floats) -> Floats:
     """log10 of |Delta| in per cent; exact predictions land in the lowest bin."""
     floored: Floats = np.maximum(100 * np.abs(delta), 10.0 ** (_DECADES[0] - 1))

@@ -1,4 +1,4 @@
-"""All plots and numbers of one evaluation."""
+"""All plots and numbers of one evaluation, or of several models on the same points."""
 
 from __future__ import annotations
 
@@ -8,18 +8,35 @@ from pathlib import Path
 
 from ampcli.evaluation.model import Comparison
 from ampcli.plots.cross_section import plot_cross_section
-from ampcli.plots.errors import plot_errors
+from ampcli.plots.errors import plot_cumulative, plot_errors
 from ampcli.plots.regions import plot_regions
+from ampcli.plots.uncertainty import plot_uncertainty
 from ampcli.store.parts import write_atomically
 
 
-def plot_comparison(comparison: Comparison, label: str, document: Mapping[str, object], folder: Path) -> list[Path]:
-    """Write evaluation.json and the plots errors, regions and cross_section into `folder`."""
-    evaluation = comparison.evaluation
-    written = plot_errors({label: comparison.delta}, folder)
-    written += plot_regions(comparison.delta, comparison.min_sij, evaluation.y_cut, folder)
-    if evaluation.cross_section is not None:
-        written += plot_cross_section({label: evaluation.cross_section.curve}, folder)
+def plot_comparisons(comparisons: Mapping[str, Comparison], document: Mapping[str, object], folder: Path) -> list[Path]:
+    """Write evaluation.json and the plots into `folder`.
+
+    Of every set of models: errors, cumulative, and cross_section where the points have weights.  Of each model:
+    regions and, where it predicts its uncertainty, uncertainty; with several models their names follow, as in
+    regions-NAME.
+    """
+    deltas = {label: comparison.delta for label, comparison in comparisons.items()}
+    written = plot_errors(deltas, folder)
+    written += plot_cumulative(deltas, folder)
+    for label, comparison in comparisons.items():
+        ending = "" if len(comparisons) == 1 else f"-{label}"
+        y_cut = comparison.evaluation.y_cut
+        written += plot_regions(comparison.delta, comparison.min_sij, y_cut, folder, f"regions{ending}")
+        if comparison.relative is not None:
+            written += plot_uncertainty(comparison.delta, comparison.relative, folder, f"uncertainty{ending}")
+    curves = {
+        label: comparison.evaluation.cross_section.curve
+        for label, comparison in comparisons.items()
+        if comparison.evaluation.cross_section is not None
+    }
+    if curves:
+        written += plot_cross_section(curves, folder)
     numbers = folder / "evaluation.json"
     write_atomically(numbers, json.dumps(document, indent=2, allow_nan=False) + "\n")
     return [numbers, *written]

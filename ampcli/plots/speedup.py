@@ -1,9 +1,10 @@
-"""Speed-up against tolerance (Amplitude Surrogates, Figs. 13 and 15)."""
+"""Speed-up, tolerance and thresholds (Amplitude Surrogates, Figs. 10 to 15)."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 from matplotlib.figure import Figure
 
 from ampcli.evaluation.mixed import Report
@@ -27,4 +28,38 @@ def plot_speedup(report: Report, folder: Path, name: str = "speedup") -> list[Pa
             axes.set_ylim(bottom=0)
         panels[0].legend(loc="best")
         numbers = {"accuracy": report.accuracy, "strategies": [s.model_dump(mode="json") for s in report.strategies]}
+        return save(figure, numbers, folder, name)
+
+
+def plot_scan(report: Report, folder: Path, name: str) -> list[Path]:
+    """Tolerance and speed-up over the threshold, and the signed errors of decided points, of the best strategy."""
+    scan, signed = report.scan, report.signed
+    with style():
+        figure = Figure(figsize=(18.0, 5.0))
+        left, middle, right = figure.subplots(1, 3)
+        for label, values in scan.tolerance.items():
+            left.plot(scan.thresholds, values, label=rf"$|\Delta| > {label[:-1]}\,\%$")
+        left.axhline(report.tolerance, color="0.6", linewidth=1, linestyle="--", zorder=0)
+        left.set_yscale("log")
+        left.set_ylim(bottom=1e-6)
+        left.set_ylabel("Tolerance: fraction of points")
+        left.legend(loc="best")
+        middle.plot(scan.thresholds, scan.factor)
+        middle.set_ylim(bottom=0)
+        middle.set_ylabel("Speed-up over pyamplicol")
+        for axes in (left, middle):
+            axes.axvline(scan.chosen, color="0.6", linewidth=1, linestyle=":", zorder=0)
+            axes.set_xscale("log")
+            second = "" if scan.ratio is None else rf", $U_2 = {scan.ratio:.2g}\,U_1$"
+            axes.set_xlabel("Threshold $U_1$" + second)
+        edges = 10.0 ** np.asarray(signed.edges)
+        right.stairs(signed.above, edges, label=r"$\Delta > 0$", linewidth=1.8)
+        right.stairs(signed.below, edges, label=r"$\Delta < 0$", linewidth=1.8)
+        right.axvline(report.accuracy, color="0.6", linewidth=1, linestyle="--", zorder=0)
+        right.set_xscale("log")
+        right.set_yscale("symlog")
+        right.set_xlabel(r"$|\Delta|$ of decided points")
+        right.set_ylabel("Points per bin")
+        right.legend(loc="best")
+        numbers = {"scan": scan.model_dump(mode="json"), "signed_errors": signed.model_dump(mode="json")}
         return save(figure, numbers, folder, name)
