@@ -32,6 +32,7 @@ def _root(
 def build_app() -> typer.Typer:
     """The application with all its subcommands.  Nothing heavy (torch, zarr, matplotlib) is imported here."""
     from ampcli.cli import (
+        ansatz,
         calibrate,
         completion,
         demo,
@@ -56,7 +57,21 @@ def build_app() -> typer.Typer:
         context_settings={"auto_envvar_prefix": "AMPCLI", "help_option_names": ["-h", "--help"]},
     )
     app.callback()(_root)
-    for module in (gen, features, train, ensemble, calibrate, eval, speedup, predict, export, demo, doctor, completion):
+    for module in (
+        gen,
+        features,
+        ansatz,
+        train,
+        ensemble,
+        calibrate,
+        eval,
+        speedup,
+        predict,
+        export,
+        demo,
+        doctor,
+        completion,
+    ):
         module.add(app)
     app.add_typer(registry.app, name="registry")
     return app

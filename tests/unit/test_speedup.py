@@ -10,6 +10,7 @@ from ampcli.cli.numbers import parse_tolerance
 from ampcli.ensembles.covariance import combine_by_covariance, error_correlation
 from ampcli.errors import UsageError
 from ampcli.evaluation.observables import bias, bounds, observables
+from ampcli.evaluation.scan import scan_thresholds, signed_errors
 from ampcli.evaluation.speedup import (
     Stage,
     allowed_errors,
@@ -19,6 +20,7 @@ from ampcli.evaluation.speedup import (
     outcome,
     two_stage_unweighting,
 )
+from ampcli.evaluation.strategies import Points, rank_candidates
 from ampcli.process import parse_process
 
 N = 20_000
@@ -224,3 +226,56 @@ def test_wrong_tolerances(text):
 
 def test_tolerance():
     assert parse_tolerance("--tolerance", "0.03:1e-3") == (0.03, 0.001)
+
+
+def test_scanned_thresholds_are_outcomes(stages):
+    chosen = choose_thresholds(stages, 0.03, 1e-3, EXACT)
+    found = scan_thresholds(stages, chosen, EXACT)
+    assert found.ratio == pytest.approx(chosen[1] / chosen[0])
+    for step in (0, 17, 39):
+        thresholds = [found.thresholds[step], found.thresholds[step] * found.ratio]
+        expected = outcome(stages, thresholds, 0.03, EXACT)
+        assert found.factor[step] == pytest.approx(expected.factor)
+        assert found.tolerance["3%"][step] == pytest.approx(expected.tolerance)
+    for series in found.tolerance.values():
+        assert (np.diff(series) >= 0).all()
+    assert scan_thresholds(stages[:1], [0.01], EXACT).ratio is None
+
+
+def test_signed_errors_count_every_decided_point(stages):
+    thresholds = [0.01, 0.01]
+    found = signed_errors(stages, thresholds)
+    decided = decide(stages, thresholds)
+    delta = np.concatenate([stage.delta[rows] for stage, rows in zip(stages, decided, strict=True)])
+    assert sum(found.above) == np.count_nonzero(delta > 0)
+    assert sum(found.below) == np.count_nonzero(delta <= 0)
+    inside = (np.log10(np.abs(delta)) >= found.edges[30]) & (np.log10(np.abs(delta)) < found.edges[31])
+    assert found.above[30] + found.below[30] == np.count_nonzero(inside)
+
+
+def points_of(stages) -> Points:
+    exact = np.ones(N)
+    return Points(
+        np.zeros((N, 1, 4)), exact, exact, [1 + stage.delta for stage in stages], [stage.relative for stage in stages]
+    )
+
+
+def test_the_best_of_many_models(stages, rng):
+    wide = np.exp(rng.normal(-2.0, 0.8, N))
+    useless = Stage(rng.normal(0, wide), wide, FIRST)
+    points, seconds = points_of([useless, *stages]), [FIRST, FIRST, SECOND]
+    found = rank_candidates(points, seconds, 0.03, 1e-3, EXACT)
+    assert len(found) == 3 + 6
+    factors = [candidate.validation.factor for candidate in found]
+    assert factors == sorted(factors, reverse=True)
+    assert found[0].models == [1, 2]
+    by_hand = choose_thresholds([points.stage(1, FIRST)], 0.03, 1e-3, EXACT)
+    alone = next(candidate for candidate in found if candidate.models == [1])
+    assert alone.validation.thresholds == by_hand
+
+
+def test_points_of_some_models(stages):
+    points = points_of(stages)
+    other = points.of_models([1])
+    np.testing.assert_array_equal(other.predicted[0], points.predicted[1])
+    assert len(other.relative) == 1
