@@ -29,7 +29,7 @@ def plot_ansatz(measured: Mapping[str, AnsatzPoints], folder: Path, name: str = 
     counts = {label: np.histogram(np.clip(v, -reach, reach), edges)[0] for label, v in ratios.items()}
     with style():
         figure = Figure(figsize=(15, 5))
-        colours = matplotlib.colormaps["tab10"].colors
+        colours = [matplotlib.colormaps["tab10"](i) for i in range(10)]
         left, right = figure.subplots(1, 2)
         for (label, points), colour in zip(measured.items(), itertools.cycle(colours), strict=False):
             density = counts[label] / (len(points.log_ratio) * np.diff(edges))
@@ -41,7 +41,7 @@ def plot_ansatz(measured: Mapping[str, AnsatzPoints], folder: Path, name: str = 
                 -np.asarray(band.high),
                 -np.asarray(band.low),
                 alpha=0.15,
-                color=line.get_color(),
+                color=colour,
                 linewidth=0,
             )
         left.axvline(0, color="0.6", linewidth=1, linestyle=":", zorder=0)

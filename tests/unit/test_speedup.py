@@ -256,12 +256,16 @@ def test_signed_errors_count_every_decided_point(stages):
 def points_of(stages) -> Points:
     exact = np.ones(N)
     return Points(
-        np.zeros((N, 1, 4)), exact, exact, [1 + stage.delta for stage in stages], [stage.relative for stage in stages]
+        np.zeros((N, 1, 4)),
+        exact,
+        exact,
+        [np.maximum(1 + stage.delta, 1e-3) for stage in stages],
+        [stage.relative for stage in stages],
     )
 
 
 def test_the_best_of_many_models(stages, rng):
-    wide = np.exp(rng.normal(-2.0, 0.8, N))
+    wide = np.exp(rng.normal(-3.0, 0.2, N))
     useless = Stage(rng.normal(0, wide), wide, FIRST)
     points, seconds = points_of([useless, *stages]), [FIRST, FIRST, SECOND]
     found = rank_candidates(points, seconds, 0.03, 1e-3, EXACT)
