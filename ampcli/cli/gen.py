@@ -68,6 +68,14 @@ def gen(
     overweight: Annotated[
         float, typer.Option(help="Share of the cross section in excess weights.", rich_help_panel=_HADRONS)
     ] = 0.003,
+    two_stage: Annotated[
+        bool,
+        typer.Option(
+            "--two-stage",
+            help="Unweight with a surrogate trained on the fly, then exactly: for dear amplitudes.",
+            rich_help_panel=_HADRONS,
+        ),
+    ] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be done, and stop.")] = False,
 ) -> Result:
     """Generate phase-space points and their exact |M|^2 into a store."""
@@ -79,10 +87,13 @@ def gen(
 
     share = parse_part(part)
     count = None if points is None else parse_count("--points", points)
-    hadrons = HadronSettings(beams or "", pt_min, eta_max, delta_r, scale, pdf, alpha_s_mz, unweighted, overweight)
+    hadrons = HadronSettings(
+        beams or "", pt_min, eta_max, delta_r, scale, pdf, alpha_s_mz, unweighted, overweight, two_stage
+    )
     if beams is None and hadrons != HadronSettings(""):
         raise UsageError(
-            "--pt-min, --eta-max, --delta-r, --scale, --pdf, --alpha-s-mz, --unweighted, --overweight are for protons",
+            "--pt-min, --eta-max, --delta-r, --scale, --pdf, --alpha-s-mz, --unweighted, --overweight, --two-stage are "
+            "for protons",
             "Give --beams lhc13 as well, or leave them out.",
         )
     changed = parse_parameters("--parameter", parameter or [])
@@ -119,4 +130,7 @@ def gen(
             f"{statistics['mean_weighted_amplitude_error']:.2g} pb, "
             f"worth {statistics['effective_points']:.0f} events of equal weight"
         ]
+    if "exact_amplitudes" in attributes:
+        per_event = attributes["exact_amplitudes"] / plan.points
+        text += [f"{per_event:.3g} exact amplitudes per event, and those of the adaptation"]
     return Result(document, "\n".join(text))

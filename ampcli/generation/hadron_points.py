@@ -13,6 +13,7 @@ from filelock import FileLock
 from ampcli.amplitudes.protocol import Provider
 from ampcli.errors import UsageError
 from ampcli.generation.points import Points
+from ampcli.generation.proposal import PROPOSAL, Proposal
 from ampcli.phasespace.colour_chain import JetCuts
 from ampcli.phasespace.hadron_sampler import Adaptation, HadronSampler
 from ampcli.phasespace.partons import file_sha256, find_pdf, require_madspace
@@ -38,6 +39,7 @@ class HadronSettings:
     alpha_s_mz: float = 0.130
     unweighted: bool = False
     overweight: float = 0.003
+    two_stage: bool = False
 
     def source(self, seed: int) -> HadronSource:
         """The record for a store's plan.
@@ -67,7 +69,7 @@ class HadronSettings:
             pdf=self.pdf,
             pdf_sha256=file_sha256(find_pdf(self.pdf)),
             alpha_s_mz=self.alpha_s_mz,
-            unweighted=self.unweighted,
+            unweighted="two-stage" if self.two_stage else self.unweighted,
             overweight=self.overweight,
             seed=seed,
             sampler=f"madspace {_madspace_version()}",
@@ -122,12 +124,21 @@ class HadronPoints:
                 draft = file.with_suffix(".draft")
                 self.sampler.adapt(self._stream(0, 0)).save(draft)
                 draft.replace(file)
+            if self.source.unweighted == "two-stage" and not (books / PROPOSAL).is_file():
+                grid = Adaptation.load(file).grid
+                proposal = Proposal.train(self.sampler, grid, self._stream(0, 1), self.source.overweight, books)
+                proposal.save(books / PROPOSAL)
 
     def points(self, part: int, rows: slice, books: Path, on_pass: Callable[[], None]) -> Points:
         adaptation = Adaptation.load(books / _ADAPTATION)
         n = rows.stop - rows.start
-        drawn, tried = self.sampler.draw(self._stream(part), n, adaptation, self.source.unweighted, on_pass)
+        exact = None
+        if self.source.unweighted == "two-stage":
+            proposal = Proposal.load(books / PROPOSAL, self.process, self.provider)
+            drawn, tried, exact = proposal.draw(self.sampler, self._stream(part), n, adaptation.grid, on_pass)
+        else:
+            drawn, tried = self.sampler.draw(self._stream(part), n, adaptation, self.source.unweighted, on_pass)
         outgoing = np.ascontiguousarray(drawn.momenta[:, 2:])
         # weight x |M|^2 is what adds up to a cross section, as in every store
         weight = drawn.weight / drawn.amplitude
-        return Points(drawn.momenta[:, :2], outgoing, weight, tried, drawn.amplitude, drawn.x)
+        return Points(drawn.momenta[:, :2], outgoing, weight, tried, drawn.amplitude, drawn.x, exact)

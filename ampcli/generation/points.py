@@ -39,6 +39,7 @@ class Points:
     tried: int
     amplitude: FloatArray | None = None  # (n,), where sampling needed it
     x: FloatArray | None = None  # (n, 2), of hadron beams
+    exact: int | None = None  # exact amplitudes that sampling took, where they were counted
 
     def batch(self, rows: slice) -> FloatArray:
         """Momenta (batch, n_external, 4) of some rows, incoming first."""

@@ -51,7 +51,7 @@ class Job:
         points = self.source.points(number, rows, self.path / parts.BOOKS, check_stop)
         amplitude = self._amplitudes(points, check_stop) if points.amplitude is None else points.amplitude
         _require_positive(amplitude, points.outgoing, rows.start)
-        part = parts.Part(points.outgoing, amplitude, points.weight, points.tried, points.x)
+        part = parts.Part(points.outgoing, amplitude, points.weight, points.tried, points.x, points.exact)
         parts.write_part(self.path, self.plan, number, part)
         return len(amplitude)
 

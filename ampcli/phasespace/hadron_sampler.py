@@ -24,7 +24,7 @@ from ampcli.process import Process
 BLOCK = 8192
 
 _ROUNDS, _ROUND_BLOCKS = 12, 8  # of the adaptation: about 0.8 million points
-_HOPELESS = 2_000  # passes without a single event
+HOPELESS = 2_000  # passes without a single event
 
 
 @dataclass(frozen=True)
@@ -113,20 +113,39 @@ class HadronSampler:
 
     def integrand(self, random: FloatArray, branch: npt.NDArray[np.int32]) -> tuple[npt.NDArray[np.int64], Drawn]:
         """Which points lie within the cuts, and these events, with weights in pb (without the grid's Jacobian)."""
+        kept, momenta, x, factor = self._factors(random, branch)
+        amplitude = self.provider.evaluate(momenta) if len(kept) else np.empty(0)
+        return kept, Drawn(momenta, x, amplitude, factor * amplitude)
+
+    def proposals(
+        self, rng: np.random.Generator, grid: VegasGrid
+    ) -> tuple[npt.NDArray[np.int64], FloatArray, FloatArray, FloatArray]:
+        """One block without exact amplitudes.
+
+        Returns:
+            Rows within the cuts, their momenta (n, n_external, 4) and momentum fractions (n, 2), and the weights in pb
+            that |M|^2 = 1 would have, (n,).
+        """
+        mapped, jacobian, _ = grid.map(rng.random((BLOCK, grid.axes)))
+        branch = rng.integers(0, 2, (BLOCK, self.map.branches), dtype=np.int32)
+        kept, momenta, x, factor = self._factors(mapped, branch)
+        return kept, momenta, x, factor * jacobian[kept]
+
+    def _factors(
+        self, random: FloatArray, branch: npt.NDArray[np.int32]
+    ) -> tuple[npt.NDArray[np.int64], FloatArray, FloatArray, FloatArray]:
+        """Rows within the cuts, momenta, momentum fractions, and the integrand without amplitude and Jacobian."""
         kept, momenta, x, volume = self.map.events(random, branch)
         if len(kept) == 0:
-            nothing = np.empty(0)
-            return kept, Drawn(momenta, x, nothing, nothing)
+            return kept, momenta, x, np.empty(0)
         scale = event_scales(momenta, self.process, self.scale)
-        amplitude = self.provider.evaluate(momenta)
         first, second = self.process.incoming
         # Either proton may give either parton; the event with both exchanged is this one, turned round.
         assignments = 1 if first.pdg == second.pdg else 2
         luminosity = density(self.pdf, first.pdg, x[:, 0], scale) * density(self.pdf, second.pdg, x[:, 1], scale)
         running = (running_alpha_s(scale, self.alpha_s_mz) / self.alpha_s) ** self.couplings
         flux = 1 / (2 * x[:, 0] * x[:, 1] * self.energy**2)
-        weight = volume * assignments * luminosity * running * flux * GEV2_PB * amplitude
-        return kept, Drawn(momenta, x, amplitude, weight)
+        return kept, momenta, x, volume * assignments * luminosity * running * flux * GEV2_PB
 
     def _pass(
         self, rng: np.random.Generator, grid: VegasGrid
@@ -178,14 +197,18 @@ class HadronSampler:
                 kept, drawn = kept[accepted], drawn.chosen(accepted)
                 np.maximum(drawn.weight, adaptation.w_max, out=drawn.weight)
             passes += 1
-            if done == 0 and passes > _HOPELESS:
+            if done == 0 and passes > HOPELESS:
                 raise UsageError(f"none of {tried} points became an event", "Loosen the cuts.")
             taken = min(rows - done, len(kept))
             done += taken
             tried += BLOCK if done < rows else int(kept[taken - 1]) + 1
             pieces.append(drawn.chosen(np.arange(taken)))
-        joined = (np.concatenate([getattr(piece, name) for piece in pieces]) for name in Drawn.__dataclass_fields__)
-        return Drawn(*joined), tried
+        return joined(pieces), tried
+
+
+def joined(pieces: list[Drawn]) -> Drawn:
+    """All events of these in order."""
+    return Drawn(*(np.concatenate([getattr(piece, name) for piece in pieces]) for name in Drawn.__dataclass_fields__))
 
 
 def event_scales(momenta: FloatArray, process: Process, fixed: float | None) -> FloatArray:

@@ -50,7 +50,7 @@ def check_part(path: Path, plan: Plan, number: int) -> tuple[Marker, PartSums]:
         raise IntegrityError(f"the marker of part {number + 1} of {path} is damaged: {error}") from None
     rows = plan.rows_of(number)
     arrays = {name: read_rows(path, name, rows) for name in plan.arrays}
-    part = Part(**arrays, tried=marker.tried)
+    part = Part(arrays["momenta"], arrays["amplitude"], arrays["weight"], marker.tried, arrays.get("x"))
     if marker.sha256 != part.sha256() or marker.rows != len(part.amplitude):
         raise IntegrityError(
             f"part {number + 1} of {plan.parts} of {path} does not match its checksum",
@@ -91,6 +91,9 @@ def finalise(
         },
         "ampcli_version": ampcli.__version__,
     }
+    counted = [marker.exact for marker in markers if marker.exact is not None]
+    if len(counted) == len(markers):
+        attributes["exact_amplitudes"] = sum(counted)
     with FileLock(path / BOOKS / "locks" / "finalise.lock"):
         zarr.open_group(path, mode="r+").attrs.update({"ampcli": attributes})
     return attributes

@@ -38,6 +38,8 @@ class Part:
     tried: int
     x: FloatArray | None = None
     """Momentum fractions (n, 2), of hadron beams."""
+    exact: int | None = None
+    """Exact amplitudes that it took, where they were counted."""
 
     def sha256(self) -> str:
         digest = hashlib.sha256()
@@ -55,6 +57,7 @@ class Marker(pydantic.BaseModel):
     tried: int
     sha256: str
     host: str
+    exact: int | None = None
 
 
 def compressors() -> list[Any]:
@@ -157,6 +160,7 @@ def write_part(path: Path, plan: Plan, number: int, part: Part) -> None:
                 tried=part.tried,
                 sha256=part.sha256(),
                 host=socket.gethostname(),
+                exact=part.exact,
             )
             write_atomically(marker_file(path, number), marker.model_dump_json())
     except Timeout:

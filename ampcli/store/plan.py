@@ -52,7 +52,8 @@ class HadronSource(Frozen):
     pdf_sha256: str
     alpha_s_mz: float
     """The coupling that runs with the scale; amplitudes in the store are at the provider's alpha_s."""
-    unweighted: bool
+    unweighted: bool | Literal["two-stage"]
+    """Events of equal weight; two-stage: proposed by a surrogate that was trained for the store."""
     overweight: float
     """Share of the cross section in excess weights of unweighted events, for which w_max was chosen."""
     seed: int

@@ -639,7 +639,7 @@ def test_cuts_that_nothing_passes(cuts, monkeypatch):
     rng = np.random.default_rng(24)
     with pytest.raises(UsageError, match="0 of 65536 points pass the cuts"):
         sampler.adapt(rng)
-    monkeypatch.setattr(hadron_sampler, "_HOPELESS", 3)
+    monkeypatch.setattr(hadron_sampler, "HOPELESS", 3)
     nowhere = Adaptation(VegasGrid.flat(sampler.map.axes), 1.0)
     with pytest.raises(UsageError, match=f"none of {3 * BLOCK} points became an event"):
         sampler.draw(rng, 10, nowhere, False, lambda: None)
@@ -647,7 +647,7 @@ def test_cuts_that_nothing_passes(cuts, monkeypatch):
 
 def test_an_event_is_never_accepted(jets2, monkeypatch):
     sampler, adaptation = jets2
-    monkeypatch.setattr(hadron_sampler, "_HOPELESS", 3)
+    monkeypatch.setattr(hadron_sampler, "HOPELESS", 3)
     with pytest.raises(UsageError, match="became an event"):
         sampler.draw(np.random.default_rng(25), 10, replace(adaptation, w_max=1e30), True, lambda: None)
 

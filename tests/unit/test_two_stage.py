@@ -1,0 +1,175 @@
+"""Two-stage unweighting: exact whatever the surrogate predicts, and cheap in exact amplitudes when it is good."""
+
+from __future__ import annotations
+
+import itertools
+import shutil
+
+import numpy as np
+import pytest
+import torch
+
+from ampcli.errors import IntegrityError
+from ampcli.generation.generate import GenerationRequest, generate, prepare
+from ampcli.generation.hadron_points import HadronPoints, HadronSettings
+from ampcli.generation.proposal import PROPOSAL, Proposal
+from ampcli.generation.quick_surrogate import QuickSurrogate, proposal_block, train_quick_surrogate
+from ampcli.phasespace.hadron_sampler import Adaptation, HadronSampler, event_scales
+from ampcli.phasespace.two_stage import Stages, choose_stages, draw_two_stage
+from ampcli.process import parse_process
+from ampcli.store.reader import open_store
+
+pytest.importorskip("madspace")
+
+PROCESS = "d d~ > z g g"
+ROWS = 6000
+
+
+@pytest.fixture(scope="module")
+def sampler(tmp_path_factory) -> HadronSampler:
+    job = prepare(
+        GenerationRequest(
+            PROCESS, tmp_path_factory.mktemp("two") / "z", 10, None, 0.0, 1, "auto", hadrons=HadronSettings("lhc13")
+        )
+    )
+    assert isinstance(job.source, HadronPoints)
+    return job.source.sampler
+
+
+@pytest.fixture(scope="module")
+def adaptation(sampler) -> Adaptation:
+    return sampler.adapt(np.random.default_rng(1))
+
+
+@pytest.fixture(scope="module")
+def weighted(sampler, adaptation):
+    return sampler.draw(np.random.default_rng(2), 60_000, adaptation, False, lambda: None)
+
+
+def perfect(sampler):
+    return sampler.provider.evaluate
+
+
+def poor(sampler):
+    """Off by factors that depend on the event."""
+
+    def predict(momenta):
+        return sampler.provider.evaluate(momenta) * np.exp(0.7 * np.sin(40 * momenta[:, 3, 0] / momenta[:, 2, 0]))
+
+    return predict
+
+
+def cross_section(drawn, tried) -> tuple[float, float]:
+    mean = drawn.weight.sum() / tried
+    return mean, np.sqrt((drawn.weight**2).sum() / tried - mean**2) / np.sqrt(tried)
+
+
+@pytest.mark.parametrize("kind", [perfect, poor])
+def test_the_distribution_is_exact_whatever_is_predicted(sampler, adaptation, weighted, kind):
+    surrogate, rng = kind(sampler), np.random.default_rng(3)
+    stages = choose_stages(sampler, surrogate, rng, adaptation.grid, 0.003)
+    drawn, tried, exact = draw_two_stage(sampler, surrogate, stages, rng, ROWS, adaptation.grid, lambda: None)
+    assert len(drawn.weight) == ROWS
+    assert exact >= ROWS
+    known, error = cross_section(*weighted)
+    found, own_error = cross_section(drawn, tried)
+    assert abs(found - known) < 4 * np.hypot(error, own_error)
+    edges = np.quantile(event_scales(weighted[0].momenta, sampler.process, None), np.linspace(0.02, 0.98, 9))
+    theirs, ours = (event_scales(d.momenta, sampler.process, None) for d in (weighted[0], drawn))
+    for low, high in itertools.pairwise(edges):
+        one, two = ((scale >= low) & (scale < high) for scale in (theirs, ours))
+        expected, spread = weighted[0].weight[one].sum() / weighted[1], np.sqrt((weighted[0].weight[one] ** 2).sum())
+        counted, noise = drawn.weight[two].sum() / tried, np.sqrt((drawn.weight[two] ** 2).sum())
+        assert abs(counted - expected) < 4.5 * np.hypot(spread / weighted[1], noise / tried)
+
+
+def test_a_good_surrogate_saves_exact_amplitudes(sampler, adaptation):
+    calls = {}
+    for kind in (perfect, poor):
+        rng = np.random.default_rng(4)
+        stages = choose_stages(sampler, kind(sampler), rng, adaptation.grid, 0.003)
+        _, _, exact = draw_two_stage(sampler, kind(sampler), stages, rng, 2000, adaptation.grid, lambda: None)
+        calls[kind] = exact / 2000
+    assert calls[perfect] == 1
+    assert 1.5 < calls[poor] < 10
+
+
+def test_events_have_equal_weight_but_for_the_excess(sampler, adaptation):
+    rng = np.random.default_rng(5)
+    surrogate = poor(sampler)
+    stages = choose_stages(sampler, surrogate, rng, adaptation.grid, 0.003)
+    drawn, _, _ = draw_two_stage(sampler, surrogate, stages, rng, ROWS, adaptation.grid, lambda: None)
+    usual = stages.s_max * stages.r_max
+    assert drawn.weight.min() == pytest.approx(usual)
+    assert (drawn.weight > 1.0001 * usual).mean() < 0.12
+    assert (drawn.weight - usual).sum() / drawn.weight.sum() < 0.01
+
+
+@pytest.fixture(scope="module")
+def trained(sampler, weighted, tmp_path_factory):
+    drawn, scratch = weighted[0], tmp_path_factory.mktemp("scratch")
+    rows = np.arange(0, 60_000, 10)
+    tensors = train_quick_surrogate(
+        sampler.process, sampler.provider, drawn.momenta[rows], drawn.amplitude[rows], 1, scratch
+    )
+    assert list(scratch.iterdir()) == []
+    return tensors
+
+
+def test_the_quick_surrogate_is_good_enough(sampler, weighted, trained):
+    surrogate = QuickSurrogate.restore(trained, sampler.process, sampler.provider)
+    drawn = weighted[0].chosen(np.arange(5, 60_000, 10))
+    delta = surrogate(drawn.momenta) / drawn.amplitude - 1
+    assert np.median(np.abs(delta)) < 0.05
+
+
+def test_predictions_are_positive_and_finite_anywhere(sampler, trained):
+    class Broken:
+        def predict(self, momenta):
+            values = torch.tensor([float("nan"), float("inf"), 0.0, 1e-5], dtype=torch.float64)
+            return values, values
+
+    usual = QuickSurrogate.restore(trained, sampler.process, sampler.provider)
+    broken = QuickSurrogate(Broken(), usual.lowest, usual.highest)
+    found = broken(np.ones((4, 5, 4)))
+    assert (found > 0).all()
+    assert np.isfinite(found).all()
+    assert found[3] == 1e-5
+
+
+def test_saving_and_damage(sampler, trained, tmp_path):
+    surrogate = QuickSurrogate.restore(trained, sampler.process, sampler.provider)
+    before = Proposal(trained, surrogate, Stages(2.0, 3.0))
+    before.save(tmp_path / PROPOSAL)
+    after = Proposal.load(tmp_path / PROPOSAL, sampler.process, sampler.provider)
+    assert after.stages == before.stages
+    momenta = sampler.draw(np.random.default_rng(6), 50, Adaptation(sampler_grid(sampler), 1.0), False, lambda: None)[0]
+    np.testing.assert_array_equal(after.surrogate(momenta.momenta), surrogate(momenta.momenta))
+    (tmp_path / PROPOSAL).write_bytes((tmp_path / PROPOSAL).read_bytes()[:300])
+    with pytest.raises(IntegrityError, match="Generate the store again"):
+        Proposal.load(tmp_path / PROPOSAL, sampler.process, sampler.provider)
+
+
+def sampler_grid(sampler):
+    from ampcli.phasespace.vegas import VegasGrid
+
+    return VegasGrid.flat(sampler.map.axes)
+
+
+def test_a_store_with_surrogates_and_its_resumption(tmp_path):
+    settings = HadronSettings("lhc13", two_stage=True)
+    request = GenerationRequest("d d~ > z g g", tmp_path / "a", 2000, None, 0.0, 1, "auto", hadrons=settings)
+    attributes = generate(prepare(request))
+    store = open_store(tmp_path / "a")
+    assert store.plan.source.unweighted == "two-stage"
+    assert 1 < attributes["exact_amplitudes"] / 2000 < 3
+    assert attributes["statistics"]["effective_points"] > 1900
+    shutil.copytree(tmp_path / "a", tmp_path / "b")
+    (tmp_path / "b" / ".ampcli" / "parts" / "000001.json").unlink()
+    again = prepare(GenerationRequest(PROCESS, tmp_path / "b", 2000, None, 0.0, 1, "auto", hadrons=settings))
+    assert generate(again, resume=True)["digest"] == attributes["digest"]
+
+
+def test_processes_that_undo_nothing_use_invariants(sampler):
+    assert proposal_block(parse_process("d d~ > z g"), sampler.provider).name == "invariants"
+    assert proposal_block(parse_process("d d~ > z g g g"), sampler.provider).name == "fg1+"
