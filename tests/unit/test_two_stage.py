@@ -90,7 +90,7 @@ def test_a_good_surrogate_saves_exact_amplitudes(sampler, adaptation):
         stages = choose_stages(sampler, kind(sampler), rng, adaptation.grid, 0.003)
         _, _, exact = draw_two_stage(sampler, kind(sampler), stages, rng, 2000, adaptation.grid, lambda: None)
         calls[kind] = exact / 2000
-    assert calls[perfect] == 1
+    assert 1 <= calls[perfect] < 1.1  # the last pass makes more than are taken
     assert 1.5 < calls[poor] < 10
 
 
