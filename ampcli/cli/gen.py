@@ -15,6 +15,7 @@ def add(app: typer.Typer) -> None:
 
 
 _HADRONS = "Hadron collisions"
+_Y_CUT = 1e-3
 
 
 def gen(
@@ -27,7 +28,7 @@ def gen(
     sqrt_s: Annotated[
         float | None, typer.Option(help="Centre-of-mass energy in GeV of e+e- and the like.", show_default="1000")
     ] = None,
-    y_cut: Annotated[float, typer.Option(help="Smallest s_ij / s.")] = 1e-3,
+    y_cut: Annotated[float, typer.Option(help="Smallest s_ij / s, of e+e- and the like.")] = _Y_CUT,
     seed: Annotated[int, typer.Option(help="Seed of the phase-space points.")] = 1,
     workers: Annotated[int, typer.Option(help="Processes that work at once.")] = 1,
     part: Annotated[
@@ -96,6 +97,8 @@ def gen(
             "for protons",
             "Give --beams lhc13 as well, or leave them out.",
         )
+    if beams is not None and y_cut != _Y_CUT:
+        raise UsageError("--y-cut is for e+e- collisions", "With --beams, give --pt-min, --eta-max and --delta-r.")
     changed = parse_parameters("--parameter", parameter or [])
     job = prepare(
         GenerationRequest(

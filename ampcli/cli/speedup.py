@@ -115,6 +115,16 @@ def _text(report: Report) -> str:
                 f"two-stage unweighting over {name}: {u.factor:.2f} times faster "
                 f"(efficiencies {u.exact_efficiency:.2g} alone; {u.first_efficiency:.2g} and {u.second_efficiency:.2g})"
             )
+            mixed = next(s for s in report.strategies if (s.name, s.provider) == (report.best, name)).outcome
+            unbiased = u.factor >= mixed.factor
+            lines.append(
+                f"  unweighting with the mixture of surrogate and {name} instead: {mixed.factor:.2f} times; "
+                + (
+                    "two-stage unweighting wins, and is unbiased"
+                    if unbiased
+                    else "the mixture wins, within its tolerance"
+                )
+            )
     return "\n".join(lines)
 
 

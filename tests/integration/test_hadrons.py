@@ -198,6 +198,7 @@ LHC13 = ("--beams", "lhc13")
         (2, PROCESS, ("--beams", "tevatron"), ("--beams tevatron", "lhc13", "lhc14")),
         (2, PROCESS, (*LHC13, "--sqrt-s", "1000"), ("--beams", "--sqrt-s")),
         (2, PROCESS, (*LHC13, "--momenta", "events.npz"), ("--beams", "--momenta")),
+        (2, PROCESS, (*LHC13, "--y-cut", "0.01"), ("--y-cut is for e+e-", "--pt-min")),
         (2, PROCESS, (*LHC13, "--pt-min", "0"), "--pt-min 0"),
         (2, PROCESS, (*LHC13, "--eta-max", "nan"), "--eta-max nan"),
         (2, PROCESS, (*LHC13, "--delta-r", "-1"), "--delta-r -1"),

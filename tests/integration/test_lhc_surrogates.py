@@ -1,0 +1,123 @@
+"""The improved surrogates through the real commands: events of proton beams to speed-up."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+
+if TYPE_CHECKING:
+    from conftest import Ampcli
+
+pytest.importorskip("madspace")
+
+PROCESS = "d d~ > z g g"
+QUICK = ("--epochs", "3", "--hidden", "32,32,32", "--batch-size", "256", "--threads", "1")
+
+
+@dataclass(frozen=True)
+class Chain:
+    store: Path
+    registry: Path
+
+    @property
+    def where(self) -> tuple[object, ...]:
+        return ("--registry", self.registry)
+
+
+@pytest.fixture(scope="module")
+def chain(ampcli: Ampcli, tmp_path_factory: pytest.TempPathFactory) -> Chain:
+    """Two-stage unweighted events with features, and the models iq1@1, both@1 and nofa@1."""
+    folder = tmp_path_factory.mktemp("lhc")
+    made = Chain(folder / "z.zarr", folder / "registry")
+    said = ampcli("gen", PROCESS, made.store, "--beams", "lhc13", "--points", "3k", "--two-stage").stdout
+    assert "exact amplitudes per event" in said
+    ampcli("features", made.store, "iq1+", "iq1,iq2+", "invariants", "--threads", "1")
+    train = ("train", made.store, *QUICK, *made.where)
+    ampcli(*train, "--model", "iq1+", "--name", "iq1", "--perturb", "0.1")
+    ampcli(*train, "--model", "iq1,iq2+", "--name", "both")
+    ampcli(*train, "--model", "nofa+", "--name", "nofa")
+    return made
+
+
+def test_what_the_manifest_of_an_improved_model_says(chain: Chain) -> None:
+    manifest = json.loads((chain.registry / "iq1" / "1" / "manifest.json").read_text())
+    training = manifest["training"]
+    assert {key: training[key] for key in ("block", "optimiser", "schedule", "beta", "perturb", "residual")} == {
+        "block": "iq1+",
+        "optimiser": "soap",
+        "schedule": "one-cycle",
+        "beta": 0.5,
+        "perturb": 0.1,
+        "residual": True,
+    }
+    options = manifest["features"]["options"]
+    assert (options["pair"], options["spectator"], options["inputs"]) == ("delta-r", "s-ijk", "extended")
+    assert set(manifest["recalibration"]["intervals"]) == {"95", "99"}
+    assert manifest["architecture"]["residual"] is True
+
+
+def test_several_models_side_by_side(ampcli: Ampcli, tmp_path: Path, chain: Chain) -> None:
+    out = tmp_path / "plots"
+    said = ampcli("eval", "iq1", "nofa", chain.store, "--out", out, *chain.where, "--json").document
+    assert set(said["models"]) == {"iq1@1", "nofa@1"}
+    assert said["models"]["iq1@1"]["overall"]["mean_abs_delta"] < said["models"]["nofa@1"]["overall"]["mean_abs_delta"]
+    assert json.loads((out / "evaluation.json").read_text()) == said
+    written = {path.name for path in out.iterdir()}
+    assert {"errors.png", "cumulative.png", "uncertainty-iq1@1.png", "regions-nofa@1.png", "eval.toml"} <= written
+    alone = ampcli("eval", "iq1", chain.store, *chain.where, "--json").document
+    assert alone["overall"] == said["models"]["iq1@1"]["overall"]
+    assert alone["before_recalibration"]["coverage"] != alone["calibration"]["coverage"]
+    text = ampcli("eval", "iq1", "nofa", chain.store, *chain.where).stdout
+    assert text.index("iq1@1") < text.index("nofa@1")  # the better one first
+    ampcli.fails(2, "eval", chain.store, naming=("name at least one model",))
+
+
+def test_a_pair_and_its_calibration(ampcli: Ampcli, chain: Chain) -> None:
+    pair = ampcli(
+        *("ensemble", "pair", "iq1", "both", "--combine", "covariance", "--data", chain.store, "--json"), *chain.where
+    ).document
+    assert pair["recalibration"] is not None
+    other = ampcli("calibrate", "pair", chain.store, "--name", "pair-again", "--json", *chain.where).document
+    np.testing.assert_allclose(other["recalibration"]["log_scale"], pair["recalibration"]["log_scale"], atol=1e-9)
+    again = ampcli("calibrate", "nofa@1", chain.store, *chain.where).stdout
+    assert again.startswith("nofa@2: uncertainties of nofa@1 times")
+    ampcli("registry", "verify", "nofa@2", *chain.where)
+
+
+def test_the_bare_ansatz(ampcli: Ampcli, tmp_path: Path, chain: Chain) -> None:
+    said = ampcli("ansatz", chain.store, "iq1+", "iq1,iq2+", "--out", tmp_path / "a", "--json").document
+    assert set(said["blocks"]) == {"iq1+", "iq1,iq2+"}
+    assert 0.1 < said["blocks"]["iq1+"]["deviation"] < 3
+    assert (tmp_path / "a" / "ansatz.png").stat().st_size > 1000
+    ampcli.fails(2, "ansatz", chain.store, "invariants", naming=("undo no emission",))
+    ampcli.fails(4, "ansatz", chain.store, "iq2", naming=("no features iq2",))
+
+
+def test_the_speed_up_of_the_best_models(ampcli: Ampcli, tmp_path: Path, chain: Chain) -> None:
+    out = tmp_path / "speed"
+    said = ampcli(
+        "speedup", chain.store, "--tolerance", "0.5:0.05", "--batch", "512", "--out", out, "--json", *chain.where
+    )
+    found = said.document
+    assert [name.partition("@")[0] for name in found["compared"]] == ["both", "iq1", "nofa"]
+    assert len(found["candidates"]) == 3 + 6
+    best = found["candidates"][0]
+    assert found["models"] == [found["compared"][i] for i in best["models"]]
+    assert set(found["exact"]) == {"native", "pyamplicol"}
+    assert all(strategy["outcome"]["factor"] > 0 for strategy in found["strategies"])
+    assert {"speedup-curves.png", "speedup-thresholds.png", "speedup.json"} <= {path.name for path in out.iterdir()}
+    assert len(found["scan"]["thresholds"]) == len(found["scan"]["factor"])
+    ampcli.fails(4, "speedup", chain.store, "--registry", tmp_path / "empty", naming=("there is no registry",))
+
+
+def test_perturbed_copies_need_events_of_beams(ampcli: Ampcli, tmp_path: Path) -> None:
+    store = tmp_path / "ee.zarr"
+    ampcli("gen", "e- e+ > d d~ g", store, "--points", "600", "--y-cut", "0.01")
+    ampcli("features", store, "fame")
+    naming = ("--perturb needs",)
+    ampcli.fails(2, "train", store, "--name", "m", "--perturb", "0.1", "--registry", tmp_path / "r", naming=naming)
