@@ -48,7 +48,7 @@ class Radiation:
 
     Attributes:
         initial: emission from an initial leg.
-        gluon: the emitter is a gluon (else a quark).
+        gluon: the emitter may be a gluon; quark: it may be a quark (both: FA, which the paper does not have).
         rank: 1 for the most singular pair.
     """
 
@@ -56,18 +56,30 @@ class Radiation:
     gluon: bool
     rank: int
     steps: int = 1
+    quark: bool = False
+
+    def __post_init__(self) -> None:
+        if not self.gluon and not self.quark:
+            object.__setattr__(self, "quark", True)
 
     @property
     def name(self) -> str:
-        return f"{'i' if self.initial else 'f'}{'g' if self.gluon else 'q'}{self.rank}{'^2' if self.steps == 2 else ''}"
+        emitter = "a" if self.either else "g" if self.gluon else "q"
+        return f"{'i' if self.initial else 'f'}{emitter}{self.rank}{'^2' if self.steps == 2 else ''}"
+
+    @property
+    def either(self) -> bool:
+        """The emitter is a gluon in one event and a quark in another."""
+        return self.gluon and self.quark
 
 
 def parse_radiation(name: str) -> Radiation | None:
-    """``fg1``, ``iq2``, ``fg1^2``; None for other names."""
-    found = re.fullmatch(r"([fi])([gq])([1-9])(\^2)?", name.lower())
+    """``fg1``, ``iq2``, ``fa1``, ``fg1^2``; None for other names."""
+    found = re.fullmatch(r"(fg|fq|fa|ig|iq)([1-9])(\^2)?", name.lower())
     if found is None:
         return None
-    return Radiation(found[1] == "i", found[2] == "g", int(found[3]), 2 if found[4] else 1)
+    kind = found[1]
+    return Radiation(kind[0] == "i", kind[1] in "ga", int(found[2]), 2 if found[3] else 1, kind[1] in "qa")
 
 
 def jet_legs(process: Process) -> list[int]:
@@ -87,16 +99,15 @@ def emissions(process: Process, radiation: Radiation) -> list[tuple[int, int]]:
     """
     legs = process.legs
     gluons = [i for i in jet_legs(process) if legs[i].kind == "gluon"]
-    kinds = ("gluon",) if radiation.gluon else ("quark", "antiquark")
+    kinds = (("gluon",) if radiation.gluon else ()) + (("quark", "antiquark") if radiation.quark else ())
     emitters = [i for i in (range(2) if radiation.initial else jet_legs(process)) if legs[i].kind in kinds]
-    both_final_gluons = radiation.gluon and not radiation.initial
-    found = [(i, j) for i in emitters for j in gluons if (i < j if both_final_gluons else i != j)]
+    found = [(i, j) for i in emitters for j in gluons if (i < j if legs[i].kind == "gluon" else i != j)]
     spectators = len(jet_legs(process)) - (1 if radiation.initial else 2)
     if len(found) < radiation.rank or spectators < 1:
         raise UsageError(
             f'"{process}" has {len(found)} radiations {radiation.name[:2].upper()} and {max(spectators, 0)} spectators '
             f"for them: no {radiation.name.upper()}",
-            "Choose a lower rank or another type: fg, fq, ig, iq.",
+            "Choose a lower rank or another type: fg, fq, fa, ig, iq.",
         )
     return found
 
@@ -186,6 +197,11 @@ def ranked(distance: Tensor, candidates: list[tuple[int, int]]) -> Tensor:
     return distance[:, emitter, emitted].argsort(dim=1, stable=True)
 
 
+def gluon_legs(process: Process, device: torch.device) -> Tensor:
+    """Which legs are gluons, (legs,)."""
+    return torch.tensor([leg.kind == "gluon" for leg in process.legs], device=device)
+
+
 def emitter_first(momenta: Tensor, pair: Tensor, choices: Choices) -> Tensor:
     """Two final-state gluons (n, 2) with the one of more energy (more pT, where pairs go by Delta R) first.
 
@@ -230,12 +246,15 @@ def reduce_events(
     pij, pik, pjk = products[rows, i, j], products[rows, i, k], products[rows, j, k]
     if radiation.initial:
         first, second = initial_variables(pij, pik, pjk)
-        factor = initial_kernel(radiation.gluon, first, second, choices.kernel) / (first * pij)
+        of_gluon, of_quark = (initial_kernel(gluon, first, second, choices.kernel) for gluon in (True, False))
+        distance = first * pij
         emitter, spectator = initial_map(pi, pj, pk, first)
     else:
         first, second = final_variables(pij, pjk, pik)
-        factor = final_kernel(radiation.gluon, first, second, choices.kernel) / pij
+        of_gluon, of_quark = (final_kernel(gluon, first, second, choices.kernel) for gluon in (True, False))
+        distance = pij
         emitter, spectator = final_map(pi, pj, pk, first)
+    factor = torch.where(gluon_legs(process, momenta.device)[i], of_gluon, of_quark) / distance
     reduced = momenta.clone()
     reduced[rows, i], reduced[rows, k] = emitter, spectator
     # The emitted gluon's place is taken by the last gluon, whose place goes.

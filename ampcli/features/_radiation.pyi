@@ -6,7 +6,7 @@ class Choices:
         self,
         *,
         initial: bool,
-        gluon: bool,
+        either: bool,
         printed_kernel: bool,
         delta_r: bool,
         s_ijk: bool,
@@ -25,6 +25,7 @@ class Step:
         candidates: list[tuple[int, int]],
         jets: list[int],
         massive: list[bool],
+        gluon: list[bool],
     ) -> None: ...
 
 class Radiation:

@@ -26,7 +26,7 @@ using Event = std::array<Vector, MAX_LEGS>;
 using Products = std::array<std::array<double, MAX_LEGS>, MAX_LEGS>;
 
 struct Choices {
-    bool initial, gluon, printed_kernel, delta_r, s_ijk, extended, orient;
+    bool initial, either, printed_kernel, delta_r, s_ijk, extended, orient;
     double coupling;  // 4 pi alpha_s
 };
 
@@ -35,7 +35,7 @@ struct Step {
     int legs, last_gluon, rank;  // rank from 0
     std::vector<std::pair<int, int>> candidates;
     std::vector<int> jets;
-    std::vector<bool> massive;
+    std::vector<bool> massive, gluon;
 };
 
 struct Undone {
@@ -112,7 +112,7 @@ double initial_kernel(bool gluon, bool printed, double x, double u) {
 // Undo the emission of a pair, in place: `p` becomes the reduced event.
 Undone undo(Event& p, const Products& found, const Step& step, const Choices& choices, std::pair<int, int> pair) {
     auto [i, j] = pair;
-    if (choices.gluon && !choices.initial) {  // the harder gluon emits
+    if (step.gluon[i] && !choices.initial) {  // of two gluons, the harder one emits
         const bool swap = choices.delta_r ? pt(p[j]) > pt(p[i]) : p[j][0] > p[i][0];
         if (swap) std::swap(i, j);
     }
@@ -124,13 +124,14 @@ Undone undo(Event& p, const Products& found, const Step& step, const Choices& ch
         if (preference > best) best = preference, k = leg;
     }
     if (k < 0) k = step.jets.front();  // momenta that are no numbers: the result is none either
+    const bool gluon = step.gluon[i];
     const double pij = found[i][j], pik = found[i][k], pjk = found[j][k];
     Undone result{i, j, k, 0, 0.0, 0.0, 0.0};
     Vector emitter, spectator;
     if (choices.initial) {
         const double x = (pik + pij - pjk) / (pik + pij), u = pij / (pij + pik);
         result.first = x, result.second = u;
-        result.kernel = initial_kernel(choices.gluon, choices.printed_kernel, x, u) / (x * pij);
+        result.kernel = initial_kernel(gluon, choices.printed_kernel, x, u) / (x * pij);
         for (int c = 0; c < 4; ++c) {
             emitter[c] = x * p[i][c];
             spectator[c] = p[k][c] + p[j][c] - (1 - x) * p[i][c];
@@ -138,7 +139,7 @@ Undone undo(Event& p, const Products& found, const Step& step, const Choices& ch
     } else {
         const double y = pij / (pij + pjk + pik), z = pik / (pik + pjk), factor = 1 / (1 - y);
         result.first = y, result.second = z;
-        result.kernel = final_kernel(choices.gluon, choices.printed_kernel, y, z) / pij;
+        result.kernel = final_kernel(gluon, choices.printed_kernel, y, z) / pij;
         for (int c = 0; c < 4; ++c) {
             emitter[c] = p[i][c] + p[j][c] - y * factor * p[k][c];
             spectator[c] = factor * p[k][c];
@@ -176,6 +177,7 @@ class Radiation {
         columns_ = choices_.extended
                        ? invariants + outgoing * (outgoing - 1) / 2 + 1 + 2 * n_steps + (choices_.initial ? 0 : 4)
                        : invariants + 8 + 2 * n_steps;
+        columns_ += choices_.either;
     }
 
     py::tuple compute(py::array_t<double, py::array::c_style> final, int threads) const {
@@ -247,6 +249,7 @@ class Radiation {
             extended_inputs(p, found, first, to_variables, kernel, to_inputs);
         else
             paper_inputs(p, found, first, ranked, to_variables, to_inputs);
+        if (choices_.either) to_inputs[columns_ - 1] = steps_[0].gluon[first.i] ? 1 : 0;
     }
 
     static double write_step(const Undone& step, int number, double* to_legs, double* to_variables) {
@@ -362,19 +365,20 @@ class Radiation {
 PYBIND11_MODULE(_radiation, module) {
     module.doc() = "Features of radiations on the CPU";
     py::class_<Choices>(module, "Choices")
-        .def(py::init([](bool initial, bool gluon, bool printed_kernel, bool delta_r, bool s_ijk, bool extended,
+        .def(py::init([](bool initial, bool either, bool printed_kernel, bool delta_r, bool s_ijk, bool extended,
                          bool orient, double coupling) {
-                 return Choices{initial, gluon, printed_kernel, delta_r, s_ijk, extended, orient, coupling};
+                 return Choices{initial, either, printed_kernel, delta_r, s_ijk, extended, orient, coupling};
              }),
-             py::kw_only(), py::arg("initial"), py::arg("gluon"), py::arg("printed_kernel"), py::arg("delta_r"),
+             py::kw_only(), py::arg("initial"), py::arg("either"), py::arg("printed_kernel"), py::arg("delta_r"),
              py::arg("s_ijk"), py::arg("extended"), py::arg("orient"), py::arg("coupling"));
     py::class_<Step>(module, "Step")
         .def(py::init([](int legs, int last_gluon, int rank, std::vector<std::pair<int, int>> candidates,
-                         std::vector<int> jets, std::vector<bool> massive) {
-                 return Step{legs, last_gluon, rank, std::move(candidates), std::move(jets), std::move(massive)};
+                         std::vector<int> jets, std::vector<bool> massive, std::vector<bool> gluon) {
+                 return Step{legs, last_gluon, rank, std::move(candidates), std::move(jets), std::move(massive),
+                             std::move(gluon)};
              }),
              py::kw_only(), py::arg("legs"), py::arg("last_gluon"), py::arg("rank"), py::arg("candidates"),
-             py::arg("jets"), py::arg("massive"));
+             py::arg("jets"), py::arg("massive"), py::arg("gluon"));
     py::class_<Radiation>(module, "Radiation")
         .def(py::init<std::vector<Step>, std::vector<std::vector<int>>, Choices>())
         .def("compute", &Radiation::compute, py::arg("final"), py::arg("threads"));

@@ -29,6 +29,7 @@ from ampcli.factorisation.radiation import (
     distances,
     emissions,
     emitter_first,
+    gluon_legs,
     jet_legs,
     last_gluon,
     ranked,
@@ -99,7 +100,8 @@ class RadiationBlock:
     reduced_amplitude (n,); inputs (n, ...).  The paper's inputs (AS, Table 3) are log-invariants with emitters and
     emitted legs reordered by singularity, momenta of emitter and emitted gluon, and the variables; the extended ones
     are log-invariants in the order emitter, emitted gluon, spectator, others by pT, angles, ln F and logarithms of the
-    variables, all Lorentz invariant.
+    variables, all invariant under boosts along the beams.  Where the emitter may be a quark or a gluon (fa1), a last
+    input tells which.
 
     Args:
         name: in the store and in manifests; ``fg1+`` beside ``fg1``.
@@ -160,6 +162,7 @@ class RadiationBlock:
             inputs = invariants + angles + 1 + 2 * steps + (0 if self.radiation.initial else 4)
         else:
             inputs = invariants + 8 + 2 * steps
+        inputs += self.radiation.either
         return {
             "legs": (3 * steps,),
             "variables": (2 * steps,),
@@ -196,12 +199,13 @@ class RadiationBlock:
                 candidates=emissions(process, radiation),
                 jets=jet_legs(process),
                 massive=[leg.mass > 0 for leg in process.legs],
+                gluon=[leg.kind == "gluon" for leg in process.legs],
             )
             for process, radiation in zip(self.processes, radiations, strict=False)
         ]
         choices = _radiation.Choices(
             initial=self.radiation.initial,
-            gluon=self.radiation.gluon,
+            either=self.radiation.either,
             printed_kernel=self.choices.kernel == "paper",
             delta_r=self.choices.pair == "delta-r",
             s_ijk=self.choices.spectator == "s-ijk",
@@ -228,6 +232,9 @@ class RadiationBlock:
             inputs = self._extended_inputs(external, found, step, variables, kernel)
         else:
             inputs = self._paper_inputs(external, found, step, variables, order, candidates)
+        if self.radiation.either:
+            emitter_is_gluon = gluon_legs(self.process, inputs.device)[step.legs[:, :1]]
+            inputs = torch.cat([inputs, emitter_is_gluon.to(inputs)], dim=1)
         return {
             "legs": torch.cat([s.legs for s in steps], dim=1).double(),
             "variables": variables,
@@ -242,7 +249,8 @@ class RadiationBlock:
     ) -> Reduction:
         pair = torch.tensor(candidates, device=external.device)[chosen]
         if self.radiation.gluon and not self.radiation.initial:
-            pair = emitter_first(external, pair, self.choices)
+            both = gluon_legs(process, pair.device)[pair].all(dim=1, keepdim=True)
+            pair = torch.where(both, emitter_first(external, pair, self.choices), pair)
         spectator = choose_spectator(external, found, jet_legs(process), pair, self.choices)
         legs = torch.cat([pair, spectator[:, None]], dim=1)
         return reduce_events(external, found, legs, self.radiation, process, self.choices, self.alpha_s)

@@ -18,6 +18,7 @@ CASES = [
     ("d d~ > z g g g g", "iq1"), ("d d~ > z g g g g", "iq2^2"), ("d g > z d g g g", "fq1"),
     ("d g > z d g g g", "fq2^2"), ("d g > z d g g g", "ig1"), ("d g > z d g g g", "ig3^2"),
     ("g d~ > g z g d~", "iq1"), ("g g > z g g d d~", "fg1"), ("g g > z d d~ g g", "ig2"),
+    ("d g > z d g g g", "fa1"), ("d g > z d g g g", "fa2^2"), ("g g > z d d~ g g", "fa1"), ("d d~ > z g g g", "fa1"),
     ("e- e+ > d d~ g g", "fg1"), ("e- e+ > d d~ g g", "fq2"),
 ]  # fmt: skip
 CHOICES = [

@@ -22,6 +22,7 @@ DDX, DG = "d d~ > z g g g g", "d g > z d g g g"
 BLOCKS = [
     (DDX, "fg1+"), (DDX, "fg2+"), (DDX, "iq1+"), (DDX, "fg1^2+"), (DDX, "iq1^2+"),
     (DG, "fg1+"), (DG, "fq1+"), (DG, "ig1+"), (DG, "iq1+"), (DG, "ig1^2+"),
+    (DG, "fa1+"), (DG, "fa1^2+"),
 ]  # fmt: skip
 
 
