@@ -106,6 +106,12 @@ def train(
     chosen = {"batch_size": batch_size, "schedule": schedule, "activation": activation, "weight_decay": weight_decay}
     chosen |= {"optimiser": optimiser, "learning_rate": learning_rate, "residual": residual, "beta": beta}
     settings = model_settings(model) | {key: value for key, value in chosen.items() if value is not None}
+    if beta and settings["kind"] != "factorised":
+        raise UsageError(f"--beta: --model {model} predicts no uncertainty", "It is for fg1, nofa and such.")
+    if orient and settings["kind"] == "factorised":
+        raise UsageError(
+            f"--orient is for fame and plain, not for --model {model}", "Its features are oriented: fg1+ and such."
+        )
     default_preset = settings.pop("preset")
     preset = default_preset if preset is None else preset
     try:

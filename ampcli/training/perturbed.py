@@ -41,8 +41,14 @@ class PerturbedCopies:
     amplitude: Tensor
 
     @classmethod
-    def of(cls, store: Store, recipe: Recipe, momenta: Tensor, amplitude: Tensor) -> PerturbedCopies:
+    def of(
+        cls, store: Store, recipe: Recipe, block_name: str | None, momenta: Tensor, amplitude: Tensor
+    ) -> PerturbedCopies:
         """
+        Args:
+            block_name: the features that the model needs, if any.
+            momenta: outgoing, of the training events (n, n_final, 4); amplitude: (n,).
+
         Raises:
             UsageError: the store's events are not those of hadron beams, or no particle can take the recoil.
         """
@@ -52,7 +58,7 @@ class PerturbedCopies:
         recoiling_leg(store.process)
         given = store.plan.provider
         provider = make_provider(given.name, store.process, given.parameters if given.name == "native" else None)
-        block = None if recipe.block is None else stored_block(store, recipe.block)
+        block = None if block_name is None else stored_block(store, block_name)
         return cls(store.process, source, provider, block, recipe.perturb, recipe.seeds[0], momenta, amplitude)
 
     def labelled(self, epoch: int) -> tuple[dict[str, Tensor], Tensor]:

@@ -96,7 +96,7 @@ def _tables(
     """The training table of every epoch: the store's points, or from the second epoch on perturbed copies of them."""
     if recipe.perturb == 0:
         return lambda epoch: table
-    copies = PerturbedCopies.of(run.store, recipe, momenta, amplitude)
+    copies = PerturbedCopies.of(run.store, recipe, recipe.block or ansatz.block, momenta, amplitude)
 
     @lru_cache(maxsize=1)  # asked for again after an interruption only
     def of(epoch: int) -> Table:

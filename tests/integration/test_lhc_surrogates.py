@@ -120,4 +120,7 @@ def test_perturbed_copies_need_events_of_beams(ampcli: Ampcli, tmp_path: Path) -
     ampcli("gen", "e- e+ > d d~ g", store, "--points", "600", "--y-cut", "0.01")
     ampcli("features", store, "fame")
     naming = ("--perturb needs",)
-    ampcli.fails(2, "train", store, "--name", "m", "--perturb", "0.1", "--registry", tmp_path / "r", naming=naming)
+    train = ("train", store, "--name", "m", "--registry", tmp_path / "r")
+    ampcli.fails(2, *train, "--perturb", "0.1", naming=naming)
+    ampcli.fails(2, *train, "--beta", "0.5", naming=("--beta", "predicts no uncertainty"))
+    ampcli.fails(2, *train, "--model", "nofa+", "--orient", naming=("--orient is for fame and plain",))

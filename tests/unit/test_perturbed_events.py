@@ -83,7 +83,7 @@ def recipe(**changes) -> Recipe:
 
 def copies_of(store: Store, **changes) -> PerturbedCopies:
     momenta, amplitude = (torch.from_numpy(store.read_split(name, "train")) for name in ("momenta", "amplitude"))
-    return PerturbedCopies.of(store, recipe(**changes), momenta, amplitude)
+    return PerturbedCopies.of(store, recipe(**changes), "iq1+", momenta, amplitude)
 
 
 def test_labels_are_exact_and_features_those_of_the_copies(store):
