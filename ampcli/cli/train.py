@@ -23,7 +23,7 @@ def train(
     model: Annotated[
         str,
         typer.Option(
-            help="fame, plain; fg1, iq1, fg1^2, nofa, ... (surrogates, as published); fg1+, nofa+, ... (better)."
+            help="fame, plain, lgatr, lloca; fg1, iq1, nofa, ... (surrogates as published); fg1+, nofa+, ... (better)."
         ),
     ] = "fame",
     preset: Annotated[
@@ -60,6 +60,9 @@ def train(
     residual: Annotated[
         bool | None, typer.Option(help="Skip connections between layers of one width.", show_default="no; fg1+ yes")
     ] = None,
+    bayesian: Annotated[
+        bool, typer.Option("--bayesian", help="A distribution of weights instead of weights (fg1, nofa and such).")
+    ] = False,
     weight_decay: Annotated[
         float | None, typer.Option(help="Decoupled weight decay.", show_default="0; fg1 0.01")
     ] = None,
@@ -91,6 +94,7 @@ def train(
     from ampcli.errors import UsageError
     from ampcli.interrupt import stop_requests
     from ampcli.models.mlp import hidden_layers
+    from ampcli.models.network import EQUIVARIANT
     from ampcli.registry.resolve import registry_root
     from ampcli.store.reader import open_store
     from ampcli.training.checkpoint import State
@@ -112,6 +116,15 @@ def train(
         raise UsageError(
             f"--orient is for fame and plain, not for --model {model}", "Its features are oriented: fg1+ and such."
         )
+    if bayesian:
+        if settings["kind"] != "factorised" or settings.get("network"):
+            raise UsageError(f"--bayesian is not for --model {model}", "It is for fg1, nofa and such.")
+        settings["network"] = "bayesian"
+    equivariant = settings.get("network") in EQUIVARIANT
+    if equivariant and (hidden or preset or activation or residual):
+        raise UsageError(
+            f"--model {model} has layers of its own", "Leave out --hidden, --preset, --activation and --residual."
+        )
     default_preset = settings.pop("preset")
     preset = default_preset if preset is None else preset
     try:
@@ -119,7 +132,7 @@ def train(
             {
                 **settings,
                 "preset": preset if hidden is None else "custom",
-                "hidden": hidden_layers(preset, hidden),
+                "hidden": () if equivariant else hidden_layers(preset, hidden),
                 "seeds": recipe_seeds(seed, replicas),
                 "epochs": epochs,
                 "penalty": penalty,

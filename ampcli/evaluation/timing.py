@@ -75,7 +75,7 @@ def _network_times(network: Network, final: FloatArray, device: torch.device) ->
         momenta = with_beams(arrays["reduced_momenta"].flatten(0, -3).cpu().numpy())
         reduced = seconds_per_event(lambda: provider.evaluate(momenta), n)
     with torch.no_grad():
-        inputs = network.ansatz.inputs(arrays)[None]
+        inputs = network.ansatz.inputs(arrays).expand(network.n_members, -1, -1)
         forward = seconds_per_event(synchronised(lambda: network.network.forward(network.layers, inputs)), n)
     return SurrogateTimes(
         total=total, features=max(total - reduced - forward, 0.0), reduced_amplitude=reduced, network=forward

@@ -37,6 +37,10 @@ def make_block(name: str, process: Process, options: dict[str, Any]) -> FeatureB
         from ampcli.features.fame import FameBlock
 
         return FameBlock(process, **options)
+    if name == "momenta":
+        from ampcli.features.radiation import MomentaBlock
+
+        return MomentaBlock(process)
     if name == "invariants":
         from ampcli.features.radiation import InvariantsBlock
 
@@ -48,7 +52,8 @@ def make_block(name: str, process: Process, options: dict[str, Any]) -> FeatureB
         blocks = [RadiationBlock(process, radiation, name.lower(), **options) for radiation in radiations]
         return blocks[0] if len(blocks) == 1 else MultiRadiationBlock(name.lower(), blocks)
     raise UsageError(
-        f'unknown features "{name}"', "Known: fame, invariants, fg1, fq2, ig1, iq1, fg1^2, fg1+, fg1,ig1+ and such."
+        f'unknown features "{name}"',
+        "Known: fame, invariants, momenta, fg1, fq2, ig1, iq1, fg1^2, fg1+, fg1,ig1+ and such.",
     )
 
 

@@ -92,6 +92,23 @@ class InvariantsBlock:
         return {"inputs": log_invariants(found, order)}
 
 
+class MomentaBlock:
+    """inputs (n, 4 legs): E, px, py, pz of all external legs in GeV, in the order of the process."""
+
+    name = "momenta"
+    version = 1
+
+    def __init__(self, process: Process) -> None:
+        self.process = process
+        self.options: dict[str, Any] = {}
+
+    def shapes(self) -> dict[str, tuple[int, ...]]:
+        return {"inputs": (4 * self.process.n_external,)}
+
+    def compute(self, momenta: Tensor) -> dict[str, Tensor]:
+        return {"inputs": external_momenta(momenta).flatten(1)}
+
+
 class RadiationBlock:
     """An amplitude as kernel(s) times a reduced amplitude, and what a network needs to correct it.
 

@@ -21,8 +21,11 @@ from ampcli.features.blocks import FeatureBlock, make_block
 from ampcli.inference.recalibration import recalibrated
 from ampcli.kinematics import FloatArray, beams_along_z, checked_momenta, with_beams
 from ampcli.models.ansatz import Ansatz
+from ampcli.models.bayesian import MEMBERS, mixture
 from ampcli.models.kinds import ansatz_class
-from ampcli.models.mlp import Activation, Mlp
+from ampcli.models.mlp import Activation
+from ampcli.models.network import Network as Architecture
+from ampcli.models.network import NetworkKind, make_network
 from ampcli.process import Process, described_process
 from ampcli.registry.manifest import Manifest, Recalibration, read_manifest
 from ampcli.registry.resolve import registry_root, resolve
@@ -42,8 +45,8 @@ _SCALE = "scale."
 class Network:
     """One trained network with its ansatz and features, ready on a device."""
 
-    network: Mlp
-    layers: list[tuple[Tensor, Tensor]]
+    network: Architecture
+    layers: Any
     ansatz: Ansatz
     block: FeatureBlock | None
     typical: float = math.nan
@@ -55,21 +58,25 @@ class Network:
         cls,
         kind: str,
         block: FeatureBlock | None,
-        architecture: Mapping[str, object],
+        architecture: Mapping[str, Any],
         tensors: dict[str, Tensor],
         device: torch.device,
     ) -> Network:
-        """From a manifest's `architecture` and tensors: `parameters` (P,), `widths`, and the scales of the ansatz."""
+        """From a manifest's `architecture` and tensors: `parameters` (P,), `widths`, and the scales of the ansatz.
+
+        Several networks that predict together (Bayesian ones) are one `Network`.
+        """
         scales = {name.removeprefix(_SCALE): t for name, t in tensors.items() if name.startswith(_SCALE)}
         ansatz: Ansatz = ansatz_class(kind).restore(scales).to(device)
         activation: Activation = "gelu" if architecture.get("activation") == "gelu" else "tanh"
         widths = tuple(int(width) for width in tensors["widths"])
-        network = Mlp(widths, activation, architecture.get("residual") is True)
-        layers = network.split(tensors["parameters"].to(device)[None])
-        return cls(network, layers, ansatz, block)
+        kind_of_network: NetworkKind = architecture.get("network", "mlp")
+        particles = architecture.get("particles", [])
+        network = make_network(kind_of_network, widths, activation, architecture.get("residual") is True, particles)
+        return cls(network, network.members(tensors["parameters"].to(device)), ansatz, block)
 
     @staticmethod
-    def pack(network: Mlp, parameters: Tensor, ansatz: Ansatz) -> dict[str, Tensor]:
+    def pack(network: Architecture, parameters: Tensor, ansatz: Ansatz) -> dict[str, Tensor]:
         """The tensors that `build` reads."""
         return {
             "parameters": parameters.detach().cpu().contiguous(),
@@ -77,13 +84,21 @@ class Network:
             **{_SCALE + name: t.cpu().contiguous() for name, t in ansatz.scales().items()},
         }
 
+    @property
+    def n_members(self) -> int:
+        """How many networks predict together."""
+        return MEMBERS if self.network.stochastic else 1
+
     @torch.no_grad()
     def predict(self, momenta: Tensor) -> tuple[Tensor, Tensor]:
         """|M|^2 of final-state momenta (n, n_final, 4), float64, and its relative uncertainty: (n,) each."""
         arrays = {"momenta": momenta, **(self.block.compute(momenta) if self.block else {})}
-        outputs = self.network.forward(self.layers, self.ansatz.inputs(arrays)[None])
-        amplitude = self.ansatz.amplitude(outputs, arrays)[0]
-        own = self.ansatz.relative_uncertainty(outputs)
+        inputs = self.ansatz.inputs(arrays)
+        outputs = self.network.forward(self.layers, inputs.expand(self.n_members, -1, -1))
+        amplitude, own = self.ansatz.amplitude(outputs, arrays), self.ansatz.relative_uncertainty(outputs)
+        if self.n_members > 1 and own is not None:
+            amplitude, own = mixture(amplitude, own)
+        amplitude = amplitude[0]
         relative = torch.full_like(amplitude, self.typical) if own is None else own[0]
         return amplitude, relative if self.recalibration is None else recalibrated(relative, self.recalibration)
 

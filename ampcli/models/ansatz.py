@@ -30,6 +30,8 @@ class Settings:
     penalty: float
     orient: bool
     beta: float = 0.0
+    one_scale: bool = False
+    """All inputs are momenta and keep one unit."""
 
 
 class Ansatz(Protocol):

@@ -62,7 +62,8 @@ class FactorisedAnsatz:
         base = log_base(arrays)
         correction = amplitude.log() if base is None else amplitude.log() - base
         radiations = arrays["kernel"].shape[1] if "kernel" in arrays and arrays["kernel"].ndim == 2 else 1
-        return cls(Standardiser.fit(_features(arrays)), Standardiser.fit(correction), settings.beta, radiations)
+        features = Standardiser.of_momenta if settings.one_scale else Standardiser.fit
+        return cls(features(_features(arrays)), Standardiser.fit(correction), settings.beta, radiations)
 
     def scales(self) -> dict[str, Tensor]:
         radiations = torch.tensor(self.radiations, dtype=torch.float64)

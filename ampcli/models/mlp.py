@@ -7,10 +7,10 @@ trains as fast as the device multiplies, and optimiser and checkpoints see a sin
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Literal
+from typing import ClassVar, Literal, TypeVar
 
 import torch
 from torch import Tensor
@@ -18,6 +18,7 @@ from torch import Tensor
 from ampcli.errors import UsageError
 
 Activation = Literal["tanh", "gelu"]
+Layer = TypeVar("Layer")
 
 #: Hidden layers of the papers' networks (FAME, Secs. 3.1 and 2.4.2; Amplitude Surrogates, Table 2), and one of our own.
 PRESETS: dict[str, tuple[int, ...]] = {
@@ -61,6 +62,8 @@ class Mlp:
     widths: tuple[int, ...]
     activation: Activation = "tanh"
     residual: bool = False
+
+    stochastic: ClassVar[bool] = False
 
     def __post_init__(self) -> None:
         hidden = self.widths[1:-1]
@@ -113,22 +116,33 @@ class Mlp:
             start += size
         return found
 
-    def forward(self, layers: Sequence[tuple[Tensor, Tensor]], inputs: Tensor) -> Tensor:
+    def forward(
+        self, layers: Sequence[tuple[Tensor, Tensor]], inputs: Tensor, noise: torch.Generator | None = None
+    ) -> Tensor:
         """(R, batch, inputs) -> (R, batch, outputs)."""
-        if self.residual:
-            return self._residual(layers, inputs)
-        x = inputs
-        for weight, bias in layers[:-1]:
-            x = self._activate(torch.baddbmm(bias, x, weight))
-        weight, bias = layers[-1]
-        return torch.baddbmm(bias, x, weight)
+        return self.propagate(layers, inputs, lambda layer, x: torch.baddbmm(layer[1], x, layer[0]))
 
-    def _residual(self, layers: Sequence[tuple[Tensor, Tensor]], inputs: Tensor) -> Tensor:
+    def propagate(self, layers: Sequence[Layer], inputs: Tensor, linear: Callable[[Layer, Tensor], Tensor]) -> Tensor:
+        """The network with another way to apply a layer to its input (R, batch, n)."""
+        if len(layers) == 1:
+            return linear(layers[0], inputs)
         first, *hidden, last = layers
-        x = self._activate(torch.baddbmm(first[1], inputs, first[0]))
-        for (inner, inner_bias), (outer, outer_bias) in zip(hidden[0::2], hidden[1::2], strict=True):
-            x = x + torch.baddbmm(outer_bias, self._activate(torch.baddbmm(inner_bias, x, inner)), outer)
-        return torch.baddbmm(last[1], x, last[0])
+        x = self._activate(linear(first, inputs))
+        if self.residual:
+            for inner, outer in zip(hidden[0::2], hidden[1::2], strict=True):
+                x = x + linear(outer, self._activate(linear(inner, x)))
+        else:
+            for layer in hidden:
+                x = self._activate(linear(layer, x))
+        return linear(last, x)
+
+    def complexity(self, parameters: Tensor) -> Tensor:
+        """Nothing to add to the loss."""
+        return parameters.new_zeros(len(parameters))
+
+    def members(self, parameters: Tensor) -> list[tuple[Tensor, Tensor]]:
+        """One network."""
+        return self.split(parameters[None])
 
     def _activate(self, x: Tensor) -> Tensor:
         return x.tanh_() if self.activation == "tanh" else torch.nn.functional.gelu(x)

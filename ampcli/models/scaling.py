@@ -32,6 +32,11 @@ class Standardiser:
             return cls(mean[0], deviation[0])
         return cls(mean, deviation)
 
+    @classmethod
+    def of_momenta(cls, values: Tensor) -> Standardiser:
+        """One unit for all columns of (n, columns): the root mean square."""
+        return cls(torch.zeros_like(values[0]), values.square().mean().sqrt().expand_as(values[0]).contiguous())
+
     def apply(self, values: Tensor) -> Tensor:
         return (values - self.mean) / self.deviation
 

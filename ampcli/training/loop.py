@@ -8,12 +8,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import NoReturn
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from ampcli.errors import AmpcliError, IntegrityError, InterruptedRun
 from ampcli.models.ansatz import Ansatz
-from ampcli.models.mlp import Mlp
+from ampcli.models.network import Network
 from ampcli.training.checkpoint import EpochRecord, State, load_checkpoint, save_checkpoint
 from ampcli.training.optimiser import make_optimiser
 from ampcli.training.recipe import Recipe
@@ -27,7 +28,7 @@ _SAVE_EVERY = 60.0
 class Trainer:
     """Parameters, optimiser and schedules of R replicas."""
 
-    def __init__(self, recipe: Recipe, network: Mlp, ansatz: Ansatz, device: torch.device, start: Tensor) -> None:
+    def __init__(self, recipe: Recipe, network: Network, ansatz: Ansatz, device: torch.device, start: Tensor) -> None:
         """`start` holds the first parameters (R, P)."""
         self.network = network
         self.device = device
@@ -118,8 +119,10 @@ class Trainer:
             if recipe.schedule == "one-cycle":
                 rates.fill_(one_cycle(recipe, (self.state.epoch + step / steps) / recipe.epochs))
             batch = train.take(order[:, step * size : (step + 1) * size])
-            outputs = self.network.forward(self.network.split(self.parameters), batch.inputs)
+            outputs = self.network.forward(self.network.split(self.parameters), batch.inputs, self._noise(step))
             error, penalty = self.ansatz.losses(outputs, batch)
+            if self.network.stochastic:
+                penalty = penalty + self.network.complexity(self.parameters) / len(train)
             (gradient,) = torch.autograd.grad((error + penalty).sum(), self.parameters)
             self.optimiser.step(self.parameters.detach(), gradient, rates, recipe.weight_decay)
             self.sums[0] += error.detach().double()
@@ -128,6 +131,13 @@ class Trainer:
             if self.state.step < steps and stop():
                 return False
         return True
+
+    def _noise(self, step: int) -> torch.Generator | None:
+        """The random numbers of a step are a function of seed, epoch and step: a run that goes on sees the same."""
+        if not self.network.stochastic:
+            return None
+        key = np.random.SeedSequence(self.state.recipe.seeds[0], spawn_key=(self.state.epoch, step, 2))
+        return torch.Generator(self.device).manual_seed(int(key.generate_state(1, np.uint64)[0] >> np.uint64(1)))
 
     def _end_epoch(self, validation: Table) -> None:
         losses = self.validation_losses(validation).tolist()

@@ -7,7 +7,11 @@ from typing import Literal, Protocol
 
 from torch import Tensor
 
+from ampcli.errors import UsageError
+from ampcli.models.bayesian import BayesianMlp
+from ampcli.models.equivariant import EquivariantNetwork
 from ampcli.models.mlp import Mlp
+from ampcli.models.network import Network
 from ampcli.training.adam import Adam
 from ampcli.training.soap import Soap
 
@@ -30,6 +34,15 @@ class Optimiser(Protocol):
     def restore(self, tensors: Mapping[str, Tensor], steps: int) -> None: ...
 
 
-def make_optimiser(name: OptimiserName, network: Mlp, parameters: Tensor) -> Optimiser:
-    """For parameters (R, P) of a network."""
-    return Soap(network, parameters) if name == "soap" else Adam.start(parameters)
+def make_optimiser(name: OptimiserName, network: Network, parameters: Tensor) -> Optimiser:
+    """For parameters (R, P) of a network.
+
+    Raises:
+        UsageError: SOAP for a network that is more than a stack of matrices.
+    """
+    if name == "adam":
+        return Adam.start(parameters)
+    if isinstance(network, EquivariantNetwork):
+        raise UsageError(f"--optimiser soap is for dense networks, not for {network.kind}", "Choose adam.")
+    assert isinstance(network, Mlp | BayesianMlp)
+    return Soap(network, parameters)

@@ -9,6 +9,7 @@ import pydantic
 from ampcli.errors import UsageError
 from ampcli.features.blocks import IMPROVED_MARK, parse_radiations
 from ampcli.models.mlp import Activation
+from ampcli.models.network import EQUIVARIANT, NetworkKind
 from ampcli.training.optimiser import OptimiserName
 
 _SMALL = {"preset": "small"}
@@ -36,6 +37,9 @@ _IMPROVED = {
 }
 
 
+_EQUIVARIANT = {"preset": "own", "batch_size": 256, "schedule": "cosine", "floor": 1e-8}
+
+
 def model_settings(model: str) -> dict[str, Any]:
     """What a kind of model as the user names it means for a recipe: kind, features, and its paper's settings.
 
@@ -44,6 +48,8 @@ def model_settings(model: str) -> dict[str, Any]:
     """
     if model in ("fame", "plain"):
         return {"kind": model, **_SMALL}
+    if model.lower() in EQUIVARIANT:
+        return {"kind": "factorised", "block": "momenta", "network": model.lower(), **_EQUIVARIANT}
     paper = model.lower().removesuffix(IMPROVED_MARK)
     settings = _SURROGATE if model.lower() == paper else _IMPROVED
     if paper == "nofa":
@@ -52,7 +58,7 @@ def model_settings(model: str) -> dict[str, Any]:
         return {"kind": "factorised", "block": model.lower(), **settings}
     raise UsageError(
         f"--model {model}: unknown",
-        "Known: fame, plain, nofa, and fg1, fq2, ig1, iq1, fg1^2, fg1,ig1, fg1+, nofa+ and such.",
+        "Known: fame, plain, lgatr, lloca, nofa, and fg1, fq2, ig1, iq1, fg1^2, fg1,ig1, fg1+, nofa+ and such.",
     )
 
 
@@ -70,6 +76,7 @@ class Recipe(pydantic.BaseModel):
     hidden: tuple[int, ...]
     activation: Activation = "tanh"
     residual: bool = False
+    network: NetworkKind = "mlp"
     seeds: tuple[int, ...]
     epochs: int = pydantic.Field(default=1000, ge=1)
     batch_size: int = pydantic.Field(default=4096, ge=1)

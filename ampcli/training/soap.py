@@ -11,6 +11,7 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor
 
+from ampcli.models.bayesian import BayesianMlp
 from ampcli.models.mlp import Mlp
 
 BETA1, BETA2 = 0.95, 0.95
@@ -21,7 +22,7 @@ REFRESH = 10  # steps between updates of the eigenbases
 class Soap:
     """Moments in the eigenbases, and both preconditioners with their eigenbases for every layer."""
 
-    def __init__(self, network: Mlp, parameters: Tensor) -> None:
+    def __init__(self, network: Mlp | BayesianMlp, parameters: Tensor) -> None:
         self.network = network
         self.steps = 0
         self.first, self.second = torch.zeros_like(parameters), torch.zeros_like(parameters)

@@ -14,12 +14,14 @@ from pydantic import JsonValue
 from ampcli.errors import NotFoundError, UsageError
 from ampcli.evaluation.summary import summary_metrics
 from ampcli.features.write import stored_block
-from ampcli.inference.predictor import Network, Predictor, check_probe, make_probe
+from ampcli.inference.predictor import Network as TrainedNetwork
+from ampcli.inference.predictor import Predictor, check_probe, make_probe
 from ampcli.inference.recalibration import LEAST_POINTS, fit_recalibration
 from ampcli.kinematics import FloatArray, min_invariant
 from ampcli.models.ansatz import Ansatz, Settings
 from ampcli.models.kinds import ansatz_class
-from ampcli.models.mlp import Mlp
+from ampcli.models.network import EQUIVARIANT, Network, make_network
+from ampcli.process import Process
 from ampcli.provenance import git_commit, hardware, package_versions
 from ampcli.registry.manifest import Dataset, Features, Manifest, check_name, read_manifest
 from ampcli.registry.resolve import resolve
@@ -68,8 +70,12 @@ def train(
         block = stored_block(run.store, block_name)
         recipe = recipe.model_copy(update={"features": {"version": block.version, "options": block.options}})
     arrays, amplitude = read_arrays(run.store, block_name, "train")
-    ansatz: Ansatz = kind.fit(process, arrays, amplitude, Settings(recipe.penalty, recipe.orient, recipe.beta))
-    network = Mlp((ansatz.n_inputs, *recipe.hidden, ansatz.n_outputs), recipe.activation, recipe.residual)
+    settings = Settings(recipe.penalty, recipe.orient, recipe.beta, recipe.network in EQUIVARIANT)
+    ansatz: Ansatz = kind.fit(process, arrays, amplitude, settings)
+    widths = (ansatz.n_inputs, *recipe.hidden, ansatz.n_outputs)
+    network = make_network(recipe.network, widths, recipe.activation, recipe.residual, _particles(process))
+    if recipe.network != "mlp" and len(recipe.seeds) > 1:
+        raise UsageError(f"--replicas: networks of the kind {recipe.network} train alone", "Run it once for each seed.")
     _set_precision(recipe)
     trainer = Trainer(recipe, network, ansatz, run.device, _first_parameters(run, recipe, network))
     region = _region(run.store, arrays["momenta"].numpy(), amplitude.numpy())
@@ -105,6 +111,10 @@ def _tables(
     return of
 
 
+def _particles(process: Process) -> list[int]:
+    return [leg.pdg for leg in process.legs]
+
+
 def _set_precision(recipe: Recipe) -> None:
     torch.backends.cuda.matmul.allow_tf32 = recipe.precision == "tf32"
 
@@ -114,21 +124,23 @@ def network_seed(seed: int) -> int:
     return int(np.random.SeedSequence(seed).generate_state(1, np.uint64)[0] >> np.uint64(1))
 
 
-def _first_parameters(run: TrainingRun, recipe: Recipe, network: Mlp) -> torch.Tensor:
+def _first_parameters(run: TrainingRun, recipe: Recipe, network: Network) -> torch.Tensor:
     if recipe.init_from is None:
         return network.initialise([network_seed(seed) for seed in recipe.seeds])
     folder = resolve(run.registry, recipe.init_from)
     parent = read_manifest(folder)
-    ours = (recipe.kind, recipe.block, recipe.activation, recipe.residual)
+    ours = (recipe.kind, recipe.block, recipe.activation, recipe.residual, recipe.network)
     theirs = (
         parent.kind,
         parent.training.get("block"),
         parent.architecture.get("activation"),
         parent.architecture.get("residual", False),
+        parent.architecture.get("network", "mlp"),
     )
     if ours != theirs:
         raise UsageError(
-            f"--init-from {recipe.init_from}: it is {theirs} (kind, features, activation, residual), not {ours}"
+            f"--init-from {recipe.init_from}: it is {theirs}, not {ours}",
+            "Kind, features, activation, residual and network must be the same.",
         )
     tensors = read_weights(folder, parent)
     if tuple(int(width) for width in tensors["widths"]) != network.widths:
@@ -174,18 +186,20 @@ def _publish(
 ) -> Manifest:
     """Publish a replica's best parameters with its metrics on the validation split."""
     state, store, recipe = trainer.state, run.store, trainer.state.recipe
-    tensors = Network.pack(trainer.network, trainer.best[replica], trainer.ansatz)
+    tensors = TrainedNetwork.pack(trainer.network, trainer.best[replica], trainer.ansatz)
     block_name = recipe.block or trainer.ansatz.block
     block = None if block_name is None else stored_block(store, block_name)
     architecture: dict[str, JsonValue] = {
         "hidden": list(recipe.hidden),
         "activation": recipe.activation,
         "residual": recipe.residual,
+        "network": recipe.network,
+        "particles": list(_particles(store.process)),
         "inputs": trainer.ansatz.n_inputs,
         "outputs": trainer.ansatz.n_outputs,
         "parameters": trainer.network.n_parameters,
     }
-    network = Network.build(recipe.kind, block, architecture, tensors, run.device)
+    network = TrainedNetwork.build(recipe.kind, block, architecture, tensors, run.device)
     progress = state.progress[replica]
     draft = Manifest(
         name=run.name,
