@@ -24,7 +24,7 @@ _PILOT_PASSES = 40
 
 @dataclass(frozen=True)
 class Stages:
-    """Largest weight of the first stage in pb, and largest ratio exact / surrogate of the second."""
+    """Largest weight of the first stage in pb, and how many times that the second one takes for its largest."""
 
     s_max: float
     r_max: float
@@ -74,7 +74,8 @@ def choose_stages(
         passes += 1
         found += len(proposed.rows)
         if len(proposed.rows):
-            ratios.append(sampler.provider.evaluate(proposed.momenta) / proposed.predicted)
+            exact = sampler.provider.evaluate(proposed.momenta)
+            ratios.append(proposed.weight / s_max * exact / proposed.predicted)
     if not ratios:
         raise UsageError("no point passes the first stage of the unweighting", "Generate without --two-stage.")
     return Stages(s_max, excess_threshold(np.concatenate(ratios), share / 2))
@@ -92,12 +93,13 @@ def draw_two_stage(
     """Events, how many points were tried, and how many exact amplitudes that took.
 
     A point with the surrogate's weight s passes the first stage with probability min(1, s/s_max) and then has the
-    weight max(s, s_max): on average s.  With the ratio r of exact to predicted amplitude it passes the second one with
-    min(1, r/r_max), which multiplies its weight by max(r, r_max): on average s r, the exact weight, whatever the
-    surrogate predicts.  A poor surrogate costs time only.
+    weight max(s, s_max): on average s.  The ratio r of exact to predicted amplitude makes it v = max(s, s_max) r, on
+    average the exact weight, whatever the surrogate predicts; the second stage accepts v with probability
+    min(1, v/v_max), v_max = s_max r_max, and leaves it the weight max(v, v_max).  A poor surrogate costs time only.
     """
     pieces: list[Drawn] = []
     done = tried = exact = passes = 0
+    v_max = stages.s_max * stages.r_max
     while done < rows:
         on_pass()
         proposed = _propose(sampler, surrogate, rng, grid, stages.s_max)
@@ -106,9 +108,9 @@ def draw_two_stage(
         if len(kept):
             amplitude = sampler.provider.evaluate(np.ascontiguousarray(proposed.momenta))
         exact += len(kept)
-        ratio = amplitude / proposed.predicted
-        accepted = np.flatnonzero(rng.random(len(kept)) * stages.r_max < ratio)
-        weight = proposed.weight[accepted] * np.maximum(ratio[accepted], stages.r_max)
+        weight = proposed.weight * amplitude / proposed.predicted
+        accepted = np.flatnonzero(rng.random(len(kept)) * v_max < weight)
+        weight = np.maximum(weight[accepted], v_max)
         if done == 0 and passes > HOPELESS:
             raise UsageError(f"none of {tried} points became an event", "Loosen the cuts, or leave out --two-stage.")
         taken = min(rows - done, len(accepted))

@@ -109,7 +109,9 @@ def test_eval_writes_plots_and_their_numbers(
     # measured after these few epochs: 0.006 (fame) and 0.18 (plain) of what predicting the mean would give
     assert document["overall"]["mse_standardised_log"] < learned * document["overall"]["mse_training_mean"]
     names = {path.name for path in out.iterdir()}
-    plots = ("errors", "regions", "cross_section")
+    plots = ["errors", "cumulative", "regions", "cross_section"]
+    if (out / "uncertainty.png").exists():  # an ensemble's; single networks have the same one everywhere
+        plots.append("uncertainty")
     assert names == {"evaluation.json", "eval.toml"} | {f"{p}.{kind}" for p in plots for kind in ("png", "pdf", "json")}
     for plot in plots:
         assert (out / f"{plot}.png").read_bytes().startswith(b"\x89PNG\r\n\x1a\n")
