@@ -33,7 +33,7 @@ def training_session(registry: Path, name: str, recipe: Recipe, start_anew: bool
     try:
         with _lock(checkpoint):
             if not checkpoint.is_file() and not start_anew:
-                _refuse_waiting(folder, name, recipe)
+                _adopt_or_refuse_waiting(folder, name, recipe, checkpoint)
             try:
                 yield checkpoint
             finally:
@@ -59,13 +59,17 @@ def _lock(checkpoint: Path) -> Iterator[None]:
         yield
 
 
-def _refuse_waiting(folder: Path, name: str, recipe: Recipe) -> None:
+def _adopt_or_refuse_waiting(folder: Path, name: str, recipe: Recipe, checkpoint: Path) -> None:
+    """Take over the checkpoint of the same recipe from an ampcli that had fewer settings; others are refused."""
     for other in sorted(folder.glob(f"*{_CHECKPOINT}")):
         try:
             with _lock(other):
-                differing = ", ".join(recipe.differences(read_state(other).recipe))
+                differing = recipe.differences(read_state(other).recipe)
+                if not differing:
+                    other.replace(checkpoint)
+                    return
                 raise UsageError(
-                    f"an interrupted training of {name} has other settings: {differing} ({other})",
+                    f"an interrupted training of {name} has other settings: {', '.join(differing)} ({other})",
                     "Give its settings to go on with it, or start anew with --resume never.",
                 )
         except Timeout:  # it is running: a training of its own

@@ -418,6 +418,17 @@ def test_other_settings_do_not_resume(tmp_path, store3, recipe_for):
     assert read_manifest(resolve(tmp_path, "model")).training["learning_rate"] == 1e-2
 
 
+def test_a_checkpoint_from_before_there_was_a_setting(tmp_path, store3, recipe_for):
+    # The name of a checkpoint comes from all settings, new ones included.
+    with pytest.raises(InterruptedRun):
+        train(run_for(store3, tmp_path), recipe_for(store3, epochs=1), stop=lambda: True)
+    (file,) = (tmp_path / ".training" / "model").glob("*.safetensors")
+    file.rename(file.with_name("0123456789abcdef.safetensors"))
+    (published,) = train(run_for(store3, tmp_path), recipe_for(store3, epochs=1))
+    assert published.training["epochs_done"] == 1
+    assert not (tmp_path / ".training").exists()
+
+
 def test_resuming_from_a_file(tmp_path, store3, recipe_for):
     with pytest.raises(InterruptedRun):
         train(run_for(store3, tmp_path), recipe_for(store3, epochs=1), stop=lambda: True)
