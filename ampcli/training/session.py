@@ -67,6 +67,7 @@ def _adopt_or_refuse_waiting(folder: Path, name: str, recipe: Recipe, checkpoint
                 differing = recipe.differences(read_state(other).recipe)
                 if not differing:
                     other.replace(checkpoint)
+                    _lock_file(other).unlink(missing_ok=True)
                     return
                 raise UsageError(
                     f"an interrupted training of {name} has other settings: {', '.join(differing)} ({other})",
