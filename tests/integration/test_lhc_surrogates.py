@@ -124,3 +124,14 @@ def test_perturbed_copies_need_events_of_beams(ampcli: Ampcli, tmp_path: Path) -
     ampcli.fails(2, *train, "--perturb", "0.1", naming=naming)
     ampcli.fails(2, *train, "--beta", "0.5", naming=("--beta", "predicts no uncertainty"))
     ampcli.fails(2, *train, "--model", "nofa+", "--orient", naming=("--orient is for fame and plain",))
+    ampcli.fails(2, *train, "--bayesian", naming=("--bayesian is not for --model fame", "nofa"))
+    ampcli.fails(2, *train, "--model", "lgatr", "--hidden", "8,8", naming=("has layers of its own", "--hidden"))
+
+
+def test_a_bayesian_network(ampcli: Ampcli, chain: Chain) -> None:
+    said = ampcli(
+        *("train", chain.store, *QUICK, "--model", "nofa+", "--bayesian", "--name", "bayes", "--json"), *chain.where
+    ).document
+    assert said["models"][0]["architecture"]["network"] == "bayesian"
+    found = ampcli("eval", "bayes", chain.store, "--json", *chain.where).document
+    assert found["overall"]["mean_abs_delta"] < 1
