@@ -7,7 +7,7 @@ from itertools import groupby
 from typing import Literal
 
 from ampcli.errors import UsageError
-from ampcli.process import Particle, Process
+from ampcli.process import Process
 
 #: Emitter and spectator: final-final, final-initial, initial-final, initial-initial (CS, Secs. 5.1 to 5.4).
 Configuration = Literal["FF", "FI", "IF", "II"]
@@ -79,5 +79,5 @@ def _splitting(process: Process, i: int, j: int) -> Splitting | None:
 
 def _vanishes_without(process: Process, i: int, j: int) -> bool:
     """Whether no quark is left that colourless legs could couple to once legs i and j make a gluon."""
-    rest: list[Particle] = [leg for position, leg in enumerate(process.legs) if position not in (i, j)]
-    return any(leg.kind not in _COLOURED for leg in rest) and not any(leg.kind in ("quark", "antiquark") for leg in rest)
+    kinds = {leg.kind for position, leg in enumerate(process.legs) if position not in (i, j)}
+    return kinds.isdisjoint(("quark", "antiquark")) and not kinds <= set(_COLOURED)

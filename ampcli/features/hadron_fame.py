@@ -33,7 +33,7 @@ class HadronFameBlock:
     """
 
     name = "fame"
-    version = 1
+    version = 2  # incoming partons had final-state dipoles only in version 1
 
     def __init__(self, process: Process, alpha_s: float = 0.118) -> None:
         self.process = process
