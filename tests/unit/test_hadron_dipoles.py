@@ -44,11 +44,14 @@ def kinds(process: str) -> dict[str, int]:
         ("u g > w+ d g", {"FI qg": 2, "IF qg": 1, "IF gg": 1, "IF gq": 1, "II qg": 1, "II gg": 1, "II gq": 1}),
         ("d d~ > z d d~", {"FI qq": 2, "IF qq": 2, "II qq": 2}),
         ("d u > z d u", {"IF qq": 2, "II qq": 2}),
-        ("g g > d d~ g", {"FF qg": 2, "FF qq": 1, "FI qg": 4, "FI qq": 2, "IF gg": 4, "IF gq": 8, "II gg": 2, "II gq": 4}),
+        (
+            "g g > d d~ g",
+            {"FF qg": 2, "FF qq": 1, "FI qg": 4, "FI qq": 2, "IF gg": 4, "IF gq": 8, "II gg": 2, "II gq": 4},
+        ),
         ("e- d > e- d g", {"FI qg": 1, "IF qg": 1}),
         ("e- e+ > d d~ g g", {"FF qg": 8, "FF gg": 2}),
     ],
-)  # fmt: skip
+)
 def test_dipoles_of_a_process(process, expected):
     assert kinds(process) == expected
 
