@@ -33,6 +33,10 @@ def make_block(name: str, process: Process, options: dict[str, Any]) -> FeatureB
     Raises:
         UsageError: an unknown block, or one that does not apply to the process.
     """
+    if name == "fame" and any(leg.kind in ("quark", "antiquark", "gluon") for leg in process.incoming):
+        from ampcli.features.hadron_fame import HadronFameBlock
+
+        return HadronFameBlock(process, **options)
     if name == "fame":
         from ampcli.features.fame import FameBlock
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import ClassVar, Self
@@ -9,7 +10,6 @@ from typing import ClassVar, Self
 import torch
 from torch import Tensor
 
-from ampcli.factorisation.permutations import relevant_permutations
 from ampcli.models.ansatz import Arrays, Batch, Settings
 from ampcli.models.scaling import MomentumInputs, Standardiser
 from ampcli.process import Process
@@ -36,7 +36,7 @@ class FameAnsatz:
 
     @property
     def n_inputs(self) -> int:
-        return 4 * self.momenta.n_final + self.n_dipoles
+        return 4 * self.momenta.n_final + len(self.log_recoil.mean)
 
     @property
     def n_outputs(self) -> int:
@@ -44,17 +44,17 @@ class FameAnsatz:
 
     @classmethod
     def fit(cls, process: Process, arrays: Arrays, amplitude: Tensor, settings: Settings) -> Self:
-        permutations = relevant_permutations(process)
-        n_dipoles = len(permutations.triples)
+        n_azimuths = math.comb(len(process.final_positions("gluon")), 2)
+        n_dipoles = arrays["dipoles"].shape[1] - 2 * n_azimuths
         s_pred = amplitude.min()
         return cls(
-            momenta=MomentumInputs.fit(arrays["momenta"], settings.orient),
+            momenta=MomentumInputs.fit(_momenta(arrays), settings.orient or "rest_momenta" in arrays),
             log_recoil=Standardiser.fit(arrays["recoil"].log()),
             target=Standardiser.fit(torch.asinh(amplitude / s_pred)),
             s_pred=s_pred,
             s_dipole=arrays["dipoles"][:, :n_dipoles].mean(),
             n_dipoles=n_dipoles,
-            n_azimuths=len(permutations.gluon_pairs),
+            n_azimuths=n_azimuths,
             penalty=settings.penalty,
         )
 
@@ -95,7 +95,7 @@ class FameAnsatz:
         )
 
     def inputs(self, arrays: Arrays) -> Tensor:
-        momenta = self.momenta.inputs(arrays["momenta"])
+        momenta = self.momenta.inputs(_momenta(arrays))
         return torch.cat([momenta, self.log_recoil.apply(arrays["recoil"].log()).float()], dim=1)
 
     def table(self, arrays: Arrays, amplitude: Tensor) -> Batch:
@@ -124,3 +124,8 @@ class FameAnsatz:
 
     def relative_uncertainty(self, outputs: Tensor) -> Tensor | None:
         return None
+
+
+def _momenta(arrays: Arrays) -> Tensor:
+    """Those of the rest frame: of the store itself, or where the frame moves along the beams, of the features."""
+    return arrays.get("rest_momenta", arrays["momenta"])
