@@ -19,7 +19,7 @@ demo: $(READY)
 	$(BIN)/ampcli demo demo
 
 test: $(READY)
-	$(BIN)/python -m pytest -n 2
+	$(BIN)/python -m pytest -n 2 --dist worksteal
 
 lint: $(READY)
 	$(BIN)/ruff check .
