@@ -23,7 +23,7 @@ def train(
     model: Annotated[
         str,
         typer.Option(
-            help="fame, plain, lgatr, lloca; fg1, iq1, nofa, ... (surrogates as published); fg1+, nofa+, ... (better)."
+            help="fame, plain, lgatr, lloca; fg1, iq1, nofa, ... (as published); fame+, fg1+, nofa+, ... (better)."
         ),
     ] = "fame",
     preset: Annotated[
@@ -43,22 +43,26 @@ def train(
         float | None, typer.Option(help="Stop after this much training.", show_default="no limit")
     ] = None,
     batch_size: Annotated[
-        int | None, typer.Option(min=1, help="Points per step.", show_default="4096; fg1 256; fg1+ 1024")
+        int | None, typer.Option(min=1, help="Points per step.", show_default="4096; fg1 256; fame+, fg1+ 1024")
     ] = None,
-    optimiser: Annotated[str | None, typer.Option(help="adam or soap.", show_default="adam; fg1+ soap")] = None,
+    optimiser: Annotated[str | None, typer.Option(help="adam or soap.", show_default="adam; fame+, fg1+ soap")] = None,
     learning_rate: Annotated[
-        float | None, typer.Option(help="First (one-cycle: largest) learning rate.", show_default="0.001; fg1+ 0.01")
+        float | None,
+        typer.Option(help="First (one-cycle: largest) learning rate.", show_default="0.001; fame+, fg1+ 0.01"),
     ] = None,
     schedule: Annotated[
         str | None,
         typer.Option(
             help="plateau (with early stopping); cosine or one-cycle over --epochs.",
-            show_default="plateau; fg1 cosine; fg1+ one-cycle",
+            show_default="plateau; fg1 cosine; fame+, fg1+ one-cycle",
         ),
     ] = None,
-    activation: Annotated[str | None, typer.Option(help="tanh or gelu.", show_default="tanh; surrogates gelu")] = None,
+    activation: Annotated[
+        str | None, typer.Option(help="tanh or gelu.", show_default="tanh; fame+ and surrogates gelu")
+    ] = None,
     residual: Annotated[
-        bool | None, typer.Option(help="Skip connections between layers of one width.", show_default="no; fg1+ yes")
+        bool | None,
+        typer.Option(help="Skip connections between layers of one width.", show_default="no; fame+, fg1+ yes"),
     ] = None,
     bayesian: Annotated[
         bool, typer.Option("--bayesian", help="A distribution of weights instead of weights (fg1, nofa and such).")
@@ -67,13 +71,17 @@ def train(
         float | None, typer.Option(help="Decoupled weight decay.", show_default="0; fg1 0.01")
     ] = None,
     beta: Annotated[
-        float | None, typer.Option(help="Of the beta-NLL loss (0: the likelihood).", show_default="0; fg1+ 0.5")
+        float | None, typer.Option(help="Of the beta-NLL loss (0: the likelihood).", show_default="0; fame+, fg1+ 0.5")
     ] = None,
     perturb: Annotated[
         float,
         typer.Option(help="Train on copies shaken by this much, with exact labels, in every epoch but the first."),
     ] = 0.0,
-    penalty: Annotated[float, typer.Option(help="J S_pred of the sparsity penalty (fame).")] = 1e-6,
+    penalty: Annotated[
+        float | None, typer.Option(min=0, help="J S_pred of the sparsity penalty (fame).", show_default="1e-6")
+    ] = None,
+    spin: Annotated[bool, typer.Option(help="Spin-correlation terms (fame).")] = True,
+    recoil: Annotated[bool, typer.Option(help="Recoil factors among the inputs (fame).")] = True,
     orient: Annotated[
         bool, typer.Option("--orient", help="Turn events about the beam axis to one orientation (exact symmetry).")
     ] = False,
@@ -93,6 +101,7 @@ def train(
     from ampcli.device import choose_device, set_threads
     from ampcli.errors import UsageError
     from ampcli.interrupt import stop_requests
+    from ampcli.models.kinds import WITH_UNCERTAINTY
     from ampcli.models.mlp import hidden_layers
     from ampcli.models.network import EQUIVARIANT
     from ampcli.registry.resolve import registry_root
@@ -110,11 +119,16 @@ def train(
     chosen = {"batch_size": batch_size, "schedule": schedule, "activation": activation, "weight_decay": weight_decay}
     chosen |= {"optimiser": optimiser, "learning_rate": learning_rate, "residual": residual, "beta": beta}
     settings = model_settings(model) | {key: value for key, value in chosen.items() if value is not None}
-    if beta and settings["kind"] != "factorised":
-        raise UsageError(f"--beta: --model {model} predicts no uncertainty", "It is for fg1, nofa and such.")
-    if orient and settings["kind"] == "factorised":
+    if beta and settings["kind"] not in WITH_UNCERTAINTY:
+        raise UsageError(f"--beta: --model {model} predicts no uncertainty", "It is for fame+, fg1, nofa and such.")
+    if orient and settings["kind"] in WITH_UNCERTAINTY:
         raise UsageError(
-            f"--orient is for fame and plain, not for --model {model}", "Its features are oriented: fg1+ and such."
+            f"--orient is for fame and plain, not for --model {model}",
+            "Features of better models are oriented: fame+, fg1+ and such.",
+        )
+    if settings["kind"] != "fame" and (penalty is not None or not spin or not recoil):
+        raise UsageError(
+            f"--penalty, --no-spin and --no-recoil are for fame, not for --model {model}", "Leave them out."
         )
     if bayesian:
         if settings["kind"] != "factorised" or settings.get("network"):
@@ -135,7 +149,9 @@ def train(
                 "hidden": () if equivariant else hidden_layers(preset, hidden),
                 "seeds": recipe_seeds(seed, replicas),
                 "epochs": epochs,
-                "penalty": penalty,
+                **({} if penalty is None else {"penalty": penalty}),
+                "spin": spin,
+                "recoil": recoil,
                 "orient": orient,
                 "perturb": perturb,
                 "precision": precision,

@@ -12,6 +12,7 @@ from ampcli.evaluation.evaluate import Evaluation, evaluate
 from ampcli.evaluation.metrics import Floats
 from ampcli.inference.predictor import Predictor
 from ampcli.kinematics import min_invariant
+from ampcli.models.kinds import WITH_UNCERTAINTY
 from ampcli.phasespace.jets import exclusive_jets
 from ampcli.phasespace.selection import Selection
 from ampcli.registry.manifest import Manifest, read_manifest
@@ -69,7 +70,7 @@ def surrogates_for(store: Store, root: Path) -> list[str]:
     found = []
     for name in names(root):
         manifest = read_manifest(resolve(root, name))
-        if manifest.kind != "factorised":
+        if manifest.kind not in WITH_UNCERTAINTY:
             continue
         try:
             require_described(manifest, store)

@@ -41,6 +41,10 @@ def make_block(name: str, process: Process, options: dict[str, Any]) -> FeatureB
         from ampcli.features.fame import FameBlock
 
         return FameBlock(process, **options)
+    if name == "antenna":
+        from ampcli.features.antenna import AntennaBlock
+
+        return AntennaBlock(process)
     if name == "momenta":
         from ampcli.features.radiation import MomentaBlock
 
@@ -57,7 +61,7 @@ def make_block(name: str, process: Process, options: dict[str, Any]) -> FeatureB
         return blocks[0] if len(blocks) == 1 else MultiRadiationBlock(name.lower(), blocks)
     raise UsageError(
         f'unknown features "{name}"',
-        "Known: fame, invariants, momenta, fg1, fq2, ig1, iq1, fg1^2, fg1+, fg1,ig1+ and such.",
+        "Known: fame, antenna, invariants, momenta, fg1, fq2, ig1, iq1, fg1^2, fg1+, fg1,ig1+ and such.",
     )
 
 

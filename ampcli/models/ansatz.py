@@ -30,6 +30,10 @@ class Settings:
     penalty: float
     orient: bool
     beta: float = 0.0
+    spin: bool = True
+    """Spin-correlation terms in the ansatz (fame)."""
+    recoil: bool = True
+    """Recoil factors among the inputs (fame)."""
     one_scale: bool = False
     """All inputs are momenta and keep one unit."""
 

@@ -15,11 +15,9 @@ import torch
 from torch import Tensor
 
 from ampcli.models.ansatz import Arrays, Batch, Settings
+from ampcli.models.likelihood import heteroscedastic_loss, relative_sigma
 from ampcli.models.scaling import Standardiser
 from ampcli.process import Process
-
-#: The predicted ln(sigma / deviation) stays within these, so that no single point can dominate a batch.
-_LOG_SIGMA = (-12.0, 4.0)
 
 
 def log_base(arrays: Arrays) -> Tensor | None:
@@ -109,12 +107,8 @@ class FactorisedAnsatz:
         return (shares + deviation * outputs[..., :-1]).logsumexp(dim=-1) / deviation
 
     def losses(self, outputs: Tensor, batch: Batch) -> tuple[Tensor, Tensor]:
-        log_sigma = outputs[..., -1].clamp(*_LOG_SIGMA)
-        squares = (batch.target - self._correction(outputs, batch.terms)).square()
-        terms = 0.5 * squares * torch.exp(-2 * log_sigma) + log_sigma
-        if self.beta > 0 and terms.requires_grad:  # validation is judged by the likelihood itself
-            terms = terms * torch.exp(2 * self.beta * log_sigma.detach())
-        loss = terms.mean(-1)
+        error = batch.target - self._correction(outputs, batch.terms)
+        loss = heteroscedastic_loss(error, outputs[..., -1], self.beta)
         return loss, torch.zeros_like(loss)
 
     def amplitude(self, outputs: Tensor, arrays: Arrays) -> Tensor:
@@ -123,7 +117,7 @@ class FactorisedAnsatz:
         return (logarithm if base is None else logarithm + base).exp()
 
     def relative_uncertainty(self, outputs: Tensor) -> Tensor | None:
-        return self.correction.deviation * torch.exp(outputs[..., -1].double().clamp(*_LOG_SIGMA))
+        return relative_sigma(outputs[..., -1], self.correction.deviation)
 
 
 def _features(arrays: Arrays) -> Tensor:

@@ -19,6 +19,7 @@ from ampcli.process import Process
 class FameAnsatz:
     """C_i = S_pred / S_dipole sinh(c_i), fitted to asinh(|M|^2 / S_pred).
 
+    Without recoil inputs `log_recoil` has no columns, without spin correlations `n_azimuths` is 0 (ablations).
     `penalty` is J S_pred, without a dimension: the penalty's terms are the |C_i D_i| / S_pred.
     """
 
@@ -46,15 +47,16 @@ class FameAnsatz:
     def fit(cls, process: Process, arrays: Arrays, amplitude: Tensor, settings: Settings) -> Self:
         n_azimuths = math.comb(len(process.final_positions("gluon")), 2)
         n_dipoles = arrays["dipoles"].shape[1] - 2 * n_azimuths
+        recoil = arrays["recoil"] if settings.recoil else arrays["recoil"][:, :0]
         s_pred = amplitude.min()
         return cls(
             momenta=MomentumInputs.fit(_momenta(arrays), settings.orient or "rest_momenta" in arrays),
-            log_recoil=Standardiser.fit(arrays["recoil"].log()),
+            log_recoil=Standardiser.fit(recoil.log()),
             target=Standardiser.fit(torch.asinh(amplitude / s_pred)),
             s_pred=s_pred,
             s_dipole=arrays["dipoles"][:, :n_dipoles].mean(),
             n_dipoles=n_dipoles,
-            n_azimuths=n_azimuths,
+            n_azimuths=n_azimuths if settings.spin else 0,
             penalty=settings.penalty,
         )
 
@@ -96,11 +98,16 @@ class FameAnsatz:
 
     def inputs(self, arrays: Arrays) -> Tensor:
         momenta = self.momenta.inputs(_momenta(arrays))
-        return torch.cat([momenta, self.log_recoil.apply(arrays["recoil"].log()).float()], dim=1)
+        recoil = arrays["recoil"][:, : len(self.log_recoil.mean)]
+        return torch.cat([momenta, self.log_recoil.apply(recoil.log()).float()], dim=1)
+
+    def _terms(self, arrays: Arrays) -> Tensor:
+        """The terms of the sum that have a coefficient, (n, n_outputs)."""
+        return arrays["dipoles"][:, : self.n_outputs]
 
     def table(self, arrays: Arrays, amplitude: Tensor) -> Batch:
         target = self.target.apply(torch.asinh(amplitude / self.s_pred))
-        return Batch(self.inputs(arrays), (arrays["dipoles"] / self.s_dipole).float(), target.float())
+        return Batch(self.inputs(arrays), (self._terms(arrays) / self.s_dipole).float(), target.float())
 
     def losses(self, outputs: Tensor, batch: Batch) -> tuple[Tensor, Tensor]:
         contributions = torch.sinh(outputs) * batch.terms
@@ -120,7 +127,7 @@ class FameAnsatz:
 
     def amplitude(self, outputs: Tensor, arrays: Arrays) -> Tensor:
         coefficients = torch.sinh(outputs.double()) * (self.s_pred / self.s_dipole)
-        return (coefficients * arrays["dipoles"]).sum(-1)
+        return (coefficients * self._terms(arrays)).sum(-1)
 
     def relative_uncertainty(self, outputs: Tensor) -> Tensor | None:
         return None

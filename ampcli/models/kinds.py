@@ -4,11 +4,20 @@ from __future__ import annotations
 
 from ampcli.errors import UsageError
 from ampcli.models.ansatz import Ansatz
+from ampcli.models.antenna import AntennaAnsatz
 from ampcli.models.factorised import FactorisedAnsatz
 from ampcli.models.fame import FameAnsatz
 from ampcli.models.plain import PlainAnsatz
 
-KINDS: dict[str, type[Ansatz]] = {"fame": FameAnsatz, "plain": PlainAnsatz, "factorised": FactorisedAnsatz}
+KINDS: dict[str, type[Ansatz]] = {
+    "fame": FameAnsatz,
+    "antenna": AntennaAnsatz,
+    "plain": PlainAnsatz,
+    "factorised": FactorisedAnsatz,
+}
+
+#: Kinds whose networks predict an uncertainty for each point.
+WITH_UNCERTAINTY = ("antenna", "factorised")
 
 
 def ansatz_class(kind: str) -> type[Ansatz]:

@@ -88,9 +88,9 @@ class MomentumInputs:
         return cls(Standardiser.restore(scales, "momenta"), int(n_final), bool(orient))
 
 
-def oriented(momenta: Tensor) -> Tensor:
-    """Turn each event about the z axis until leg 0 has py = 0 and px >= 0; (n, legs, 4) -> (n, legs, 4)."""
-    x, y = momenta[:, :1, 1], momenta[:, :1, 2]
+def oriented(momenta: Tensor, leg: int = 0) -> Tensor:
+    """Turn each event about the z axis until one leg has py = 0 and px >= 0; (n, legs, 4) -> (n, legs, 4)."""
+    x, y = momenta[:, leg, None, 1], momenta[:, leg, None, 2]
     transverse = torch.hypot(x, y).clamp_min(1e-300)
     cosine, sine = x / transverse, y / transverse
     turned = momenta.clone()

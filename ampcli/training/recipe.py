@@ -24,7 +24,7 @@ _SURROGATE = {
 }
 
 
-# What docs/results/z-jets.md found better.
+# What docs/results/z-jets.md and fame.md found better.
 _IMPROVED = {
     "preset": "residual",
     "residual": True,
@@ -48,6 +48,8 @@ def model_settings(model: str) -> dict[str, Any]:
     """
     if model in ("fame", "plain"):
         return {"kind": model, **_SMALL}
+    if model == "fame+":
+        return {"kind": "antenna", **_IMPROVED}
     if model.lower() in EQUIVARIANT:
         return {"kind": "factorised", "block": "momenta", "network": model.lower(), **_EQUIVARIANT}
     paper = model.lower().removesuffix(IMPROVED_MARK)
@@ -58,7 +60,7 @@ def model_settings(model: str) -> dict[str, Any]:
         return {"kind": "factorised", "block": model.lower(), **settings}
     raise UsageError(
         f"--model {model}: unknown",
-        "Known: fame, plain, lgatr, lloca, nofa, and fg1, fq2, ig1, iq1, fg1^2, fg1,ig1, fg1+, nofa+ and such.",
+        "Known: fame, fame+, plain, lgatr, lloca, nofa, and fg1, fq2, ig1, iq1, fg1^2, fg1,ig1, fg1+, nofa+ and such.",
     )
 
 
@@ -67,7 +69,7 @@ class Recipe(pydantic.BaseModel):
 
     model_config = pydantic.ConfigDict(frozen=True, extra="forbid")
 
-    kind: Literal["fame", "plain", "factorised"]
+    kind: Literal["fame", "antenna", "plain", "factorised"]
     block: str | None = None
     """Features of a factorised model: fg1, iq1, fg1^2, ..., invariants."""
     features: dict[str, Any] = {}
@@ -89,6 +91,8 @@ class Recipe(pydantic.BaseModel):
     floor: float = 1e-6
     stop_patience: int = 40
     penalty: float = pydantic.Field(default=1e-6, ge=0)
+    spin: bool = True
+    recoil: bool = True
     orient: bool = False
     weight_decay: float = pydantic.Field(default=0.0, ge=0)
     beta: float = pydantic.Field(default=0.0, ge=0, le=1)

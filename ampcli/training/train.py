@@ -70,7 +70,14 @@ def train(
         block = stored_block(run.store, block_name)
         recipe = recipe.model_copy(update={"features": {"version": block.version, "options": block.options}})
     arrays, amplitude = read_arrays(run.store, block_name, "train")
-    settings = Settings(recipe.penalty, recipe.orient, recipe.beta, recipe.network in EQUIVARIANT)
+    settings = Settings(
+        penalty=recipe.penalty,
+        orient=recipe.orient,
+        beta=recipe.beta,
+        spin=recipe.spin,
+        recoil=recipe.recoil,
+        one_scale=recipe.network in EQUIVARIANT,
+    )
     ansatz: Ansatz = kind.fit(process, arrays, amplitude, settings)
     widths = (ansatz.n_inputs, *recipe.hidden, ansatz.n_outputs)
     network = make_network(recipe.network, widths, recipe.activation, recipe.residual, _particles(process))
@@ -251,6 +258,7 @@ def _publish(
 def _card(recipe: Recipe, store: Store) -> str:
     what = {
         "fame": "Factorisation-aware emulator: coefficients of Catani-Seymour dipoles (Maître, Truong 2021).",
+        "antenna": "Coefficients of colour-string antennae, with its own uncertainty: FAME with a better ansatz.",
         "plain": "Plain network on momenta, trained on log|M|^2: a baseline without factorisation.",
         "factorised": f"Surrogate on the features {recipe.block}, with its own uncertainty (Beccatini et al. 2025).",
     }[recipe.kind]

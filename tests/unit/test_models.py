@@ -133,6 +133,25 @@ def test_sizes_of_fame(known):
     assert ansatz.inputs(arrays).shape == (60, ansatz.n_inputs)
 
 
+def test_fame_without_spin_correlations_or_recoil_factors(known):
+    """The terms and inputs that are left out have no outputs and no influence."""
+    process, arrays, amplitude = known
+    whole = FameAnsatz.fit(process, arrays, amplitude, Settings(1e-5, orient=False))
+    ansatz = FameAnsatz.fit(process, arrays, amplitude, Settings(1e-5, orient=False, spin=False, recoil=False))
+    n = whole.n_dipoles
+    assert (ansatz.n_inputs, ansatz.n_outputs) == (4 * process.n_final, n)
+    assert torch.equal(ansatz.inputs(arrays), whole.inputs(arrays)[:, : 4 * process.n_final])
+    outputs = torch.randn((1, 60, whole.n_outputs), generator=torch.Generator().manual_seed(2))
+    outputs[..., n:] = 0.0
+    torch.testing.assert_close(ansatz.amplitude(outputs[..., :n], arrays), whole.amplitude(outputs, arrays))
+    table = ansatz.table(arrays, amplitude)
+    assert torch.equal(table.terms, whole.table(arrays, amplitude).terms[:, :n])
+    batch = Batch(table.inputs[None], table.terms[None], table.target[None])
+    assert all(torch.isfinite(loss).all() for loss in ansatz.losses(outputs[..., :n], batch))
+    restored = FameAnsatz.restore(ansatz.scales())
+    assert torch.equal(restored.inputs(arrays), ansatz.inputs(arrays))
+
+
 def test_scales_of_fame_are_those_of_the_paper(known):
     process, arrays, amplitude = known
     ansatz = FameAnsatz.fit(process, arrays, amplitude, Settings(0.0, orient=False))
