@@ -47,11 +47,13 @@ class FameAnsatz:
     def fit(cls, process: Process, arrays: Arrays, amplitude: Tensor, settings: Settings) -> Self:
         n_azimuths = math.comb(len(process.final_positions("gluon")), 2)
         n_dipoles = arrays["dipoles"].shape[1] - 2 * n_azimuths
-        recoil = arrays["recoil"] if settings.recoil else arrays["recoil"][:, :0]
+        log_recoil = Standardiser.fit(arrays["recoil"].log())
+        if not settings.recoil:
+            log_recoil = Standardiser(log_recoil.mean[:0], log_recoil.deviation[:0])
         s_pred = amplitude.min()
         return cls(
             momenta=MomentumInputs.fit(_momenta(arrays), settings.orient or "rest_momenta" in arrays),
-            log_recoil=Standardiser.fit(recoil.log()),
+            log_recoil=log_recoil,
             target=Standardiser.fit(torch.asinh(amplitude / s_pred)),
             s_pred=s_pred,
             s_dipole=arrays["dipoles"][:, :n_dipoles].mean(),

@@ -22,7 +22,7 @@ class Standardiser:
     @classmethod
     def fit(cls, values: Tensor) -> Standardiser:
         """Means and deviations of the columns of (..., columns), or of all values of a vector (n,)."""
-        flat = values.flatten(0, -2) if values.ndim > 1 else values[:, None]
+        flat = values.reshape(-1, values.shape[-1]) if values.ndim > 1 else values.reshape(-1, 1)
         deviation = flat.std(0, correction=0)
         mean = flat.mean(0)
         # A column that is constant up to rounding (ln s at a fixed energy) must not become an input of order one.
