@@ -12,6 +12,7 @@ from ampcli.ensembles.covariance import error_correlation
 from ampcli.errors import UsageError
 from ampcli.evaluation.model import require_described
 from ampcli.evaluation.summary import summary_metrics
+from ampcli.inference.certificate import SPREAD, relative_size, spread_region
 from ampcli.inference.predictor import Network, Predictor, check_probe, load_folder, make_probe
 from ampcli.inference.recalibration import LEAST_POINTS, fit_recalibration
 from ampcli.provenance import git_commit, package_versions
@@ -65,7 +66,7 @@ def build_ensemble(
         "sqrt_s": first.sqrt_s,
         "provider": first.provider,
         "dataset": first.dataset,
-        "region": first.region,
+        "region": {name: value for name, value in first.region.items() if name != SPREAD},
         "members": [
             Member(model=manifest.reference, manifest_sha256=manifest_sha256(folder))
             for manifest, folder in zip(manifests, folders, strict=True)
@@ -93,6 +94,7 @@ def build_ensemble(
         draft = draft.model_copy(
             update={
                 "metrics": summary_metrics(exact, predicted, draft.log_moments),
+                "region": draft.region | spread_region(relative_size(predicted, uncertainty)),
                 "recalibration": fit_recalibration(exact, predicted, uncertainty) if honest else None,
             }
         )

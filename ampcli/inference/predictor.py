@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,9 @@ from ampcli.ensembles.covariance import combine_by_covariance
 from ampcli.ensembles.mean import mean_and_error
 from ampcli.errors import IntegrityError, UsageError
 from ampcli.features.blocks import FeatureBlock, make_block
+from ampcli.inference.certificate import Certificate, Prediction, certify, relative_size
 from ampcli.inference.recalibration import recalibrated
+from ampcli.inference.single_precision import restored
 from ampcli.kinematics import FloatArray, beams_along_z, checked_momenta, with_beams
 from ampcli.models.ansatz import Ansatz
 from ampcli.models.bayesian import MEMBERS, mixture
@@ -112,15 +115,17 @@ class Predictor:
         self.networks = networks
         self.device = device
 
-    def predict(self, momenta: npt.ArrayLike) -> tuple[FloatArray, FloatArray]:
+    def predict(self, momenta: npt.ArrayLike) -> Prediction:
         """Amplitude and uncertainty of events.
 
         Args:
-            momenta: (n, n_final, 4) final-state momenta, or (n, n_external, 4) with the beams first; float64, GeV,
-                in the frame of the training (e+e-: centre of mass, beams along z).
+            momenta: (n, n_final, 4) final-state momenta, or (n, n_external, 4) with the beams first; GeV, in the frame
+                of the training (e+e-: centre of mass, beams along z).  Events in float32 are put back on their mass
+                shell first.
 
         Returns:
-            |M|^2 in GeV^(4 - 2 n_final) and its uncertainty (1 sigma), (n,) each.  An ensemble's uncertainty is
+            |M|^2 in GeV^(4 - 2 n_final) and its uncertainty (1 sigma), (n,) each, as a pair that also knows which
+            points lie outside the training region (`Prediction.outside`).  An ensemble's uncertainty is
             the standard error of the mean of its members, or that of their covariance; a single network's is its
             own, where its kind predicts one, or else its amplitude times the 68 % quantile of |Delta| on the
             validation split.  Where the manifest has a recalibration, it is applied.
@@ -128,9 +133,17 @@ class Predictor:
         Raises:
             UsageError: momenta that are not physical, or not at the centre-of-mass energy of the training.
         """
-        return self.predict_final(self._checked(np.asarray(momenta)))
+        final = self._checked(np.asarray(momenta))
+        amplitude, uncertainty = self.predict_final(final)
+        return Prediction(amplitude, uncertainty, partial(self.certify, final, amplitude, uncertainty))
+
+    def certify(self, final: FloatArray, amplitude: FloatArray, uncertainty: FloatArray) -> Certificate:
+        """Flags of points outside the training region, for what `predict_final` returned for `final`."""
+        return certify(self.manifest, self.process, final, relative_size(amplitude, uncertainty))
 
     def _checked(self, momenta: npt.NDArray[Any]) -> FloatArray:
+        if momenta.dtype == np.float32:
+            momenta = restored(momenta, self.process, self.manifest.sqrt_s)
         if momenta.ndim == 3 and momenta.shape[1:] == (self.process.n_final, 4) and momenta.dtype == np.float64:
             momenta = with_beams(momenta)
         physical = checked_momenta(momenta, self.process)

@@ -14,6 +14,7 @@ from pydantic import JsonValue
 from ampcli.errors import NotFoundError, UsageError
 from ampcli.evaluation.summary import summary_metrics
 from ampcli.features.write import stored_block
+from ampcli.inference.certificate import relative_size, spread_region
 from ampcli.inference.predictor import Network as TrainedNetwork
 from ampcli.inference.predictor import Predictor, check_probe, make_probe
 from ampcli.inference.recalibration import LEAST_POINTS, fit_recalibration
@@ -246,6 +247,7 @@ def _publish(
     draft = draft.model_copy(
         update={
             "metrics": summary_metrics(exact, predicted, draft.log_moments),
+            "region": draft.region | (spread_region(relative_size(predicted, uncertainty)) if known else {}),
             "recalibration": fit_recalibration(exact, predicted, uncertainty)
             if known and len(exact) >= LEAST_POINTS
             else None,

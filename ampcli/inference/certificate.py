@@ -1,0 +1,118 @@
+"""Whether a prediction interpolates: flags of points outside the region that a model was trained on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Self
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from ampcli.inference.recalibration import recalibrated
+from ampcli.kinematics import FloatArray, min_invariant
+from ampcli.phasespace.jets import exclusive_jets
+from ampcli.phasespace.perturb import within_cuts
+from ampcli.phasespace.selection import Selection
+from ampcli.process import Process
+from ampcli.registry.manifest import Manifest
+
+BoolArray = npt.NDArray[np.bool_]
+
+#: In a manifest's region: what this fraction of the validation points' relative uncertainties does not exceed, before
+#: the recalibration, which keeps their order.
+SPREAD, SPREAD_QUANTILE = "relative_uncertainty_999", 0.999
+
+
+@dataclass(frozen=True)
+class Certificate:
+    """Flags of n points, each (n,), by reason; reasons that a manifest says nothing about are left out.
+
+    min_sij: some s_ij is below the training's cut (without a cut, below the smallest of the training points);
+    jets: fewer exclusive jets than the training's selection asked for;
+    cuts: a jet fails the training's cuts on pT, eta or Delta R;
+    spread: the predicted relative uncertainty (an ensemble's: the standard error of its members) is larger than those
+    of 99.9 % of the validation points.
+    """
+
+    reasons: dict[str, BoolArray]
+    points: int
+
+    @property
+    def outside(self) -> BoolArray:
+        """Points that any reason flags, (n,): there a prediction is an extrapolation."""
+        flagged = np.zeros(self.points, dtype=bool)
+        for flags in self.reasons.values():
+            flagged |= flags
+        return flagged
+
+
+class Prediction(tuple[FloatArray, FloatArray]):
+    """Amplitude and uncertainty, (n,) each, of n points, with their certificate, which is found when asked for."""
+
+    def __new__(cls, amplitude: FloatArray, uncertainty: FloatArray, certify: Callable[[], Certificate]) -> Self:
+        pair = super().__new__(cls, (amplitude, uncertainty))
+        pair._certify = certify
+        return pair
+
+    _certify: Callable[[], Certificate]
+
+    @property
+    def amplitude(self) -> FloatArray:
+        """|M|^2 in GeV^(4 - 2 n_final)."""
+        return self[0]
+
+    @property
+    def uncertainty(self) -> FloatArray:
+        """One sigma of the amplitude, in its unit."""
+        return self[1]
+
+    @cached_property
+    def certificate(self) -> Certificate:
+        """Why points are extrapolations."""
+        return self._certify()
+
+    @property
+    def outside(self) -> BoolArray:
+        """Which points are extrapolations, (n,)."""
+        return self.certificate.outside
+
+
+def relative_size(amplitude: FloatArray, uncertainty: FloatArray) -> FloatArray:
+    """Relative uncertainties (n,)."""
+    return np.asarray(uncertainty / np.maximum(np.abs(amplitude), np.finfo(float).tiny))
+
+
+def certify(manifest: Manifest, process: Process, final: FloatArray, relative: FloatArray) -> Certificate:
+    """Flags of final-state momenta (n, n_final, 4) in GeV with predicted relative uncertainties (n,)."""
+    reasons: dict[str, BoolArray] = {}
+    cut, known = manifest.dataset.y_cut, manifest.region.get("min_sij_over_s")
+    if manifest.sqrt_s is not None and (cut or isinstance(known, float)):
+        threshold = cut or known
+        assert isinstance(threshold, float)
+        reasons["min_sij"] = min_invariant(final) < threshold * manifest.sqrt_s**2
+    selection = manifest.dataset.selection
+    if selection.get("kind") == "rambo" and manifest.sqrt_s is not None and cut is not None:
+        d_cut = Selection(manifest.sqrt_s, cut).d_cut
+        reasons["jets"] = exclusive_jets(final, d_cut) < process.n_final - 1
+    if selection.get("kind") == "hadron":
+        pt_min, eta_max, delta_r = (float(str(selection[name])) for name in ("pt_min", "eta_max", "delta_r"))
+        reasons["cuts"] = ~within_cuts(final, process, pt_min, eta_max, delta_r)
+    largest = manifest.region.get(SPREAD)
+    if isinstance(largest, float):
+        if manifest.recalibration is not None:
+            largest = float(recalibrated(torch.tensor([largest], dtype=torch.float64), manifest.recalibration))
+        reasons["spread"] = relative > largest
+    return Certificate(reasons, len(final))
+
+
+def spread_region(relative: FloatArray) -> dict[str, float]:
+    """What a manifest's region says about bare relative uncertainties (n,) predicted for validation points.
+
+    Nothing where they are all the same: kinds of models that predict none.
+    """
+    if len(relative) == 0 or np.ptp(relative) <= 1e-9 * relative.max():
+        return {}
+    return {SPREAD: float(np.quantile(relative, SPREAD_QUANTILE))}
