@@ -46,6 +46,7 @@ def build_app() -> typer.Typer:
         registry,
         speedup,
         train,
+        trajectory,
     )
 
     app = typer.Typer(
@@ -65,6 +66,7 @@ def build_app() -> typer.Typer:
         ensemble,
         calibrate,
         eval,
+        trajectory,
         speedup,
         predict,
         export,

@@ -17,7 +17,7 @@ def add(app: typer.Typer) -> None:
 def predict(
     model: Annotated[str, typer.Argument(help="name, name@3 or name@alias.")],
     events: Annotated[Path, typer.Argument(help="npz file with momenta (n, legs, 4), .lhe file, or a store.")],
-    out: Annotated[Path, typer.Argument(help="New file .npz or .zarr: amplitude (n,), uncertainty (n,).")],
+    out: Annotated[Path, typer.Argument(help="New file .npz or .zarr: amplitude, uncertainty, outside (n,).")],
     device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
     threads: Annotated[int | None, typer.Option(help="CPU threads.", show_default="all cores")] = None,
     registry: RegistryOption = None,
@@ -36,7 +36,11 @@ def predict(
         resumable("nothing was written", "Run the same command again."),
         progress_bar("events", opened.rows) as advance,
     ):
-        amplitude, uncertainty = predict_events(predictor, opened, advance)
-        write_predictions(out, predictor, amplitude, uncertainty)
-    document = {"model": predictor.manifest.reference, "events": opened.rows, "out": str(out)}
-    return Result(document, f"{out}: {opened.rows} amplitudes from {predictor.manifest.reference}")
+        arrays = predict_events(predictor, opened, advance)
+        write_predictions(out, predictor, arrays)
+    outside = int(arrays["outside"].sum())
+    document = {"model": predictor.manifest.reference, "events": opened.rows, "outside": outside, "out": str(out)}
+    text = f"{out}: {opened.rows} amplitudes from {predictor.manifest.reference}"
+    if outside:
+        text += f"\n{outside} of the points lie outside the region it was trained on (array outside)"
+    return Result(document, text)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -12,23 +12,32 @@ from pydantic import FiniteFloat
 from ampcli.errors import IntegrityError, UsageError
 from ampcli.evaluation.calibration import Calibration, calibrate
 from ampcli.evaluation.cross_section import CrossSection, integrate
+from ampcli.evaluation.growth import Growth, growth
 from ampcli.evaluation.metrics import Floats, Frozen, Metrics, measure
 from ampcli.evaluation.regions import regions
+from ampcli.inference.certificate import Certificate
 
 _TINY = 1e-6  # s_ij / s may exceed its bounds, tried / n may miss 1, by rounding only
 
 
 class Evaluation(Frozen):
-    """What `evaluate` found.  `by_multiplicity`: keys are numbers of exclusive k_T jets ("3", "4")."""
+    """What `evaluate` found.
+
+    by_multiplicity: keys are numbers of exclusive k_T jets ("3", "4").
+    by_certificate: points "inside" the training region, "outside" it, and those that each reason flags.
+    growth: of the mean of an ensemble, with its members.
+    """
 
     points: int
     y_cut: FiniteFloat | None
     overall: Metrics
     by_multiplicity: dict[str, Metrics]
     by_region: dict[str, Metrics]
+    by_certificate: dict[str, Metrics]
     cross_section: CrossSection | None  # None where the points have no weights in pb
     calibration: Calibration | None
     before_recalibration: Calibration | None
+    growth: list[Growth]
 
 
 def evaluate(
@@ -44,6 +53,8 @@ def evaluate(
     log_std: float,
     bare_uncertainty: ArrayLike | None = None,
     intervals: Mapping[str, float] | None = None,
+    certificate: Certificate | None = None,
+    members: NDArray[np.float64] | None = None,
 ) -> Evaluation:
     """Compare n predictions with the exact amplitudes.
 
@@ -58,6 +69,8 @@ def evaluate(
         log_mean, log_std: of ln A on the training split.
         bare_uncertainty: (n,) as the model predicted it, where `uncertainty` is recalibrated.
         intervals: see `calibrate`.
+        certificate: of the points.
+        members: (R, n) predictions of an ensemble's members whose mean is `predicted`.
 
     Raises:
         UsageError: no points, a wrong shape, an impossible `tried`, `y_cut` or `log_std`.
@@ -85,10 +98,18 @@ def evaluate(
         overall=measure(a, b, log_mean, log_std),
         by_multiplicity={f"{k:.0f}": part(jets == k) for k in np.unique(jets)},
         by_region={name: part(rows) for name, rows in regions(s, y_cut)},
+        by_certificate={} if certificate is None else _by_certificate(certificate, part),
         cross_section=None if w is None else integrate(a, b, u, w, float(tried)),
         calibration=None if u is None else calibrate(a, b, u, intervals),
         before_recalibration=None if bare is None else calibrate(a, b, bare),
+        growth=[] if members is None else growth(a, members),
     )
+
+
+def _by_certificate(certificate: Certificate, part: Callable[[NDArray[np.bool_]], Metrics]) -> dict[str, Metrics]:
+    outside = certificate.outside
+    parts = {"inside": ~outside, "outside": outside, **certificate.reasons}
+    return {name: part(rows) for name, rows in parts.items() if rows.any()}
 
 
 def _column(name: str, values: ArrayLike, n: int | None) -> Floats:

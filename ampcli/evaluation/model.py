@@ -10,6 +10,7 @@ import numpy as np
 from ampcli.errors import NotFoundError, UsageError
 from ampcli.evaluation.evaluate import Evaluation, evaluate
 from ampcli.evaluation.metrics import Floats
+from ampcli.inference.certificate import relative_size
 from ampcli.inference.predictor import Predictor
 from ampcli.kinematics import min_invariant
 from ampcli.models.kinds import WITH_UNCERTAINTY
@@ -95,7 +96,7 @@ def evaluate_model(predictor: Predictor, store: Store, split: Split) -> Comparis
     require_described(manifest, store)
     momenta = store.read_split("momenta", split)
     exact = store.read_split("amplitude", split)
-    predicted, uncertainty = predictor.predict_final(momenta)
+    predicted, uncertainty, members = predictor.predict_members(momenta)
     recalibration = manifest.recalibration
     bare = None if recalibration is None else predictor.without_recalibration().predict_final(momenta)[1]
     total = momenta.sum(axis=1)
@@ -121,7 +122,9 @@ def evaluate_model(predictor: Predictor, store: Store, split: Split) -> Comparis
         log_std=log_std,
         bare_uncertainty=bare,
         intervals=None if recalibration is None else recalibration.intervals,
+        certificate=predictor.certify(momenta, predicted, uncertainty),
+        members=members if manifest.combine == "mean" else None,
     )
-    relative = uncertainty / np.maximum(np.abs(predicted), np.finfo(float).tiny)
+    relative = relative_size(predicted, uncertainty)
     constant = bool(np.ptp(relative) <= 1e-9 * relative.max())  # the 68 % quantile of kinds that predict none
     return Comparison(evaluation, predicted / exact - 1.0, min_sij, None if constant else relative)

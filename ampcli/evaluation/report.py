@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from ampcli.evaluation.calibration import Calibration, Coverage
 from ampcli.evaluation.cross_section import CrossSection
 from ampcli.evaluation.evaluate import Evaluation
+from ampcli.evaluation.growth import Growth
 from ampcli.evaluation.metrics import THRESHOLDS, Metrics
 
 _HEADER = [
@@ -28,12 +29,13 @@ def table(evaluation: Evaluation) -> str:
         _row("all", evaluation.overall),
         *(_row(f"{name} jets", metrics) for name, metrics in evaluation.by_multiplicity.items()),
         *(_row(name, metrics) for name, metrics in evaluation.by_region.items()),
+        *(_row(_flagged(name), metrics) for name, metrics in evaluation.by_certificate.items()),
     ]
     lines = [
         "Delta = predicted/exact - 1 in %, (..) its error in the last digits; >1%: points above;",
         "log10 ratio: mean +- spread of log10(predicted/exact); MSE(log): of the standardised ln A",
         "",
-        *_align([_HEADER, *rows]),
+        *aligned([_HEADER, *rows]),
     ]
     if evaluation.cross_section is not None:
         lines += ["", *_cross_section(evaluation.cross_section)]
@@ -41,6 +43,8 @@ def table(evaluation: Evaluation) -> str:
         lines += ["", *_calibration(evaluation.calibration)]
     if evaluation.before_recalibration is not None:
         lines += ["before the recalibration on validation points:", *_calibration(evaluation.before_recalibration)]
+    if evaluation.growth:
+        lines += ["", *_growth(evaluation.growth)]
     if evaluation.overall.negative:
         lines += ["", f"{evaluation.overall.negative} predictions are <= 0 and left out of the log columns"]
     return "\n".join(lines)
@@ -57,9 +61,34 @@ def summary_table(evaluations: Mapping[str, Evaluation]) -> str:
         "log10 ratio: mean +- spread of log10(predicted/exact); MSE(log): of the standardised ln A;",
         "in 68%, 95%, 99%: points within these intervals of the predicted uncertainty",
         "",
-        *_align([[*_HEADER, "in 68%", "95%", "99%"], *rows]),
+        *aligned([[*_HEADER, "in 68%", "95%", "99%"], *rows]),
     ]
     return "\n".join(lines)
+
+
+def _flagged(name: str) -> str:
+    return f"{name} training" if name in ("inside", "outside") else f"flag: {name}"
+
+
+def _growth(found: list[Growth]) -> list[str]:
+    """A line for 1, 2, 3, 5, 10, ... members, and for all."""
+    shown = [g for g in found if g.members in (1, 2, 3, 5, 10) or g is found[-1]]
+    rows = [
+        [
+            str(g.members),
+            f"{100 * g.median_abs_delta:.4g}",
+            f"{100 * g.mean_abs_delta:.4g}",
+            "-" if g.median_relative_error is None else f"{100 * g.median_relative_error:.4g}",
+            *(f"{100 * share.value:.1f}%" for share in g.covered.values()),
+            *(["-"] * (3 - len(g.covered))),
+        ]
+        for g in shown
+    ]
+    header = ["members", "median|Delta|", "mean|Delta|", "standard error", "in 1", "2", "3"]
+    return [
+        "mean of so many members, in %, and points within 1, 2, 3 standard errors of it:",
+        *aligned([header, *rows]),
+    ]
 
 
 def _levels(evaluation: Evaluation) -> list[Coverage]:
@@ -94,11 +123,12 @@ def _row(name: str, m: Metrics) -> list[str]:
     ]
 
 
-def _align(rows: list[list[str]]) -> list[str]:
+def aligned(rows: list[list[str]], left: int = 1) -> list[str]:
+    """Lines of a table whose first `left` columns are flush left, the others right."""
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     return [
         "  ".join(
-            cell.ljust(width) if i == 0 else cell.rjust(width)
+            cell.ljust(width) if i < left else cell.rjust(width)
             for i, (cell, width) in enumerate(zip(row, widths, strict=True))
         ).rstrip()
         for row in rows

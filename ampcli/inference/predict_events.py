@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import shutil
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from ampcli.errors import UsageError
 from ampcli.events import Events
 from ampcli.inference.predictor import BATCH, Predictor
-from ampcli.kinematics import FloatArray
 
 
 def check_output(out: Path) -> None:
@@ -29,37 +30,42 @@ def check_output(out: Path) -> None:
 
 def predict_events(
     predictor: Predictor, events: Events, on_rows: Callable[[int], None] = lambda rows: None
-) -> tuple[FloatArray, FloatArray]:
-    """Amplitude and uncertainty of all events, (n,) each; momenta are read and dropped batch by batch."""
+) -> dict[str, npt.NDArray[Any]]:
+    """The arrays amplitude, uncertainty and outside (outside the training region) of all events, (n,) each.
+
+    Momenta are read and dropped batch by batch.
+    """
     amplitude, uncertainty = np.empty(events.rows), np.empty(events.rows)
+    outside = np.empty(events.rows, dtype=bool)
     done = 0
     for momenta in events.batches(BATCH):
         rows = slice(done, done + len(momenta))
         try:
-            amplitude[rows], uncertainty[rows] = predictor.predict(momenta)
+            prediction = predictor.predict(momenta)
         except UsageError as error:
             if done == 0:
                 raise
             raise UsageError(f"in the events from {done} on: {error.what}", error.hint) from None
+        amplitude[rows], uncertainty[rows], outside[rows] = *prediction, prediction.outside
         done += len(momenta)
         on_rows(len(momenta))
-    return amplitude, uncertainty
+    return {"amplitude": amplitude, "uncertainty": uncertainty, "outside": outside}
 
 
-def write_predictions(out: Path, predictor: Predictor, amplitude: FloatArray, uncertainty: FloatArray) -> None:
-    """Write the arrays amplitude and uncertainty; the output appears whole or not at all."""
+def write_predictions(out: Path, predictor: Predictor, arrays: Mapping[str, npt.NDArray[Any]]) -> None:
+    """Write the arrays of `predict_events`; the output appears whole or not at all."""
     draft = out.with_name(f".{uuid.uuid4().hex[:8]}.{out.name}")
     out.parent.mkdir(parents=True, exist_ok=True)
     try:
         if out.suffix == ".npz":
-            model = np.array(predictor.manifest.reference)
-            np.savez(draft, amplitude=amplitude, uncertainty=uncertainty, model=model)
+            content: dict[str, Any] = {**arrays, "model": np.array(predictor.manifest.reference)}
+            np.savez(draft, **content)
         else:
             import zarr
 
             group = zarr.create_group(draft, zarr_format=3, attributes={"model": predictor.manifest.reference})
-            group.create_array("amplitude", data=amplitude)
-            group.create_array("uncertainty", data=uncertainty)
+            for name, array in arrays.items():
+                group.create_array(name, data=array)
         draft.rename(out)
     finally:
         if draft.is_dir():

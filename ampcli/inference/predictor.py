@@ -169,13 +169,21 @@ class Predictor:
 
     def predict_final(self, final: FloatArray) -> tuple[FloatArray, FloatArray]:
         """`predict` for final-state momenta that are known to be physical (a store's)."""
+        amplitude, uncertainty, _ = self.predict_members(final)
+        return amplitude, uncertainty
+
+    def predict_members(self, final: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
+        """Amplitude and uncertainty (n,) of `predict_final`, and the amplitudes of all members (R, n)."""
         amplitude, uncertainty = np.empty(len(final)), np.empty(len(final))
+        members = np.empty((len(self.networks), len(final)))
         for start in range(0, len(final), BATCH):
             rows = slice(start, start + BATCH)
             batch = torch.from_numpy(np.require(final[rows], requirements=["C", "W"])).to(self.device)
-            mean, error = self._combine([network.predict(batch) for network in self.networks])
+            predicted = [network.predict(batch) for network in self.networks]
+            mean, error = self._combine(predicted)
             amplitude[rows], uncertainty[rows] = mean.cpu().numpy(), error.cpu().numpy()
-        return amplitude, uncertainty
+            members[:, rows] = torch.stack([a for a, _ in predicted]).cpu().numpy()
+        return amplitude, uncertainty, members
 
     def _combine(self, members: list[tuple[Tensor, Tensor]]) -> tuple[Tensor, Tensor]:
         amplitudes, relatives = (torch.stack(values) for values in zip(*members, strict=True))

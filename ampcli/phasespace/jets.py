@@ -14,6 +14,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -96,13 +97,30 @@ def exclusive_jets(momenta: FloatArray, d_cut: float) -> IntArray:
 def fastjet_exclusive_jets(momenta: FloatArray, d_cut: float) -> IntArray:
     """`exclusive_jets` by FastJet (M. Cacciari, G.P. Salam, G. Soyez, Eur. Phys. J. C72 (2012) 1896)."""
     with _banner_on_stderr():
-        import awkward
-        import fastjet
+        return np.asarray(_clustered(momenta).n_exclusive_jets(d_cut), dtype=np.int64)
 
-        legs = {name: awkward.from_regular(momenta[..., k]) for k, name in enumerate(("E", "px", "py", "pz"))}
-        definition = fastjet.JetDefinition0Param(fastjet.ee_kt_algorithm)
-        clustered = fastjet.ClusterSequence(awkward.zip(legs, with_name="Momentum4D"), definition)
-        return np.asarray(clustered.n_exclusive_jets(d_cut), dtype=np.int64)
+
+def fastjet_jets(momenta: FloatArray, d_cut: float) -> IntArray:
+    """The number (from 0) of the exclusive jet that each parton belongs to, by FastJet; (n, legs, 4) -> (n, legs)."""
+    counts = fastjet_exclusive_jets(momenta, d_cut)
+    found = np.zeros(momenta.shape[:2], dtype=np.int64)
+    for count in np.unique(counts):
+        events = np.flatnonzero(counts == count)
+        with _banner_on_stderr():
+            jets = _clustered(momenta[events]).exclusive_jets_constituent_index(int(count)).to_list()
+        for event, members in zip(events, jets, strict=True):
+            for jet, legs in enumerate(members):
+                found[event, legs] = jet
+    return found
+
+
+def _clustered(momenta: FloatArray) -> Any:
+    import awkward
+    import fastjet
+
+    legs = {name: awkward.from_regular(momenta[..., k]) for k, name in enumerate(("E", "px", "py", "pz"))}
+    definition = fastjet.JetDefinition0Param(fastjet.ee_kt_algorithm)
+    return fastjet.ClusterSequence(awkward.zip(legs, with_name="Momentum4D"), definition)
 
 
 @contextmanager

@@ -9,6 +9,7 @@ from pathlib import Path
 from ampcli.evaluation.model import Comparison
 from ampcli.plots.cross_section import plot_cross_section
 from ampcli.plots.errors import plot_cumulative, plot_errors
+from ampcli.plots.growth import plot_growth
 from ampcli.plots.regions import plot_regions
 from ampcli.plots.uncertainty import plot_uncertainty
 from ampcli.store.parts import write_atomically
@@ -18,8 +19,8 @@ def plot_comparisons(comparisons: Mapping[str, Comparison], document: Mapping[st
     """Write evaluation.json and the plots into `folder`.
 
     Of every set of models: errors, cumulative, and cross_section where the points have weights.  Of each model:
-    regions and, where it predicts its uncertainty, uncertainty; with several models their names follow, as in
-    regions-NAME.
+    regions; where it predicts its uncertainty, uncertainty; of the mean of an ensemble, growth.  With several models
+    their names follow, as in regions-NAME.
     """
     deltas = {label: comparison.delta for label, comparison in comparisons.items()}
     written = plot_errors(deltas, folder)
@@ -30,6 +31,8 @@ def plot_comparisons(comparisons: Mapping[str, Comparison], document: Mapping[st
         written += plot_regions(comparison.delta, comparison.min_sij, y_cut, folder, f"regions{ending}")
         if comparison.relative is not None:
             written += plot_uncertainty(comparison.delta, comparison.relative, folder, f"uncertainty{ending}")
+        if comparison.evaluation.growth:
+            written += plot_growth(comparison.evaluation.growth, folder, f"growth{ending}")
     curves = {
         label: comparison.evaluation.cross_section.curve
         for label, comparison in comparisons.items()

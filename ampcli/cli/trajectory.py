@@ -1,0 +1,59 @@
+"""`ampcli trajectory`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ampcli.cli.command import RegistryOption, Result, command, save_configuration
+
+
+def add(app: typer.Typer) -> None:
+    command(app, "trajectory", "ampcli trajectory ee-5jets ee-5jets-plain --count 50 --out plots/trajectories")(
+        trajectory
+    )
+
+
+def trajectory(
+    models: Annotated[list[str], typer.Argument(help="Models of one e+e- process: name, name@3 or name@alias.")],
+    count: Annotated[int, typer.Option(min=1, help="Trajectories.")] = 50,
+    points: Annotated[int, typer.Option(min=2, help="Points on each.")] = 400,
+    seed: Annotated[int, typer.Option(help="Seed of their ends.")] = 1,
+    y_cut: Annotated[
+        float | None, typer.Option(help="Cut on s_ij / s for the regions.", show_default="each model's own")
+    ] = None,
+    show: Annotated[
+        int | None,
+        typer.Option(min=0, help="The trajectory to draw, from 0.", show_default="the one of the largest span"),
+    ] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(help="Folder for trajectories.json, trajectories.npz and the plots.", show_default="no files"),
+    ] = None,
+    device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
+    threads: Annotated[int | None, typer.Option(help="CPU threads.", show_default="all cores")] = None,
+    registry: RegistryOption = None,
+) -> Result:
+    """Follow models along random trajectories through phase space, into regions that they were not trained on."""
+    from ampcli.device import set_threads
+    from ampcli.errors import UsageError
+    from ampcli.evaluation.trajectories import follow
+    from ampcli.evaluation.trajectory_table import trajectory_table
+    from ampcli.inference.predictor import load_predictor
+
+    if show is not None and show >= count:
+        raise UsageError(f"--show {show}: there are {count} trajectories, counted from 0")
+    set_threads(threads)
+    predictors = [load_predictor(model, registry, device) for model in models]
+    followed, result = follow(predictors, count, points, seed, y_cut)
+    document = result.model_dump(mode="json")
+    text = trajectory_table(result)
+    if out is not None:
+        from ampcli.plots.trajectory_files import write_trajectories
+
+        written = write_trajectories(followed, document, predictors[0].process, show, out)
+        save_configuration(out, "trajectory")
+        text += f"\n\n{len(written)} files in {out}"
+    return Result(document, text)

@@ -1,0 +1,53 @@
+"""How an ensemble's mean gains from more members, and what its standard error covers (FAME, Sec. 2.4.2)."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import FiniteFloat
+
+from ampcli.evaluation.metrics import Floats, Frozen, Proportion, proportion
+
+
+class Growth(Frozen):
+    """Of the mean of the first `members` members.
+
+    `covered`: fractions of the points whose error is within "1", "2" and "3" standard errors of that mean; a single
+    member has none.
+    """
+
+    members: int
+    median_abs_delta: FiniteFloat
+    mean_abs_delta: FiniteFloat
+    rms_delta: FiniteFloat
+    median_relative_error: FiniteFloat | None  # the standard error over |prediction|
+    covered: dict[str, Proportion]
+
+
+def growth(exact: Floats, members: NDArray[np.float64]) -> list[Growth]:
+    """For 1, 2, ... R members.
+
+    Args:
+        exact: (n,) exact amplitudes > 0; members: (R, n) predictions of the members, in their order.
+    """
+    found = []
+    for count in range(1, len(members) + 1):
+        chosen = members[:count]
+        mean = chosen.mean(axis=0)
+        size = np.abs(mean / exact - 1.0)
+        error = chosen.std(axis=0, ddof=1) / math.sqrt(count) if count > 1 else None
+        found.append(
+            Growth(
+                members=count,
+                median_abs_delta=float(np.median(size)),
+                mean_abs_delta=float(size.mean()),
+                rms_delta=float(np.sqrt(np.mean(size**2))),
+                median_relative_error=None if error is None else float(np.median(error / np.abs(mean))),
+                covered={}
+                if error is None
+                else {str(k): proportion(np.abs(mean - exact) <= k * error) for k in (1, 2, 3)},
+            )
+        )
+    return found

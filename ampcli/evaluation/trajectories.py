@@ -1,0 +1,160 @@
+"""`ampcli trajectory`: models along random trajectories through phase space (FAME, Sec. 3.3 and Table 2)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import FiniteFloat
+
+from ampcli.amplitudes.providers import make_provider
+from ampcli.errors import UsageError
+from ampcli.evaluation.metrics import THRESHOLDS, Floats, Frozen, Proportion, proportion
+from ampcli.inference.predictor import Predictor
+from ampcli.kinematics import with_beams
+from ampcli.phasespace.selection import Selection
+from ampcli.phasespace.trajectories import trajectories
+from ampcli.phasespace.unresolved import REGIONS, singular_invariant, unresolved_regions
+
+
+class Accuracy(Frozen):
+    """Of the points of a region; `outside`: fractions with |Delta| above "0.1%", "1%", "5%"."""
+
+    points: int
+    fraction: FiniteFloat  # of all points
+    median_abs_delta: FiniteFloat | None
+    outside: dict[str, Proportion]
+    negative: int  # predictions <= 0
+
+
+class ModelOnTrajectories(Frozen):
+    """A model in all regions, and in those of its certificate: "inside" and "outside" the training region."""
+
+    y_cut: FiniteFloat
+    regions: dict[str, Accuracy]
+    certificate: dict[str, Accuracy]
+
+
+class TrajectoryResult(Frozen):
+    """What the command reports."""
+
+    process: str
+    sqrt_s: FiniteFloat
+    seed: int
+    count: int
+    points: int
+    models: dict[str, ModelOnTrajectories]
+
+
+@dataclass(frozen=True)
+class Predicted:
+    """One model along the trajectories, (count, points) each; `regions` by colour."""
+
+    amplitude: Floats
+    uncertainty: Floats
+    outside: NDArray[np.bool_]
+    regions: Mapping[str, NDArray[np.bool_]]
+
+
+@dataclass(frozen=True)
+class TrajectoryPoints:
+    """All points: momenta (count, points, n_final, 4) in GeV; exact |M|^2 and min s_ij / s (count, points).
+
+    The quark pair is left out of min s_ij.
+    """
+
+    momenta: Floats
+    exact: Floats
+    min_sij: Floats
+    models: Mapping[str, Predicted]
+
+
+def follow(
+    predictors: Sequence[Predictor], count: int, points: int, seed: int, y_cut: float | None = None
+) -> tuple[TrajectoryPoints, TrajectoryResult]:
+    """Compare models of one process with its exact amplitudes along trajectories.
+
+    Args:
+        y_cut: for the regions; by default each model's training cut.
+
+    Raises:
+        UsageError: models of different processes, energies or parameters; of no fixed energy; without a cut of their
+            own where none is given; no points.
+    """
+    first = predictors[0].manifest
+    if count < 1 or points < 2:
+        raise UsageError(f"--count {count} and --points {points}: at least 1 and 2 are needed")
+    if first.sqrt_s is None or first.process.split(">")[0].split() not in (["e-", "e+"], ["e+", "e-"]):
+        raise UsageError(
+            f"{first.reference} is for {first.process}", "Trajectories are for e+e- collisions at a fixed energy."
+        )
+    for predictor in predictors[1:]:
+        if (other := predictor.manifest).process != first.process or other.sqrt_s != first.sqrt_s:
+            raise UsageError(
+                f"{first.reference} is for {first.process} at {first.sqrt_s:g} GeV, "
+                f"{other.reference} for {other.process} at {other.sqrt_s} GeV",
+                "Name models of one process and energy.",
+            )
+        if other.provider.get("parameters") != first.provider.get("parameters"):
+            raise UsageError(f"{first.reference} and {other.reference} learned from different amplitudes")
+    process = predictors[0].process
+    momenta = trajectories(count, points, process.n_final, first.sqrt_s, seed)
+    final = momenta.reshape(-1, process.n_final, 4)
+    parameters = first.provider.get("parameters")
+    provider = make_provider(
+        str(first.provider["name"]), process, _numbers(parameters) if first.provider["name"] == "native" else None
+    )
+    exact = provider.evaluate(with_beams(final, first.sqrt_s))
+    found, summaries = {}, {}
+    for predictor in predictors:
+        cut = predictor.manifest.dataset.y_cut if y_cut is None else y_cut
+        if cut is None:
+            raise UsageError(f"{predictor.manifest.reference} was trained without a cut", "Give one with --y-cut.")
+        regions = unresolved_regions(final, process, Selection(first.sqrt_s, cut))
+        amplitude, uncertainty = predictor.predict_final(final)
+        outside = predictor.certify(final, amplitude, uncertainty).outside
+        delta = amplitude / exact - 1.0
+        reference = predictor.manifest.reference
+        summaries[reference] = ModelOnTrajectories(
+            y_cut=cut,
+            regions={name: _accuracy(delta, regions[name]) for name in REGIONS},
+            certificate={"inside": _accuracy(delta, ~outside), "outside": _accuracy(delta, outside)},
+        )
+        shape = (count, points)
+        found[reference] = Predicted(
+            amplitude.reshape(shape),
+            uncertainty.reshape(shape),
+            outside.reshape(shape),
+            {name: flags.reshape(shape) for name, flags in regions.items()},
+        )
+    min_sij = singular_invariant(final, process) / first.sqrt_s**2
+    return (
+        TrajectoryPoints(momenta, exact.reshape(count, points), min_sij.reshape(count, points), found),
+        TrajectoryResult(
+            process=first.process, sqrt_s=first.sqrt_s, seed=seed, count=count, points=points, models=summaries
+        ),
+    )
+
+
+def _numbers(parameters: object) -> dict[str, float]:
+    return {name: float(value) for name, value in parameters.items()} if isinstance(parameters, dict) else {}
+
+
+def _accuracy(delta: Floats, rows: NDArray[np.bool_]) -> Accuracy:
+    size = np.abs(delta[rows])
+    return Accuracy(
+        points=len(size),
+        fraction=float(rows.mean()),
+        median_abs_delta=float(np.median(size)) if len(size) else None,
+        outside={name: proportion(size > limit) for name, limit in THRESHOLDS.items()} if len(size) else {},
+        negative=int(np.count_nonzero(delta[rows] <= -1.0)),
+    )
+
+
+def most_varied(points: TrajectoryPoints) -> int:
+    """The trajectory whose exact |M|^2 spans most orders of magnitude, of those that are resolved at a third of it."""
+    resolved = np.mean([model.regions["white"].mean(axis=1) for model in points.models.values()], axis=0)
+    span = np.ptp(np.log(points.exact), axis=1)
+    return int(np.argmax(np.where(resolved >= min(1 / 3, resolved.max()), span, -np.inf)))
