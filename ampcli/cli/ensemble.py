@@ -11,12 +11,12 @@ from ampcli.cli.command import RegistryOption, Result, command
 
 
 def add(app: typer.Typer) -> None:
-    command(app, "ensemble", "ampcli ensemble ee-4jets-mean ee-4jets@1 ee-4jets@2 ee-4jets@3")(ensemble)
+    command(app, "ensemble", "ampcli ensemble ee-4jets-mean ee-4jets@1-20")(ensemble)
 
 
 def ensemble(
     name: Annotated[str, typer.Argument(help="Name of the ensemble in the registry.")],
-    members: Annotated[list[str], typer.Argument(help="Two or more models of one process.")],
+    members: Annotated[list[str], typer.Argument(help="Two or more models of one process; name@1-20 is a range.")],
     combine: Annotated[
         Literal["mean", "covariance"],
         typer.Option(help="mean, with its standard error; covariance: by uncertainties and correlations (--data)."),

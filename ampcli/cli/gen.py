@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -29,6 +29,10 @@ def gen(
         float | None, typer.Option(help="Centre-of-mass energy in GeV of e+e- and the like.", show_default="1000")
     ] = None,
     y_cut: Annotated[float, typer.Option(help="Smallest s_ij / s, of e+e- and the like.")] = _Y_CUT,
+    cuts: Annotated[
+        Literal["durham", "jade"],
+        typer.Option(help="durham: --y-cut and at most one parton unresolved (FAME); jade: --y-cut alone."),
+    ] = "durham",
     seed: Annotated[int, typer.Option(help="Seed of the phase-space points.")] = 1,
     workers: Annotated[int, typer.Option(help="Processes that work at once.")] = 1,
     part: Annotated[
@@ -102,7 +106,18 @@ def gen(
     changed = parse_parameters("--parameter", parameter or [])
     job = prepare(
         GenerationRequest(
-            process, store, count, sqrt_s, y_cut, seed, provider, momenta, skip_bad, changed, hadrons if beams else None
+            process,
+            store,
+            count,
+            sqrt_s,
+            y_cut,
+            seed,
+            provider,
+            momenta,
+            skip_bad,
+            changed,
+            hadrons if beams else None,
+            cuts,
         )
     )
     plan = job.plan

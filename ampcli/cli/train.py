@@ -23,7 +23,7 @@ def train(
     model: Annotated[
         str,
         typer.Option(
-            help="fame, plain, lgatr, lloca; fg1, iq1, nofa, ... (as published); fame+, fg1+, nofa+, ... (better)."
+            help="fame, single, fks-ensemble, plain; fg1, iq1, nofa, lgatr, ...; better: fame+, fg1+, nofa+, ..."
         ),
     ] = "fame",
     preset: Annotated[
@@ -82,6 +82,12 @@ def train(
     ] = None,
     spin: Annotated[bool, typer.Option(help="Spin-correlation terms (fame).")] = True,
     recoil: Annotated[bool, typer.Option(help="Recoil factors among the inputs (fame).")] = True,
+    near: Annotated[
+        float | None,
+        typer.Option(
+            help="Region with a network for each pair: min s_ij / s below (fks-ensemble).", show_default="0.02"
+        ),
+    ] = None,
     orient: Annotated[
         bool, typer.Option("--orient", help="Turn events about the beam axis to one orientation (exact symmetry).")
     ] = False,
@@ -130,6 +136,8 @@ def train(
         raise UsageError(
             f"--penalty, --no-spin and --no-recoil are for fame, not for --model {model}", "Leave them out."
         )
+    if settings["kind"] != "fks" and near is not None:
+        raise UsageError(f"--near is for fks-ensemble, not for --model {model}", "Leave it out.")
     if bayesian:
         if settings["kind"] != "factorised" or settings.get("network"):
             raise UsageError(f"--bayesian is not for --model {model}", "It is for fg1, nofa and such.")
@@ -150,6 +158,7 @@ def train(
                 "seeds": recipe_seeds(seed, replicas),
                 "epochs": epochs,
                 **({} if penalty is None else {"penalty": penalty}),
+                **({} if near is None else {"near": near}),
                 "spin": spin,
                 "recoil": recoil,
                 "orient": orient,

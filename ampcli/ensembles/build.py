@@ -17,7 +17,7 @@ from ampcli.inference.predictor import Network, Predictor, check_probe, load_fol
 from ampcli.inference.recalibration import LEAST_POINTS, fit_recalibration
 from ampcli.provenance import git_commit, package_versions
 from ampcli.registry.manifest import Manifest, Member, manifest_sha256, read_manifest
-from ampcli.registry.resolve import resolve
+from ampcli.registry.resolve import expand_range, resolve
 from ampcli.registry.storage import publish, read_probe
 from ampcli.store.reader import Store
 
@@ -42,7 +42,7 @@ def build_ensemble(
         UsageError: fewer than two members, one named twice, members that do not belong together, or a store of
             something else, or none where the combination needs one; members that predict negative amplitudes.
     """
-    folders = [resolve(root, reference) for reference in references]
+    folders = [resolve(root, reference) for entry in references for reference in expand_range(entry)]
     manifests = [read_manifest(folder) for folder in folders]
     if len(folders) < 2:
         raise UsageError("an ensemble needs at least two members", "Train more with `ampcli train --replicas R`.")

@@ -17,6 +17,7 @@ from ampcli.generation.hadron_points import HadronPoints, HadronSettings
 from ampcli.generation.points import GivenPoints, PointSource, SampledPoints
 from ampcli.generation.run import Job, fill
 from ampcli.phasespace.colour_chain import chain
+from ampcli.phasespace.selection import Cuts
 from ampcli.process import described_process
 from ampcli.store import parts
 from ampcli.store.plan import GivenSource, HadronSource, Plan, ProviderRecord, RamboSource
@@ -37,6 +38,7 @@ class GenerationRequest:
     skip_bad: bool = False
     parameters: Mapping[str, float] = field(default_factory=dict)
     hadrons: HadronSettings | None = None
+    cuts: Cuts = "durham"
 
 
 def prepare(request: GenerationRequest) -> Job:
@@ -58,6 +60,8 @@ def prepare(request: GenerationRequest) -> Job:
     record: RamboSource | GivenSource | HadronSource
     if request.skip_bad and request.momenta is None:
         raise UsageError("--skip-bad is for points of a file", "Give events with --momenta FILE, or leave it out.")
+    if request.cuts != "durham" and (request.momenta is not None or request.hadrons is not None):
+        raise UsageError("--cuts is for sampled points of e+e- collisions", "Leave it out.")
     if request.momenta is not None:
         source = GivenPoints(process, request.momenta, request.skip_bad)
         record = source.source()
@@ -72,7 +76,7 @@ def prepare(request: GenerationRequest) -> Job:
         source = HadronPoints(process, record, provider, identity.parameters["alpha_s"])
         chain(process)  # refuses other beams
     else:
-        record = RamboSource(sqrt_s=sqrt_s, y_cut=request.y_cut, seed=request.seed)
+        record = RamboSource(sqrt_s=sqrt_s, y_cut=request.y_cut, seed=request.seed, cuts=request.cuts)
         source = SampledPoints(process, record)
         source.sampler  # noqa: B018 - refuses impossible cuts before anything is generated
         points = _required(request.points)

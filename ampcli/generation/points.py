@@ -67,7 +67,7 @@ class SampledPoints:
 
     @cached_property
     def sampler(self) -> LeptonSampler:
-        return LeptonSampler(self.process, Selection(self.source.sqrt_s, self.source.y_cut))
+        return LeptonSampler(self.process, Selection(self.source.sqrt_s, self.source.y_cut, self.source.cuts))
 
     def prepare(self, books: Path) -> None:
         """Nothing to prepare."""

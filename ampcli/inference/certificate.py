@@ -94,7 +94,12 @@ def certify(manifest: Manifest, process: Process, final: FloatArray, relative: F
         assert isinstance(threshold, float)
         reasons["min_sij"] = min_invariant(final) < threshold * manifest.sqrt_s**2
     selection = manifest.dataset.selection
-    if selection.get("kind") == "rambo" and manifest.sqrt_s is not None and cut is not None:
+    if (
+        selection.get("kind") == "rambo"
+        and selection.get("cuts") != "jade"
+        and manifest.sqrt_s is not None
+        and cut is not None
+    ):
         d_cut = Selection(manifest.sqrt_s, cut).d_cut
         reasons["jets"] = exclusive_jets(final, d_cut) < process.n_final - 1
     if selection.get("kind") == "hadron":

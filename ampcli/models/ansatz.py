@@ -34,6 +34,8 @@ class Settings:
     """Spin-correlation terms in the ansatz (fame)."""
     recoil: bool = True
     """Recoil factors among the inputs (fame)."""
+    near: float = 0.02
+    """Largest min s_ij / s of the region near a singularity (fks)."""
     one_scale: bool = False
     """All inputs are momenta and keep one unit."""
 

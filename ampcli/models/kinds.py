@@ -7,12 +7,16 @@ from ampcli.models.ansatz import Ansatz
 from ampcli.models.antenna import AntennaAnsatz
 from ampcli.models.factorised import FactorisedAnsatz
 from ampcli.models.fame import FameAnsatz
+from ampcli.models.fks import FksAnsatz
 from ampcli.models.plain import PlainAnsatz
+from ampcli.models.single import SingleAnsatz
 
 KINDS: dict[str, type[Ansatz]] = {
     "fame": FameAnsatz,
     "antenna": AntennaAnsatz,
     "plain": PlainAnsatz,
+    "single": SingleAnsatz,
+    "fks": FksAnsatz,
     "factorised": FactorisedAnsatz,
 }
 

@@ -11,8 +11,9 @@ from torch import Tensor
 from ampcli.models.bayesian import BayesianMlp
 from ampcli.models.equivariant import EquivariantNetwork
 from ampcli.models.mlp import Activation, Mlp
+from ampcli.models.separate import SeparateNetworks
 
-NetworkKind = Literal["mlp", "bayesian", "lgatr", "lloca"]
+NetworkKind = Literal["mlp", "bayesian", "separate", "lgatr", "lloca"]
 
 #: Kinds that take momenta of particles, whose symmetry a scale for each input would break.
 EQUIVARIANT = ("lgatr", "lloca")
@@ -59,5 +60,7 @@ def make_network(
     """A network of these layers; `particles` are PDG codes of the legs, for those that take momenta."""
     if kind == "lgatr" or kind == "lloca":
         return EquivariantNetwork(kind, widths, tuple(particles))
+    if kind == "separate":
+        return SeparateNetworks(Mlp((*widths[:-1], 1), activation, residual), widths[-1])
     dense = Mlp(widths, activation, residual)
     return BayesianMlp(dense) if kind == "bayesian" else dense

@@ -33,6 +33,11 @@ class Standardiser:
         return cls(mean, deviation)
 
     @classmethod
+    def of_amplitudes(cls, values: Tensor) -> Standardiser:
+        """Of |M|^2 itself, (n,) or (n, columns), which may be small in its unit without being constant."""
+        return cls(values.mean(0), values.std(0, correction=0))
+
+    @classmethod
     def of_momenta(cls, values: Tensor) -> Standardiser:
         """One unit for all columns of (n, columns): the root mean square."""
         return cls(torch.zeros_like(values[0]), values.square().mean().sqrt().expand_as(values[0]).contiguous())

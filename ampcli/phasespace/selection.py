@@ -1,8 +1,9 @@
-"""The phase-space selection of e+e- -> jets (FAME, Sec. 2.3, units as corrected in docs/physics.md)."""
+"""Phase-space selections of e+e- -> jets: FAME's (Sec. 2.3, units as in docs/physics.md), and that of earlier work."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -10,6 +11,7 @@ import numpy.typing as npt
 from ampcli.kinematics import FloatArray, dot, pair_positions
 from ampcli.phasespace.jets import EDGE, fastjet_exclusive_jets, merging_scales
 
+Cuts = Literal["durham", "jade"]
 BoolArray = npt.NDArray[np.bool_]
 
 
@@ -17,11 +19,13 @@ BoolArray = npt.NDArray[np.bool_]
 class Selection:
     """Smallest invariant and exclusive jets: min s_ij >= y_cut s and at least n_final - 1 jets at d_cut.
 
-    The minimum runs over all pairs, the quark pair too; d_cut = max(0.01, 2 y_cut) s.
+    The minimum runs over all pairs, the quark pair too; d_cut = max(0.01, 2 y_cut) s.  Cuts on s_ij alone, as in the
+    JADE algorithm, are "jade".
     """
 
     sqrt_s: float
     y_cut: float
+    cuts: Cuts = "durham"
 
     @property
     def d_cut(self) -> float:
@@ -30,7 +34,8 @@ class Selection:
 
     def accepts(self, momenta: FloatArray) -> BoolArray:
         """Which events pass; momenta (n, n_final, 4) in GeV -> (n,)."""
-        return self.resolved(momenta) & self.clusters(momenta)
+        resolved = self.resolved(momenta)
+        return resolved if self.cuts == "jade" else resolved & self.clusters(momenta)
 
     def resolved(self, momenta: FloatArray) -> BoolArray:
         """Which events have min s_ij >= y_cut s."""

@@ -136,7 +136,7 @@ class Manifest(_Record):
     version: int = Field(default=0, ge=0)
     created: str = Field(default_factory=lambda: datetime.now(UTC).isoformat(timespec="seconds"))
     """UTC, ISO 8601."""
-    kind: Literal["fame", "antenna", "plain", "factorised", "ensemble"]
+    kind: Literal["fame", "antenna", "plain", "single", "fks", "factorised", "ensemble"]
     process: str
     sqrt_s: float | None = None
     """Centre-of-mass energy of the training points in GeV; None where it varies from point to point."""

@@ -16,6 +16,7 @@ ALIASES = "aliases.json"
 
 _VERSION = re.compile(VERSION)
 _ALIAS = re.compile(rf"(?![0-9]+\Z){NAME}")
+_RANGE = re.compile(rf"({VERSION})-({VERSION})")
 _ALIAS_HINT = 'An alias has lower-case letters, digits, ".", "_" and "-", and is not a number.'
 _LOCK_SECONDS = 30.0
 
@@ -90,6 +91,22 @@ def resolve(root: Path, reference: str) -> Path:
             f"Versions: {_listed(available)}.",
         )
     return root / name / str(version)
+
+
+def expand_range(reference: str) -> list[str]:
+    """``name@1-20`` as ``name@1`` ... ``name@20``; any other reference alone.
+
+    Raises:
+        UsageError: the range runs backwards.
+    """
+    name, _, selector = reference.partition("@")
+    found = _RANGE.fullmatch(selector)
+    if found is None:
+        return [reference]
+    first, last = int(found[1]), int(found[2])
+    if last < first:
+        raise UsageError(f'"{reference}": the range of versions is empty', f"Write {name}@{last}-{first}.")
+    return [f"{name}@{version}" for version in range(first, last + 1)]
 
 
 def aliases(root: Path, name: str) -> dict[str, int]:

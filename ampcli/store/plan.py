@@ -19,12 +19,19 @@ class Frozen(pydantic.BaseModel):
 
 
 class RamboSource(Frozen):
-    """Flat phase space of e+e- collisions within the selection of FAME, Sec. 2.3."""
+    """Flat phase space of e+e- collisions within a selection (`ampcli.phasespace.selection`)."""
 
     kind: Literal["rambo"] = "rambo"
     sqrt_s: float
     y_cut: float
     seed: int
+    cuts: Literal["durham", "jade"] = "durham"
+
+    @pydantic.model_serializer(mode="wrap")
+    def _plans_before_jade(self, dump: pydantic.SerializerFunctionWrapHandler) -> dict[str, object]:
+        """Without the default, so that plans and digests stay what they were before there was a choice."""
+        fields: dict[str, object] = dump(self)
+        return fields if self.cuts != "durham" else {key: value for key, value in fields.items() if key != "cuts"}
 
 
 class GivenSource(Frozen):

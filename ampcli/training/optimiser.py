@@ -42,7 +42,7 @@ def make_optimiser(name: OptimiserName, network: Network, parameters: Tensor) ->
     """
     if name == "adam":
         return Adam.start(parameters)
-    if isinstance(network, EquivariantNetwork):
-        raise UsageError(f"--optimiser soap is for dense networks, not for {network.kind}", "Choose adam.")
-    assert isinstance(network, Mlp | BayesianMlp)
+    if not isinstance(network, Mlp | BayesianMlp):
+        kind = network.kind if isinstance(network, EquivariantNetwork) else "separate ones"
+        raise UsageError(f"--optimiser soap is for dense networks, not for {kind}", "Choose adam.")
     return Soap(network, parameters)

@@ -46,8 +46,10 @@ def model_settings(model: str) -> dict[str, Any]:
     Raises:
         UsageError: an unknown model.
     """
-    if model in ("fame", "plain"):
+    if model in ("fame", "plain", "single"):
         return {"kind": model, **_SMALL}
+    if model == "fks-ensemble":
+        return {"kind": "fks", "network": "separate", **_SMALL}
     if model == "fame+":
         return {"kind": "antenna", **_IMPROVED}
     if model.lower() in EQUIVARIANT:
@@ -60,7 +62,8 @@ def model_settings(model: str) -> dict[str, Any]:
         return {"kind": "factorised", "block": model.lower(), **settings}
     raise UsageError(
         f"--model {model}: unknown",
-        "Known: fame, fame+, plain, lgatr, lloca, nofa, and fg1, fq2, ig1, iq1, fg1^2, fg1,ig1, fg1+, nofa+ and such.",
+        "Known: fame, fame+, single, fks-ensemble, plain, lgatr, lloca, nofa, nofa+; "
+        "fg1, fq2, ig1, iq1, fg1^2, fg1,ig1, fg1+ and such.",
     )
 
 
@@ -69,7 +72,7 @@ class Recipe(pydantic.BaseModel):
 
     model_config = pydantic.ConfigDict(frozen=True, extra="forbid")
 
-    kind: Literal["fame", "antenna", "plain", "factorised"]
+    kind: Literal["fame", "antenna", "plain", "single", "fks", "factorised"]
     block: str | None = None
     """Features of a factorised model: fg1, iq1, fg1^2, ..., invariants."""
     features: dict[str, Any] = {}
@@ -93,6 +96,7 @@ class Recipe(pydantic.BaseModel):
     penalty: float = pydantic.Field(default=1e-6, ge=0)
     spin: bool = True
     recoil: bool = True
+    near: float = pydantic.Field(default=0.02, gt=0, lt=1)
     orient: bool = False
     weight_decay: float = pydantic.Field(default=0.0, ge=0)
     beta: float = pydantic.Field(default=0.0, ge=0, le=1)

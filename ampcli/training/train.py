@@ -77,12 +77,13 @@ def train(
         beta=recipe.beta,
         spin=recipe.spin,
         recoil=recipe.recoil,
+        near=recipe.near,
         one_scale=recipe.network in EQUIVARIANT,
     )
     ansatz: Ansatz = kind.fit(process, arrays, amplitude, settings)
     widths = (ansatz.n_inputs, *recipe.hidden, ansatz.n_outputs)
     network = make_network(recipe.network, widths, recipe.activation, recipe.residual, _particles(process))
-    if recipe.network != "mlp" and len(recipe.seeds) > 1:
+    if recipe.network not in ("mlp", "separate") and len(recipe.seeds) > 1:
         raise UsageError(f"--replicas: networks of the kind {recipe.network} train alone", "Run it once for each seed.")
     _set_precision(recipe)
     trainer = Trainer(recipe, network, ansatz, run.device, _first_parameters(run, recipe, network))
@@ -262,6 +263,8 @@ def _card(recipe: Recipe, store: Store) -> str:
         "fame": "Factorisation-aware emulator: coefficients of Catani-Seymour dipoles (Maître, Truong 2021).",
         "antenna": "Coefficients of colour-string antennae, with its own uncertainty: FAME with a better ansatz.",
         "plain": "Plain network on momenta, trained on log|M|^2: a baseline without factorisation.",
+        "single": "One network for |M|^2 itself (Badger, Bullock 2020): earlier work, to compare with.",
+        "fks": "A network for every FKS pair, one for the rest (Badger, Bullock 2020): earlier work, to compare with.",
         "factorised": f"Surrogate on the features {recipe.block}, with its own uncertainty (Beccatini et al. 2025).",
     }[recipe.kind]
     where = f"{store.plan.process} at sqrt(s) = {store.sqrt_s:g} GeV" if store.sqrt_s else store.plan.process

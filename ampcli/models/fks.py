@@ -1,0 +1,134 @@
+"""A network for every FKS pair, and one for the rest: the "ensemble" of earlier work.
+
+S. Badger, J. Bullock, JHEP 06 (2020) 114 (2002.07516), Sec. 3, after S. Frixione, Z. Kunszt, A. Signer, Nucl. Phys.
+B467 (1996) 399; what FAME compares with in Sec. 3.1.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import ClassVar, Self
+
+import torch
+from torch import Tensor
+
+from ampcli.errors import UsageError
+from ampcli.factorisation.dipoles import invariant_products
+from ampcli.kinematics import pair_positions
+from ampcli.models.ansatz import Arrays, Batch, Settings
+from ampcli.models.scaling import MomentumInputs, Standardiser
+from ampcli.process import Process
+
+
+def partition(final: Tensor) -> tuple[Tensor, Tensor]:
+    """S_ij = (1/s_ij) / sum_kl (1/s_kl) of all pairs, (n, pairs), and min s_ij / s, (n,).
+
+    Args:
+        final: massless outgoing momenta in GeV, (n, n_final, 4), at rest.
+    """
+    p = final.movedim((0, 1, 2), (2, 1, 0)).contiguous()
+    products = invariant_products(p)
+    first, second = torch.tensor(pair_positions(final.shape[1]), device=final.device).unbind(dim=1)
+    invariants = 2.0 * products[first, second].T / p[0].sum(0).square()[:, None]
+    smallest = invariants.amin(dim=1)
+    inverse = smallest[:, None] / invariants  # without overflow for collinear pairs
+    return inverse / inverse.sum(dim=1, keepdim=True), smallest
+
+
+@dataclass(frozen=True)
+class FksAnsatz:
+    """Near points (min s_ij < near s): |M|^2 = sum over pairs of networks that learned S_ij |M|^2; others: one network.
+
+    Every network is trained on its own region only, with the mean and deviation of its target there; the sum of their
+    losses trains them independently of each other, with one common schedule.
+    """
+
+    momenta: MomentumInputs
+    targets: Standardiser
+    """Of the pairs' S_ij |M|^2 over near points, and of |M|^2 over the others: (pairs + 1,)."""
+    whole: Standardiser
+    """Of |M|^2 over all points."""
+    near: float
+
+    kind: ClassVar[str] = "fks"
+    block: ClassVar[str | None] = None
+
+    @property
+    def n_inputs(self) -> int:
+        return 4 * self.momenta.n_final
+
+    @property
+    def n_outputs(self) -> int:
+        return len(self.targets.mean)
+
+    @classmethod
+    def fit(cls, process: Process, arrays: Arrays, amplitude: Tensor, settings: Settings) -> Self:
+        """Raises UsageError if a region has no points."""
+        if process.n_jets != process.n_final:
+            raise UsageError(f'fks-ensemble needs massless outgoing partons, not those of "{process}"')
+        shares, smallest = partition(arrays["momenta"])
+        near = smallest < settings.near
+        if not near.any() or near.all():
+            raise UsageError(
+                f"--near {settings.near:g}: {int(near.sum())} of {len(near)} training points have min s_ij / s below",
+                f"Choose a value between {float(smallest.min()):.2g} and {float(smallest.max()):.2g}.",
+            )
+        pairs = Standardiser.of_amplitudes(shares[near] * amplitude[near, None])
+        far = Standardiser.of_amplitudes(amplitude[~near])
+        targets = Standardiser(
+            torch.cat([pairs.mean, far.mean[None]]), torch.cat([pairs.deviation, far.deviation[None]])
+        )
+        momenta = MomentumInputs.fit(arrays["momenta"], settings.orient)
+        return cls(momenta, targets, Standardiser.of_amplitudes(amplitude), settings.near)
+
+    def scales(self) -> dict[str, Tensor]:
+        near = torch.tensor(self.near, dtype=torch.float64)
+        return {
+            **self.momenta.scales(),
+            **self.targets.scales("targets"),
+            **self.whole.scales("whole"),
+            "near": near,
+        }
+
+    @classmethod
+    def restore(cls, scales: Mapping[str, Tensor]) -> Self:
+        targets, whole = (Standardiser.restore(scales, name) for name in ("targets", "whole"))
+        return cls(MomentumInputs.restore(scales), targets, whole, float(scales["near"]))
+
+    def to(self, device: torch.device) -> Self:
+        return replace(
+            self,
+            momenta=self.momenta.to(device),
+            targets=self.targets.to(device),
+            whole=self.whole.to(device),
+        )
+
+    def inputs(self, arrays: Arrays) -> Tensor:
+        return self.momenta.inputs(arrays["momenta"])
+
+    def table(self, arrays: Arrays, amplitude: Tensor) -> Batch:
+        """Terms are the S_ij of near points and 1 in the last column of others: each network's share of |M|^2."""
+        return Batch(self.inputs(arrays), self._shares(arrays).float(), self.whole.apply(amplitude).float())
+
+    def _shares(self, arrays: Arrays) -> Tensor:
+        shares, smallest = partition(arrays["momenta"])
+        near = (smallest < self.near).to(shares)[:, None]
+        return torch.cat([shares * near, 1.0 - near], dim=1)
+
+    def losses(self, outputs: Tensor, batch: Batch) -> tuple[Tensor, Tensor]:
+        amplitude = batch.target * self.whole.deviation.float() + self.whole.mean.float()
+        goal = (batch.terms * amplitude[..., None] - self.targets.mean.float()) / self.targets.deviation.float()
+        far = batch.terms[..., -1:]
+        region = torch.cat([(1.0 - far).expand_as(batch.terms[..., :-1]), far], dim=-1)
+        squares = region * (outputs - goal).square()
+        error = (squares.sum(-2) / region.sum(-2).clamp_min(1.0)).sum(-1)
+        return error, torch.zeros_like(error)
+
+    def amplitude(self, outputs: Tensor, arrays: Arrays) -> Tensor:
+        parts = self.targets.undo(outputs.double())
+        _, smallest = partition(arrays["momenta"])
+        return torch.where(smallest < self.near, parts[..., :-1].sum(-1), parts[..., -1])
+
+    def relative_uncertainty(self, outputs: Tensor) -> Tensor | None:
+        return None
