@@ -48,7 +48,7 @@ def train(
     optimiser: Annotated[str | None, typer.Option(help="adam or soap.", show_default="adam; fame+, fg1+ soap")] = None,
     learning_rate: Annotated[
         float | None,
-        typer.Option(help="First (one-cycle: largest) learning rate.", show_default="0.001; fame+, fg1+ 0.01"),
+        typer.Option(help="First (one-cycle: largest) learning rate.", show_default="0.001; fame+ 0.005; fg1+ 0.01"),
     ] = None,
     schedule: Annotated[
         str | None,

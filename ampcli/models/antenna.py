@@ -19,10 +19,15 @@ from ampcli.models.likelihood import heteroscedastic_loss, relative_sigma
 from ampcli.models.scaling import Standardiser
 from ampcli.process import Process
 
+_LARGEST = 30.0
+
 
 @dataclass(frozen=True)
 class AntennaAnsatz:
-    """C = S_pred / S_antenna sinh(c), fitted to asinh(|M|^2 / S_pred) as in FAME (Eqs. 2.5, 2.6).
+    """C = S_coef sinh(c), fitted to asinh(|M|^2 / S_pred) as in FAME (Eqs. 2.5, 2.6).
+
+    S_coef is 1/32 of the median of |M|^2 / sum E, so that most c are about 4: networks with c of order one, where sinh
+    is no exponential yet, were 1.5 times less accurate.
 
     The last output is the logarithm of the uncertainty of that target, which is one of ln|M|^2 where |M|^2 >> S_pred.
     """
@@ -30,7 +35,7 @@ class AntennaAnsatz:
     features: Standardiser
     target: Standardiser
     s_pred: Tensor
-    s_antenna: Tensor
+    s_coef: Tensor
     n_terms: int
     beta: float
 
@@ -54,7 +59,7 @@ class AntennaAnsatz:
             features=Standardiser.fit(arrays["inputs"]),
             target=Standardiser.fit(torch.asinh(amplitude / s_pred)),
             s_pred=s_pred,
-            s_antenna=arrays["terms"][:, : n_terms - 2 * n_azimuths].mean(),
+            s_coef=(amplitude / arrays["terms"][:, : n_terms - 2 * n_azimuths].sum(dim=1)).median() / 32,
             n_terms=n_terms,
             beta=settings.beta,
         )
@@ -64,7 +69,7 @@ class AntennaAnsatz:
             **self.features.scales("features"),
             **self.target.scales("target"),
             "s_pred": self.s_pred,
-            "s_antenna": self.s_antenna,
+            "s_coef": self.s_coef,
             "n_terms": torch.tensor(float(self.n_terms), dtype=torch.float64),
         }
 
@@ -75,7 +80,7 @@ class AntennaAnsatz:
             features=Standardiser.restore(scales, "features"),
             target=Standardiser.restore(scales, "target"),
             s_pred=scales["s_pred"],
-            s_antenna=scales["s_antenna"],
+            s_coef=scales["s_coef"],
             n_terms=int(scales["n_terms"]),
             beta=0.0,
         )
@@ -86,7 +91,7 @@ class AntennaAnsatz:
             features=self.features.to(device),
             target=self.target.to(device),
             s_pred=self.s_pred.to(device),
-            s_antenna=self.s_antenna.to(device),
+            s_coef=self.s_coef.to(device),
         )
 
     def inputs(self, arrays: Arrays) -> Tensor:
@@ -94,17 +99,21 @@ class AntennaAnsatz:
 
     def table(self, arrays: Arrays, amplitude: Tensor) -> Batch:
         target = self.target.apply(torch.asinh(amplitude / self.s_pred))
-        return Batch(self.inputs(arrays), (arrays["terms"] / self.s_antenna).float(), target.float())
+        return Batch(self.inputs(arrays), (arrays["terms"] * (self.s_coef / self.s_pred)).float(), target.float())
 
     def losses(self, outputs: Tensor, batch: Batch) -> tuple[Tensor, Tensor]:
-        fitted = torch.asinh((torch.sinh(outputs[..., :-1]) * batch.terms).sum(-1))
+        fitted = torch.asinh((_sinh(outputs[..., :-1]) * batch.terms).sum(-1))
         fitted = (fitted - self.target.mean.float()) / self.target.deviation.float()
         loss = heteroscedastic_loss(fitted - batch.target, outputs[..., -1], self.beta)
         return loss, torch.zeros_like(loss)
 
     def amplitude(self, outputs: Tensor, arrays: Arrays) -> Tensor:
-        coefficients = torch.sinh(outputs[..., :-1].double()) * (self.s_pred / self.s_antenna)
-        return (coefficients * arrays["terms"]).sum(-1)
+        return self.s_coef * (_sinh(outputs[..., :-1].double()) * arrays["terms"]).sum(-1)
 
     def relative_uncertainty(self, outputs: Tensor) -> Tensor | None:
         return relative_sigma(outputs[..., -1], self.target.deviation)
+
+
+def _sinh(outputs: Tensor) -> Tensor:
+    """Without overflow, which one bad step at a large learning rate could otherwise turn into the end of a training."""
+    return torch.sinh(outputs.clamp(-_LARGEST, _LARGEST))

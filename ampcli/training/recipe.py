@@ -51,7 +51,7 @@ def model_settings(model: str) -> dict[str, Any]:
     if model == "fks-ensemble":
         return {"kind": "fks", "network": "separate", **_SMALL}
     if model == "fame+":
-        return {"kind": "antenna", **_IMPROVED}
+        return {"kind": "antenna", **_IMPROVED, "learning_rate": 5e-3}
     if model.lower() in EQUIVARIANT:
         return {"kind": "factorised", "block": "momenta", "network": model.lower(), **_EQUIVARIANT}
     paper = model.lower().removesuffix(IMPROVED_MARK)

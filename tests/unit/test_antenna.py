@@ -214,7 +214,7 @@ def fitted(known, beta: float = 0.5) -> AntennaAnsatz:
 def outputs_for(ansatz: AntennaAnsatz, arrays, amplitude, log_sigma: float = 0.0) -> torch.Tensor:
     """Outputs (1, n, n_outputs) with which the first antenna alone gives these amplitudes."""
     outputs = torch.zeros((1, len(amplitude), ansatz.n_outputs), dtype=torch.float64)
-    outputs[0, :, 0] = torch.asinh(amplitude / arrays["terms"][:, 0] * ansatz.s_antenna / ansatz.s_pred)
+    outputs[0, :, 0] = torch.asinh(amplitude / arrays["terms"][:, 0] / ansatz.s_coef)
     outputs[0, :, -1] = log_sigma
     return outputs
 
@@ -224,7 +224,7 @@ def test_sizes_and_scales(known):
     ansatz = fitted(known)
     strings = {3: 1, 5: 13}[process.n_final]
     assert ansatz.n_outputs == arrays["terms"].shape[1] + 1
-    assert ansatz.s_antenna == arrays["terms"][:, :strings].mean()
+    assert ansatz.s_coef == (amplitude / arrays["terms"][:, :strings].sum(dim=1)).median() / 32
     restored = AntennaAnsatz.restore({name: tensor.clone() for name, tensor in ansatz.scales().items()})
     assert torch.equal(restored.inputs(arrays), ansatz.inputs(arrays))
     outputs = torch.randn((2, len(amplitude), ansatz.n_outputs), generator=torch.Generator().manual_seed(1))
