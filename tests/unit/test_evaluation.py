@@ -8,9 +8,11 @@ import pytest
 from ampcli.errors import IntegrityError, UsageError
 from ampcli.evaluation.cross_section import monte_carlo
 from ampcli.evaluation.evaluate import Evaluation, evaluate
+from ampcli.evaluation.growth import growth
 from ampcli.evaluation.metrics import mean_error, median_error, proportion
 from ampcli.evaluation.regions import regions
 from ampcli.evaluation.report import table, with_error
+from ampcli.inference.certificate import Certificate
 
 
 def inputs(n=1000, delta=0.005, **changes):
@@ -380,3 +382,46 @@ def test_table_is_aligned_and_complete():
 )
 def test_value_with_error(value, error, shown):
     assert with_error(value, error) == shown
+
+
+def test_growth_of_an_ensemble_by_hand():
+    exact = np.array([1.0, 2.0])
+    members = np.array([[1.2, 2.0], [0.9, 2.2], [0.9, 1.5]])
+    one, two, three = growth(exact, members)
+    assert [g.members for g in (one, two, three)] == [1, 2, 3]
+    assert one.mean_abs_delta == pytest.approx(0.1)
+    assert one.median_relative_error is None
+    assert two.mean_abs_delta == pytest.approx((0.05 + 0.05) / 2)  # means 1.05 and 2.1
+    # Standard errors of two: half their distance, 0.15 and 0.1.
+    assert two.median_relative_error == pytest.approx(np.median([0.15 / 1.05, 0.1 / 2.1]))
+    assert two.covered["1"].value == 1.0
+    assert three.rms_delta == pytest.approx(np.sqrt((0.0 + (1.9 / 2 - 1) ** 2) / 2))
+
+
+def test_coverage_of_the_standard_error():
+    """Members scattered around the exact value: the mean of R is covered as Student's t with R - 1 says."""
+    rng = np.random.default_rng(3)
+    exact = np.ones(20_000)
+    found = growth(exact, 1.0 + 0.01 * rng.standard_normal((20, 20_000)))
+    assert found[1].covered["1"].value == pytest.approx(0.5, abs=0.02)  # t with 1 degree of freedom
+    assert found[19].covered["1"].value == pytest.approx(0.670, abs=0.02)
+    assert found[19].mean_abs_delta / found[4].mean_abs_delta == pytest.approx(0.5, rel=0.03)
+
+
+def test_points_outside_the_training_region():
+    far, spread = np.zeros(1000, dtype=bool), np.zeros(1000, dtype=bool)
+    far[:10], spread[5:20] = True, True
+    certificate = Certificate({"min_sij": far, "jets": np.zeros(1000, dtype=bool), "spread": spread}, 1000)
+    found = evaluate(**inputs(certificate=certificate)).by_certificate
+    assert {name: m.points for name, m in found.items()} == {"inside": 980, "outside": 20, "min_sij": 10, "spread": 15}
+    assert evaluate(**inputs()).by_certificate == {}
+    text = table(evaluate(**inputs(certificate=certificate)))
+    assert "outside training" in text
+    assert "flag: spread" in text
+
+
+def test_growth_is_shown():
+    members = inputs()["exact"] * np.array([[1.1], [0.9], [1.02]])
+    found = evaluate(**inputs(members=members))
+    assert [g.members for g in found.growth] == [1, 2, 3]
+    assert "standard error" in table(found)

@@ -262,14 +262,16 @@ def test_event_files(registry, store3, final, tmp_path):
     model = ampcli.load("fame3@1", registry)
     np.savez(tmp_path / "events.npz", momenta=final)
     advanced = []
-    amplitude, uncertainty = predict_events(model, open_events(tmp_path / "events.npz", PROCESS), advanced.append)
+    arrays = predict_events(model, open_events(tmp_path / "events.npz", PROCESS), advanced.append)
+    amplitude, uncertainty = arrays["amplitude"], arrays["uncertainty"]
     expected = model.predict(final)
     np.testing.assert_array_equal((amplitude, uncertainty), expected)
+    np.testing.assert_array_equal(arrays["outside"], expected.outside)
     assert advanced == [500]
-    everything, _ = predict_events(model, open_events(store3.path, PROCESS))
-    assert len(everything) == 3000
+    everything = predict_events(model, open_events(store3.path, PROCESS))
+    assert {len(array) for array in everything.values()} == {3000}
     for name in ("out.npz", "out.zarr"):
-        write_predictions(tmp_path / name, model, amplitude, uncertainty)
+        write_predictions(tmp_path / name, model, arrays)
     with np.load(tmp_path / "out.npz") as out:
         np.testing.assert_array_equal(out["amplitude"], amplitude)
         np.testing.assert_array_equal(out["uncertainty"], uncertainty)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from ampcli.kinematics import min_invariant
 from ampcli.phasespace.jets import fastjet_exclusive_jets, merging_scales
 from ampcli.phasespace.rambo import rambo
 from ampcli.phasespace.selection import Selection
@@ -76,3 +77,11 @@ def test_on_the_edge_of_the_clustering_fastjet_decides(rng, partons):
         selection = Selection(float(np.sqrt(scale / 0.01)), 1e-6)
         jets = fastjet_exclusive_jets(event, selection.d_cut)
         assert selection.clusters(event)[0] == (jets[0] >= partons - 1)
+
+
+def test_cuts_on_invariants_alone(rng):
+    p = rambo(rng.random((5000, 4, 4)), E)
+    both, jade = Selection(E, 0.01), Selection(E, 0.01, "jade")
+    np.testing.assert_array_equal(jade.accepts(p), min_invariant(p) >= 0.01 * E**2)
+    assert (jade.accepts(p) & ~both.accepts(p)).any()
+    assert not (both.accepts(p) & ~jade.accepts(p)).any()

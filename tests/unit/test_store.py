@@ -317,3 +317,15 @@ def test_small_files_are_whole_or_absent(tmp_path):
         parts.write_atomically(file, "second \ud800")
     assert file.read_text() == "first"
     assert [entry.name for entry in tmp_path.iterdir()] == ["marker.json"]
+
+
+def test_plans_from_before_there_was_a_choice_of_cuts():
+    """The default is not written, so that stores made by older versions keep their digests."""
+    source = RamboSource(sqrt_s=1000.0, y_cut=0.01, seed=1)
+    known = {"kind": "rambo", "sqrt_s": 1000.0, "y_cut": 0.01, "seed": 1}
+    assert source.model_dump() == known
+    assert RamboSource.model_validate(known) == source
+    jade = RamboSource(sqrt_s=1000.0, y_cut=0.01, seed=1, cuts="jade")
+    assert jade.model_dump() == {**known, "cuts": "jade"}
+    assert plan(source=source).model_dump_json() != plan(source=jade).model_dump_json()
+    assert plan(source=jade).differences(plan(source=source)) == ["source.cuts: jade here, None there"]
