@@ -8,8 +8,12 @@ import numpy as np
 import pytest
 import torch
 
+from ampcli.amplitudes.providers import make_provider
 from ampcli.factorisation.azimuth import spin_correlation, splitting_azimuth
 from ampcli.factorisation.dipoles import C_A
+from ampcli.kinematics import with_beams
+from ampcli.phasespace.rambo import rambo
+from ampcli.process import parse_process
 
 
 def azimuth(first: np.ndarray, second: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -98,3 +102,55 @@ def test_spin_terms():
     strength = 16 * math.pi * 0.118 * C_A / (2 * pij)
     torch.testing.assert_close(cos_term, strength * torch.cos(2 * phi), rtol=1e-12, atol=1e-12)
     torch.testing.assert_close(sin_term, strength * torch.sin(2 * phi), rtol=1e-12, atol=1e-12)
+
+
+def rotated_pair(final: np.ndarray, first: int, second: int, angles: np.ndarray) -> np.ndarray:
+    """The event (n_final, 4) with two legs turned about their common momentum: (angles, n_final, 4)."""
+    axis = final[first, 1:] + final[second, 1:]
+    axis = axis / np.linalg.norm(axis)
+    turned = np.repeat(final[None], len(angles), axis=0)
+    for leg in (first, second):
+        p = final[leg, 1:]
+        along = (p @ axis) * axis
+        across, beside = p - along, np.cross(axis, p)
+        turned[:, leg, 1:] = along + np.cos(angles)[:, None] * across + np.sin(angles)[:, None] * beside
+    return turned
+
+
+@pytest.mark.parametrize("jets", [4, 5])
+def test_collinear_gluons_modulate_the_amplitude_as_eq_2_4_says(jets):
+    """Turned about their parent, they give |M|^2 = a + b cos 2 phi + c sin 2 phi, and phi is `splitting_azimuth`."""
+    process = parse_process("e- e+ > d d~" + " g" * (jets - 2))
+    rng = np.random.default_rng(jets)
+    final = rambo(rng.random((1, jets, 4)), 1000.0)[0]
+    i, j = process.final_positions("gluon")[:2]
+    parent = final[i, 1:] + final[j, 1:]
+    # The two gluons nearly collinear, with z = 0.4; the parent's small virtuality goes to another leg's account.
+    side = np.cross(parent, [0.3, 0.5, 0.2])
+    side *= 1e-4 * np.linalg.norm(parent) / np.linalg.norm(side)
+    for leg, three in ((i, 0.4 * parent + side), (j, 0.6 * parent - side)):
+        final[leg] = [np.linalg.norm(three), *three]
+    angles = 2 * np.pi * np.arange(16) / 16
+    events = rescaled(rotated_pair(final, i, j, angles))
+    amplitude = make_provider("native", process, {}).evaluate(with_beams(events, 1000.0))
+    harmonics = np.abs(np.fft.rfft(amplitude / amplitude.mean())) / len(angles)
+    assert harmonics[2] > 0.003  # there is a modulation,
+    assert np.delete(harmonics, [0, 2]).max() < 0.02 * harmonics[2]  # of twice the angle and nothing else
+    p = torch.from_numpy(events).permute(1, 2, 0)
+    cosine, sine = splitting_azimuth(p[i], p[j])
+    phi = np.unwrap(np.arctan2(sine.numpy(), cosine.numpy()))
+    np.testing.assert_allclose(np.abs(phi - phi[0]), angles, atol=1e-6)
+    basis = np.stack([np.ones(16), np.cos(2 * phi), np.sin(2 * phi)], axis=1)
+    left = amplitude - basis @ np.linalg.lstsq(basis, amplitude, rcond=None)[0]
+    assert np.abs(left).max() < 0.05 * harmonics[2] * amplitude.mean()
+
+
+def rescaled(events: np.ndarray) -> np.ndarray:
+    """Events at rest and at 1000 GeV by a boost and a scale factor."""
+    total = events.sum(axis=1)
+    mass = np.sqrt(total[:, 0] ** 2 - (total[:, 1:] ** 2).sum(axis=1))
+    boost, gamma = -total[:, 1:] / mass[:, None], total[:, 0] / mass
+    along = np.einsum("nla,na->nl", events[..., 1:], boost)
+    three = events[..., 1:] + (along / (1 + gamma[:, None]) + events[..., 0])[..., None] * boost[:, None]
+    three *= (1000.0 / mass)[:, None, None]
+    return np.concatenate([np.linalg.norm(three, axis=-1)[..., None], three], axis=-1)
