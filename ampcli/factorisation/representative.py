@@ -11,7 +11,6 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from ampcli.models.scaling import oriented
 from ampcli.process import Process
 
 
@@ -37,3 +36,14 @@ def representative(final: Tensor, process: Process) -> Tensor:
     mirror = torch.where(chosen[:, antiquark, 2] < 0, -1.0, 1.0)
     chosen[..., 2] *= mirror[:, None]
     return chosen
+
+
+def oriented(momenta: Tensor, leg: int = 0) -> Tensor:
+    """Turn each event about the z axis until one leg has py = 0 and px >= 0; (n, legs, 4) -> (n, legs, 4)."""
+    x, y = momenta[:, leg, None, 1], momenta[:, leg, None, 2]
+    transverse = torch.hypot(x, y).clamp_min(1e-300)
+    cosine, sine = x / transverse, y / transverse
+    turned = momenta.clone()
+    turned[..., 1] = cosine * momenta[..., 1] + sine * momenta[..., 2]
+    turned[..., 2] = cosine * momenta[..., 2] - sine * momenta[..., 1]
+    return turned

@@ -13,8 +13,8 @@ import torch
 
 from ampcli.inference.recalibration import recalibrated
 from ampcli.kinematics import FloatArray, min_invariant
+from ampcli.phasespace.cuts import within_cuts
 from ampcli.phasespace.jets import exclusive_jets
-from ampcli.phasespace.perturb import within_cuts
 from ampcli.phasespace.selection import Selection
 from ampcli.process import Process
 from ampcli.registry.manifest import Manifest

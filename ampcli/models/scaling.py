@@ -9,6 +9,8 @@ from typing import Self
 import torch
 from torch import Tensor
 
+from ampcli.factorisation.representative import oriented
+
 _ROUNDING = 1e-10
 
 
@@ -91,14 +93,3 @@ class MomentumInputs:
     def restore(cls, scales: Mapping[str, Tensor]) -> Self:
         n_final, orient = scales["momenta.legs_and_orient"].tolist()
         return cls(Standardiser.restore(scales, "momenta"), int(n_final), bool(orient))
-
-
-def oriented(momenta: Tensor, leg: int = 0) -> Tensor:
-    """Turn each event about the z axis until one leg has py = 0 and px >= 0; (n, legs, 4) -> (n, legs, 4)."""
-    x, y = momenta[:, leg, None, 1], momenta[:, leg, None, 2]
-    transverse = torch.hypot(x, y).clamp_min(1e-300)
-    cosine, sine = x / transverse, y / transverse
-    turned = momenta.clone()
-    turned[..., 1] = cosine * momenta[..., 1] + sine * momenta[..., 2]
-    turned[..., 2] = cosine * momenta[..., 2] - sine * momenta[..., 1]
-    return turned

@@ -10,13 +10,14 @@ import pytest
 import torch
 
 from ampcli.errors import UsageError
+from ampcli.factorisation.representative import oriented
 from ampcli.features.fame import FameBlock
 from ampcli.models.ansatz import Batch, Settings
 from ampcli.models.fame import FameAnsatz
 from ampcli.models.kinds import ansatz_class
 from ampcli.models.mlp import PRESETS, Mlp, hidden_layers
 from ampcli.models.plain import PlainAnsatz
-from ampcli.models.scaling import MomentumInputs, Standardiser, oriented
+from ampcli.models.scaling import MomentumInputs, Standardiser
 from ampcli.process import parse_process
 
 
