@@ -18,7 +18,9 @@ def features(
     store: Annotated[Path, typer.Argument(help="A finished store.")],
     blocks: Annotated[
         list[str],
-        typer.Argument(help="Blocks: fame, invariants, fg1, ig2, iq1^2, ... (fg1+: better choices than the paper's)."),
+        typer.Argument(
+            help="Blocks: fame, antenna, invariants, fg1, ig2, iq1^2, ... (fg1+: better choices than the paper's)."
+        ),
     ],
     replace: Annotated[bool, typer.Option("--replace", help="Write blocks that are there anew.")] = False,
     kernel: Annotated[
