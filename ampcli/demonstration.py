@@ -25,8 +25,9 @@ _COLUMNS = ("model", "jets", "test points", "median |Delta|", "mean |Delta|", ">
 # Sizes that take about five minutes on two cores.
 _JETS: dict[int, dict[str, Any]] = {
     3: {"process": "e- e+ > d d~ g", "points": 60_000, "hidden": "64,64,64", "epochs": 80, "batch": 256},
-    4: {"process": "e- e+ > d d~ g g", "points": 240_000, "hidden": "64,128,128,64", "epochs": 50, "batch": 256},
+    4: {"process": "e- e+ > d d~ g g", "points": 240_000, "hidden": "64,128,128,64", "epochs": 45, "batch": 256},
 }
+_PLUS: dict[str, Any] = {"hidden": "96,96,96,96,96", "epochs": 12}  # of fame+; the rest are its defaults
 
 
 def run_demo(folder: Path, scale: float) -> tuple[dict[str, Any], str]:
@@ -50,18 +51,22 @@ def run_demo(folder: Path, scale: float) -> tuple[dict[str, Any], str]:
         learning = ["--hidden", size["hidden"], "--epochs", epochs, "--batch-size", str(size["batch"])]
         learning += ["--schedule", "cosine", "--orient"]
         _ampcli(environment, "gen", size["process"], store, "--points", points, "--y-cut", "1e-3", "--workers", workers)
-        _ampcli(environment, "features", store, "fame")
-        fame, plain = f"ee-{jets}jets-fame", f"ee-{jets}jets-plain"
+        _ampcli(environment, "features", store, "fame", "antenna")
+        fame, plain, plus = (f"ee-{jets}jets-{kind}" for kind in ("fame", "plain", "plus"))
         _ampcli(environment, "train", store, "--model", "plain", "--name", plain, *learning)
         _ampcli(environment, "train", store, "--model", "fame", "--name", fame, "--replicas", _REPLICAS, *learning)
         members = [f"{fame}@{version}" for version in range(1, _REPLICAS + 1)]
         _ampcli(environment, "ensemble", f"{fame}-mean", *members, "--data", store)
-        names = (plain, f"{fame}@1", f"{fame}-mean")
+        better = ["--hidden", _PLUS["hidden"], "--epochs", str(max(int(_PLUS["epochs"] * scale), 2))]
+        _ampcli(environment, "train", store, "--model", "fame+", "--name", plus, *better)
+        names = (plain, f"{fame}@1", f"{fame}-mean", plus)
         for name in names:
             out = folder / "plots" / name.replace("@", "-")
             _ampcli(environment, "eval", name, store, "--out", out, "-q")
             models.append({"jets": jets, **json.loads((out / "evaluation.json").read_text())})
         _compare(folder, store, names, jets)
+        out = folder / "plots" / f"trajectories-{jets}jets"
+        _ampcli(environment, "trajectory", plain, f"{fame}-mean", plus, "--count", "20", "--out", out, "-q")
     _ampcli(environment, "registry", "verify")
     seconds = time.monotonic() - started
     text = f"\n{_table(models)}\n\n{seconds:.0f} s in all; stores, models and plots are in {folder}/"
