@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator, NullLocator
 
 from ampcli.evaluation.growth import Growth
 from ampcli.plots.style import save, style
@@ -35,7 +36,9 @@ def plot_growth(found: Sequence[Growth], folder: Path, name: str = "growth") -> 
             right.axhline(nominal, color=line.get_color(), linewidth=1, linestyle=":")
         right.set_ylim(0, 105)
         right.set_ylabel("Points within [%]")
-        right.legend(loc="lower right", title="dotted: a Gaussian's")
+        right.legend(loc="lower left", title="dotted: a Gaussian's", title_fontsize=13)
         for axes in (left, right):
             axes.set_xlabel("Members")
+            axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+            axes.xaxis.set_minor_locator(NullLocator())
         return save(figure, {"growth": [g.model_dump(mode="json") for g in found]}, folder, name)
