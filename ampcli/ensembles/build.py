@@ -10,9 +10,9 @@ import torch
 
 from ampcli.ensembles.covariance import error_correlation
 from ampcli.errors import UsageError
-from ampcli.evaluation.model import require_described
 from ampcli.evaluation.summary import summary_metrics
 from ampcli.inference.certificate import SPREAD, relative_size, spread_region
+from ampcli.inference.described import require_described
 from ampcli.inference.predictor import Network, Predictor, check_probe, load_folder, make_probe
 from ampcli.inference.recalibration import LEAST_POINTS, fit_recalibration
 from ampcli.provenance import git_commit, package_versions

@@ -11,7 +11,6 @@ from pydantic import FiniteFloat
 from ampcli.amplitudes.native.quark_line import find_quark_line
 from ampcli.amplitudes.providers import make_provider
 from ampcli.evaluation.metrics import Floats, Frozen
-from ampcli.evaluation.model import require_described
 from ampcli.evaluation.observables import Bias, Bounds, bias, bounds, observables
 from ampcli.evaluation.scan import Scan, SignedErrors, scan_thresholds, signed_errors
 from ampcli.evaluation.speedup import (
@@ -25,6 +24,7 @@ from ampcli.evaluation.speedup import (
 )
 from ampcli.evaluation.strategies import Candidate, Points, Stages, make_plans, rank_candidates
 from ampcli.evaluation.timing import SurrogateTimes, exact_seconds, surrogate_times
+from ampcli.inference.described import require_described
 from ampcli.inference.predictor import Predictor
 from ampcli.kinematics import FloatArray
 from ampcli.store.plan import GivenSource, HadronSource

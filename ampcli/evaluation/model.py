@@ -11,12 +11,13 @@ from ampcli.errors import NotFoundError, UsageError
 from ampcli.evaluation.evaluate import Evaluation, evaluate
 from ampcli.evaluation.metrics import Floats
 from ampcli.inference.certificate import relative_size
+from ampcli.inference.described import require_described
 from ampcli.inference.predictor import Predictor
 from ampcli.kinematics import min_invariant
 from ampcli.models.kinds import WITH_UNCERTAINTY
 from ampcli.phasespace.jets import exclusive_jets
 from ampcli.phasespace.selection import Selection
-from ampcli.registry.manifest import Manifest, read_manifest
+from ampcli.registry.manifest import read_manifest
 from ampcli.registry.resolve import names, resolve
 from ampcli.store.plan import GivenSource
 from ampcli.store.reader import Split, Store, split_rows
@@ -36,30 +37,6 @@ class Comparison:
     delta: Floats
     min_sij: Floats
     relative: Floats | None
-
-
-def require_described(manifest: Manifest, store: Store) -> None:
-    """Make sure that a store holds the amplitudes that a model is for.
-
-    Raises:
-        UsageError: another process, energy or parameters, naming the differences.
-    """
-    known = manifest.provider["parameters"]
-    parameters = known if isinstance(known, dict) else {}
-    # Providers name different parameters, and may write them with other last digits.
-    shared = sorted(set(parameters) & set(store.plan.provider.parameters))
-    described, found = (
-        {name: f"{side[name]:.12g}" for name in shared} for side in (parameters, store.plan.provider.parameters)
-    )
-    mine = (manifest.process, manifest.sqrt_s, described)
-    theirs = (store.plan.process, store.sqrt_s, found)
-    if mine != theirs:
-        what = [
-            f"{name}: {a} in the model, {b} in the store"
-            for name, a, b in zip(("process", "sqrt(s)", "parameters"), mine, theirs, strict=True)
-            if a != b
-        ]
-        raise UsageError(f"{manifest.reference} does not describe {store.path}: " + "; ".join(what))
 
 
 def surrogates_for(store: Store, root: Path) -> list[str]:

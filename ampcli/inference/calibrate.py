@@ -7,7 +7,7 @@ from pathlib import Path
 
 import torch
 
-from ampcli.evaluation.model import require_described
+from ampcli.inference.described import require_described
 from ampcli.inference.predictor import check_probe, load_folder
 from ampcli.inference.recalibration import fit_recalibration
 from ampcli.provenance import git_commit, package_versions

@@ -12,7 +12,8 @@ import numpy as np
 import numpy.typing as npt
 
 from ampcli.errors import UsageError
-from ampcli.events import Events
+from ampcli.events import Events, StoredEvents
+from ampcli.inference.described import require_described
 from ampcli.inference.predictor import BATCH, Predictor
 
 
@@ -34,7 +35,12 @@ def predict_events(
     """The arrays amplitude, uncertainty and outside (outside the training region) of all events, (n,) each.
 
     Momenta are read and dropped batch by batch.
+
+    Raises:
+        UsageError: events that the model does not describe, or that are not physical.
     """
+    if isinstance(events, StoredEvents):
+        require_described(predictor.manifest, events.store)
     amplitude, uncertainty = np.empty(events.rows), np.empty(events.rows)
     outside = np.empty(events.rows, dtype=bool)
     done = 0

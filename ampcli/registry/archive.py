@@ -8,7 +8,7 @@ from pathlib import Path, PurePosixPath
 from uuid import uuid4
 
 from ampcli.errors import IntegrityError, NotFoundError, UsageError
-from ampcli.registry.files import rename_if_free, replacing, staged, sync_folder, write_durably, writing
+from ampcli.files import rename_if_free, replacing, staged, sync_folder, write_durably, writing
 from ampcli.registry.manifest import MANIFEST, NAME, VERSION, manifest_sha256, read_manifest
 from ampcli.registry.storage import PROBE, WEIGHTS, Check, member_folder, verify
 

@@ -15,7 +15,7 @@ from typing import Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError, model_validator
 
 from ampcli.errors import AmpcliError, IntegrityError, UsageError
-from ampcli.registry.files import read_file
+from ampcli.files import read_model_file
 
 SCHEMA_VERSION = 1
 MANIFEST = "manifest.json"
@@ -216,7 +216,7 @@ def manifest_sha256(folder: Path) -> str:
     Raises:
         IntegrityError: there is none.
     """
-    return hashlib.sha256(read_file(folder / MANIFEST)).hexdigest()
+    return hashlib.sha256(read_model_file(folder / MANIFEST)).hexdigest()
 
 
 def read_manifest(folder: Path) -> Manifest:
@@ -227,7 +227,7 @@ def read_manifest(folder: Path) -> Manifest:
     """
     path = folder / MANIFEST
     try:
-        document = json.loads(read_file(path))
+        document = json.loads(read_model_file(path))
     except (ValueError, RecursionError) as error:  # undecodable bytes are ValueErrors too
         raise IntegrityError(f"{path} is not JSON: {error}") from None
     schema = document.get("schema_version") if isinstance(document, dict) else None

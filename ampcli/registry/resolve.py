@@ -9,7 +9,7 @@ from pathlib import Path
 from pydantic import TypeAdapter, ValidationError
 
 from ampcli.errors import IntegrityError, LockedError, NotFoundError, UsageError
-from ampcli.registry.files import replacing, write_durably, writing
+from ampcli.files import replacing, write_durably, writing
 from ampcli.registry.manifest import NAME, VERSION, check_name
 
 ALIASES = "aliases.json"

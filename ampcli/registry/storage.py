@@ -15,7 +15,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load, save
 
 from ampcli.errors import IntegrityError, UsageError
-from ampcli.registry.files import read_file, rename_if_free, staged, sync_folder, write_durably, writing
+from ampcli.files import read_model_file, rename_if_free, staged, sync_folder, write_durably, writing
 from ampcli.registry.manifest import MANIFEST, Manifest, manifest_bytes, manifest_sha256, read_manifest
 from ampcli.registry.resolve import versions
 
@@ -163,7 +163,7 @@ def _store(path: Path, tensors: Tensors) -> str:
 
 
 def _read(path: Path, sha256: str) -> Tensors:
-    data = read_file(path)  # read once: the bytes that are used are the bytes that were compared
+    data = read_model_file(path)  # read once: the bytes that are used are the bytes that were compared
     if (found := hashlib.sha256(data).hexdigest()) != sha256:
         raise IntegrityError(
             f"{path} has changed: its SHA-256 is {found[:12]}..., the manifest says {sha256[:12]}...",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import shutil
+import stat
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -16,14 +17,38 @@ _NO_ACCESS = (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR)
 
 
 def read_file(path: Path) -> bytes:
+    """The content of an ordinary file; a pipe or a device in its place would make a reader wait for ever.
+
+    Raises:
+        FileNotFoundError: it is not there (NotADirectoryError: nor can it be).
+        IntegrityError: it is something else than a file.
+    """
+    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    with open(descriptor, "rb") as file:
+        require_ordinary(path, os.fstat(descriptor))
+        return file.read()
+
+
+def require_ordinary(path: Path, status: os.stat_result | None = None) -> None:
+    """Make sure that a path leads to an ordinary file.
+
+    Raises:
+        FileNotFoundError: it is not there.
+        IntegrityError: it is a folder, a pipe, a socket or a device.
+    """
+    if not stat.S_ISREG((status or path.stat()).st_mode):
+        raise IntegrityError(f"{path} is not an ordinary file", "Something else stands in its place: remove it.")
+
+
+def read_model_file(path: Path) -> bytes:
     """The content of a file that belongs to a model.
 
     Raises:
-        IntegrityError: it is not there.
+        IntegrityError: it is not there, or no file.
     """
     try:
-        return path.read_bytes()
-    except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
+        return read_file(path)
+    except (FileNotFoundError, NotADirectoryError):
         raise IntegrityError(
             f"the file {path} is missing", "Import the model again, or take another version."
         ) from None
