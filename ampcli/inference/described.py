@@ -1,0 +1,31 @@
+"""Whether a store holds what a model describes."""
+
+from __future__ import annotations
+
+from ampcli.errors import UsageError
+from ampcli.registry.manifest import Manifest
+from ampcli.store.reader import Store
+
+
+def require_described(manifest: Manifest, store: Store) -> None:
+    """Make sure that a store holds the amplitudes that a model is for: the one check that all commands make.
+
+    Raises:
+        UsageError: another process, energy or parameters, naming the differences.
+    """
+    known = manifest.provider["parameters"]
+    parameters = known if isinstance(known, dict) else {}
+    # Providers name different parameters, and may write them with other last digits.
+    shared = sorted(set(parameters) & set(store.plan.provider.parameters))
+    described, found = (
+        {name: f"{side[name]:.12g}" for name in shared} for side in (parameters, store.plan.provider.parameters)
+    )
+    mine = (manifest.process, manifest.sqrt_s, described)
+    theirs = (store.plan.process, store.sqrt_s, found)
+    if mine != theirs:
+        what = [
+            f"{name}: {a} in the model, {b} in the store"
+            for name, a, b in zip(("process", "sqrt(s)", "parameters"), mine, theirs, strict=True)
+            if a != b
+        ]
+        raise UsageError(f"{manifest.reference} does not describe {store.path}: " + "; ".join(what))
