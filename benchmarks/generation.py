@@ -36,7 +36,7 @@ POOL = 65536
 def provider_worker(name: str, process: str, points: int, barrier: Barrier) -> None:
     parsed = parse_process(process)
     sampler = LeptonSampler(parsed, Selection(SQRT_S, Y_CUT))
-    momenta = with_beams(sampler.draw(np.random.default_rng(1), POOL)[0], SQRT_S)
+    momenta = with_beams(sampler.draw(np.random.default_rng(1), POOL).momenta, SQRT_S)
     provider = make_provider(name, parsed)
     provider.evaluate(momenta[:1000])
     barrier.wait()

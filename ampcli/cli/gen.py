@@ -33,6 +33,13 @@ def gen(
         Literal["durham", "jade"],
         typer.Option(help="durham: --y-cut and at most one parton unresolved (FAME); jade: --y-cut alone."),
     ] = "durham",
+    sampling: Annotated[
+        Literal["flat", "mixed"],
+        typer.Option(
+            help="Of e+e-: flat phase space (FAME), or mixed: half of the points flat, half where |M|^2 is large; "
+            "their weights differ."
+        ),
+    ] = "flat",
     seed: Annotated[int, typer.Option(help="Seed of the phase-space points.")] = 1,
     workers: Annotated[int, typer.Option(help="Processes that work at once.")] = 1,
     part: Annotated[
@@ -68,10 +75,10 @@ def gen(
         float, typer.Option(help="alpha_s(M_Z) of weights, runs with one loop.", rich_help_panel=_HADRONS)
     ] = 0.130,
     unweighted: Annotated[
-        bool, typer.Option("--unweighted", help="Events of equal weight.", rich_help_panel=_HADRONS)
+        bool, typer.Option("--unweighted", help="Events of equal weight (e+e- and protons).")
     ] = False,
     overweight: Annotated[
-        float, typer.Option(help="Share of the cross section in excess weights.", rich_help_panel=_HADRONS)
+        float, typer.Option(help="With --unweighted: share of the cross section that may lie above the largest weight.")
     ] = 0.003,
     two_stage: Annotated[
         bool,
@@ -84,6 +91,8 @@ def gen(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be done, and stop.")] = False,
 ) -> Result:
     """Generate phase-space points and their exact |M|^2 into a store."""
+    from dataclasses import replace
+
     from ampcli.cli.numbers import parse_count, parse_parameters
     from ampcli.errors import UsageError
     from ampcli.generation.generate import GenerationRequest, generate, parse_part, prepare
@@ -95,10 +104,9 @@ def gen(
     hadrons = HadronSettings(
         beams or "", pt_min, eta_max, delta_r, scale, pdf, alpha_s_mz, unweighted, overweight, two_stage
     )
-    if beams is None and hadrons != HadronSettings(""):
+    if beams is None and replace(hadrons, unweighted=False, overweight=0.003) != HadronSettings(""):
         raise UsageError(
-            "--pt-min, --eta-max, --delta-r, --scale, --pdf, --alpha-s-mz, --unweighted, --overweight, --two-stage are "
-            "for protons",
+            "--pt-min, --eta-max, --delta-r, --scale, --pdf, --alpha-s-mz, --two-stage are for protons",
             "Give --beams lhc13 as well, or leave them out.",
         )
     if beams is not None and y_cut != _Y_CUT:
@@ -118,6 +126,8 @@ def gen(
             changed,
             hadrons if beams else None,
             cuts,
+            sampling,
+            overweight if unweighted and beams is None else None,
         )
     )
     plan = job.plan

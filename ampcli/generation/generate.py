@@ -17,6 +17,7 @@ from ampcli.generation.hadron_points import HadronPoints, HadronSettings
 from ampcli.generation.points import GivenPoints, PointSource, SampledPoints
 from ampcli.generation.run import Job, fill
 from ampcli.phasespace.colour_chain import chain
+from ampcli.phasespace.sampler import Sampling
 from ampcli.phasespace.selection import Cuts
 from ampcli.process import described_process
 from ampcli.store import parts
@@ -39,6 +40,9 @@ class GenerationRequest:
     parameters: Mapping[str, float] = field(default_factory=dict)
     hadrons: HadronSettings | None = None
     cuts: Cuts = "durham"
+    sampling: Sampling = "flat"
+    overweight: float | None = None
+    """Of unweighted e+e- events: share of the cross section in excess weights."""
 
 
 def prepare(request: GenerationRequest) -> Job:
@@ -62,6 +66,8 @@ def prepare(request: GenerationRequest) -> Job:
         raise UsageError("--skip-bad is for points of a file", "Give events with --momenta FILE, or leave it out.")
     if request.cuts != "durham" and (request.momenta is not None or request.hadrons is not None):
         raise UsageError("--cuts is for sampled points of e+e- collisions", "Leave it out.")
+    if request.overweight is not None and not 0 < request.overweight < 1:
+        raise UsageError(f"--overweight {request.overweight:g}: a share between 0 and 1 is needed")
     if request.momenta is not None:
         source = GivenPoints(process, request.momenta, request.skip_bad)
         record = source.source()
@@ -76,8 +82,15 @@ def prepare(request: GenerationRequest) -> Job:
         source = HadronPoints(process, record, provider, identity.parameters["alpha_s"])
         chain(process)  # refuses other beams
     else:
-        record = RamboSource(sqrt_s=sqrt_s, y_cut=request.y_cut, seed=request.seed, cuts=request.cuts)
-        source = SampledPoints(process, record)
+        record = RamboSource(
+            sqrt_s=sqrt_s,
+            y_cut=request.y_cut,
+            seed=request.seed,
+            cuts=request.cuts,
+            sampling=request.sampling if request.overweight is None else "mixed",
+            overweight=request.overweight,
+        )
+        source = SampledPoints(process, record, provider)
         source.sampler  # noqa: B018 - refuses impossible cuts before anything is generated
         points = _required(request.points)
     if points < 1:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
@@ -10,9 +11,13 @@ from pathlib import Path
 from typing import Protocol
 
 import numpy as np
+import numpy.typing as npt
+from filelock import FileLock
 
-from ampcli.errors import UsageError
+from ampcli.amplitudes.protocol import Provider
+from ampcli.errors import IntegrityError, UsageError
 from ampcli.events import NpzEvents
+from ampcli.files import read_file
 from ampcli.kinematics import (
     FloatArray,
     beams_along_z,
@@ -22,11 +27,20 @@ from ampcli.kinematics import (
     with_beams,
 )
 from ampcli.lhe.read import LheEvents, is_lhe
+from ampcli.phasespace.hadron_sampler import excess_threshold
 from ampcli.phasespace.rambo import cross_section_weight
 from ampcli.phasespace.sampler import LeptonSampler
 from ampcli.phasespace.selection import Selection
 from ampcli.process import Process
+from ampcli.seal import check_seal, sealed
+from ampcli.store.parts import write_atomically
 from ampcli.store.plan import GivenSource, RamboSource
+
+IntArray = npt.NDArray[np.int64]
+
+_LARGEST_WEIGHT = "weight.json"
+_PILOT = 2**17  # points from which the largest weight follows
+_BATCH = 8192  # points between two looks at whether to stop
 
 
 @dataclass
@@ -60,26 +74,79 @@ class PointSource(Protocol):
 
 @dataclass(frozen=True)
 class SampledPoints:
-    """RAMBO points within the e+e- selection; the stream of a part is SeedSequence(seed, part)."""
+    """Points within the e+e- selection; the stream of a part is SeedSequence(seed, part)."""
 
     process: Process
     source: RamboSource
+    provider: Provider
 
     @cached_property
     def sampler(self) -> LeptonSampler:
-        return LeptonSampler(self.process, Selection(self.source.sqrt_s, self.source.y_cut, self.source.cuts))
+        selection = Selection(self.source.sqrt_s, self.source.y_cut, self.source.cuts)
+        return LeptonSampler(self.process, selection, self.source.sampling)
+
+    def _stream(self, *key: int) -> np.random.Generator:
+        return np.random.Generator(np.random.SFC64(np.random.SeedSequence(self.source.seed, spawn_key=key)))
+
+    def _sample(self, rng: np.random.Generator, rows: int) -> tuple[Points, IntArray]:
+        """Points with their phase-space weights, and how many were tried for each."""
+        outgoing, relative, tries = self.sampler.draw(rng, rows)
+        beams = with_beams(outgoing[:1], self.source.sqrt_s)[:, :2]
+        weight = cross_section_weight(self.process.n_final, self.source.sqrt_s) * relative
+        return Points(np.broadcast_to(beams, (rows, 2, 4)), outgoing, weight, int(tries[-1])), tries
 
     def prepare(self, books: Path) -> None:
-        """Nothing to prepare."""
+        """Find the weight to unweight by, unless another share of the store has done it."""
+        if self.source.overweight is None:
+            return
+        file = books / _LARGEST_WEIGHT
+        with FileLock(books / "locks" / "weight.lock"):
+            if not file.is_file():
+                points, _ = self._sample(self._stream(0, 0), _PILOT)
+                weights = points.weight * self.provider.evaluate(points.batch(slice(None)))
+                largest = excess_threshold(weights, self.source.overweight)
+                write_atomically(file, json.dumps(sealed({"largest_weight": largest})))
 
     def points(self, part: int, rows: slice, books: Path, on_pass: Callable[[], None]) -> Points:
-        seeds = np.random.SeedSequence(self.source.seed, spawn_key=(part,))
-        rng = np.random.Generator(np.random.SFC64(seeds))
-        outgoing, tried = self.sampler.draw(rng, rows.stop - rows.start)
-        beams = with_beams(outgoing[:1], self.source.sqrt_s)[:, :2]
-        weight = cross_section_weight(self.process.n_final, self.source.sqrt_s)
-        n = len(outgoing)
-        return Points(np.broadcast_to(beams, (n, 2, 4)), outgoing, np.full(n, weight), tried)
+        n = rows.stop - rows.start
+        if self.source.overweight is None:
+            return self._sample(self._stream(part), n)[0]
+        largest = _read_largest_weight(books / _LARGEST_WEIGHT)
+        rng = self._stream(part)
+        pieces: list[Points] = []
+        done = tried = exact = 0
+        while done < n:
+            on_pass()
+            points, tries = self._sample(rng, _BATCH)
+            amplitude = self.provider.evaluate(points.batch(slice(None)))
+            size = points.weight * amplitude
+            kept = np.flatnonzero(rng.random(_BATCH) * largest < size)[: n - done]
+            done += len(kept)
+            exact += _BATCH if done < n else int(kept[-1]) + 1
+            tried += points.tried if done < n else int(tries[kept[-1]])
+            weight = np.maximum(size[kept], largest) / amplitude[kept]
+            pieces.append(
+                Points(points.incoming[kept], points.outgoing[kept], weight, tried, amplitude[kept], exact=exact)
+            )
+        joined = {
+            name: np.concatenate([getattr(piece, name) for piece in pieces])
+            for name in ("incoming", "outgoing", "weight", "amplitude")
+        }
+        return Points(**joined, tried=tried, exact=exact)
+
+
+def _read_largest_weight(file: Path) -> float:
+    """
+    Raises:
+        IntegrityError: a damaged file.
+    """
+    hint = "Remove it and run the same command again with --resume, or generate the store again."
+    try:
+        document = json.loads(read_file(file))
+        check_seal(document, file, hint)
+        return float(document["largest_weight"])
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        raise IntegrityError(f"{file} cannot be read: {error}", hint) from None
 
 
 def _open(file: Path, process: Process) -> NpzEvents | LheEvents:

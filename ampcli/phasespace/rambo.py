@@ -39,6 +39,18 @@ def rambo(cube: FloatArray, sqrt_s: float) -> FloatArray:
     np.multiply(transverse, np.sin(phi), out=q[2])
     np.multiply(cos_theta, q[0], out=q[3])
 
+    return np.moveaxis(at_rest(q, sqrt_s), (0, 1, 2), (2, 1, 0))
+
+
+def at_rest(q: FloatArray, sqrt_s: float) -> FloatArray:
+    """Boost and scale massless momenta until they are at rest together with the energy `sqrt_s` (GeV).
+
+    Args:
+        q: (4, n_final, n), component first.
+
+    Returns:
+        The same shape, with E = |p| to rounding.
+    """
     total = q.sum(axis=1)
     mass = np.sqrt(total[0] ** 2 - total[1] ** 2 - total[2] ** 2 - total[3] ** 2)
     boost = total[1:] / -mass
@@ -57,7 +69,7 @@ def rambo(cube: FloatArray, sqrt_s: float) -> FloatArray:
         component *= scale
     # The energy from the momentum, not from the boost: legs are on their mass shell to the last digit.
     np.sqrt(p[1] * p[1] + p[2] * p[2] + p[3] * p[3], out=p[0])
-    return np.moveaxis(p, (0, 1, 2), (2, 1, 0))
+    return p
 
 
 def flat_volume(n_final: int, sqrt_s: float) -> float:

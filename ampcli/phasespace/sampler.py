@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
+from typing import Literal, NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 
 from ampcli.errors import UsageError
 from ampcli.kinematics import FloatArray
+from ampcli.phasespace.emissions import colour_strings, emission_density, emission_dimensions, emit
 from ampcli.phasespace.rambo import rambo
 from ampcli.phasespace.selection import Selection
 from ampcli.process import Process
@@ -15,16 +19,39 @@ from ampcli.process import Process
 #: Events per pass: the temporaries stay in the second-level cache.  Part of the definition of a random stream.
 BLOCK = 2048
 
+Sampling = Literal["flat", "mixed"]
+
+_PILOT_BLOCKS = 16  # of either kind of points, to find how many pass the cuts
+
 #: Give up when fewer than one point in this many passes the cuts.
 _HOPELESS = 200_000
 
 
+class Sample(NamedTuple):
+    """Accepted points.
+
+    momenta: (n, n_final, 4) in GeV, C-contiguous.
+    weight: (n,) relative to flat phase space.
+    tries: (n,) how many points had been tried when this one was accepted, itself included.
+    """
+
+    momenta: FloatArray
+    weight: FloatArray
+    tries: npt.NDArray[np.int64]
+
+
 @dataclass(frozen=True)
 class LeptonSampler:
-    """Flat massless phase space of a 2 -> n collision at fixed energy, within a selection."""
+    """Massless phase space of a 2 -> n collision at fixed energy, within a selection.
+
+    Attributes:
+        sampling: flat, or mixed: half of the points are flat, half lie where QCD amplitudes are large
+            (`ampcli.phasespace.emissions`).
+    """
 
     process: Process
     selection: Selection
+    sampling: Sampling = "flat"
 
     def __post_init__(self) -> None:
         if self.process.n_jets != self.process.n_final:
@@ -46,29 +73,82 @@ class LeptonSampler:
                 "Typical values are 1e-2, 1e-3 and 1e-4.",
             )
 
-    def draw(self, rng: np.random.Generator, rows: int) -> tuple[FloatArray, int]:
-        """Sample until `rows` points are accepted.
+    @cached_property
+    def _mixture(self) -> _Mixture:
+        return _Mixture.of(self.process, self.selection)
 
-        Returns:
-            Momenta (rows, n_final, 4) in GeV, C-contiguous, and the number of points tried up to the last one.
+    def draw(self, rng: np.random.Generator, rows: int) -> Sample:
+        """Sample until `rows` points are accepted.
 
         Raises:
             UsageError: (almost) nothing passes the cuts.
         """
-        n_final = self.process.n_final
-        accepted = np.empty((rows, n_final, 4))
-        u = np.empty((4, n_final, BLOCK))
+        accepted = np.empty((rows, self.process.n_final, 4))
+        weight, tries = np.ones(rows), np.empty(rows, dtype=np.int64)
+        u = np.empty((4, self.process.n_final, BLOCK))
         done = tried = 0
         while done < rows:
-            rng.random(out=u)
-            p = rambo(np.moveaxis(u, (0, 1, 2), (2, 1, 0)), self.selection.sqrt_s)
-            kept = np.flatnonzero(self.selection.accepts(p))[: rows - done]
+            if self.sampling == "flat":
+                rng.random(out=u)
+                p = rambo(np.moveaxis(u, (0, 1, 2), (2, 1, 0)), self.selection.sqrt_s)
+                kept = np.flatnonzero(self.selection.accepts(p))[: rows - done]
+            else:
+                p, exists = self._mixture.points(rng)
+                kept = np.flatnonzero(exists & self.selection.accepts(p))[: rows - done]
+                weight[done : done + len(kept)] = self._mixture.weight(p[kept])
             accepted[done : done + len(kept)] = p[kept]
+            tries[done : done + len(kept)] = tried + kept + 1
             done += len(kept)
-            tried += BLOCK if done < rows else int(kept[-1]) + 1
+            tried += BLOCK
             if done < rows and tried > _HOPELESS * (done + 1):
                 raise UsageError(
                     f"only {done} of {tried} points pass the cuts at y_cut = {self.selection.y_cut:g}",
                     "Lower --y-cut.",
                 )
-        return accepted, tried
+        return Sample(accepted, weight, tries)
+
+
+@dataclass(frozen=True)
+class _Mixture:
+    """Points of flat phase space and of successive emissions, about as many of each within the selection."""
+
+    selection: Selection
+    strings: npt.NDArray[np.int64]
+    resolutions: tuple[float, ...]
+    flat_share: float
+    """Of the points tried."""
+
+    @classmethod
+    def of(cls, process: Process, selection: Selection) -> _Mixture:
+        """Find the shares with which as many points of either kind pass the cuts."""
+        # One parton may be unresolved; the others make jets of their own, which their s_ij cannot fall far below.
+        hard = selection.y_cut if selection.cuts == "jade" else selection.d_cut / selection.sqrt_s**2
+        resolutions = (*[hard] * (process.n_final - 3), selection.y_cut)
+        strings = colour_strings(process)
+        passed = []
+        for share in (1.0, 0.0):
+            trial = cls(selection, strings, resolutions, share)
+            rng = np.random.default_rng(0)
+            blocks = [trial.points(rng) for _ in range(_PILOT_BLOCKS)]
+            passed.append(sum(int(np.count_nonzero(exists & selection.accepts(p))) for p, exists in blocks))
+        flat, emitted = passed
+        # Two digits: the share must not hang on the last bit of a point at the edge of a cut.
+        return cls(selection, strings, resolutions, float(f"{max(emitted, 1) / max(flat + emitted, 1):.1e}"))
+
+    def points(self, rng: np.random.Generator) -> tuple[FloatArray, npt.NDArray[np.bool_]]:
+        """One block: momenta (BLOCK, n_final, 4), and which of them exist."""
+        n_final, sqrt_s = self.strings.shape[1], self.selection.sqrt_s
+        flat = rng.random(BLOCK) < self.flat_share
+        count = int(np.count_nonzero(flat))
+        momenta = np.empty((BLOCK, n_final, 4))
+        exists = np.ones(BLOCK, dtype=bool)
+        momenta[flat] = rambo(rng.random((count, n_final, 4)), sqrt_s)
+        strings = self.strings[rng.integers(len(self.strings), size=BLOCK - count)]
+        cube = rng.random((BLOCK - count, emission_dimensions(n_final)))
+        momenta[~flat], exists[~flat] = emit(cube, strings, sqrt_s, self.resolutions)
+        return momenta, exists
+
+    def weight(self, momenta: FloatArray) -> FloatArray:
+        """Flat phase space over the density of the mixture, of accepted points (n, n_final, 4): (n,)."""
+        emitted = emission_density(momenta, self.strings, self.selection.sqrt_s, self.resolutions)
+        return np.asarray(1.0 / (self.flat_share + (1.0 - self.flat_share) * emitted))

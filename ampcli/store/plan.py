@@ -19,19 +19,23 @@ class Frozen(pydantic.BaseModel):
 
 
 class RamboSource(Frozen):
-    """Flat phase space of e+e- collisions within a selection (`ampcli.phasespace.selection`)."""
+    """Phase space of e+e- collisions within a selection (`ampcli.phasespace.selection`)."""
 
     kind: Literal["rambo"] = "rambo"
     sqrt_s: float
     y_cut: float
     seed: int
     cuts: Literal["durham", "jade"] = "durham"
+    sampling: Literal["flat", "mixed"] = "flat"
+    overweight: float | None = None
+    """Of unweighted events: share of the cross section in excess weights, for which the largest weight was chosen."""
 
     @pydantic.model_serializer(mode="wrap")
-    def _plans_before_jade(self, dump: pydantic.SerializerFunctionWrapHandler) -> dict[str, object]:
-        """Without the default, so that plans and digests stay what they were before there was a choice."""
+    def _plans_before_choices(self, dump: pydantic.SerializerFunctionWrapHandler) -> dict[str, object]:
+        """Without the defaults of later choices, so that plans and digests stay what they were before."""
         fields: dict[str, object] = dump(self)
-        return fields if self.cuts != "durham" else {key: value for key, value in fields.items() if key != "cuts"}
+        later = {"cuts": "durham", "sampling": "flat", "overweight": None}
+        return {key: value for key, value in fields.items() if key not in later or value != later[key]}
 
 
 class GivenSource(Frozen):

@@ -7,11 +7,12 @@ import math
 import numpy as np
 import pytest
 
+from ampcli.amplitudes.providers import make_provider
 from ampcli.errors import UsageError
-from ampcli.kinematics import pair_positions
+from ampcli.kinematics import min_invariant, pair_positions, with_beams
 from ampcli.phasespace.rambo import GEV2_PB, cross_section_weight, flat_volume, rambo
-from ampcli.phasespace.sampler import BLOCK, LeptonSampler
-from ampcli.phasespace.selection import Selection
+from ampcli.phasespace.sampler import BLOCK, LeptonSampler, Sampling
+from ampcli.phasespace.selection import Cuts, Selection
 from ampcli.process import parse_process
 
 E = 1000.0
@@ -102,20 +103,24 @@ def test_cross_section_of_muon_pairs_in_qed(rng):
     assert exact == pytest.approx(86_850 * (137.035999 / 137.0) ** 2 / 100.0, rel=1e-3)  # 86.8 nb / s, as in textbooks
 
 
-def sampler(y_cut: float = 0.01, process: str = "e- e+ > d d~ g g") -> LeptonSampler:
-    return LeptonSampler(parse_process(process), Selection(E, y_cut))
+def sampler(
+    y_cut: float = 0.01, process: str = "e- e+ > d d~ g g", sampling: Sampling = "flat", cuts: Cuts = "durham"
+) -> LeptonSampler:
+    return LeptonSampler(parse_process(process), Selection(E, y_cut, cuts), sampling)
 
 
+@pytest.mark.parametrize("sampling", ["flat", "mixed"])
 @pytest.mark.parametrize("rows", [1, 100, BLOCK, 3000])
-def test_a_stream_does_not_depend_on_how_much_of_it_is_asked_for(rows):
-    whole, tried = sampler().draw(np.random.default_rng(3), 4000)
-    first, fewer = sampler().draw(np.random.default_rng(3), rows)
-    np.testing.assert_array_equal(first, whole[:rows])
-    assert rows <= fewer < tried
+def test_a_stream_does_not_depend_on_how_much_of_it_is_asked_for(rows, sampling):
+    whole = sampler(sampling=sampling).draw(np.random.default_rng(3), 4000)
+    first = sampler(sampling=sampling).draw(np.random.default_rng(3), rows)
+    for ours, theirs in zip(first, whole, strict=True):
+        np.testing.assert_array_equal(ours, theirs[:rows])
+    assert rows <= first.tries[-1] < whole.tries[-1]
 
 
 def test_tried_points_count_up_to_the_last_accepted_one():
-    rows, tried = sampler(0.001).draw(np.random.default_rng(3), 1500)
+    rows, weight, tries = sampler(0.001).draw(np.random.default_rng(3), 1500)
     u = np.empty((4, 4, BLOCK))
     rng, flags, momenta = np.random.default_rng(3), [], []
     while sum(f.sum() for f in flags) < 1500:
@@ -124,15 +129,43 @@ def test_tried_points_count_up_to_the_last_accepted_one():
         flags.append(sampler(0.001).selection.accepts(p))
         momenta.append(p)
     accepted = np.flatnonzero(np.concatenate(flags))[:1500]
-    assert tried == accepted[-1] + 1
+    np.testing.assert_array_equal(tries, accepted + 1)
+    np.testing.assert_array_equal(weight, 1.0)
     np.testing.assert_array_equal(rows, np.concatenate(momenta)[accepted])
 
 
+@pytest.mark.parametrize("sampling", ["flat", "mixed"])
 @pytest.mark.parametrize("y_cut", [0.01, 0.001])
-def test_all_accepted_points_pass_the_selection(y_cut):
-    p, _ = sampler(y_cut).draw(np.random.default_rng(1), 2000)
+def test_all_accepted_points_pass_the_selection(y_cut, sampling):
+    p = sampler(y_cut, sampling=sampling).draw(np.random.default_rng(1), 2000).momenta
     assert sampler(y_cut).selection.accepts(p).all()
     assert p.flags.c_contiguous
+
+
+@pytest.mark.parametrize("gluons", [1, 2, 3])
+@pytest.mark.parametrize("cuts", ["durham", "jade"])
+def test_mixed_points_measure_the_same_phase_space(gluons, cuts):
+    process = "e- e+ > d d~" + " g" * gluons
+    mixed = sampler(0.003, process, "mixed", cuts).draw(np.random.default_rng(1), 40_000)
+    flat = sampler(0.003, process, "flat", cuts).draw(np.random.default_rng(2), 40_000)
+    volume, acceptance = mixed.weight.sum() / mixed.tries[-1], len(flat.tries) / flat.tries[-1]
+    error = math.hypot(np.linalg.norm(mixed.weight) / mixed.tries[-1], acceptance / math.sqrt(len(flat.tries)))
+    assert abs(volume - acceptance) < 4 * error
+    # and what is averaged over it: the smallest invariant, and its logarithm
+    for f in (np.sqrt, np.log):
+        weighted, plain = (f(min_invariant(sample.momenta)) for sample in (mixed, flat))
+        mean = np.average(weighted, weights=mixed.weight)
+        spread = np.linalg.norm(mixed.weight * (weighted - mean)) / mixed.weight.sum()
+        assert abs(mean - plain.mean()) < 4 * math.hypot(spread, plain.std() / math.sqrt(len(plain)))
+
+
+def test_half_of_the_mixed_points_lie_where_amplitudes_are_large():
+    process = parse_process("e- e+ > d d~ g g g")
+    sample = sampler(1e-4, str(process), "mixed").draw(np.random.default_rng(1), 20_000)
+    events = sample.weight * make_provider("native", process).evaluate(with_beams(sample.momenta, E))
+    flat, large = (weights.sum() ** 2 / (weights**2).sum() / len(weights) for weights in (sample.weight, events))
+    assert flat > 0.4  # as many points of equal weight as there are flat ones
+    assert large > 0.2  # flat points alone: 0.002
 
 
 @pytest.mark.parametrize(
