@@ -22,7 +22,9 @@ from typing import Annotated, Any
 
 import typer
 
-from ampcli.errors import InterruptedRun, NotFoundError, UsageError
+from ampcli.cli.configuration import check_variables, read_config, write_configuration
+from ampcli.cli.effect import effective, effects, refuse_without_effect
+from ampcli.errors import InterruptedRun
 
 
 @dataclass
@@ -57,40 +59,14 @@ _Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress, no sum
 _Verbose = Annotated[int, typer.Option("--verbose", "-v", count=True, help="More on stderr; -vv shows tracebacks.")]
 
 
-def _read_config(ctx: typer.Context, path: Path | None) -> Path | None:
-    """Make the file's values the defaults of this command (table ``[command]``, or the whole file)."""
-    if path is None or ctx.resilient_parsing:
-        return path
-    import tomllib
-
-    if not path.is_file():
-        raise NotFoundError(f"no configuration file {path}")
-    try:
-        values = tomllib.loads(path.read_text())
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise UsageError(f"{path} is not TOML: {error}") from None
-    section = values.get(ctx.info_name or "", values)
-    if not isinstance(section, dict):
-        raise UsageError(f"{path}: {ctx.info_name} must be a table, [{ctx.info_name}], of this command's options")
-    known = {str(parameter.name) for parameter in ctx.command.params}
-    values = {key.replace("-", "_"): value for key, value in section.items()}
-    if unknown := sorted(set(values) - known):
-        raise UsageError(
-            f"{path}: {', '.join(unknown)} is no option of `ampcli {ctx.info_name}`",
-            f"Known: {', '.join(sorted(known - {'config'}))}.",
-        )
-    ctx.default_map = {**(ctx.default_map or {}), **values}
-    return path
-
-
 _Config = Annotated[
     Path | None,
-    typer.Option("--config", is_eager=True, callback=_read_config, help="TOML file with this command's options."),
+    typer.Option("--config", is_eager=True, callback=read_config, help="TOML file with this command's options."),
 ]
 
 _COMMON = {
     "config": (_Config, None),
-    "json_output": (_Json, False),
+    "json": (_Json, False),
     "quiet": (_Quiet, False),
     "verbose": (_Verbose, 0),
 }
@@ -100,15 +76,15 @@ def command(app: typer.Typer, name: str, example: str) -> Callable[[Callable[...
     """Register a subcommand; `example` is shown below its help."""
 
     def register(function: Callable[..., Result]) -> Callable[..., None]:
+        needs = effects(function)
+
         @functools.wraps(function)
-        def run(**values: Any) -> None:
-            shown.json, shown.quiet, shown.verbose = (
-                values.pop("json_output"),
-                values.pop("quiet"),
-                values.pop("verbose"),
-            )
+        def run(ctx: typer.Context, **values: Any) -> None:
+            shown.json, shown.quiet, shown.verbose = (values.pop(name) for name in ("json", "quiet", "verbose"))
             values.pop("config")
-            shown.parameters = {key: value for key, value in values.items() if value is not None}
+            check_variables(ctx)
+            refuse_without_effect(ctx, needs, values)
+            shown.parameters = effective(needs, values)
             level = logging.WARNING if shown.verbose == 0 else logging.INFO
             logging.basicConfig(level=level, format="%(message)s", stream=sys.stderr)
             show(function(**values))
@@ -118,11 +94,13 @@ def command(app: typer.Typer, name: str, example: str) -> Callable[[Callable[...
             inspect.Parameter(key, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=annotation)
             for key, (annotation, default) in _COMMON.items()
         ]
-        parameters = [p.replace(kind=inspect.Parameter.KEYWORD_ONLY) for p in signature.parameters.values()]
+        context = inspect.Parameter("ctx", inspect.Parameter.KEYWORD_ONLY, annotation=typer.Context)
+        own = [p.replace(kind=inspect.Parameter.KEYWORD_ONLY) for p in signature.parameters.values()]
+        parameters = [context, *own, *common]
         run.__signature__ = signature.replace(  # type: ignore[attr-defined]
-            parameters=[*parameters, *common], return_annotation=None
+            parameters=parameters, return_annotation=None
         )
-        run.__annotations__ = {p.name: p.annotation for p in [*parameters, *common]}
+        run.__annotations__ = {p.name: p.annotation for p in parameters}
         app.command(name, epilog=f"Example: {example}")(run)
         return run
 
@@ -138,11 +116,8 @@ def show(result: Result) -> None:
 
 
 def save_configuration(folder: Path, name: str) -> None:
-    """Save this command's resolved arguments and options as FOLDER/NAME.toml, readable by ``--config``."""
-    import tomli_w
-
-    values = {key: str(v) if isinstance(v, Path) else v for key, v in shown.parameters.items()}
-    (folder / f"{name}.toml").write_text(tomli_w.dumps({name: values}))
+    """Save this command's arguments, and the options that had an effect, as FOLDER/NAME.toml for ``--config``."""
+    write_configuration(folder / f"{name}.toml", name, shown.parameters)
 
 
 @contextmanager

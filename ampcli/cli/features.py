@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 import typer
 
 from ampcli.cli.command import Result, command, progress_bar, resumable
+from ampcli.cli.options import EMISSIONS, MIRRORED, OUTGOING
 
 
 def add(app: typer.Typer) -> None:
@@ -26,16 +27,20 @@ def features(
     kernel: Annotated[
         Literal["corrected", "paper"] | None,
         typer.Option(help="Splitting kernels, or those as printed in the paper.", show_default="corrected"),
+        EMISSIONS,
     ] = None,
     pair: Annotated[
         Literal["product", "delta-r"] | None,
         typer.Option(
             help="The most singular pair: by p_i.p_j, or by Delta R.", show_default="product; fg1+ and such delta-r"
         ),
+        EMISSIONS,
+        OUTGOING,
     ] = None,
     spectator: Annotated[
         Literal["energetic", "s-ijk"] | None,
         typer.Option(help="Most energetic jet, or largest s_ijk.", show_default="energetic; fg1+ and such s-ijk"),
+        EMISSIONS,
     ] = None,
     inputs: Annotated[
         Literal["paper", "extended"] | None,
@@ -43,10 +48,13 @@ def features(
             help="Inputs of the network: the paper's, or angles and logarithms as well.",
             show_default="paper; fg1+ and such extended",
         ),
+        EMISSIONS,
     ] = None,
     orient: Annotated[
         bool | None,
         typer.Option(help="Use the symmetry under exchange of the beams.", show_default="no; fg1+ and such yes"),
+        EMISSIONS,
+        MIRRORED,
     ] = None,
     device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
     threads: Annotated[int | None, typer.Option(help="CPU threads.", show_default="all cores")] = None,

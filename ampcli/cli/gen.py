@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 import typer
 
 from ampcli.cli.command import Result, command, progress_bar, resumable, save_configuration
+from ampcli.cli.effect import not_with, only_with
 
 
 def add(app: typer.Typer) -> None:
@@ -15,7 +16,9 @@ def add(app: typer.Typer) -> None:
 
 
 _HADRONS = "Hadron collisions"
-_Y_CUT = 1e-3
+_SAMPLED = not_with("momenta")
+_LEPTONS = not_with("momenta", "beams")
+_PROTONS = only_with("beams")
 
 
 def gen(
@@ -26,12 +29,15 @@ def gen(
         typer.Option(help="Accepted points (k and M are understood).", show_default="all of --momenta"),
     ] = None,
     sqrt_s: Annotated[
-        float | None, typer.Option(help="Centre-of-mass energy in GeV of e+e- and the like.", show_default="1000")
+        float | None,
+        typer.Option(help="Centre-of-mass energy in GeV of e+e- and the like.", show_default="1000"),
+        _LEPTONS,
     ] = None,
-    y_cut: Annotated[float, typer.Option(help="Smallest s_ij / s, of e+e- and the like.")] = _Y_CUT,
+    y_cut: Annotated[float, typer.Option(help="Smallest s_ij / s, of e+e- and the like."), _LEPTONS] = 1e-3,
     cuts: Annotated[
         Literal["durham", "jade"],
         typer.Option(help="durham: --y-cut and at most one parton unresolved (FAME); jade: --y-cut alone."),
+        _LEPTONS,
     ] = "durham",
     sampling: Annotated[
         Literal["flat", "mixed"],
@@ -39,8 +45,9 @@ def gen(
             help="Of e+e-: flat phase space (FAME), or mixed: half of the points flat, half where |M|^2 is large; "
             "their weights differ."
         ),
+        not_with("momenta", "beams", "unweighted"),
     ] = "flat",
-    seed: Annotated[int, typer.Option(help="Seed of the phase-space points.")] = 1,
+    seed: Annotated[int, typer.Option(help="Seed of the phase-space points."), _SAMPLED] = 1,
     workers: Annotated[int, typer.Option(help="Processes that work at once.")] = 1,
     part: Annotated[
         str | None, typer.Option(help="I/N: make only every N-th part, from the I-th (job arrays).")
@@ -57,28 +64,38 @@ def gen(
         Path | None, typer.Option(help="Take the points from this file: npz with momenta (n, n_external, 4), or .lhe.")
     ] = None,
     skip_bad: Annotated[
-        bool, typer.Option("--skip-bad", help="Leave out events of --momenta that are not physical, and count them.")
+        bool,
+        typer.Option("--skip-bad", help="Leave out events of --momenta that are not physical, and count them."),
+        only_with("momenta"),
     ] = False,
     beams: Annotated[
-        str | None, typer.Option(help="Proton beams: lhc13, lhc13.6, lhc14.", rich_help_panel=_HADRONS)
+        str | None,
+        typer.Option(help="Proton beams: lhc13, lhc13.6, lhc14.", rich_help_panel=_HADRONS),
+        _SAMPLED,
     ] = None,
-    pt_min: Annotated[float, typer.Option(help="Smallest pT of a jet in GeV.", rich_help_panel=_HADRONS)] = 20.0,
-    eta_max: Annotated[float, typer.Option(help="Largest |eta| of a jet.", rich_help_panel=_HADRONS)] = 5.0,
-    delta_r: Annotated[float, typer.Option(help="Smallest Delta R of two jets.", rich_help_panel=_HADRONS)] = 0.4,
+    pt_min: Annotated[
+        float, typer.Option(help="Smallest pT of a jet in GeV.", rich_help_panel=_HADRONS), _PROTONS
+    ] = 20.0,
+    eta_max: Annotated[float, typer.Option(help="Largest |eta| of a jet.", rich_help_panel=_HADRONS), _PROTONS] = 5.0,
+    delta_r: Annotated[
+        float, typer.Option(help="Smallest Delta R of two jets.", rich_help_panel=_HADRONS), _PROTONS
+    ] = 0.4,
     scale: Annotated[
-        float | None, typer.Option(help="mu_R = mu_F in GeV.", show_default="H_T/2", rich_help_panel=_HADRONS)
+        float | None, typer.Option(help="mu_R = mu_F in GeV.", show_default="H_T/2", rich_help_panel=_HADRONS), _PROTONS
     ] = None,
     pdf: Annotated[
-        str, typer.Option(help="Parton density: an LHAPDF set or grid file.", rich_help_panel=_HADRONS)
+        str, typer.Option(help="Parton density: an LHAPDF set or grid file.", rich_help_panel=_HADRONS), _PROTONS
     ] = "NNPDF23_lo_as_0130_qed",
     alpha_s_mz: Annotated[
-        float, typer.Option(help="alpha_s(M_Z) of weights, runs with one loop.", rich_help_panel=_HADRONS)
+        float, typer.Option(help="alpha_s(M_Z) of weights, runs with one loop.", rich_help_panel=_HADRONS), _PROTONS
     ] = 0.130,
     unweighted: Annotated[
-        bool, typer.Option("--unweighted", help="Events of equal weight (e+e- and protons).")
+        bool, typer.Option("--unweighted", help="Events of equal weight (e+e- and protons)."), _SAMPLED
     ] = False,
     overweight: Annotated[
-        float, typer.Option(help="With --unweighted: share of the cross section that may lie above the largest weight.")
+        float,
+        typer.Option(help="Share of the cross section that may lie above the largest weight of unweighted events."),
+        only_with("unweighted", "two_stage"),
     ] = 0.003,
     two_stage: Annotated[
         bool,
@@ -87,14 +104,12 @@ def gen(
             help="Unweight with a surrogate trained on the fly, then exactly: for dear amplitudes.",
             rich_help_panel=_HADRONS,
         ),
+        _PROTONS,
     ] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be done, and stop.")] = False,
 ) -> Result:
     """Generate phase-space points and their exact |M|^2 into a store."""
-    from dataclasses import replace
-
     from ampcli.cli.numbers import parse_count, parse_parameters
-    from ampcli.errors import UsageError
     from ampcli.generation.generate import GenerationRequest, generate, parse_part, prepare
     from ampcli.generation.hadron_points import HadronSettings
     from ampcli.store.parts import BOOKS
@@ -104,13 +119,6 @@ def gen(
     hadrons = HadronSettings(
         beams or "", pt_min, eta_max, delta_r, scale, pdf, alpha_s_mz, unweighted, overweight, two_stage
     )
-    if beams is None and replace(hadrons, unweighted=False, overweight=0.003) != HadronSettings(""):
-        raise UsageError(
-            "--pt-min, --eta-max, --delta-r, --scale, --pdf, --alpha-s-mz, --two-stage are for protons",
-            "Give --beams lhc13 as well, or leave them out.",
-        )
-    if beams is not None and y_cut != _Y_CUT:
-        raise UsageError("--y-cut is for e+e- collisions", "With --beams, give --pt-min, --eta-max and --delta-r.")
     changed = parse_parameters("--parameter", parameter or [])
     job = prepare(
         GenerationRequest(

@@ -9,6 +9,8 @@ from typing import Annotated
 import typer
 
 from ampcli.cli.command import RegistryOption, Result, command, progress_bar
+from ampcli.cli.effect import not_with
+from ampcli.cli.options import BAYESIAN, COPIES, FAME, FKS, LAYERS, ORIENTED, TF32, UNCERTAIN
 
 log = logging.getLogger(__name__)
 
@@ -31,10 +33,13 @@ def train(
         typer.Option(
             help="Hidden layers: small, large, surrogate (the papers') or residual.", show_default="by --model"
         ),
+        not_with("hidden"),
+        LAYERS,
     ] = None,
     hidden: Annotated[
         str | None,
         typer.Option(help="Hidden layers of your own, for example 64,64,32.", show_default="the preset's"),
+        LAYERS,
     ] = None,
     replicas: Annotated[int, typer.Option(help="Train this many, each with its own seed.")] = 1,
     seed: Annotated[int, typer.Option(help="Seed of the first replica; the others follow.")] = 1,
@@ -58,40 +63,49 @@ def train(
         ),
     ] = None,
     activation: Annotated[
-        str | None, typer.Option(help="tanh or gelu.", show_default="tanh; fame+ and surrogates gelu")
+        str | None, typer.Option(help="tanh or gelu.", show_default="tanh; fame+ and surrogates gelu"), LAYERS
     ] = None,
     residual: Annotated[
         bool | None,
         typer.Option(help="Skip connections between layers of one width.", show_default="no; fame+, fg1+ yes"),
+        LAYERS,
     ] = None,
     bayesian: Annotated[
-        bool, typer.Option("--bayesian", help="A distribution of weights instead of weights (fg1, nofa and such).")
+        bool,
+        typer.Option("--bayesian", help="A distribution of weights instead of weights (fg1, nofa and such)."),
+        BAYESIAN,
     ] = False,
     weight_decay: Annotated[
         float | None, typer.Option(help="Decoupled weight decay.", show_default="0; fg1 0.01")
     ] = None,
     beta: Annotated[
-        float | None, typer.Option(help="Of the beta-NLL loss (0: the likelihood).", show_default="0; fame+, fg1+ 0.5")
+        float | None,
+        typer.Option(help="Of the beta-NLL loss (0: the likelihood).", show_default="0; fame+, fg1+ 0.5"),
+        UNCERTAIN,
     ] = None,
     perturb: Annotated[
         float,
         typer.Option(help="Train on copies shaken by this much, with exact labels, in every epoch but the first."),
+        COPIES,
     ] = 0.0,
     penalty: Annotated[
-        float | None, typer.Option(min=0, help="J S_pred of the sparsity penalty (fame).", show_default="1e-6")
+        float | None, typer.Option(min=0, help="J S_pred of the sparsity penalty (fame).", show_default="1e-6"), FAME
     ] = None,
-    spin: Annotated[bool, typer.Option(help="Spin-correlation terms (fame).")] = True,
-    recoil: Annotated[bool, typer.Option(help="Recoil factors among the inputs (fame).")] = True,
+    spin: Annotated[bool, typer.Option(help="Spin-correlation terms (fame)."), FAME] = True,
+    recoil: Annotated[bool, typer.Option(help="Recoil factors among the inputs (fame)."), FAME] = True,
     near: Annotated[
         float | None,
         typer.Option(
             help="Region with a network for each pair: min s_ij / s below (fks-ensemble).", show_default="0.02"
         ),
+        FKS,
     ] = None,
     orient: Annotated[
-        bool, typer.Option("--orient", help="Turn events about the beam axis to one orientation (exact symmetry).")
+        bool,
+        typer.Option("--orient", help="Turn events about the beam axis to one orientation (exact symmetry)."),
+        ORIENTED,
     ] = False,
-    precision: Annotated[str, typer.Option(help="float32, or tf32 for products on CUDA.")] = "float32",
+    precision: Annotated[str, typer.Option(help="float32, or tf32 for products on CUDA."), TF32] = "float32",
     device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
     threads: Annotated[int | None, typer.Option(help="CPU threads.", show_default="all cores")] = None,
     resume: Annotated[
@@ -107,7 +121,6 @@ def train(
     from ampcli.device import choose_device, set_threads
     from ampcli.errors import UsageError
     from ampcli.interrupt import stop_requests
-    from ampcli.models.kinds import WITH_UNCERTAINTY
     from ampcli.models.mlp import hidden_layers
     from ampcli.models.network import EQUIVARIANT
     from ampcli.registry.resolve import registry_root
@@ -125,28 +138,9 @@ def train(
     chosen = {"batch_size": batch_size, "schedule": schedule, "activation": activation, "weight_decay": weight_decay}
     chosen |= {"optimiser": optimiser, "learning_rate": learning_rate, "residual": residual, "beta": beta}
     settings = model_settings(model) | {key: value for key, value in chosen.items() if value is not None}
-    if beta and settings["kind"] not in WITH_UNCERTAINTY:
-        raise UsageError(f"--beta: --model {model} predicts no uncertainty", "It is for fame+, fg1, nofa and such.")
-    if orient and settings["kind"] in WITH_UNCERTAINTY:
-        raise UsageError(
-            f"--orient is for fame and plain, not for --model {model}",
-            "Features of better models are oriented: fame+, fg1+ and such.",
-        )
-    if settings["kind"] != "fame" and (penalty is not None or not spin or not recoil):
-        raise UsageError(
-            f"--penalty, --no-spin and --no-recoil are for fame, not for --model {model}", "Leave them out."
-        )
-    if settings["kind"] != "fks" and near is not None:
-        raise UsageError(f"--near is for fks-ensemble, not for --model {model}", "Leave it out.")
     if bayesian:
-        if settings["kind"] != "factorised" or settings.get("network"):
-            raise UsageError(f"--bayesian is not for --model {model}", "It is for fg1, nofa and such.")
         settings["network"] = "bayesian"
     equivariant = settings.get("network") in EQUIVARIANT
-    if equivariant and (hidden or preset or activation or residual):
-        raise UsageError(
-            f"--model {model} has layers of its own", "Leave out --hidden, --preset, --activation and --residual."
-        )
     default_preset = settings.pop("preset")
     preset = default_preset if preset is None else preset
     try:

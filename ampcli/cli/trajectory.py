@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from ampcli.cli.command import RegistryOption, Result, command, save_configuration
+from ampcli.cli.effect import only_with
 
 
 def add(app: typer.Typer) -> None:
@@ -27,6 +28,7 @@ def trajectory(
     show: Annotated[
         int | None,
         typer.Option(min=0, help="The trajectory to draw, from 0.", show_default="the one of the largest span"),
+        only_with("out"),
     ] = None,
     out: Annotated[
         Path | None,
