@@ -12,6 +12,7 @@ import numpy.typing as npt
 import torch
 
 from ampcli.inference.recalibration import recalibrated
+from ampcli.inference.uncertainty import UncertaintyKind
 from ampcli.kinematics import FloatArray, min_invariant
 from ampcli.phasespace.cuts import within_cuts
 from ampcli.phasespace.jets import exclusive_jets
@@ -50,13 +51,25 @@ class Certificate:
 
 
 class Prediction(tuple[FloatArray, FloatArray]):
-    """Amplitude and uncertainty, (n,) each, of n points, with their certificate, which is found when asked for."""
+    """Amplitude and uncertainty, (n,) each, of n points, with their certificate, which is found when asked for.
 
-    def __new__(cls, amplitude: FloatArray, uncertainty: FloatArray, certify: Callable[[], Certificate]) -> Self:
+    Attributes:
+        uncertainty_kind: how the model knows its uncertainty.
+    """
+
+    def __new__(
+        cls,
+        amplitude: FloatArray,
+        uncertainty: FloatArray,
+        uncertainty_kind: UncertaintyKind,
+        certify: Callable[[], Certificate],
+    ) -> Self:
         pair = super().__new__(cls, (amplitude, uncertainty))
+        pair.uncertainty_kind = uncertainty_kind
         pair._certify = certify
         return pair
 
+    uncertainty_kind: UncertaintyKind
     _certify: Callable[[], Certificate]
 
     @property
@@ -66,7 +79,7 @@ class Prediction(tuple[FloatArray, FloatArray]):
 
     @property
     def uncertainty(self) -> FloatArray:
-        """One sigma of the amplitude, in its unit."""
+        """One sigma of the amplitude, in its unit; NaN where it is not known."""
         return self[1]
 
     @cached_property
@@ -109,7 +122,7 @@ def certify(manifest: Manifest, process: Process, final: FloatArray, relative: F
     if isinstance(largest, float):
         if manifest.recalibration is not None:
             largest = float(recalibrated(torch.tensor([largest], dtype=torch.float64), manifest.recalibration))
-        reasons["spread"] = relative > largest
+        reasons["spread"] = ~(relative <= largest)  # and where it is not known
     return Certificate(reasons, len(final))
 
 
