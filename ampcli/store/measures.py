@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+
+import numpy as np
 
 from ampcli.store.plan import GivenSource, RamboSource
 from ampcli.store.reader import Split, Store
-from ampcli.weighted import Floats
+from ampcli.weighted import Floats, effective_number, significant
+
+#: As many effective rows make a measure's tails known well enough to be quoted, or to calibrate with.
+ENOUGH = 1000
 
 
 @dataclass(frozen=True)
@@ -22,6 +28,23 @@ class Measures:
 
     points: Floats | None = None
     events: Floats | None = None
+
+    def known(self, rows: int) -> dict[str, Floats | None]:
+        """ "points" and "events", those that so many rows know well: the one of more effective rows, and the other if
+        it has `ENOUGH` of them.
+        """
+        found = {"points": significant(self.points)}
+        if self.events is not None:
+            found["events"] = significant(self.events)
+        effective = {name: effective_number(weight, rows) for name, weight in found.items()}
+        best = max(effective, key=lambda name: effective[name])
+        return {name: weight for name, weight in found.items() if name == best or effective[name] >= ENOUGH}
+
+
+def balanced(known: Mapping[str, Floats | None], rows: int) -> Floats | None:
+    """Weights under which some measures (`Measures.known`) have the same total; None where all rows count alike."""
+    shares = [np.full(rows, 1 / rows) if weight is None else weight / weight.sum() for weight in known.values()]
+    return significant(np.sum(shares, axis=0))
 
 
 def measures(store: Store, split: Split) -> Measures:
