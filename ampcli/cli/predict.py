@@ -39,8 +39,20 @@ def predict(
         arrays = predict_events(predictor, opened, advance)
         write_predictions(out, predictor, arrays)
     outside = int(arrays["outside"].sum())
-    document = {"model": predictor.manifest.reference, "events": opened.rows, "outside": outside, "out": str(out)}
+    unknown = int((~(arrays["uncertainty"] > 0)).sum())
+    kind, calibrated = predictor.uncertainty_kind, predictor.manifest.recalibration is not None
+    document = {
+        "model": predictor.manifest.reference,
+        "events": opened.rows,
+        "outside": outside,
+        "uncertainty_kind": str(kind),
+        "unknown_uncertainty": unknown,
+        "out": str(out),
+    }
     text = f"{out}: {opened.rows} amplitudes from {predictor.manifest.reference}"
+    text += f"\nuncertainties: {kind.described(calibrated)}"
+    if unknown:
+        text += f"\n{unknown} uncertainties are not known (NaN)"
     if outside:
         text += f"\n{outside} of the points lie outside the region it was trained on (array outside)"
     return Result(document, text)

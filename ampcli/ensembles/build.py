@@ -19,6 +19,7 @@ from ampcli.provenance import git_commit, package_versions
 from ampcli.registry.manifest import Manifest, Member, manifest_sha256, read_manifest
 from ampcli.registry.resolve import expand_range, resolve
 from ampcli.registry.storage import publish, read_probe
+from ampcli.store.measures import measures
 from ampcli.store.reader import Store
 
 Combination = Literal["mean", "covariance"]
@@ -90,12 +91,14 @@ def build_ensemble(
     if data is not None:
         predicted, uncertainty = predictor.predict_final(data.read_split("momenta", "validation"))
         exact = data.read_split("amplitude", "validation")
+        counted = measures(data, "validation")
         honest = combine == "covariance" and len(exact) >= LEAST_POINTS
         draft = draft.model_copy(
             update={
-                "metrics": summary_metrics(exact, predicted, draft.log_moments),
-                "region": draft.region | spread_region(relative_size(predicted, uncertainty)),
-                "recalibration": fit_recalibration(exact, predicted, uncertainty) if honest else None,
+                "metrics": summary_metrics(exact, predicted, draft.log_moments, counted),
+                "region": draft.region
+                | spread_region(predictor.uncertainty_kind, relative_size(predicted, uncertainty), counted),
+                "recalibration": fit_recalibration(exact, predicted, uncertainty, counted) if honest else None,
             }
         )
     probe = make_probe(predictor, momenta)

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 import numpy as np
 from pydantic import FiniteFloat
 
+from ampcli import weighted
 from ampcli.evaluation.metrics import Floats, Frozen, Proportion, proportion
 
 
@@ -39,29 +40,38 @@ class Calibration(Frozen):
 
 
 def calibrate(
-    exact: Floats, predicted: Floats, uncertainty: Floats, intervals: Mapping[str, float] | None = None
+    exact: Floats,
+    predicted: Floats,
+    uncertainty: Floats,
+    intervals: Mapping[str, float] | None = None,
+    weight: Floats | None = None,
 ) -> Calibration | None:
-    """Calibration of (n,) predictions with their 1-sigma (n,) uncertainties >= 0; None if all are zero.
+    """Calibration of (n,) predictions with their 1-sigma (n,) uncertainties >= 0 (0: not known); None if none is known.
 
     Args:
         intervals: how many uncertainties hold "95" and "99" % of the errors, where that is known better.
+        weight: (n,) what each point counts, >= 0; None: all alike.
     """
-    known = uncertainty > 0
+    known = uncertainty > 0 if weight is None else (uncertainty > 0) & (weight > 0)
     if not known.any():
         return None
+    total = len(known) if weight is None else int(np.count_nonzero(weight))
+    weight = weighted.significant(weighted.part(weight, known))
     pulls = (predicted[known] - exact[known]) / uncertainty[known]
     return Calibration(
         points=len(pulls),
-        without_uncertainty=len(known) - len(pulls),
-        median_relative_uncertainty=float(np.median(uncertainty[known] / exact[known])),
-        pull_mean=float(pulls.mean()),
-        pull_std=float(pulls.std()),
+        without_uncertainty=total - len(pulls),
+        median_relative_uncertainty=weighted.median(uncertainty[known] / exact[known], weight),
+        pull_mean=weighted.mean(pulls, weight),
+        pull_std=weighted.deviation(pulls, weight),
         coverage={
-            str(k): Coverage(observed=proportion(np.abs(pulls) <= k), nominal=math.erf(k / math.sqrt(2)))
+            str(k): Coverage(observed=proportion(np.abs(pulls) <= k, weight), nominal=math.erf(k / math.sqrt(2)))
             for k in (1, 2, 3)
         },
         intervals={
-            name: Coverage(observed=proportion(np.abs(pulls) <= k), nominal=math.erf(GAUSSIAN[name] / math.sqrt(2)))
+            name: Coverage(
+                observed=proportion(np.abs(pulls) <= k, weight), nominal=math.erf(GAUSSIAN[name] / math.sqrt(2))
+            )
             for name, k in {**GAUSSIAN, **(intervals or {})}.items()
         },
     )

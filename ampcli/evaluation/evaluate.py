@@ -3,41 +3,94 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from pydantic import FiniteFloat
 
+from ampcli import weighted
 from ampcli.errors import IntegrityError, UsageError
 from ampcli.evaluation.calibration import Calibration, calibrate
 from ampcli.evaluation.cross_section import CrossSection, integrate
 from ampcli.evaluation.growth import Growth, growth
-from ampcli.evaluation.metrics import Floats, Frozen, Metrics, measure
+from ampcli.evaluation.metrics import Frozen, Metrics, measure
 from ampcli.evaluation.regions import regions
 from ampcli.inference.certificate import Certificate
+from ampcli.inference.uncertainty import UncertaintyKind
+from ampcli.weighted import Flags, Floats
 
 _TINY = 1e-6  # s_ij / s may exceed its bounds, tried / n may miss 1, by rounding only
 
 
-class Evaluation(Frozen):
-    """What `evaluate` found.
+class Measured(Frozen):
+    """Averages in one measure (see `evaluate`).
 
     by_multiplicity: keys are numbers of exclusive k_T jets ("3", "4").
     by_certificate: points "inside" the training region, "outside" it, and those that each reason flags.
     growth: of the mean of an ensemble, with its members.
     """
 
-    points: int
-    y_cut: FiniteFloat | None
+    effective_points: FiniteFloat  # Kish: as many of equal weight would fix averages as well
     overall: Metrics
     by_multiplicity: dict[str, Metrics]
     by_region: dict[str, Metrics]
     by_certificate: dict[str, Metrics]
-    cross_section: CrossSection | None  # None where the points have no weights in pb
     calibration: Calibration | None
     before_recalibration: Calibration | None
     growth: list[Growth]
+
+
+class Evaluation(Measured):
+    """What `evaluate` found: over points of phase space, and in `events` over the cross section."""
+
+    points: int
+    y_cut: FiniteFloat | None
+    uncertainty_kind: UncertaintyKind | None
+    events: Measured | None  # None, like the cross section, where the points have no weights in pb
+    cross_section: CrossSection | None
+
+
+@dataclass(frozen=True)
+class _Points:
+    """Everything that is averaged, (n,) each; members (R, n)."""
+
+    exact: Floats
+    predicted: Floats
+    uncertainty: Floats | None
+    bare: Floats | None
+    jets: Floats
+    regions: list[tuple[str, Flags]]
+    certificate: Certificate | None
+    members: NDArray[np.float64] | None
+    log_moments: tuple[float, float]
+    intervals: Mapping[str, float] | None
+
+    def measured(self, weight: Floats | None) -> Measured:
+        weight = weighted.significant(weight)
+
+        def parts(groups: Iterable[tuple[str, Flags]]) -> dict[str, Metrics]:
+            counted = ((name, rows) for name, rows in groups if (rows if weight is None else weight[rows]).any())
+            return {
+                name: measure(self.exact, self.predicted, *self.log_moments, weight, rows) for name, rows in counted
+            }
+
+        def calibration(uncertainty: Floats | None, intervals: Mapping[str, float] | None = None) -> Calibration | None:
+            if uncertainty is None:
+                return None
+            return calibrate(self.exact, self.predicted, uncertainty, intervals, weight)
+
+        return Measured(
+            effective_points=weighted.effective_number(weight, len(self.exact)),
+            overall=measure(self.exact, self.predicted, *self.log_moments, weight),
+            by_multiplicity=parts((f"{k:.0f}", self.jets == k) for k in np.unique(self.jets)),
+            by_region=parts(self.regions),
+            by_certificate={} if self.certificate is None else parts(_flags(self.certificate)),
+            calibration=calibration(self.uncertainty, self.intervals),
+            before_recalibration=calibration(self.bare),
+            growth=[] if self.members is None else growth(self.exact, self.members, weight),
+        )
 
 
 def evaluate(
@@ -55,8 +108,12 @@ def evaluate(
     intervals: Mapping[str, float] | None = None,
     certificate: Certificate | None = None,
     members: NDArray[np.float64] | None = None,
+    density: ArrayLike | None = None,
+    uncertainty_kind: UncertaintyKind | None = None,
 ) -> Evaluation:
-    """Compare n predictions with the exact amplitudes.
+    """Compare n predictions with the exact amplitudes, in two measures.
+
+    *Points* of phase space count by `density`; *events* by weight * exact, their part of the cross section.
 
     Args:
         exact: (n,) exact |M|^2 > 0; predicted: (n,) in the same units.
@@ -71,6 +128,8 @@ def evaluate(
         intervals: see `calibrate`.
         certificate: of the points.
         members: (R, n) predictions of an ensemble's members whose mean is `predicted`.
+        density: (n,) what a row counts as a point of phase space, >= 0; None: all alike.
+        uncertainty_kind: how the model knows `uncertainty`.
 
     Raises:
         UsageError: no points, a wrong shape, an impossible `tried`, `y_cut` or `log_std`.
@@ -82,34 +141,31 @@ def evaluate(
     u = None if uncertainty is None else _column("uncertainty", uncertainty, n)
     bare = None if bare_uncertainty is None else _column("bare_uncertainty", bare_uncertainty, n)
     w = None if weight is None else _column("weight", weight, n)
+    d = None if density is None else _column("density", density, n)
     jets = _column("n_jets", n_jets, n)
     s = _column("min_sij", min_sij, n)
     _check_numbers(n, tried, y_cut, log_mean, log_std)
     _reject("n_jets", jets, (jets < 0) | (jets != np.round(jets)), "it counts jets")
     _reject("min_sij", s, (s < -_TINY) | (s > 1 + _TINY), "s_ij / s must be between 0 and 1")
     _check_amplitudes(a, b, u, w)
-
-    def part(rows: NDArray[np.bool_]) -> Metrics:
-        return measure(a[rows], b[rows], log_mean, log_std)
-
+    if d is not None:
+        _reject("density", d, d < 0, "a point cannot count less than nothing")
+        if not d.any():
+            raise IntegrityError(f"density is zero in all {n} rows: no point counts")
+    points = _Points(a, b, u, bare, jets, list(regions(s, y_cut)), certificate, members, (log_mean, log_std), intervals)
     return Evaluation(
+        **dict(points.measured(d)),
         points=n,
         y_cut=y_cut,
-        overall=measure(a, b, log_mean, log_std),
-        by_multiplicity={f"{k:.0f}": part(jets == k) for k in np.unique(jets)},
-        by_region={name: part(rows) for name, rows in regions(s, y_cut)},
-        by_certificate={} if certificate is None else _by_certificate(certificate, part),
+        uncertainty_kind=uncertainty_kind,
+        events=None if w is None else points.measured(w * a),
         cross_section=None if w is None else integrate(a, b, u, w, float(tried)),
-        calibration=None if u is None else calibrate(a, b, u, intervals),
-        before_recalibration=None if bare is None else calibrate(a, b, bare),
-        growth=[] if members is None else growth(a, members),
     )
 
 
-def _by_certificate(certificate: Certificate, part: Callable[[NDArray[np.bool_]], Metrics]) -> dict[str, Metrics]:
+def _flags(certificate: Certificate) -> Iterator[tuple[str, Flags]]:
     outside = certificate.outside
-    parts = {"inside": ~outside, "outside": outside, **certificate.reasons}
-    return {name: part(rows) for name, rows in parts.items() if rows.any()}
+    yield from {"inside": ~outside, "outside": outside, **certificate.reasons}.items()
 
 
 def _column(name: str, values: ArrayLike, n: int | None) -> Floats:

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import FiniteFloat
 
+from ampcli import weighted
 from ampcli.evaluation.metrics import Floats, Frozen, Proportion, proportion
 
 
@@ -26,11 +27,12 @@ class Growth(Frozen):
     covered: dict[str, Proportion]
 
 
-def growth(exact: Floats, members: NDArray[np.float64]) -> list[Growth]:
+def growth(exact: Floats, members: NDArray[np.float64], weight: Floats | None = None) -> list[Growth]:
     """For 1, 2, ... R members.
 
     Args:
         exact: (n,) exact amplitudes > 0; members: (R, n) predictions of the members, in their order.
+        weight: (n,) what each point counts, >= 0; None: all alike.
     """
     found = []
     for count in range(1, len(members) + 1):
@@ -41,13 +43,13 @@ def growth(exact: Floats, members: NDArray[np.float64]) -> list[Growth]:
         found.append(
             Growth(
                 members=count,
-                median_abs_delta=float(np.median(size)),
-                mean_abs_delta=float(size.mean()),
-                rms_delta=float(np.sqrt(np.mean(size**2))),
-                median_relative_error=None if error is None else float(np.median(error / np.abs(mean))),
+                median_abs_delta=weighted.median(size, weight),
+                mean_abs_delta=weighted.mean(size, weight),
+                rms_delta=math.sqrt(weighted.mean(size**2, weight)),
+                median_relative_error=None if error is None else weighted.median(error / np.abs(mean), weight),
                 covered={}
                 if error is None
-                else {str(k): proportion(np.abs(mean - exact) <= k * error) for k in (1, 2, 3)},
+                else {str(k): proportion(np.abs(mean - exact) <= k * error, weight) for k in (1, 2, 3)},
             )
         )
     return found

@@ -1,14 +1,16 @@
-"""Accuracy per point: Delta = predicted / exact - 1 and the log of the ratio, with statistical errors."""
+"""Accuracy: Delta = predicted / exact - 1 and the log of the ratio, over points that count as their weights say."""
 
 from __future__ import annotations
 
 import math
 
 import numpy as np
-from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, FiniteFloat
 
-Floats = NDArray[np.float64]
+from ampcli import weighted
+from ampcli.weighted import Flags
+
+Floats = weighted.Floats
 
 # The thresholds of FAME (arXiv:2107.06625), Table 2.
 THRESHOLDS = {"0.1%": 1e-3, "1%": 1e-2, "5%": 5e-2}
@@ -21,7 +23,7 @@ class Frozen(BaseModel):
 
 
 class Proportion(Frozen):
-    """A fraction of the points and its error (see `proportion`)."""
+    """A share of the points and its error (see `ampcli.weighted.share`)."""
 
     value: FiniteFloat
     error: FiniteFloat
@@ -34,7 +36,9 @@ class Metrics(Frozen):
     predictions <= 0: they enter Delta but have no logarithm, so the log quantities leave them out.
     """
 
-    points: int
+    points: int  # rows that count
+    effective_points: FiniteFloat  # Kish: as many of equal weight would fix averages as well
+    share: Proportion  # of all points' weight
     negative: int
     median_abs_delta: FiniteFloat
     median_abs_delta_error: FiniteFloat | None
@@ -50,61 +54,56 @@ class Metrics(Frozen):
     mse_training_mean: FiniteFloat  # the same if exp(log_mean) were predicted everywhere; 1 on the training split
 
 
-def measure(exact: Floats, predicted: Floats, log_mean: float, log_std: float) -> Metrics:
-    """Metrics of n >= 1 points.
+def measure(
+    exact: Floats,
+    predicted: Floats,
+    log_mean: float,
+    log_std: float,
+    weight: Floats | None = None,
+    rows: Flags | None = None,
+) -> Metrics:
+    """Metrics of n >= 1 points, or of those of them that `rows` chooses.
 
     Args:
         exact, predicted: (n,) amplitudes in the same units, finite, exact > 0 (`evaluate` checks).
         log_mean, log_std: mean and standard deviation of ln A on the training split.
+        weight: (n,) what each point counts, >= 0; None: all alike.
+        rows: (n,) which points, of positive weight together.
     """
+    whole = Proportion(value=1.0, error=0.0) if rows is None else proportion(rows, weight)
+    if rows is not None:
+        exact, predicted, weight = exact[rows], predicted[rows], weighted.part(weight, rows)
+    weight = weighted.significant(weight)
     delta = predicted / exact - 1
     size = np.abs(delta)
+    counted = size if weight is None else size[weight > 0]
     positive = predicted > 0
     log_exact = np.log(exact)
     log_ratio = np.log(predicted[positive]) - log_exact[positive]
     squares = (log_ratio / log_std) ** 2
+    logs = weighted.part(weight, positive)
+    have_logs = len(log_ratio) > 0 and (logs is None or bool(logs.any()))
     return Metrics(
-        points=len(exact),
+        points=len(counted),
+        effective_points=weighted.effective_number(weight, len(exact)),
+        share=whole,
         negative=int(np.count_nonzero(~positive)),
-        median_abs_delta=float(np.median(size)),
-        median_abs_delta_error=median_error(size),
-        mean_abs_delta=float(size.mean()),
-        mean_abs_delta_error=mean_error(size),
-        rms_delta=float(np.sqrt(np.mean(delta**2))),
-        max_abs_delta=float(size.max()),
-        outside={name: proportion(size > threshold) for name, threshold in THRESHOLDS.items()},
-        mean_log_ratio=float(log_ratio.mean() / math.log(10)) if len(log_ratio) else None,
-        std_log_ratio=float(log_ratio.std() / math.log(10)) if len(log_ratio) else None,
-        mse_standardised_log=float(squares.mean()) if len(squares) else None,
-        mse_standardised_log_error=mean_error(squares),
-        mse_training_mean=float(np.mean(((log_exact - log_mean) / log_std) ** 2)),
+        median_abs_delta=weighted.median(size, weight),
+        median_abs_delta_error=weighted.median_error(size, weight),
+        mean_abs_delta=weighted.mean(size, weight),
+        mean_abs_delta_error=weighted.mean_error(size, weight),
+        rms_delta=math.sqrt(weighted.mean(delta**2, weight)),
+        max_abs_delta=float(counted.max()),
+        outside={name: proportion(size > threshold, weight) for name, threshold in THRESHOLDS.items()},
+        mean_log_ratio=weighted.mean(log_ratio, logs) / math.log(10) if have_logs else None,
+        std_log_ratio=weighted.deviation(log_ratio, logs) / math.log(10) if have_logs else None,
+        mse_standardised_log=weighted.mean(squares, logs) if have_logs else None,
+        mse_standardised_log_error=weighted.mean_error(squares, logs),
+        mse_training_mean=weighted.mean(((log_exact - log_mean) / log_std) ** 2, weight),
     )
 
 
-def mean_error(values: Floats) -> float | None:
-    """Standard error of the mean of (n,) values, None for n < 2."""
-    return float(values.std(ddof=1) / math.sqrt(len(values))) if len(values) > 1 else None
-
-
-def median_error(values: Floats) -> float | None:
-    """Half the distance of the two order statistics that enclose the true median with about 68 %.
-
-    Distribution-free: the number of values below the true median is binomial with p = 1/2, so its spread is
-    sqrt(n)/2 ranks.  None for n < 4, where no pair of ranks reaches that far.
-    """
-    n = len(values)
-    low = math.floor((n - math.sqrt(n)) / 2)  # rank from 1; its mirror image is n + 1 - low
-    if low < 1:
-        return None
-    ordered = np.partition(values, [low - 1, n - low])
-    return float((ordered[n - low] - ordered[low - 1]) / 2)
-
-
-def proportion(inside: NDArray[np.bool_]) -> Proportion:
-    """Fraction of True in (n,) and its binomial error.
-
-    The error is half the width of Wilson's 1-sigma interval: sqrt(f(1-f)/n) for many points, but not zero
-    when none or all of them are inside.
-    """
-    n, f = len(inside), float(inside.mean())
-    return Proportion(value=f, error=math.sqrt(f * (1 - f) / n + 1 / (4 * n * n)) / (1 + 1 / n))
+def proportion(inside: Flags, weight: Floats | None = None) -> Proportion:
+    """Share of True in (n,) with its error."""
+    value, error = weighted.share(inside, weight)
+    return Proportion(value=value, error=error)

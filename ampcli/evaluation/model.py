@@ -13,13 +13,14 @@ from ampcli.evaluation.metrics import Floats
 from ampcli.inference.certificate import relative_size
 from ampcli.inference.described import require_described
 from ampcli.inference.predictor import Predictor
+from ampcli.inference.uncertainty import UncertaintyKind
 from ampcli.kinematics import min_invariant
 from ampcli.models.kinds import WITH_UNCERTAINTY
 from ampcli.phasespace.jets import exclusive_jets
 from ampcli.phasespace.selection import Selection
 from ampcli.registry.manifest import read_manifest
 from ampcli.registry.resolve import names, resolve
-from ampcli.store.plan import GivenSource
+from ampcli.store.measures import Measures, measures
 from ampcli.store.reader import Split, Store, split_rows
 
 
@@ -30,13 +31,15 @@ class Comparison:
     Attributes:
         delta: predicted/exact - 1.
         min_sij: smallest s_ij / s.
-        relative: uncertainty / |predicted|, of models that predict one for each point.
+        relative: uncertainty / |predicted|, of models that know one for each point.
+        measures: what the points count.
     """
 
     evaluation: Evaluation
     delta: Floats
     min_sij: Floats
     relative: Floats | None
+    measures: Measures
 
 
 def surrogates_for(store: Store, root: Path) -> list[str]:
@@ -85,23 +88,26 @@ def evaluate_model(predictor: Predictor, store: Store, split: Split) -> Comparis
     else:  # cuts keep every parton a jet of its own
         jets = np.full(len(momenta), store.process.n_jets)
     log_mean, log_std = manifest.log_moments
-    is_sample = not isinstance(store.plan.source, GivenSource)
+    counted = measures(store, split)
+    kind = predictor.uncertainty_kind
+    unknown = kind is UncertaintyKind.NONE
     evaluation = evaluate(
         exact,
         predicted,
-        uncertainty,
-        store.read_split("weight", split) if is_sample else None,
+        None if unknown else np.nan_to_num(uncertainty, nan=0.0),
+        None if counted.events is None else store.read_split("weight", split),
         tried=store.tried * len(split_rows(store.rows, split)) / store.rows,
         n_jets=jets,
         min_sij=min_sij,
         y_cut=cut,
         log_mean=log_mean,
         log_std=log_std,
-        bare_uncertainty=bare,
+        bare_uncertainty=None if bare is None or unknown else np.nan_to_num(bare, nan=0.0),
         intervals=None if recalibration is None else recalibration.intervals,
         certificate=predictor.certify(momenta, predicted, uncertainty),
         members=members if manifest.combine == "mean" else None,
+        density=counted.points,
+        uncertainty_kind=kind,
     )
-    relative = relative_size(predicted, uncertainty)
-    constant = bool(np.ptp(relative) <= 1e-9 * relative.max())  # the 68 % quantile of kinds that predict none
-    return Comparison(evaluation, predicted / exact - 1.0, min_sij, None if constant else relative)
+    relative = relative_size(predicted, uncertainty) if kind.by_point else None
+    return Comparison(evaluation, predicted / exact - 1.0, min_sij, relative, counted)

@@ -6,21 +6,28 @@ import math
 
 import numpy as np
 
+from ampcli import weighted
 from ampcli.evaluation.metrics import Floats, measure
 from ampcli.registry.manifest import Metric
+from ampcli.store.measures import Measures
 
 _ONE_SIGMA = math.erf(1 / math.sqrt(2))
 
 
-def summary_metrics(exact: Floats, predicted: Floats, log_moments: tuple[float, float]) -> dict[str, Metric]:
+def summary_metrics(
+    exact: Floats, predicted: Floats, log_moments: tuple[float, float], counted: Measures | None = None
+) -> dict[str, Metric]:
     """Accuracy of n predictions (`ampcli eval` reports more, on any split).
 
     Args:
         exact, predicted: (n,) amplitudes in the same units.
         log_moments: mean and standard deviation of ln|M|^2 over the training split.
+        counted: what the points count; where events are known well, some of the metrics are given for them too.
     """
-    measured = measure(exact, predicted, *log_moments)
-    quantile = float(np.quantile(np.abs(predicted / exact - 1.0), _ONE_SIGMA))
+    counted = counted or Measures()
+    points = weighted.significant(counted.points)
+    measured = measure(exact, predicted, *log_moments, points)
+    quantile = weighted.quantile(np.abs(predicted / exact - 1.0), _ONE_SIGMA, points)
     metrics = {
         "median_abs_delta": Metric(value=measured.median_abs_delta, error=measured.median_abs_delta_error),
         "mean_abs_delta": Metric(value=measured.mean_abs_delta, error=measured.mean_abs_delta_error),
@@ -31,4 +38,11 @@ def summary_metrics(exact: Floats, predicted: Floats, log_moments: tuple[float, 
         metrics["mse_standardised_log"] = Metric(
             value=measured.mse_standardised_log, error=measured.mse_standardised_log_error
         )
+    if counted.events is not None and "events" in counted.known(len(exact)):
+        events = measure(exact, predicted, *log_moments, counted.events)
+        metrics |= {
+            "events_median_abs_delta": Metric(value=events.median_abs_delta, error=events.median_abs_delta_error),
+            "events_mean_abs_delta": Metric(value=events.mean_abs_delta, error=events.mean_abs_delta_error),
+            "events_outside_1%": Metric(value=events.outside["1%"].value, error=events.outside["1%"].error),
+        }
     return metrics

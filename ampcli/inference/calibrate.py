@@ -7,36 +7,47 @@ from pathlib import Path
 
 import torch
 
+from ampcli.errors import UsageError
+from ampcli.inference.certificate import relative_size, spread_region
 from ampcli.inference.described import require_described
 from ampcli.inference.predictor import check_probe, load_folder
 from ampcli.inference.recalibration import fit_recalibration
+from ampcli.inference.uncertainty import UncertaintyKind
 from ampcli.provenance import git_commit, package_versions
 from ampcli.registry.manifest import Manifest, read_manifest
 from ampcli.registry.resolve import resolve
 from ampcli.registry.storage import publish, read_probe, read_weights
+from ampcli.store.measures import measures
 from ampcli.store.reader import Store
 
 
 def publish_calibrated(root: Path, reference: str, store: Store, name: str | None = None) -> Manifest:
-    """Publish the next version of a model, which differs in its recalibration alone.
+    """Publish the next version of a model, which differs in its recalibration, and in what its certificate takes for
+    an unusual spread.
 
     Args:
         name: another name for it.
 
     Raises:
-        UsageError: the store holds something else than the model describes, or too few validation points.
+        UsageError: the store holds something else than the model describes, or too few validation points, or the model
+            has no uncertainty.
     """
     folder = resolve(root, reference)
     manifest = read_manifest(folder)
     require_described(manifest, store)
     predictor = load_folder(folder, manifest, torch.device("cpu")).without_recalibration()
+    kind = predictor.uncertainty_kind
+    if kind is UncertaintyKind.NONE:
+        raise UsageError(f"{manifest.reference} has no uncertainty that could be calibrated")
     predicted, uncertainty = predictor.predict_final(store.read_split("momenta", "validation"))
+    exact, counted = store.read_split("amplitude", "validation"), measures(store, "validation")
     draft = manifest.model_copy(
         update={
             "name": name or manifest.name,
             "version": 0,
             "created": datetime.now(UTC).isoformat(timespec="seconds"),
-            "recalibration": fit_recalibration(store.read_split("amplitude", "validation"), predicted, uncertainty),
+            "recalibration": fit_recalibration(exact, predicted, uncertainty, counted),
+            "region": manifest.region | spread_region(kind, relative_size(predicted, uncertainty), counted),
             "packages": package_versions(),
             "git_commit": git_commit(),
             "parents": [manifest.reference],

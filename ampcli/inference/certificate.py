@@ -11,18 +11,21 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
+from ampcli import weighted
 from ampcli.inference.recalibration import recalibrated
+from ampcli.inference.uncertainty import UncertaintyKind
 from ampcli.kinematics import FloatArray, min_invariant
 from ampcli.phasespace.cuts import within_cuts
 from ampcli.phasespace.jets import exclusive_jets
 from ampcli.phasespace.selection import Selection
 from ampcli.process import Process
 from ampcli.registry.manifest import Manifest
+from ampcli.store.measures import Measures
 
 BoolArray = npt.NDArray[np.bool_]
 
-#: In a manifest's region: what this fraction of the validation points' relative uncertainties does not exceed, before
-#: the recalibration, which keeps their order.
+#: In a manifest's region: what this share of the validation points' relative uncertainties does not exceed, before the
+#: recalibration, which keeps their order.  The share is one of points of phase space and one of events.
 SPREAD, SPREAD_QUANTILE = "relative_uncertainty_999", 0.999
 
 
@@ -34,7 +37,7 @@ class Certificate:
     jets: fewer exclusive jets than the training's selection asked for;
     cuts: a jet fails the training's cuts on pT, eta or Delta R;
     spread: the predicted relative uncertainty (an ensemble's: the standard error of its members) is larger than those
-    of 99.9 % of the validation points.
+    of 99.9 % of the validation points, and of 99.9 % of the cross section where the validation points know it.
     """
 
     reasons: dict[str, BoolArray]
@@ -50,13 +53,25 @@ class Certificate:
 
 
 class Prediction(tuple[FloatArray, FloatArray]):
-    """Amplitude and uncertainty, (n,) each, of n points, with their certificate, which is found when asked for."""
+    """Amplitude and uncertainty, (n,) each, of n points, with their certificate, which is found when asked for.
 
-    def __new__(cls, amplitude: FloatArray, uncertainty: FloatArray, certify: Callable[[], Certificate]) -> Self:
+    Attributes:
+        uncertainty_kind: how the model knows its uncertainty.
+    """
+
+    def __new__(
+        cls,
+        amplitude: FloatArray,
+        uncertainty: FloatArray,
+        uncertainty_kind: UncertaintyKind,
+        certify: Callable[[], Certificate],
+    ) -> Self:
         pair = super().__new__(cls, (amplitude, uncertainty))
+        pair.uncertainty_kind = uncertainty_kind
         pair._certify = certify
         return pair
 
+    uncertainty_kind: UncertaintyKind
     _certify: Callable[[], Certificate]
 
     @property
@@ -66,7 +81,7 @@ class Prediction(tuple[FloatArray, FloatArray]):
 
     @property
     def uncertainty(self) -> FloatArray:
-        """One sigma of the amplitude, in its unit."""
+        """One sigma of the amplitude, in its unit; NaN where it is not known."""
         return self[1]
 
     @cached_property
@@ -109,15 +124,19 @@ def certify(manifest: Manifest, process: Process, final: FloatArray, relative: F
     if isinstance(largest, float):
         if manifest.recalibration is not None:
             largest = float(recalibrated(torch.tensor([largest], dtype=torch.float64), manifest.recalibration))
-        reasons["spread"] = relative > largest
+        reasons["spread"] = ~(relative <= largest)  # and where it is not known
     return Certificate(reasons, len(final))
 
 
-def spread_region(relative: FloatArray) -> dict[str, float]:
+def spread_region(kind: UncertaintyKind, relative: FloatArray, counted: Measures | None = None) -> dict[str, float]:
     """What a manifest's region says about bare relative uncertainties (n,) predicted for validation points.
 
-    Nothing where they are all the same: kinds of models that predict none.
+    Nothing for kinds that do not tell points apart.
+
+    Args:
+        counted: what the points count.
     """
-    if len(relative) == 0 or np.ptp(relative) <= 1e-9 * relative.max():
+    if len(relative) == 0 or not kind.by_point:
         return {}
-    return {SPREAD: float(np.quantile(relative, SPREAD_QUANTILE))}
+    known = (counted or Measures()).known(len(relative))
+    return {SPREAD: max(weighted.quantile(relative, SPREAD_QUANTILE, weight) for weight in known.values())}

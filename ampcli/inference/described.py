@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import math
+
 from ampcli.errors import UsageError
 from ampcli.registry.manifest import Manifest
 from ampcli.store.reader import Store
+
+#: Largest relative difference of an energy from that of the training.
+ENERGY = 1e-6
 
 
 def require_described(manifest: Manifest, store: Store) -> None:
@@ -20,8 +25,11 @@ def require_described(manifest: Manifest, store: Store) -> None:
     described, found = (
         {name: f"{side[name]:.12g}" for name in shared} for side in (parameters, store.plan.provider.parameters)
     )
+    energy = store.sqrt_s
+    if energy is not None and manifest.sqrt_s is not None and math.isclose(energy, manifest.sqrt_s, rel_tol=ENERGY):
+        energy = manifest.sqrt_s
     mine = (manifest.process, manifest.sqrt_s, described)
-    theirs = (store.plan.process, store.sqrt_s, found)
+    theirs = (store.plan.process, energy, found)
     if mine != theirs:
         what = [
             f"{name}: {a} in the model, {b} in the store"

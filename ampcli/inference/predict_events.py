@@ -60,16 +60,17 @@ def predict_events(
 
 def write_predictions(out: Path, predictor: Predictor, arrays: Mapping[str, npt.NDArray[Any]]) -> None:
     """Write the arrays of `predict_events`; the output appears whole or not at all."""
+    labels = {"model": predictor.manifest.reference, "uncertainty_kind": str(predictor.uncertainty_kind)}
     draft = out.with_name(f".{uuid.uuid4().hex[:8]}.{out.name}")
     out.parent.mkdir(parents=True, exist_ok=True)
     try:
         if out.suffix == ".npz":
-            content: dict[str, Any] = {**arrays, "model": np.array(predictor.manifest.reference)}
+            content: dict[str, Any] = {**arrays, **{name: np.array(text) for name, text in labels.items()}}
             np.savez(draft, **content)
         else:
             import zarr
 
-            group = zarr.create_group(draft, zarr_format=3, attributes={"model": predictor.manifest.reference})
+            group = zarr.create_group(draft, zarr_format=3, attributes=labels)
             for name, array in arrays.items():
                 group.create_array(name, data=array)
         draft.rename(out)

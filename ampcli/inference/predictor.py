@@ -20,8 +20,10 @@ from ampcli.ensembles.mean import mean_and_error
 from ampcli.errors import IntegrityError, UsageError
 from ampcli.features.blocks import FeatureBlock, make_block
 from ampcli.inference.certificate import Certificate, Prediction, certify, relative_size
+from ampcli.inference.described import ENERGY
 from ampcli.inference.recalibration import recalibrated
 from ampcli.inference.single_precision import restored
+from ampcli.inference.uncertainty import UncertaintyKind
 from ampcli.kinematics import FloatArray, beams_along_z, checked_momenta, with_beams
 from ampcli.models.ansatz import Ansatz
 from ampcli.models.bayesian import MEMBERS, mixture
@@ -125,17 +127,30 @@ class Predictor:
 
         Returns:
             |M|^2 in GeV^(4 - 2 n_final) and its uncertainty (1 sigma), (n,) each, as a pair that also knows which
-            points lie outside the training region (`Prediction.outside`).  An ensemble's uncertainty is
-            the standard error of the mean of its members, or that of their covariance; a single network's is its
-            own, where its kind predicts one, or else its amplitude times the 68 % quantile of |Delta| on the
-            validation split.  Where the manifest has a recalibration, it is applied.
+            points lie outside the training region (`Prediction.outside`) and how the model knows its uncertainty
+            (`Prediction.uncertainty_kind`).  An ensemble's uncertainty is the standard error of the mean of its
+            members, or that of their covariance; a single network's is its own, where its kind predicts one, or else
+            its amplitude times the 68 % quantile of |Delta| on the validation split.  Where the manifest has a
+            recalibration, it is applied.  NaN: not known (never 0).
 
         Raises:
             UsageError: momenta that are not physical, or not at the centre-of-mass energy of the training.
         """
         final = self._checked(np.asarray(momenta))
         amplitude, uncertainty = self.predict_final(final)
-        return Prediction(amplitude, uncertainty, partial(self.certify, final, amplitude, uncertainty))
+        certificate = partial(self.certify, final, amplitude, uncertainty)
+        return Prediction(amplitude, uncertainty, self.uncertainty_kind, certificate)
+
+    @property
+    def uncertainty_kind(self) -> UncertaintyKind:
+        """How this model knows its uncertainty."""
+        if self.manifest.combine == "mean":
+            return UncertaintyKind.ENSEMBLE
+        if all(network.ansatz.predicts_uncertainty for network in self.networks):
+            return UncertaintyKind.OWN
+        # A covariance with one member that does not know: no better than typical.
+        known = all(n.ansatz.predicts_uncertainty or n.typical > 0 for n in self.networks)
+        return UncertaintyKind.TYPICAL if known else UncertaintyKind.NONE
 
     def certify(self, final: FloatArray, amplitude: FloatArray, uncertainty: FloatArray) -> Certificate:
         """Flags of points outside the training region, for what `predict_final` returned for `final`."""
@@ -158,7 +173,7 @@ class Predictor:
             total = physical[:, 2:].sum(axis=1)
             # All of it must be energy: the networks know these events in their centre-of-mass frame only.
             off = np.maximum(np.abs(total[:, 0] - self.manifest.sqrt_s), np.abs(total[:, 1:]).max(axis=1))
-            if (off > 1e-6 * self.manifest.sqrt_s).any():
+            if (off > ENERGY * self.manifest.sqrt_s).any():
                 event = int(np.argmax(off))
                 raise UsageError(
                     f"event {event} (from 0) has the total momentum {total[event].tolist()} GeV; "
@@ -173,7 +188,10 @@ class Predictor:
         return amplitude, uncertainty
 
     def predict_members(self, final: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
-        """Amplitude and uncertainty (n,) of `predict_final`, and the amplitudes of all members (R, n)."""
+        """Amplitude and uncertainty (n,) of `predict_final`, and the amplitudes of all members (R, n).
+
+        An uncertainty that is not known is NaN: also one of zero, which members that agree to the last bit would give.
+        """
         amplitude, uncertainty = np.empty(len(final)), np.empty(len(final))
         members = np.empty((len(self.networks), len(final)))
         for start in range(0, len(final), BATCH):
@@ -183,6 +201,7 @@ class Predictor:
             mean, error = self._combine(predicted)
             amplitude[rows], uncertainty[rows] = mean.cpu().numpy(), error.cpu().numpy()
             members[:, rows] = torch.stack([a for a, _ in predicted]).cpu().numpy()
+        uncertainty[~(uncertainty > 0)] = np.nan
         return amplitude, uncertainty, members
 
     def _combine(self, members: list[tuple[Tensor, Tensor]]) -> tuple[Tensor, Tensor]:

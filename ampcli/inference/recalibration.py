@@ -1,7 +1,8 @@
 """Making predicted uncertainties honest after the training, from the errors on validation points.
 
-A scale as a function of the predicted uncertainty makes one sigma hold 68.27 % of the errors at every size; for wider
-intervals, the quantiles of |error| / sigma are kept, which need no Gaussian (conformal prediction: V. Vovk et al.,
+A scale as a function of the predicted uncertainty makes one sigma hold 68.27 % of the errors at every size, of points
+of phase space and of events alike; for wider intervals, the quantiles of |error| / sigma are kept, which need no
+Gaussian (conformal prediction: V. Vovk et al.,
 "Algorithmic Learning in a Random World", 2005; A. Angelopoulos, S. Bates, 2107.07511).
 """
 
@@ -14,10 +15,11 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from ampcli import weighted
 from ampcli.errors import UsageError
 from ampcli.registry.manifest import Recalibration
-
-Floats = npt.NDArray[np.float64]
+from ampcli.store.measures import Measures, balanced
+from ampcli.weighted import Floats
 
 ONE_SIGMA = math.erf(1 / math.sqrt(2))
 
@@ -29,31 +31,65 @@ _POINTS_PER_KNOT, _MOST_KNOTS = 500, 20
 _TINY = 1e-100
 
 
-def fit_recalibration(exact: Floats, predicted: Floats, uncertainty: Floats) -> Recalibration:
+def fit_recalibration(
+    exact: Floats, predicted: Floats, uncertainty: Floats, counted: Measures | None = None
+) -> Recalibration:
     """From n >= 100 validation points: exact and predicted amplitudes and their 1-sigma uncertainties, (n,) each.
 
+    Args:
+        counted: what the points count.  Points of phase space and events get the same weight together, so that one
+            sigma holds for both: they have uncertainties of different sizes, and the factor depends on the size.
+
     Raises:
-        UsageError: too few points.
+        UsageError: too few points, or too few of known uncertainty.
     """
-    if len(exact) < LEAST_POINTS:
+    rows = len(exact)
+    known = (counted or Measures()).known(rows)
+    weight = balanced(known, rows)
+    usable = uncertainty > 0
+    if np.count_nonzero(usable) < LEAST_POINTS:
         raise UsageError(
-            f"{len(exact)} validation points are too few to calibrate uncertainties: {LEAST_POINTS} are needed"
+            f"{np.count_nonzero(usable)} validation points are too few to calibrate uncertainties: "
+            f"{LEAST_POINTS} are needed"
         )
+    exact, predicted, uncertainty = exact[usable], predicted[usable], uncertainty[usable]
+    weight = weighted.significant(weighted.part(weight, usable))
     relative = np.maximum(uncertainty / np.maximum(np.abs(predicted), _TINY), _TINY)
     log_sigma = np.log(relative)
     pull = np.abs(predicted - exact) / (relative * np.maximum(np.abs(predicted), _TINY))
-    knots = min(max(len(exact) // _POINTS_PER_KNOT, 1), _MOST_KNOTS)
-    groups = np.array_split(np.argsort(log_sigma, kind="stable"), knots)
-    centres = np.array([log_sigma[rows].mean() for rows in groups])
-    quantiles = np.array([max(_conformal_quantile(pull[rows], ONE_SIGMA), _TINY) for rows in groups])
+    groups = _groups(log_sigma, weight)
+    centres = np.array([weighted.mean(log_sigma[rows], _of(weight, rows)) for rows in groups])
+    quantiles = np.array([max(_conformal_quantile(pull[rows], ONE_SIGMA, _of(weight, rows)), _TINY) for rows in groups])
     # Larger uncertainties stay larger: thresholds on them select the same points before and after.
     honest = np.maximum.accumulate(centres + np.log(quantiles))
     distinct = np.concatenate([[True], np.diff(centres) > 1e-9])
     centres, honest = centres[distinct], honest[distinct]
     draft = Recalibration(log_sigma=centres.tolist(), log_scale=(honest - centres).tolist(), intervals={})
     scale = recalibrated(torch.from_numpy(np.exp(log_sigma)), draft).numpy() / np.exp(log_sigma)
-    intervals = {name: _conformal_quantile(pull / scale, level) for name, level in INTERVALS.items()}
-    return draft.model_copy(update={"intervals": intervals})
+    intervals = {name: _conformal_quantile(pull / scale, level, weight) for name, level in INTERVALS.items()}
+    return draft.model_copy(update={"intervals": intervals, "measures": list(known)})
+
+
+def _groups(log_sigma: Floats, weight: Floats | None) -> list[npt.NDArray[np.int64]]:
+    """Rows in groups of the same weight and ascending uncertainty; with weights, each with enough effective rows."""
+    order = np.argsort(log_sigma, kind="stable")
+    effective = weighted.effective_number(weight, len(order))
+    knots = min(max(int(effective) // _POINTS_PER_KNOT, 1), _MOST_KNOTS)
+    if weight is None:
+        return np.array_split(order, knots)
+    below = np.cumsum(weight[order])
+    ends = np.searchsorted(below, below[-1] * np.arange(1, knots) / knots)
+    groups: list[npt.NDArray[np.int64]] = []
+    for rows in np.split(order, ends):
+        thin = bool(groups) and weighted.effective_number(weight[groups[-1]], len(groups[-1])) < LEAST_POINTS
+        groups[-1:] = [np.concatenate([groups[-1], rows])] if thin else [*groups[-1:], rows]
+    if len(groups) > 1 and weighted.effective_number(weight[groups[-1]], len(groups[-1])) < LEAST_POINTS:
+        groups[-2:] = [np.concatenate(groups[-2:])]
+    return groups
+
+
+def _of(weight: Floats | None, rows: npt.NDArray[np.int64]) -> Floats | None:
+    return None if weight is None else weight[rows]
 
 
 def recalibrated(relative: Tensor, recalibration: Recalibration) -> Tensor:
@@ -68,7 +104,10 @@ def recalibrated(relative: Tensor, recalibration: Recalibration) -> Tensor:
     return relative * torch.lerp(scales[right - 1], scales[right], fraction).exp()
 
 
-def _conformal_quantile(sizes: Floats, level: float) -> float:
+def _conformal_quantile(sizes: Floats, level: float, weight: Floats | None) -> float:
     """What a new one of these sizes exceeds with probability 1 - level at most (n large enough for the level)."""
+    if weight is not None:
+        n = weighted.effective_number(weight, len(sizes))
+        return weighted.quantile(sizes, min(level * (1 + 1 / n), 1.0), weight)
     rank = min(math.ceil((len(sizes) + 1) * level), len(sizes))
     return float(np.partition(sizes, rank - 1)[rank - 1])

@@ -45,6 +45,7 @@ class Ansatz(Protocol):
 
     kind: ClassVar[str]
     block: ClassVar[str | None]  # feature block it needs
+    predicts_uncertainty: ClassVar[bool]  # for each point
 
     @property
     def n_inputs(self) -> int: ...
@@ -87,5 +88,5 @@ class Ansatz(Protocol):
         ...
 
     def relative_uncertainty(self, outputs: Tensor) -> Tensor | None:
-        """The network's own 1-sigma uncertainty of ln|M|^2, (R, n) float64; None for kinds that have none."""
+        """The network's own 1-sigma uncertainty of ln|M|^2, (R, n) float64; None if it predicts none."""
         ...

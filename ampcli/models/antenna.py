@@ -41,6 +41,7 @@ class AntennaAnsatz:
 
     kind: ClassVar[str] = "antenna"
     block: ClassVar[str | None] = "antenna"
+    predicts_uncertainty: ClassVar[bool] = True
 
     @property
     def n_inputs(self) -> int:

@@ -46,6 +46,7 @@ class FactorisedAnsatz:
 
     kind: ClassVar[str] = "factorised"
     block: ClassVar[str | None] = None  # chosen in the recipe
+    predicts_uncertainty: ClassVar[bool] = True
 
     @property
     def n_inputs(self) -> int:

@@ -34,6 +34,7 @@ class FameAnsatz:
 
     kind: ClassVar[str] = "fame"
     block: ClassVar[str | None] = "fame"
+    predicts_uncertainty: ClassVar[bool] = False
 
     @property
     def n_inputs(self) -> int:

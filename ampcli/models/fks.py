@@ -53,6 +53,7 @@ class FksAnsatz:
 
     kind: ClassVar[str] = "fks"
     block: ClassVar[str | None] = None
+    predicts_uncertainty: ClassVar[bool] = False
 
     @property
     def n_inputs(self) -> int:

@@ -21,7 +21,7 @@ KINDS: dict[str, type[Ansatz]] = {
 }
 
 #: Kinds whose networks predict an uncertainty for each point.
-WITH_UNCERTAINTY = ("antenna", "factorised")
+WITH_UNCERTAINTY = tuple(name for name, kind in KINDS.items() if kind.predicts_uncertainty)
 
 
 def ansatz_class(kind: str) -> type[Ansatz]:

@@ -23,6 +23,7 @@ class PlainAnsatz:
 
     kind: ClassVar[str] = "plain"
     block: ClassVar[str | None] = None
+    predicts_uncertainty: ClassVar[bool] = False
 
     @property
     def n_inputs(self) -> int:

@@ -26,6 +26,7 @@ class SingleAnsatz:
 
     kind: ClassVar[str] = "single"
     block: ClassVar[str | None] = None
+    predicts_uncertainty: ClassVar[bool] = False
 
     @property
     def n_inputs(self) -> int:

@@ -106,11 +106,13 @@ class Recalibration(_Record):
         log_sigma: knots: logarithms of predicted relative uncertainties, ascending.
         log_scale: logarithm of the factor at each knot, interpolated linearly between them.
         intervals: how many honest uncertainties hold "95" and "99" per cent of the errors.
+        measures: what was fitted, with the same weight: "points" of phase space, "events" (the cross section).
     """
 
     log_sigma: list[float] = Field(min_length=1)
     log_scale: list[float] = Field(min_length=1)
     intervals: dict[str, float]
+    measures: list[Literal["points", "events"]] = ["points"]
 
     @model_validator(mode="after")
     def _knots(self) -> Self:

@@ -27,6 +27,7 @@ from ampcli.provenance import git_commit, hardware, package_versions
 from ampcli.registry.manifest import Dataset, Features, Manifest, check_name, read_manifest
 from ampcli.registry.resolve import resolve
 from ampcli.registry.storage import publish, read_weights
+from ampcli.store.measures import measures
 from ampcli.store.reader import Store, split_rows
 from ampcli.training.checkpoint import State
 from ampcli.training.loop import Trainer
@@ -244,13 +245,14 @@ def _publish(
     )
     predictor = Predictor(draft, [network], run.device)
     predicted, uncertainty = predictor.predict_final(momenta)
-    known = bool(np.isfinite(uncertainty).all())  # kinds that predict none have NaN until their metrics are known
+    counted = measures(store, "validation")
+    kind = predictor.uncertainty_kind
     draft = draft.model_copy(
         update={
-            "metrics": summary_metrics(exact, predicted, draft.log_moments),
-            "region": draft.region | (spread_region(relative_size(predicted, uncertainty)) if known else {}),
-            "recalibration": fit_recalibration(exact, predicted, uncertainty)
-            if known and len(exact) >= LEAST_POINTS
+            "metrics": summary_metrics(exact, predicted, draft.log_moments, counted),
+            "region": draft.region | spread_region(kind, relative_size(predicted, uncertainty), counted),
+            "recalibration": fit_recalibration(exact, predicted, uncertainty, counted)
+            if kind.by_point and len(exact) >= LEAST_POINTS
             else None,
         }
     )

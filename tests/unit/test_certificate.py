@@ -11,11 +11,13 @@ from ampcli.errors import UsageError
 from ampcli.inference.certificate import SPREAD, certify, spread_region
 from ampcli.inference.recalibration import recalibrated
 from ampcli.inference.single_precision import restored
+from ampcli.inference.uncertainty import UncertaintyKind
 from ampcli.kinematics import checked_momenta, min_invariant, with_beams
 from ampcli.phasespace.jets import fastjet_exclusive_jets
 from ampcli.phasespace.rambo import rambo
 from ampcli.process import parse_process
 from ampcli.registry.manifest import Dataset, Manifest, Recalibration
+from ampcli.store.measures import Measures
 
 FOUR_JETS = parse_process("e- e+ > d d~ g g")
 
@@ -70,7 +72,7 @@ def test_a_prediction_is_a_pair(registry, store3):
 
 def test_spread_beyond_that_of_the_validation_points(final):
     relative = np.linspace(0.001, 0.1, 2001)
-    region = spread_region(relative)
+    region = spread_region(UncertaintyKind.OWN, relative)
     assert region[SPREAD] == pytest.approx(0.001 + 0.999 * 0.099)
     flags = certify(manifest_of(region=region), FOUR_JETS, final[:2001], relative).reasons["spread"]
     assert flags.tolist() == [False] * 1999 + [True] * 2
@@ -79,16 +81,31 @@ def test_spread_beyond_that_of_the_validation_points(final):
 def test_the_recalibration_does_not_change_who_is_flagged(final):
     relative = np.geomspace(1e-3, 1e-1, 2001)
     recalibration = Recalibration(log_sigma=[-6.0, -3.0], log_scale=[1.0, 0.5], intervals={})
-    bare = certify(manifest_of(region=spread_region(relative)), FOUR_JETS, final[:2001], relative)
-    manifest = manifest_of(region=spread_region(relative), recalibration=recalibration)
+    bare = certify(manifest_of(region=spread_region(UncertaintyKind.OWN, relative)), FOUR_JETS, final[:2001], relative)
+    manifest = manifest_of(region=spread_region(UncertaintyKind.OWN, relative), recalibration=recalibration)
     honest = recalibrated(torch.from_numpy(relative), recalibration).numpy()
     flags = certify(manifest, FOUR_JETS, final[:2001], honest).reasons["spread"]
     np.testing.assert_array_equal(flags, bare.reasons["spread"])
 
 
-def test_constant_uncertainties_say_nothing():
-    assert spread_region(np.full(100, 0.02)) == {}
-    assert spread_region(np.empty(0)) == {}
+def test_uncertainties_that_tell_no_points_apart_say_nothing():
+    for kind in (UncertaintyKind.TYPICAL, UncertaintyKind.NONE):
+        assert spread_region(kind, np.linspace(0.1, 0.2, 100)) == {}
+    assert spread_region(UncertaintyKind.OWN, np.empty(0)) == {}
+
+
+def test_an_unusual_spread_is_one_of_points_and_of_events(rng):
+    """Where the cross section lies at large uncertainties, 99.9 % of it stay inside too."""
+    relative = np.exp(rng.normal(-6, 1, 200_000))
+    events = relative.copy()  # log-normal again, a deviation higher
+    region = spread_region(UncertaintyKind.OWN, relative, Measures(events=events))
+    assert np.log(region[SPREAD]) == pytest.approx(-6 + 1 + 3.09, abs=0.15)
+    assert events[relative > region[SPREAD]].sum() / events.sum() == pytest.approx(1e-3, rel=0.5)
+    few = np.zeros(200_000)
+    few[:500] = 1.0  # too few effective events to know their tail
+    assert spread_region(UncertaintyKind.OWN, relative, Measures(events=few)) == spread_region(
+        UncertaintyKind.OWN, relative
+    )
 
 
 def test_cuts_at_hadron_colliders():

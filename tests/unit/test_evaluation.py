@@ -9,10 +9,11 @@ from ampcli.errors import IntegrityError, UsageError
 from ampcli.evaluation.cross_section import monte_carlo
 from ampcli.evaluation.evaluate import Evaluation, evaluate
 from ampcli.evaluation.growth import growth
-from ampcli.evaluation.metrics import mean_error, median_error, proportion
+from ampcli.evaluation.metrics import proportion
 from ampcli.evaluation.regions import regions
 from ampcli.evaluation.report import table, with_error
 from ampcli.inference.certificate import Certificate
+from ampcli.weighted import mean_error, median_error
 
 
 def inputs(n=1000, delta=0.005, **changes):

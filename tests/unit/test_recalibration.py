@@ -16,6 +16,7 @@ from ampcli.inference.predictor import load_predictor
 from ampcli.inference.recalibration import INTERVALS, ONE_SIGMA, fit_recalibration, recalibrated
 from ampcli.registry.manifest import Recalibration, read_manifest
 from ampcli.registry.resolve import resolve
+from ampcli.store.measures import Measures
 
 N = 40_000
 
@@ -126,3 +127,59 @@ def test_a_calibrated_model(tmp_path, registry, store3):
 def test_a_store_of_something_else(registry, store4):
     with pytest.raises(UsageError, match="does not describe"):
         publish_calibrated(registry, "fame3@1", store4)
+
+
+def two_populations(rng):
+    """Points that are easy, and events, where the cross section is, that are hard and underestimated."""
+    n = 60_000
+    log_amplitude = rng.normal(0, 1.5, n)
+    sigma = 1e-3 * np.exp(0.7 * log_amplitude + rng.normal(0, 0.3, n))
+    predicted = np.exp(log_amplitude)
+    exact = predicted * (1 - sigma * rng.normal(size=n) * np.exp(0.5 * np.maximum(log_amplitude, 0)))
+    counted = Measures(points=np.exp(-log_amplitude / 2), events=np.exp(log_amplitude / 2))  # a sample between both
+    return exact, predicted, predicted * sigma, counted
+
+
+def test_one_sigma_holds_for_points_and_for_events(rng):
+    found = {}
+    fitted = two_populations(rng)
+    exact, predicted, uncertainty, counted = two_populations(rng)
+    for name, measures in {"points": Measures(points=fitted[3].points), "both": fitted[3]}.items():
+        recalibration = fit_recalibration(*fitted[:3], measures)
+        assert recalibration.measures == (["points"] if name == "points" else ["points", "events"])
+        honest = adjusted(uncertainty, predicted, recalibration)
+        found[name] = [
+            calibrate(exact, predicted, honest, recalibration.intervals, weight).intervals["68"].observed.value
+            for weight in (counted.points, counted.events)
+        ]
+    assert found["points"][0] == pytest.approx(ONE_SIGMA, abs=0.02)
+    assert found["points"][1] < 0.62
+    assert found["both"] == pytest.approx([ONE_SIGMA, ONE_SIGMA], abs=0.02)
+
+
+def test_measures_that_change_nothing(rng):
+    arguments = errors(rng, lambda sigma: 2.0)
+    plain = fit_recalibration(*arguments)
+    few = np.zeros(N)
+    few[:900] = 1.0  # events that are too few to calibrate with
+    for counted in (Measures(np.full(N, 0.3)), Measures(events=few)):
+        assert fit_recalibration(*arguments, counted) == plain
+    same = fit_recalibration(*arguments, Measures(np.full(N, 0.3), np.full(N, 7.0)))
+    assert same == plain.model_copy(update={"measures": ["points", "events"]})
+
+
+def test_groups_have_enough_effective_points(rng):
+    exact, predicted, uncertainty = errors(rng, lambda sigma: 1.0)
+    weight = np.exp(rng.normal(0, 1, N)) * uncertainty / predicted  # few rows carry the upper half
+    recalibration = fit_recalibration(exact, predicted, uncertainty, Measures(points=weight))
+    assert 1 < len(recalibration.log_sigma) < 20
+    assert recalibration.scales == pytest.approx([1.0] * len(recalibration.scales), rel=0.35)
+
+
+def test_uncertainties_that_are_not_known_are_left_out(rng):
+    exact, predicted, uncertainty = errors(rng, lambda sigma: 2.0)
+    unknown = np.concatenate([uncertainty, np.full(500, np.nan)])
+    more = (np.concatenate([exact, np.ones(500)]), np.concatenate([predicted, np.ones(500)]))
+    assert fit_recalibration(*more, unknown) == fit_recalibration(exact, predicted, uncertainty)
+    with pytest.raises(UsageError, match="0 validation points"):
+        fit_recalibration(exact, predicted, np.full(N, np.nan))

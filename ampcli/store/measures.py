@@ -1,0 +1,56 @@
+"""What the rows of a store count: as points of phase space, and as events."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from ampcli.store.plan import GivenSource, RamboSource
+from ampcli.store.reader import Split, Store
+from ampcli.weighted import Floats, effective_number, significant
+
+#: As many effective rows make a measure's tails known well enough to be quoted, or to calibrate with.
+ENOUGH = 1000
+
+
+@dataclass(frozen=True)
+class Measures:
+    """Two weights of n rows.
+
+    Attributes:
+        points: (n,) such that the rows stand for phase space: flat in e+e- collisions, as sampled in those of protons
+            and for given points (None: all rows alike).
+        events: (n,) such that they stand for the cross section, in pb: weight x |M|^2, so that the excess weights of
+            unweighted events count.  None where it is not known: given points.
+    """
+
+    points: Floats | None = None
+    events: Floats | None = None
+
+    def known(self, rows: int) -> dict[str, Floats | None]:
+        """ "points" and "events", those that so many rows know well: the one of more effective rows, and the other if
+        it has `ENOUGH` of them.
+        """
+        found = {"points": significant(self.points)}
+        if self.events is not None:
+            found["events"] = significant(self.events)
+        effective = {name: effective_number(weight, rows) for name, weight in found.items()}
+        best = max(effective, key=lambda name: effective[name])
+        return {name: weight for name, weight in found.items() if name == best or effective[name] >= ENOUGH}
+
+
+def balanced(known: Mapping[str, Floats | None], rows: int) -> Floats | None:
+    """Weights under which some measures (`Measures.known`) have the same total; None where all rows count alike."""
+    shares = [np.full(rows, 1 / rows) if weight is None else weight / weight.sum() for weight in known.values()]
+    return significant(np.sum(shares, axis=0))
+
+
+def measures(store: Store, split: Split) -> Measures:
+    """The measures of a split of a store."""
+    if isinstance(store.plan.source, GivenSource):
+        return Measures()
+    weight = store.read_split("weight", split)
+    is_flat = isinstance(store.plan.source, RamboSource)
+    return Measures(weight if is_flat else None, weight * store.read_split("amplitude", split))
