@@ -51,7 +51,7 @@ def export_model(folder: Path, archive: Path) -> list[str]:
 def import_model(root: Path, archive: Path, check: Check | None = None) -> list[str]:
     """Add the models of an exported file to a registry, all verified before any appears.
 
-    A version that is already there, identical, is left as it is; if its weights or probe are damaged, they are replaced.
+    A version that is already there, identical, is left as it is; damaged weights or probes of it are replaced.
 
     Args:
         root: the registry's folder, created if need be.
