@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import errno
+import fcntl
+import hashlib
 import os
+import re
 import shutil
 import stat
 from collections.abc import Iterator
@@ -11,9 +14,12 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from uuid import uuid4
 
-from ampcli.errors import AmpcliError, IntegrityError
+from ampcli.errors import AmpcliError, IntegrityError, UsageError
 
-_NO_ACCESS = (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR)
+_NO_ACCESS = (errno.EACCES, errno.EPERM, errno.EROFS)
+_NO_PLACE = (errno.ENOTDIR, errno.EISDIR, errno.ENAMETOOLONG, errno.ELOOP)
+_NO_FILE_HINT = "Something else stands in its place: remove it."
+_LONGEST_NAME = 200  # with more before and after it, a name of 255 bytes would be no name any more
 
 
 def read_file(path: Path) -> bytes:
@@ -22,11 +28,22 @@ def read_file(path: Path) -> bytes:
     Raises:
         FileNotFoundError: it is not there (NotADirectoryError: nor can it be).
         IntegrityError: it is something else than a file.
+        AmpcliError: it may not be read.
     """
-    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-    with open(descriptor, "rb") as file:
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    except OSError as error:
+        if error.errno in (errno.ELOOP, errno.ENXIO, errno.ENAMETOOLONG):
+            raise IntegrityError(f"{path} cannot be read: {error.strerror}", _NO_FILE_HINT) from None
+        if error.errno in (errno.EACCES, errno.EPERM):
+            raise AmpcliError(f"{path} cannot be read: {error.strerror}", "Ask for read access to it.") from None
+        raise
+    try:
         require_ordinary(path, os.fstat(descriptor))
-        return file.read()
+        with open(descriptor, "rb", closefd=False) as file:
+            return file.read()
+    finally:
+        os.close(descriptor)
 
 
 def require_ordinary(path: Path, status: os.stat_result | None = None) -> None:
@@ -37,7 +54,7 @@ def require_ordinary(path: Path, status: os.stat_result | None = None) -> None:
         IntegrityError: it is a folder, a pipe, a socket or a device.
     """
     if not stat.S_ISREG((status or path.stat()).st_mode):
-        raise IntegrityError(f"{path} is not an ordinary file", "Something else stands in its place: remove it.")
+        raise IntegrityError(f"{path} is not an ordinary file", _NO_FILE_HINT)
 
 
 def read_model_file(path: Path) -> bytes:
@@ -64,7 +81,7 @@ def writing(place: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        if error.errno not in _NO_ACCESS:
+        if error.errno not in _NO_ACCESS + _NO_PLACE:
             raise
         raise AmpcliError(
             f"cannot write to {place}: {error.strerror}", "Choose another place, or ask for write access."
@@ -72,22 +89,22 @@ def writing(place: Path) -> Iterator[None]:
 
 
 @contextmanager
-def staged(folder: Path) -> Iterator[Path]:
-    """A new folder to prepare something in and rename it from; what is left of it goes away, come what may.
+def staged(folder: Path, kind: str) -> Iterator[Path]:
+    """A new hidden folder, below `folder`, to prepare something in and rename it from.
+
+    What is left of it goes away, come what may: after a kill, when something of the same `kind` is staged again.
 
     Raises:
         AmpcliError: nothing can be written there.
     """
-    created = [parent for parent in folder.parents if not parent.exists()]
+    created = [place for place in (folder, *folder.parents) if not place.exists()]
     try:
-        with writing(folder.parent):
-            folder.mkdir(parents=True)
-        yield folder
+        with _draft(folder, f".{kind}", is_folder=True) as fresh:
+            yield fresh
     finally:
-        shutil.rmtree(folder, ignore_errors=True)
-        for parent in created:
+        for place in created:
             with suppress(OSError):  # what was published there keeps its folders from being removed
-                parent.rmdir()
+                place.rmdir()
 
 
 @contextmanager
@@ -97,15 +114,92 @@ def replacing(path: Path) -> Iterator[Path]:
     Raises:
         AmpcliError: nothing can be written there.
     """
-    fresh = path.with_name(f".{path.name}-{uuid4().hex}")
+    with writing(path.parent), _draft(path.parent, _hidden(path), is_folder=False) as fresh:
+        yield fresh
+        fresh.replace(path)
+        sync_folder(path.parent)
+
+
+@contextmanager
+def appearing(folder: Path) -> Iterator[Path]:
+    """A new folder to fill that then appears as `folder`, in one step, if all went well.
+
+    Raises:
+        UsageError: another process was faster.
+        AmpcliError: nothing can be written there.
+    """
+    with writing(folder.parent), _draft(folder.parent, _hidden(folder), is_folder=True) as fresh:
+        yield fresh
+        if not rename_if_free(fresh, folder):
+            raise UsageError(f"{folder} exists already", "Another process wrote it since: choose another name.")
+
+
+def _hidden(path: Path) -> str:
+    """How the names of drafts of a file or folder begin."""
+    name = os.fsencode(path.name)
+    return f".{path.name}" if len(name) <= _LONGEST_NAME else f".{hashlib.sha256(name).hexdigest()}"
+
+
+@contextmanager
+def _draft(place: Path, stem: str, is_folder: bool) -> Iterator[Path]:
+    """A new file or folder ``STEM-(32 hex digits)``, locked while its writer lives, and removed where it was left.
+
+    The lock is how others know that the writer was killed: drafts of that name that nobody holds are removed first.
+    """
+    _remove_leftovers(place, stem)
+    while True:
+        fresh = place / f"{stem}-{uuid4().hex}"
+        with writing(place):
+            if is_folder:
+                fresh.mkdir(parents=True)
+            else:
+                fresh.touch(exist_ok=False)
+        with suppress(FileNotFoundError):  # another process took it for a leftover before it was locked
+            descriptor = _open(fresh)
+            if _lock(descriptor, fresh) is not False:
+                break
+            os.close(descriptor)
     try:
-        with writing(path.parent):
-            yield fresh
-            fresh.replace(path)
-            sync_folder(path.parent)
+        yield fresh
     finally:
-        with suppress(OSError):  # it is gone, or could never be written
-            fresh.unlink()
+        os.close(descriptor)
+        _remove(fresh)
+
+
+def _open(draft: Path) -> int:
+    mode = os.O_RDONLY if draft.is_dir() else os.O_RDWR  # network file systems lock no file that is open to read only
+    return os.open(draft, mode | os.O_NONBLOCK | os.O_CLOEXEC)
+
+
+def _lock(descriptor: int, draft: Path) -> bool | None:
+    """Lock an open draft: False if another process holds it or has removed it, None where there are no locks."""
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    except OSError:
+        return None
+    return os.path.lexists(draft) and os.path.samestat(os.fstat(descriptor), draft.stat())
+
+
+def _remove_leftovers(place: Path, stem: str) -> None:
+    """Remove the drafts of killed processes."""
+    pattern = re.compile(re.escape(stem) + "-[0-9a-f]{32}")
+    with suppress(OSError), os.scandir(place) as entries:
+        for leftover in [place / entry.name for entry in entries if pattern.fullmatch(entry.name)]:
+            with suppress(OSError):
+                descriptor = _open(leftover)
+                if _lock(descriptor, leftover):
+                    _remove(leftover)
+                os.close(descriptor)
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        with suppress(OSError):  # it was renamed, or could never be written
+            path.unlink()
 
 
 def write_durably(path: Path, data: bytes) -> None:

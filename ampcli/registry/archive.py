@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import os
 import re
+import shutil
 import tarfile
 from pathlib import Path, PurePosixPath
-from uuid import uuid4
 
 from ampcli.errors import IntegrityError, NotFoundError, UsageError
-from ampcli.files import rename_if_free, replacing, staged, sync_folder, write_durably, writing
+from ampcli.files import rename_if_free, replacing, staged, sync_folder, writing
 from ampcli.registry.manifest import MANIFEST, NAME, VERSION, manifest_sha256, read_manifest
 from ampcli.registry.storage import PROBE, WEIGHTS, Check, member_folder, verify
 
 _FILES = (MANIFEST, WEIGHTS, PROBE)
+_MOST_FILES = 10_000
+_LARGEST_MANIFEST = 2**26  # an ensemble of a thousand models with their correlations has a third of it
+#: What `tarfile` raises at damaged headers, besides its own error.
+_UNREADABLE = (tarfile.TarError, ValueError, OverflowError, EOFError, RecursionError)
 _ENTRY = re.compile(rf"{NAME}/{VERSION}/({'|'.join(map(re.escape, _FILES))})")
 
 
@@ -46,7 +51,7 @@ def export_model(folder: Path, archive: Path) -> list[str]:
 def import_model(root: Path, archive: Path, check: Check | None = None) -> list[str]:
     """Add the models of an exported file to a registry, all verified before any appears.
 
-    A version that is already there, identical, is left as it is.
+    A version that is already there, identical, is left as it is; damaged weights or probes of it are replaced.
 
     Args:
         root: the registry's folder, created if need be.
@@ -64,19 +69,19 @@ def import_model(root: Path, archive: Path, check: Check | None = None) -> list[
     """
     if not archive.is_file():
         raise NotFoundError(f"there is no file {archive}")
-    with staged(root / f".import-{uuid4().hex}") as staging:  # a registry in itself: members are found in it
+    with staged(root, "import") as staging:  # a registry in itself: members are found in it
         with writing(root):
             folders = _unpack(archive, staging)
         for folder in folders:
             verify(folder, check)
-        moves = [(folder, root / folder.parent.name / folder.name) for folder in folders]
-        fresh = [(folder, target) for folder, target in moves if not _is_there(folder, target, archive)]
+        targets = [root / folder.parent.name / folder.name for folder in folders]
+        for folder, target in zip(folders, targets, strict=True):
+            if os.path.lexists(target):
+                _require_same(folder, target, archive)
         with writing(root):
-            for folder, target in fresh:
-                target.parent.mkdir(exist_ok=True)
-                if not rename_if_free(folder, target):  # another process was faster
-                    _is_there(folder, target, archive)
-    return [f"{target.parent.name}@{target.name}" for _, target in moves]
+            for folder, target in zip(folders, targets, strict=True):
+                _add(folder, target, archive)
+    return [f"{target.parent.name}@{target.name}" for target in targets]
 
 
 def _with_members(folder: Path) -> list[Path]:
@@ -96,28 +101,25 @@ def _anonymous(info: tarfile.TarInfo) -> tarfile.TarInfo:
 
 
 def _unpack(archive: Path, staging: Path) -> list[Path]:
-    """Write the files of an archive, names checked, below `staging`; returns the version folders in order.
+    """Write the files of an archive, all headers checked before, below `staging`; the version folders in order.
 
     Only contents are taken: links, modes, owners and paths of the archive never reach the disk.
     """
-    folders: dict[Path, None] = {}
     try:
         with tarfile.open(archive, "r:") as tar:
-            for entry in tar:
-                data = tar.extractfile(entry) if entry.isreg() else None
-                if data is None or _ENTRY.fullmatch(entry.name) is None:
-                    raise IntegrityError(
-                        f'{archive} holds "{entry.name}", which is no part of a model',
-                        f"Only files NAME/VERSION/{{{', '.join(_FILES)}}} are accepted.",
-                    )
+            entries = _checked_entries(tar, archive)
+            for entry in entries:
                 path = staging / PurePosixPath(entry.name)
-                if path.exists():
-                    raise IntegrityError(f'{archive} holds "{entry.name}" twice')
                 path.parent.mkdir(parents=True, exist_ok=True)
-                write_durably(path, data.read())
-                folders[path.parent] = None
-    except tarfile.TarError as error:
+                data = tar.extractfile(entry)
+                assert data is not None  # it is an ordinary file
+                with path.open("xb") as file:
+                    shutil.copyfileobj(data, file)
+                    file.flush()
+                    os.fsync(file.fileno())
+    except _UNREADABLE as error:
         raise IntegrityError(f"{archive} is damaged, or not a file of `ampcli registry export`: {error}") from None
+    folders = dict.fromkeys(staging / PurePosixPath(entry.name).parent for entry in entries)
     if not folders:
         raise IntegrityError(f"{archive} holds no model")
     for folder in folders:
@@ -125,17 +127,55 @@ def _unpack(archive: Path, staging: Path) -> list[Path]:
     return list(folders)
 
 
-def _is_there(folder: Path, target: Path, archive: Path) -> bool:
-    """Whether the registry has this version already.
+def _checked_entries(tar: tarfile.TarFile, archive: Path) -> list[tarfile.TarInfo]:
+    """The members, none of which may be anything but a file of a model that the archive holds in full."""
+    entries: dict[str, tarfile.TarInfo] = {}
+    size = archive.stat().st_size
+    for entry in tar:
+        if len(entries) == _MOST_FILES:
+            raise IntegrityError(f"{archive} holds more than {_MOST_FILES} files")
+        expands = entry.issparse() or any(key == "size" or key.startswith("GNU.sparse") for key in entry.pax_headers)
+        if not entry.isreg() or expands or _ENTRY.fullmatch(entry.name) is None:
+            raise IntegrityError(
+                f"{archive} holds {entry.name[:200]!r}, which is no part of a model",
+                f"Only files NAME/VERSION/{{{', '.join(_FILES)}}} are accepted, without holes.",
+            )
+        if entry.name in entries:
+            raise IntegrityError(f'{archive} holds "{entry.name}" twice')
+        if entry.size < 0 or entry.offset_data + entry.size > size:
+            raise IntegrityError(f'{archive} is damaged: "{entry.name}" is larger than what is left of it')
+        if entry.name.endswith(MANIFEST) and entry.size > _LARGEST_MANIFEST:
+            raise IntegrityError(f'{archive}: "{entry.name}" of {entry.size} bytes is too large for a manifest')
+        entries[entry.name] = entry
+    return list(entries.values())
+
+
+def _add(folder: Path, target: Path, archive: Path) -> None:
+    """Put a verified version where it belongs, unless it is there already.
 
     Raises:
-        IntegrityError: it has a different one of that name.
+        IntegrityError: a different version of that name is there, or one whose manifest cannot be read.
     """
-    if not target.exists():
-        return False
+    target.parent.mkdir(exist_ok=True)
+    if not os.path.lexists(target) and rename_if_free(folder, target):
+        return
+    _require_same(folder, target, archive)
+    try:
+        verify(target)
+    except IntegrityError:  # the manifest says what the other files are: these
+        for name in _FILES:
+            if (folder / name).exists():
+                (folder / name).replace(target / name)
+        sync_folder(target)
+
+
+def _require_same(folder: Path, target: Path, archive: Path) -> None:
+    try:
+        read_manifest(target)
+    except IntegrityError as error:
+        raise IntegrityError(error.what, f"Remove {target}, then import {archive} again.") from None
     if manifest_sha256(folder) != manifest_sha256(target):
         raise IntegrityError(
             f"{target} is a different model from {target.parent.name}@{target.name} in {archive}",
             "Versions never change: import into another registry.",
         )
-    return True

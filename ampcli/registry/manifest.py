@@ -16,12 +16,17 @@ from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError, m
 
 from ampcli.errors import AmpcliError, IntegrityError, UsageError
 from ampcli.files import read_model_file
+from ampcli.seal import SEAL, check_seal, sealed
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
+"""2: sealed; 1: the same without a seal."""
 MANIFEST = "manifest.json"
 
-NAME = r"[a-z0-9][a-z0-9._-]*"
+NAME = r"[a-z0-9][a-z0-9._-]{0,127}"
 VERSION = r"[1-9][0-9]{0,8}"
+SEALED_SINCE = 2
+LAST_VERSION = 10**9 - 1
+_CHANGED_HINT = "Import the model again, or take another version."
 _FINITE_HINT = "Leave the entry out, or find out where the run diverged."
 
 
@@ -34,7 +39,7 @@ def check_name(name: str) -> str:
     if re.fullmatch(NAME, name) is None:
         raise UsageError(
             f'"{name}" cannot name a model',
-            'Use lower-case letters, digits, ".", "_" and "-", beginning with a letter or a digit.',
+            'Use up to 128 lower-case letters, digits, ".", "_" and "-", beginning with a letter or a digit.',
         )
     return name
 
@@ -134,6 +139,7 @@ class Manifest(_Record):
     """
 
     schema_version: int = SCHEMA_VERSION
+    """That of the file it was read from."""
     name: str
     version: int = Field(default=0, ge=0)
     created: str = Field(default_factory=lambda: datetime.now(UTC).isoformat(timespec="seconds"))
@@ -208,8 +214,8 @@ class Manifest(_Record):
 
 
 def manifest_bytes(manifest: Manifest) -> bytes:
-    """The content of ``manifest.json``."""
-    return (manifest.model_dump_json(indent=2) + "\n").encode()
+    """The content of ``manifest.json``, with its seal."""
+    return (json.dumps(sealed(manifest.model_dump(mode="json")), indent=2, ensure_ascii=False) + "\n").encode()
 
 
 def manifest_sha256(folder: Path) -> str:
@@ -225,25 +231,42 @@ def read_manifest(folder: Path) -> Manifest:
     """The manifest in a version's folder.
 
     Raises:
-        IntegrityError: it is missing, is not valid, or was written by a newer ampcli.
+        IntegrityError: it is missing, is not valid, was changed since it was sealed, was written by a newer ampcli, or
+            is that of another version than its folder.
     """
     path = folder / MANIFEST
+    content = read_model_file(path)
     try:
-        document = json.loads(read_model_file(path))
+        document = json.loads(content)
+        _check_document(document, path)
+        manifest = Manifest.model_validate({key: value for key, value in document.items() if key != SEAL})
+    except ValidationError as error:  # before ValueError, which it is
+        findings = [f"{'.'.join(map(str, entry['loc']))}: {entry['msg']}" for entry in error.errors()]
+        raise IntegrityError(f"{path} is not a valid manifest: {'; '.join(findings)}") from None
     except (ValueError, RecursionError) as error:  # undecodable bytes are ValueErrors too
         raise IntegrityError(f"{path} is not JSON: {error}") from None
+    except IntegrityError:
+        raise
+    except AmpcliError as error:
+        raise IntegrityError(f"{path} is not a valid manifest: {error.what}") from None
+    published = re.fullmatch(VERSION, folder.name) is not None
+    if published and (manifest.name, str(manifest.version)) != (folder.parent.name, folder.name):
+        raise IntegrityError(
+            f"{folder} holds the manifest of {manifest.reference}",
+            "It was moved or edited: import the model again.",
+        )
+    return manifest
+
+
+def _check_document(document: object, path: Path) -> None:
+    """Schema and seal.  A seal that is there must fit, whatever the schema says of itself."""
     schema = document.get("schema_version") if isinstance(document, dict) else None
-    if not isinstance(schema, int) or schema < 1:
+    if not isinstance(document, dict) or type(schema) is not int or schema < 1:
         raise IntegrityError(f"{path} is not a model's manifest: it has no schema version")
     if schema > SCHEMA_VERSION:  # before anything else: a newer schema may have fields that are unknown here
         raise IntegrityError(
             f"{path} has schema version {schema}; this ampcli reads schema version {SCHEMA_VERSION}",
             "Upgrade ampcli to use this model.",
         )
-    try:
-        return Manifest.model_validate(document)
-    except ValidationError as error:
-        findings = [f"{'.'.join(map(str, entry['loc']))}: {entry['msg']}" for entry in error.errors()]
-        raise IntegrityError(f"{path} is not a valid manifest: {'; '.join(findings)}") from None
-    except AmpcliError as error:
-        raise IntegrityError(f"{path} is not a valid manifest: {error.what}") from None
+    if SEAL in document or schema >= SEALED_SINCE:
+        check_seal(document, path, _CHANGED_HINT)

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 from pathlib import Path
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, model_validator
 
 from ampcli.errors import IntegrityError, LockedError, NotFoundError, UsageError
-from ampcli.files import replacing, write_durably, writing
-from ampcli.registry.manifest import NAME, VERSION, check_name
+from ampcli.files import read_file, replacing, write_durably, writing
+from ampcli.registry.manifest import NAME, VERSION, check_name, manifest_sha256
+from ampcli.seal import check_seal, sealed
 
 ALIASES = "aliases.json"
 
@@ -19,6 +21,24 @@ _ALIAS = re.compile(rf"(?![0-9]+\Z){NAME}")
 _RANGE = re.compile(rf"({VERSION})-({VERSION})")
 _ALIAS_HINT = 'An alias has lower-case letters, digits, ".", "_" and "-", and is not a number.'
 _LOCK_SECONDS = 30.0
+
+
+class _Pointer(BaseModel):
+    """What an alias means: a version, pinned by the checksum of its manifest (None: from a file without pins)."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    version: int = Field(ge=1)
+    manifest_sha256: str | None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _of_older_files(cls, value: object) -> object:
+        """``{"best": 3}`` was the whole file once."""
+        return {"version": value, "manifest_sha256": None} if type(value) is int else value
+
+
+_POINTERS = TypeAdapter(dict[str, _Pointer])
 
 
 def registry_root(path: Path | None = None) -> Path:
@@ -64,6 +84,7 @@ def resolve(root: Path, reference: str) -> Path:
     Raises:
         UsageError: not a reference at all.
         NotFoundError: no such registry, model, version or alias.
+        IntegrityError: damaged aliases, or one that meant another manifest.
     """
     name, at, selector = reference.partition("@")
     check_name(name)
@@ -73,24 +94,31 @@ def resolve(root: Path, reference: str) -> Path:
     if name not in known:
         raise NotFoundError(f'no model "{name}" in the registry {root}', f"It holds: {_listed(known)}.")
     available = versions(root, name)
+    movable: dict[str, _Pointer] = {}
     if not at:
         version = available[-1]
     elif _VERSION.fullmatch(selector):
         version = int(selector)
     else:
-        movable = aliases(root, name)
+        movable = _pointers(root / name)
         if selector not in movable:
             raise NotFoundError(
                 f'"{name}" has no alias "{selector}" in the registry {root}',
                 f"Aliases: {_listed(list(movable))}; versions: {_listed(available)}.",
             )
-        version = movable[selector]
+        version = movable[selector].version
     if version not in available:
         raise NotFoundError(
             f'"{reference}": there is no version {version} in the registry {root}',
             f"Versions: {_listed(available)}.",
         )
-    return root / name / str(version)
+    folder = root / name / str(version)
+    if selector in movable and movable[selector].manifest_sha256 not in (None, manifest_sha256(folder)):
+        raise IntegrityError(
+            f'"{reference}": version {version} is not the one that the alias was given to',
+            "Import the model again, or give the alias anew.",
+        )
+    return folder
 
 
 def expand_range(reference: str) -> list[str]:
@@ -113,21 +141,28 @@ def aliases(root: Path, name: str) -> dict[str, int]:
     """The movable names of a model's versions.
 
     Raises:
-        IntegrityError: the file that holds them is not valid.
+        IntegrityError: the file that holds them is not valid, or was changed since it was sealed.
     """
-    path = root / name / ALIASES
+    return {alias: pointer.version for alias, pointer in _pointers(root / name).items()}
+
+
+def _pointers(home: Path) -> dict[str, _Pointer]:
+    path = home / ALIASES
+    hint = "Remove it, and set the aliases anew with `ampcli registry alias`."
     try:
-        return TypeAdapter(dict[str, int]).validate_json(path.read_bytes(), strict=True)
+        document = json.loads(read_file(path))
+        if isinstance(document, dict) and isinstance(document.get("aliases"), dict):
+            check_seal(document, path, hint)
+            document = document["aliases"]
+        return _POINTERS.validate_python(document, strict=True)
     except FileNotFoundError:
         return {}
-    except ValidationError:
-        raise IntegrityError(
-            f'{path} is damaged: it should read like {{"best": 3}}', "Repair it by hand, or remove it."
-        ) from None
+    except (ValueError, KeyError, RecursionError):  # a ValidationError is a ValueError
+        raise IntegrityError(f"{path} is damaged: it is no file of aliases", hint) from None
 
 
 def set_alias(root: Path, name: str, alias: str, version: int) -> None:
-    """Let ``name@alias`` mean this version from now on.
+    """Let ``name@alias`` mean this version, as it is now, from now on.
 
     Raises:
         UsageError: the alias is no name, or reads like a version.
@@ -146,8 +181,9 @@ def set_alias(root: Path, name: str, alias: str, version: int) -> None:
             FileLock(home / ".lock", timeout=_LOCK_SECONDS),
             replacing(home / ALIASES) as fresh,
         ):
-            moved = {**aliases(root, name), alias: version}
-            write_durably(fresh, TypeAdapter(dict[str, int]).dump_json(moved))
+            pointer = _Pointer(version=version, manifest_sha256=manifest_sha256(home / str(version)))
+            moved = _POINTERS.dump_python({**_pointers(home), alias: pointer})
+            write_durably(fresh, json.dumps(sealed({"aliases": moved})).encode())
     except Timeout:
         raise LockedError(f"another process holds {home / '.lock'}", "Wait for it to end, then try again.") from None
 

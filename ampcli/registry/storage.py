@@ -6,9 +6,9 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Callable
 from pathlib import Path
-from uuid import uuid4
 
 import torch
 from safetensors import SafetensorError
@@ -16,8 +16,17 @@ from safetensors.torch import load, save
 
 from ampcli.errors import IntegrityError, UsageError
 from ampcli.files import read_model_file, rename_if_free, staged, sync_folder, write_durably, writing
-from ampcli.registry.manifest import MANIFEST, Manifest, manifest_bytes, manifest_sha256, read_manifest
-from ampcli.registry.resolve import versions
+from ampcli.registry.manifest import (
+    LAST_VERSION,
+    MANIFEST,
+    SCHEMA_VERSION,
+    SEALED_SINCE,
+    VERSION,
+    Manifest,
+    manifest_bytes,
+    manifest_sha256,
+    read_manifest,
+)
 
 WEIGHTS = "weights.safetensors"
 PROBE = "probe.safetensors"
@@ -41,17 +50,18 @@ def publish(root: Path, draft: Manifest, weights: Tensors | None, probe: Tensors
         The manifest as published.
 
     Raises:
-        UsageError: an ensemble with weights, or another model without.
+        UsageError: an ensemble with weights, or another model without; no version is left for the name.
         IntegrityError: a member of the ensemble is missing or has changed, or what `check` found.
         AmpcliError: the registry cannot be written.
     """
     if (weights is None) != (draft.kind == "ensemble"):
         raise UsageError(f'"{draft.name}" is of kind {draft.kind}: only ensembles come without weights')
     home = root / draft.name
-    with staged(home / f".staging-{uuid4().hex}") as folder:
+    with staged(home, "staging") as folder:
         with writing(home):
             manifest = draft.model_copy(
                 update={
+                    "schema_version": SCHEMA_VERSION,
                     "version": _next_version(home),
                     "weights_sha256": None if weights is None else _store(folder / WEIGHTS, weights),
                     "probe_sha256": _store(folder / PROBE, probe),
@@ -104,13 +114,8 @@ def verify(folder: Path, check: Check | None = None) -> list[str]:
         IntegrityError: a missing file, a wrong checksum, a folder that is not the manifest's, a member
             that is missing or has changed, predictions that differ.
     """
-    manifest = read_manifest(folder)
-    if (manifest.name, str(manifest.version)) != (folder.parent.name, folder.name):
-        raise IntegrityError(
-            f"{folder} holds the manifest of {manifest.reference}",
-            "It was moved or edited: import the model again.",
-        )
-    compared = ["manifest"]
+    manifest = read_manifest(folder)  # compares it with its seal and its folder
+    compared = ["manifest" if manifest.schema_version >= SEALED_SINCE else "manifest (of schema 1, without a seal)"]
     if manifest.weights_sha256 is not None:
         read_weights(folder, manifest)
         compared.append("weights")
@@ -152,7 +157,13 @@ def member_folder(root: Path, model: str) -> Path:
 
 
 def _next_version(home: Path) -> int:
-    return max(versions(home.parent, home.name), default=0) + 1
+    """Above all that is there, even what is no folder: a name that is taken cannot be renamed to."""
+    taken = (int(entry.name) for entry in home.iterdir() if re.fullmatch(VERSION, entry.name))
+    if (following := max(taken, default=0) + 1) > LAST_VERSION:
+        raise UsageError(
+            f"{home} has the version {LAST_VERSION} already, the last that there can be", "Choose another name."
+        )
+    return following
 
 
 def _store(path: Path, tensors: Tensors) -> str:

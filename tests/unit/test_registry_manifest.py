@@ -12,6 +12,7 @@ from ampcli.errors import AmpcliError, IntegrityError, UsageError
 from ampcli.registry.compare import compare, parse_requirement
 from ampcli.registry.manifest import (
     MANIFEST,
+    SCHEMA_VERSION,
     Dataset,
     Manifest,
     Member,
@@ -19,6 +20,7 @@ from ampcli.registry.manifest import (
     manifest_bytes,
     read_manifest,
 )
+from ampcli.seal import sealed
 
 
 def draft(name: str = "ee", **entries: object) -> Manifest:
@@ -39,7 +41,10 @@ def written(folder: Path, document: object) -> Path:
 
 
 def document(**entries: object) -> dict[str, object]:
-    return json.loads(manifest_bytes(draft())) | entries
+    """Of schema 1, which has no seal."""
+    plain = json.loads(manifest_bytes(draft())) | {"schema_version": 1} | entries
+    del plain["seal"]
+    return plain
 
 
 def test_a_manifest_survives_the_disk(tmp_path: Path) -> None:
@@ -92,9 +97,9 @@ def test_ensembles_and_only_they_have_members(entries: dict[str, object]) -> Non
 
 
 def test_a_newer_schema_is_named_before_its_unknown_fields(tmp_path: Path) -> None:
-    folder = written(tmp_path, {"schema_version": 2, "unheard_of": True})
-    with pytest.raises(IntegrityError, match=r"schema version 2; .* schema version 1\n  Upgrade ampcli"):
-        read_manifest(folder)
+    newer = sealed(document(schema_version=SCHEMA_VERSION + 1, unheard_of=True))
+    with pytest.raises(IntegrityError, match=r"schema version 3; .* schema version 2\n  Upgrade ampcli"):
+        read_manifest(written(tmp_path, newer))
 
 
 @pytest.mark.parametrize(
