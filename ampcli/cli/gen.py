@@ -87,8 +87,14 @@ def gen(
         str, typer.Option(help="Parton density: an LHAPDF set or grid file.", rich_help_panel=_HADRONS), _PROTONS
     ] = "NNPDF23_lo_as_0130_qed",
     alpha_s_mz: Annotated[
-        float, typer.Option(help="alpha_s(M_Z) of weights, runs with one loop.", rich_help_panel=_HADRONS), _PROTONS
-    ] = 0.130,
+        float | None,
+        typer.Option(
+            help="alpha_s(M_Z) of weights, which runs with the scale.",
+            show_default="that of --pdf",
+            rich_help_panel=_HADRONS,
+        ),
+        _PROTONS,
+    ] = None,
     unweighted: Annotated[
         bool, typer.Option("--unweighted", help="Events of equal weight (e+e- and protons)."), _SAMPLED
     ] = False,
@@ -139,13 +145,15 @@ def gen(
         )
     )
     plan = job.plan
+    note = hadrons.note if beams else None
     if dry_run:
         document = {
             "plan": plan.model_dump(mode="json"),
             "parts": plan.parts,
             "rows_per_part": plan.shard_rows,
         }
-        return Result(document, f"{plan.points} points of {plan.process} in {plan.parts} parts -> {store}")
+        text = [f"{plan.points} points of {plan.process} in {plan.parts} parts -> {store}", *([note] if note else [])]
+        return Result(document | ({"note": note} if note else {}), "\n".join(text))
     with (
         resumable(f"{store} keeps its finished parts", "Go on with --resume."),
         progress_bar("points", plan.points) as advance,
@@ -156,7 +164,9 @@ def gen(
     save_configuration(store / BOOKS, "gen")
     statistics = attributes["statistics"]
     document = {"store": str(store), "finished": True, "points": plan.points, **attributes}
-    text = [f"{store}: {plan.points} points of {plan.process}, digest {attributes['digest'][:16]}"]
+    text = [note] if note else []
+    document |= {"note": note} if note else {}
+    text += [f"{store}: {plan.points} points of {plan.process}, digest {attributes['digest'][:16]}"]
     if skipped := getattr(plan.source, "skipped", 0):
         text += [f"{skipped} events that are not physical were left out"]
     if momenta is None:

@@ -16,7 +16,6 @@ from ampcli.errors import UsageError
 from ampcli.generation.hadron_points import HadronPoints, HadronSettings
 from ampcli.generation.points import GivenPoints, PointSource, SampledPoints
 from ampcli.generation.run import Job, fill
-from ampcli.phasespace.colour_chain import chain
 from ampcli.phasespace.sampler import Sampling
 from ampcli.phasespace.selection import Cuts
 from ampcli.process import described_process
@@ -80,8 +79,12 @@ def prepare(request: GenerationRequest) -> Job:
         record = request.hadrons.source(request.seed)
         identity = provider.identity()
         source = HadronPoints(process, record, provider, identity.parameters["alpha_s"])
-        chain(process)  # refuses other beams
+        source.check()
     else:
+        if request.y_cut == 0:
+            raise UsageError(
+                "--y-cut 0: soft and collinear partons make the cross section infinite", "Give one above 0."
+            )
         record = RamboSource(
             sqrt_s=sqrt_s,
             y_cut=request.y_cut,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
@@ -14,10 +14,13 @@ from ampcli.amplitudes.protocol import Provider
 from ampcli.errors import UsageError
 from ampcli.generation.points import Points
 from ampcli.generation.proposal import PROPOSAL, Proposal
-from ampcli.phasespace.colour_chain import JetCuts
+from ampcli.phasespace.colour_chain import JetCuts, chain
+from ampcli.phasespace.divergences import require_finite
 from ampcli.phasespace.hadron_sampler import Adaptation, HadronSampler
-from ampcli.phasespace.partons import file_sha256, find_pdf, require_madspace
-from ampcli.process import Process
+from ampcli.phasespace.partons import file_sha256, find_pdf, pdf_grid, require_madspace
+from ampcli.phasespace.pdf_sets import PROTON, PdfSet, pdf_set
+from ampcli.phasespace.running_coupling import Running, running_alpha_s
+from ampcli.process import Particle, Process
 from ampcli.store.plan import HadronSource
 
 #: Collision energy in GeV of the beams that `--beams` knows.
@@ -28,7 +31,7 @@ _ADAPTATION = "adaptation.npz"
 
 @dataclass(frozen=True)
 class HadronSettings:
-    """What the user chose: cuts (GeV), scale (GeV or None for H_T/2), parton density, its alpha_s(M_Z), unweighting."""
+    """What the user chose: cuts (GeV), scale (GeV or None: H_T/2), parton density, alpha_s(M_Z) (None: the set's), ..."""
 
     beams: str
     pt_min: float = 20.0
@@ -36,7 +39,7 @@ class HadronSettings:
     delta_r: float = 0.4
     scale: float | None = None
     pdf: str = "NNPDF23_lo_as_0130_qed"
-    alpha_s_mz: float = 0.130
+    alpha_s_mz: float | None = None
     unweighted: bool = False
     overweight: float = 0.003
     two_stage: bool = False
@@ -45,21 +48,36 @@ class HadronSettings:
         """The record for a store's plan.
 
         Raises:
-            UsageError: unknown beams or impossible cuts.
+            UsageError: unknown beams, impossible cuts, densities of another particle, or an unknown alpha_s(M_Z).
             NotFoundError: no such parton density.
+            IntegrityError: a damaged grid or .info file.
             AmpcliError: madspace is not installed.
         """
         if self.beams not in BEAMS:
             raise UsageError(f"--beams {self.beams}: unknown", f"Known: {', '.join(BEAMS)}.")
         positive = {"--pt-min": self.pt_min, "--eta-max": self.eta_max, "--delta-r": self.delta_r}
-        positive |= {"--alpha-s-mz": self.alpha_s_mz} | ({} if self.scale is None else {"--scale": self.scale})
+        positive |= {} if self.alpha_s_mz is None else {"--alpha-s-mz": self.alpha_s_mz}
+        positive |= {} if self.scale is None else {"--scale": self.scale}
         for option, value in positive.items():
             if not 0 < value < np.inf:
                 raise UsageError(f"{option} {value:g}: a positive number is needed")
-        if self.scale is not None and not 1.0 <= self.scale <= 1e4:
-            raise UsageError(f"--scale {self.scale:g}: parton densities reach from 1 to 10000 GeV")
         if not 0 < self.overweight < 1:
             raise UsageError(f"--overweight {self.overweight:g}: a share between 0 and 1 is needed")
+        file, known = find_pdf(self.pdf), self._set
+        grid = pdf_grid(file)
+        if self.scale is not None and not grid.q[0] <= self.scale <= grid.q[-1]:
+            raise UsageError(f"--scale {self.scale:g}: {self.pdf} reaches from {grid.q[0]:g} to {grid.q[-1]:g} GeV")
+        if known.particle != PROTON:
+            raise UsageError(
+                f"--pdf {self.pdf} describes the partons of another particle (PDG code {known.particle}), not of a proton",
+                "Choose a set of proton densities.",
+            )
+        at_z = known.alpha_s_mz if self.alpha_s_mz is None else self.alpha_s_mz
+        if at_z is None:
+            raise UsageError(
+                f"--pdf {self.pdf}: no .info file beside it says with which alpha_s(M_Z) it goes",
+                "Put the set's .info file there, or give --alpha-s-mz (it then runs with one loop).",
+            )
         return HadronSource(
             energy=BEAMS[self.beams],
             pt_min=self.pt_min,
@@ -67,13 +85,34 @@ class HadronSettings:
             delta_r=self.delta_r,
             scale=self.scale,
             pdf=self.pdf,
-            pdf_sha256=file_sha256(find_pdf(self.pdf)),
-            alpha_s_mz=self.alpha_s_mz,
+            pdf_sha256=file_sha256(file),
+            alpha_s_mz=at_z,
+            running=self._running,
             unweighted="two-stage" if self.two_stage else self.unweighted,
             overweight=self.overweight,
             seed=seed,
             sampler=f"madspace {_madspace_version()}",
         )
+
+    @cached_property
+    def _set(self) -> PdfSet:
+        return pdf_set(find_pdf(self.pdf))
+
+    @property
+    def _running(self) -> Running:
+        """The set's, or its beta function alone where its own values belong to another alpha_s(M_Z)."""
+        known = self._set
+        if self.alpha_s_mz in (None, known.alpha_s_mz) or not known.running.scales:
+            return known.running
+        return replace(known.running, scales=(), values=())
+
+    @property
+    def note(self) -> str | None:
+        """What the user should know of this choice."""
+        known = self._set.alpha_s_mz
+        if self.alpha_s_mz is None or known is None or self.alpha_s_mz == known:
+            return None
+        return f"alpha_s(M_Z) is {self.alpha_s_mz:g} as asked for, where {self.pdf} goes with {known:g}"
 
 
 def _madspace_version() -> str:
@@ -111,7 +150,34 @@ class HadronPoints:
             find_pdf(source.pdf),
             source.alpha_s_mz,
             source.overweight,
+            source.running,
         )
+
+    def check(self) -> None:
+        """Refuse what cannot be sampled, before anything is written.
+
+        Raises:
+            UsageError: a process without a chain of partons or with an infinite cross section, a parton that the set
+                lacks, or scales below it.
+        """
+        chain(self.process)
+        require_finite(self.process)
+        grid = pdf_grid(find_pdf(self.source.pdf))
+        for parton in self.process.incoming:
+            if parton.pdg not in grid.partons:
+                raise UsageError(
+                    f"{self.source.pdf} has no density of the parton {parton.name}", "Choose another --pdf."
+                )
+        lowest = self.source.scale or 0.5 * sum(leg.mass or self._least_pt(leg) for leg in self.process.outgoing)
+        if lowest < grid.q[0]:
+            raise UsageError(
+                f"H_T/2 may be as small as {lowest:g} GeV, where {self.source.pdf} begins at {grid.q[0]:g} GeV",
+                "Give a fixed --scale, or a larger --pt-min.",
+            )
+        running_alpha_s(np.array([lowest]), self.source.alpha_s_mz, self.source.running)  # perturbative down to there?
+
+    def _least_pt(self, leg: Particle) -> float:
+        return 0.0 if leg.kind == "lepton" else self.source.pt_min
 
     def _stream(self, *key: int) -> np.random.Generator:
         return np.random.Generator(np.random.SFC64(np.random.SeedSequence(self.source.seed, spawn_key=key)))

@@ -15,7 +15,7 @@ from ampcli.amplitudes.providers import make_provider
 from ampcli.errors import UsageError
 from ampcli.kinematics import FloatArray, with_beams
 from ampcli.phasespace.hadron_sampler import event_scales
-from ampcli.phasespace.partons import running_alpha_s
+from ampcli.phasespace.running_coupling import running_alpha_s
 from ampcli.process import Particle
 from ampcli.store.plan import HadronSource
 from ampcli.store.reader import Store
@@ -79,7 +79,7 @@ def _events(
     tags = provider.colour_flows(momenta, rng.random(n))
     weights = store.read("weight", rows) * store.read("amplitude", rows) * store.rows / store.tried
     scales = event_scales(momenta, process, source.scale)
-    couplings = running_alpha_s(scales, source.alpha_s_mz)
+    couplings = running_alpha_s(scales, source.alpha_s_mz, source.running)
     order = np.tile(np.arange(process.n_external), (n, 1))
     if process.incoming[0].pdg != process.incoming[1].pdg:
         turned = rng.random(n) < 0.5

@@ -15,8 +15,9 @@ from ampcli.amplitudes.protocol import Provider
 from ampcli.errors import IntegrityError, UsageError
 from ampcli.kinematics import FloatArray
 from ampcli.phasespace.colour_chain import ChainMap, JetCuts
-from ampcli.phasespace.partons import density, running_alpha_s
+from ampcli.phasespace.partons import density
 from ampcli.phasespace.rambo import GEV2_PB
+from ampcli.phasespace.running_coupling import ONE_LOOP, Running, running_alpha_s
 from ampcli.phasespace.vegas import VegasGrid
 from ampcli.process import Process
 
@@ -88,6 +89,7 @@ class HadronSampler:
         pdf: grid file of the parton densities (LHAPDF format).
         alpha_s_mz: the running coupling at M_Z that goes with it.
         overweight: share of the cross section that may sit in excess weights of unweighted events.
+        running: how that coupling runs.
     """
 
     process: Process
@@ -99,6 +101,7 @@ class HadronSampler:
     pdf: Path
     alpha_s_mz: float
     overweight: float
+    running: Running = ONE_LOOP
 
     @cached_property
     def map(self) -> ChainMap:
@@ -143,7 +146,7 @@ class HadronSampler:
         # Either proton may give either parton; the event with both exchanged is this one, turned round.
         assignments = 1 if first.pdg == second.pdg else 2
         luminosity = density(self.pdf, first.pdg, x[:, 0], scale) * density(self.pdf, second.pdg, x[:, 1], scale)
-        running = (running_alpha_s(scale, self.alpha_s_mz) / self.alpha_s) ** self.couplings
+        running = (running_alpha_s(scale, self.alpha_s_mz, self.running) / self.alpha_s) ** self.couplings
         flux = 1 / (2 * x[:, 0] * x[:, 1] * self.energy**2)
         return kept, momenta, x, volume * assignments * luminosity * running * flux * GEV2_PB
 

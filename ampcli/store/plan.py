@@ -6,6 +6,8 @@ from typing import Annotated, Literal
 
 import pydantic
 
+from ampcli.phasespace.running_coupling import ONE_LOOP, Running
+
 FORMAT_VERSION = 1
 
 _SHARD_BYTES = 128 * 2**20
@@ -63,12 +65,22 @@ class HadronSource(Frozen):
     pdf_sha256: str
     alpha_s_mz: float
     """The coupling that runs with the scale; amplitudes in the store are at the provider's alpha_s."""
+    running: Running = ONE_LOOP
+    """How it runs."""
     unweighted: bool | Literal["two-stage"]
     """Events of equal weight; two-stage: proposed by a surrogate that was trained for the store."""
     overweight: float
     """Share of the cross section in excess weights of unweighted events, for which w_max was chosen."""
     seed: int
     sampler: str
+
+    @pydantic.model_serializer(mode="wrap")
+    def _plans_before_running(self, dump: pydantic.SerializerFunctionWrapHandler) -> dict[str, object]:
+        """Without the default, so that plans and digests stay what they were when it was the only one."""
+        fields: dict[str, object] = dump(self)
+        if self.running == ONE_LOOP:
+            fields.pop("running")
+        return fields
 
     @property
     def sqrt_s(self) -> None:
