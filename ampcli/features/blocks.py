@@ -27,8 +27,11 @@ class FeatureBlock(Protocol):
         ...
 
 
-def make_block(name: str, process: Process, options: dict[str, Any]) -> FeatureBlock:
+def make_block(name: str, process: Process, options: dict[str, Any], version: int | None = None) -> FeatureBlock:
     """The block of that name for a process.
+
+    Args:
+        version: that of an old model; the block has the newest one where this ampcli computes no such version.
 
     Raises:
         UsageError: an unknown block, or one that does not apply to the process.
@@ -52,12 +55,15 @@ def make_block(name: str, process: Process, options: dict[str, Any]) -> FeatureB
     if name == "invariants":
         from ampcli.features.radiation import InvariantsBlock
 
-        return InvariantsBlock(process)
+        return InvariantsBlock(process, version)
     if (radiations := parse_radiations(name)) is not None:
         from ampcli.features.multi_radiation import MultiRadiationBlock
         from ampcli.features.radiation import RadiationBlock
 
-        blocks = [RadiationBlock(process, radiation, name.lower(), **options) for radiation in radiations]
+        single = version if len(radiations) == 1 or version is None else version + 1
+        blocks = [
+            RadiationBlock(process, radiation, name.lower(), **options, version=single) for radiation in radiations
+        ]
         return blocks[0] if len(blocks) == 1 else MultiRadiationBlock(name.lower(), blocks)
     raise UsageError(
         f'unknown features "{name}"',

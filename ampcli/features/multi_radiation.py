@@ -29,8 +29,6 @@ class MultiRadiationBlock:
         UsageError: one emission in one block and two in another, or the same one twice.
     """
 
-    version = 1
-
     def __init__(self, name: str, blocks: Sequence[RadiationBlock]) -> None:
         radiations = [block.radiation for block in blocks]
         if len({radiation.steps for radiation in radiations}) > 1 or len(set(radiations)) < len(radiations):
@@ -40,6 +38,7 @@ class MultiRadiationBlock:
             )
         self.name = name
         self.blocks = list(blocks)
+        self.version = max(block.version for block in blocks) - 1
         self.options: dict[str, Any] = blocks[0].options
 
     @property

@@ -6,7 +6,7 @@ L. Beccatini et al., "Amplitude Surrogates for Multi-Jet Processes" (2025), Sec.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import cached_property
 from typing import Any
@@ -37,6 +37,7 @@ from ampcli.factorisation.radiation import (
     reduced_process,
 )
 from ampcli.features import _radiation
+from ampcli.features.canonical import canonical_events, canonical_order, canonical_pair
 from ampcli.features.radiation_inputs import Inputs, cosines, log_variables, mirror_symmetric, splitting_azimuths
 from ampcli.kinematics import pair_positions
 from ampcli.process import Process
@@ -73,13 +74,17 @@ def log_invariants(found: Tensor, order: Tensor) -> Tensor:
 
 
 class InvariantsBlock:
-    """inputs (n, pairs): ln p_l.p_m of all external legs, in the order of the process."""
+    """inputs (n, pairs): ln p_l.p_m of all external legs, in the order of the process, identical particles by pT.
+
+    Args:
+        version: 1 is that of old models, which left identical particles as they came.
+    """
 
     name = "invariants"
-    version = 1
 
-    def __init__(self, process: Process) -> None:
+    def __init__(self, process: Process, version: int | None = None) -> None:
         self.process = process
+        self.version = 1 if version == 1 else 2
         self.options: dict[str, Any] = {}
 
     def shapes(self) -> dict[str, tuple[int, ...]]:
@@ -88,7 +93,9 @@ class InvariantsBlock:
 
     def compute(self, momenta: Tensor) -> dict[str, Tensor]:
         found = products(external_momenta(momenta), self.process)
-        order = torch.arange(self.process.n_external, device=momenta.device).expand(len(momenta), -1)
+        order = torch.arange(self.process.n_external, device=momenta.device).repeat(len(momenta), 1)
+        if self.version > 1:
+            order[:, 2:] = 2 + canonical_order(momenta, self.process)
         return {"inputs": log_invariants(found, order)}
 
 
@@ -120,15 +127,18 @@ class RadiationBlock:
     variables, all invariant under boosts along the beams.  Where the emitter may be a quark or a gluon (fa1), a last
     input tells which.
 
+    Choices that would see the frame or the labels of identical particles are made for the canonical event
+    (`ampcli.features.canonical`): there, reduced momenta and the legs of a second step are those of that event, and the
+    paper's momenta have one orientation.
+
     Args:
         name: in the store and in manifests; ``fg1+`` beside ``fg1``.
         provider, parameters: of the reduced amplitudes.
         kernel, pair, spectator: see `Choices`.
         inputs: "paper" or "extended".
         orient: use the exact symmetry under exchange of the beams, where the process has it.
+        version: 2 is that of old models, which took events as they came; the improved choices never needed more.
     """
-
-    version = 2
 
     def __init__(
         self,
@@ -142,7 +152,10 @@ class RadiationBlock:
         spectator: Spectator = "energetic",
         inputs: Inputs = "paper",
         orient: bool = False,
+        version: int | None = None,
     ) -> None:
+        invariant = inputs == "extended" and pair == "delta-r" and spectator == "s-ijk"
+        self.version = 2 if invariant or version == 2 else 3
         self.process, self.radiation, self.name = process, radiation, name
         self.choices = Choices(kernel, pair, spectator)
         self.extended = inputs == "extended"
@@ -172,13 +185,16 @@ class RadiationBlock:
     def alpha_s(self) -> float:
         return self.parameters.get("alpha_s", 0.118)
 
+    @property
+    def _pairs(self) -> int:
+        return self.process.n_external * (self.process.n_external - 1) // 2
+
     def shapes(self) -> dict[str, tuple[int, ...]]:
-        steps, legs, outgoing = self.radiation.steps, self.process.n_external, self.process.n_final
-        invariants, angles = legs * (legs - 1) // 2, outgoing * (outgoing - 1) // 2
+        steps, outgoing = self.radiation.steps, self.process.n_final
         if self.extended:
-            inputs = invariants + angles + 1 + 2 * steps + (0 if self.radiation.initial else 4)
+            inputs = self._pairs + outgoing * (outgoing - 1) // 2 + 1 + 2 * steps + (0 if self.radiation.initial else 4)
         else:
-            inputs = invariants + 8 + 2 * steps
+            inputs = self._pairs + (8 if self.version < 3 else 7) + 2 * steps
         inputs += self.radiation.either
         return {
             "legs": (3 * steps,),
@@ -191,7 +207,25 @@ class RadiationBlock:
 
     def compute(self, momenta: Tensor) -> dict[str, Tensor]:
         """Compiled on the CPU; batched on other devices."""
-        return self._compiled(momenta) if momenta.device.type == "cpu" else self.batched(momenta)
+        return self._canonical(momenta, self._compiled if momenta.device.type == "cpu" else self._batched)
+
+    def batched(self, momenta: Tensor) -> dict[str, Tensor]:
+        """`compute` by operations on the whole batch, on any device."""
+        return self._canonical(momenta, self._batched)
+
+    def _canonical(self, momenta: Tensor, engine: Callable[[Tensor], dict[str, Tensor]]) -> dict[str, Tensor]:
+        if self.version < 3:
+            return engine(momenta)
+        events, order = canonical_events(momenta, self.process)
+        arrays = engine(events)
+        places = torch.cat([torch.tensor([[0, 1]], device=order.device).expand(len(order), -1), 2 + order], dim=1)
+        arrays["legs"][:, :3] = places.gather(1, arrays["legs"][:, :3].long()).double()
+        if not self.extended:
+            before, pair, after = arrays["inputs"].tensor_split([self._pairs, self._pairs + 8], dim=1)
+            mirror = self.orient and mirror_symmetric(self.process)
+            pair = canonical_pair(pair.reshape(-1, 2, 4), self.radiation.initial, mirror)
+            arrays["inputs"] = torch.cat([before, pair, after], dim=1)
+        return arrays
 
     def _compiled(self, momenta: Tensor) -> dict[str, Tensor]:
         found = self._engine.compute(momenta.contiguous().numpy(), torch.get_num_threads())
@@ -232,8 +266,7 @@ class RadiationBlock:
         )
         return _radiation.Radiation(steps, self._interchangeable, choices)
 
-    def batched(self, momenta: Tensor) -> dict[str, Tensor]:
-        """`compute` by operations on the whole batch, on any device."""
+    def _batched(self, momenta: Tensor) -> dict[str, Tensor]:
         external = external_momenta(momenta)
         found = products(external, self.process)
         candidates = emissions(self.process, self.radiation)

@@ -255,7 +255,7 @@ def _load_network(folder: Path, manifest: Manifest, device: torch.device) -> Net
     try:
         block: FeatureBlock | None = None
         if recorded is not None and recorded.block is not None:
-            block = make_block(recorded.block, _process(manifest), dict(recorded.options))
+            block = make_block(recorded.block, _process(manifest), dict(recorded.options), recorded.version)
         network = Network.build(manifest.kind, block, manifest.architecture, tensors, device)
     except (KeyError, RuntimeError, ValueError) as error:
         raise IntegrityError(f"the weights of {folder} do not fit its manifest: {error}") from None

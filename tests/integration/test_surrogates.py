@@ -85,7 +85,7 @@ def test_features_of_the_store(chain: Chain) -> None:
     assert sorted(group.group_keys()) == ["fg1", "invariants", "iq1", "iq1^2"]
     for name in ("fg1", "iq1", "iq1^2"):
         attributes = dict(group[name].attrs)
-        assert (attributes["block"], attributes["version"]) == (name, 2)
+        assert (attributes["block"], attributes["version"]) == (name, 3)
         assert attributes["options"]["kernel"] == "corrected"
         assert attributes["options"]["provider"] == "native"
         for array in ("kernel", "reduced_amplitude"):
@@ -118,7 +118,7 @@ def test_manifests(chain: Chain, model: str, block: str) -> None:
         "schedule": "cosine",
     }
     assert (training["hidden"], training["epochs_done"], training["floor"]) == ([32, 32], 3, 1e-8)
-    inputs = 15 + 8 + 2 + 1 if model == "fg1" else 15
+    inputs = 15 + 7 + 2 + 1 if model == "fg1" else 15
     assert manifest["architecture"]["activation"] == "gelu"
     assert (manifest["architecture"]["inputs"], manifest["architecture"]["outputs"]) == (inputs, 2)
     assert manifest["dataset"]["points"] == POINTS

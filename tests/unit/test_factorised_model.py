@@ -427,7 +427,7 @@ def test_features_know_the_parameters_of_the_store(trained):
     for reference in ("fg1@1", "fg1@2"):
         manifest = read_manifest(resolve(trained.root, reference))
         assert manifest.kind == "factorised"
-        assert (manifest.features.block, manifest.features.version) == ("fg1", 2)
+        assert (manifest.features.block, manifest.features.version) == ("fg1", 3)
         assert manifest.features.options == options
         assert manifest.architecture["activation"] == "gelu"
         assert manifest.training["block"] == "fg1"
