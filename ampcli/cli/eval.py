@@ -33,7 +33,7 @@ def evaluate(
     from ampcli.device import set_threads
     from ampcli.errors import UsageError
     from ampcli.evaluation.model import evaluate_model
-    from ampcli.evaluation.report import summary_table, table
+    from ampcli.evaluation.report import notes, summary_table, table
     from ampcli.inference.predictor import load_predictor
     from ampcli.store.reader import open_store
 
@@ -48,10 +48,11 @@ def evaluate(
     evaluations = {name: comparison.evaluation for name, comparison in comparisons.items()}
     if len(evaluations) == 1:
         [(reference, evaluation)] = evaluations.items()
-        document = {"model": reference, **common, **evaluation.model_dump(mode="json")}
+        document = {"model": reference, **common, **evaluation.model_dump(mode="json"), "notes": notes(evaluation)}
         text = f"{reference} on {store} ({split})\n\n{table(evaluation)}"
     else:
-        document = {**common, "models": {name: e.model_dump(mode="json") for name, e in evaluations.items()}}
+        models_found = {name: e.model_dump(mode="json") for name, e in evaluations.items()}
+        document = {**common, "models": models_found, "notes": notes(next(iter(evaluations.values())))}
         text = f"{store} ({split})\n\n{summary_table(evaluations)}"
     if out is not None:
         from ampcli.plots.evaluation import plot_comparisons

@@ -10,7 +10,9 @@ import math
 import numpy as np
 from pydantic import FiniteFloat
 
+from ampcli import weighted
 from ampcli.evaluation.metrics import Floats, Frozen
+from ampcli.store.measures import ENOUGH
 
 _CURVE_POINTS = 50
 
@@ -26,12 +28,15 @@ class Curve(Frozen):
 class CrossSection(Frozen):
     """Both cross-sections in pb (if the weights are) with 1-sigma errors.
 
-    The two share their points, so `relative_difference` is known far better than either: its error comes from
-    the spread of the differences.  The network's own uncertainty is given for its two extremes, the same
-    misprediction everywhere (correlated, linear sum) and independent ones (uncorrelated, sum of squares).
+    The two share their points, so `relative_difference` is known far better than either: its error comes from the
+    spread of the differences, and from what points could change that are not among these: the largest |Delta| times
+    the largest part of the cross section that a single point has (much, where `effective_events` is small).  The
+    network's own uncertainty is given for its two extremes, the same misprediction everywhere (correlated, linear sum)
+    and independent ones (uncorrelated, sum of squares).
     """
 
     points: int
+    effective_events: FiniteFloat  # Kish: as many events of equal weight would fix the cross section as well
     tried: FiniteFloat
     sigma_exact: FiniteFloat
     sigma_exact_error: FiniteFloat
@@ -39,6 +44,7 @@ class CrossSection(Frozen):
     sigma_network_error: FiniteFloat
     relative_difference: FiniteFloat
     relative_difference_error: FiniteFloat
+    error_is_lower_bound: bool  # too few effective events to know the tail
     network_error_correlated: FiniteFloat | None
     network_error_uncorrelated: FiniteFloat | None
     curve: Curve
@@ -58,17 +64,19 @@ def integrate(
     sigma_exact, sigma_exact_error = monte_carlo(f, tried)
     sigma_network, sigma_network_error = monte_carlo(g, tried)
     difference = _relative_difference(f, g)
+    effective = weighted.effective_number(f / f.max(), len(f))
     spread = None if uncertainty is None else weight * uncertainty
     return CrossSection(
         points=len(f),
+        effective_events=effective,
         tried=tried,
         sigma_exact=sigma_exact,
         sigma_exact_error=sigma_exact_error,
         sigma_network=sigma_network,
         sigma_network_error=sigma_network_error,
         relative_difference=difference,
-        # The error of a ratio of sums, to first order: residuals of the paired values around the ratio.
-        relative_difference_error=float(np.linalg.norm(g - f - difference * f) / f.sum()),
+        relative_difference_error=_relative_difference_error(f, g, difference),
+        error_is_lower_bound=effective < ENOUGH,
         network_error_correlated=None if spread is None else float(spread.sum() / tried),
         network_error_uncorrelated=None if spread is None else float(np.linalg.norm(spread) / tried),
         curve=_curve(f, g, tried),
@@ -88,6 +96,18 @@ def monte_carlo(f: Floats, tried: float) -> tuple[float, float]:
 def _relative_difference(f: Floats, g: Floats) -> float:
     # The sum of differences, not the difference of sums: nothing cancels when the two agree to many digits.
     return float((g - f).sum() / f.sum())
+
+
+def _relative_difference_error(f: Floats, g: Floats, difference: float) -> float:
+    """To first order, residuals of the paired values around the ratio of sums; and what is unseen.
+
+    Where few points carry the sum, others that would carry as much are not among these, and the residuals do not know
+    them: one point of the largest f may be missing, and be as wrong as the worst that is there.
+    """
+    paired = float(np.linalg.norm(g - f - difference * f) / f.sum())
+    counted = f > 0
+    unseen = float(f.max() / f.sum() * np.abs(g[counted] / f[counted] - 1).max())
+    return math.hypot(paired, unseen)
 
 
 def _curve(f: Floats, g: Floats, tried: float) -> Curve:

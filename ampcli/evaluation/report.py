@@ -1,73 +1,187 @@
-"""An evaluation as plain text for the terminal."""
+"""An evaluation as plain text for the terminal: points of phase space and events side by side."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from ampcli.evaluation.calibration import Calibration, Coverage
 from ampcli.evaluation.cross_section import CrossSection
-from ampcli.evaluation.evaluate import Evaluation
+from ampcli.evaluation.evaluate import Evaluation, Measured
 from ampcli.evaluation.growth import Growth
 from ampcli.evaluation.metrics import THRESHOLDS, Metrics
+from ampcli.store.measures import ENOUGH
 
-_HEADER = [
-    "",
-    "points",
-    "median|Delta|",
-    "mean|Delta|",
-    "rms",
-    "max",
-    *(f">{name}" for name in THRESHOLDS),
-    "log10 ratio",
-    "MSE(log)",
+_LEGEND = [
+    "Delta = predicted/exact - 1 in %, (..) its error in the last digits; >1%: share that is further off;",
+    "points: averages over phase space; events: over the cross section;",
+    "log10 ratio: mean +- spread of log10(predicted/exact); MSE(log): of the standardised ln A",
 ]
+
+_ROUNDING = 1e-12
+
+_Cell = Callable[[Metrics], str]
+
+_OVERALL: dict[str, _Cell] = {
+    "rows": lambda m: str(m.points),
+    "effective rows": lambda m: f"{m.effective_points:.0f}",
+    "median|Delta|": lambda m: with_error(m.median_abs_delta, m.median_abs_delta_error, 100),
+    "mean|Delta|": lambda m: with_error(m.mean_abs_delta, m.mean_abs_delta_error, 100),
+    "rms": lambda m: f"{100 * m.rms_delta:.3g}",
+    "max": lambda m: f"{100 * m.max_abs_delta:.3g}",
+    **{f">{name}": lambda m, name=name: _percent(m.outside[name].value) for name in THRESHOLDS},  # type: ignore[misc]
+    "log10 ratio": lambda m: "-" if m.mean_log_ratio is None else f"{m.mean_log_ratio:+.1e} +- {m.std_log_ratio:.1e}",
+    "MSE(log)": lambda m: "-" if m.mse_standardised_log is None else f"{m.mse_standardised_log:.2e}",
+}
+_OF_MODELS = ("median|Delta|", "mean|Delta|", ">1%", "MSE(log)")
+_OF_GROUPS: dict[str, _Cell] = {
+    "share": lambda m: _percent(m.share.value),
+    **{name: _OVERALL[name] for name in ("median|Delta|", "mean|Delta|", *(f">{name}" for name in THRESHOLDS))},
+}
 
 
 def table(evaluation: Evaluation) -> str:
-    """Aligned table, Delta in per cent: overall, each multiplicity, each region; then the cross-sections."""
-    rows = [
-        _row("all", evaluation.overall),
-        *(_row(f"{name} jets", metrics) for name, metrics in evaluation.by_multiplicity.items()),
-        *(_row(name, metrics) for name, metrics in evaluation.by_region.items()),
-        *(_row(_flagged(name), metrics) for name, metrics in evaluation.by_certificate.items()),
-    ]
-    lines = [
-        "Delta = predicted/exact - 1 in %, (..) its error in the last digits; >1%: points above;",
-        "log10 ratio: mean +- spread of log10(predicted/exact); MSE(log): of the standardised ln A",
-        "",
-        *aligned([_HEADER, *rows]),
-    ]
+    """Aligned tables: all points, then each multiplicity, region and flag; the cross sections; what to know."""
+    columns = _columns(evaluation)
+    lines = [*_LEGEND, "", *aligned([["", *columns], *_overall(evaluation)])]
+    if evaluation.uncertainty_kind is not None:
+        calibrated = evaluation.before_recalibration is not None
+        lines.append(f"uncertainties: {evaluation.uncertainty_kind.described(calibrated)}")
+    lines += ["", *aligned([*_two_headers(list(_OF_GROUPS), list(columns), "rows"), *_groups(evaluation)])]
     if evaluation.cross_section is not None:
         lines += ["", *_cross_section(evaluation.cross_section)]
-    if evaluation.calibration is not None:
-        lines += ["", *_calibration(evaluation.calibration)]
-    if evaluation.before_recalibration is not None:
-        lines += ["before the recalibration on validation points:", *_calibration(evaluation.before_recalibration)]
     if evaluation.growth:
         lines += ["", *_growth(evaluation.growth)]
     if evaluation.overall.negative:
         lines += ["", f"{evaluation.overall.negative} predictions are <= 0 and left out of the log columns"]
+    if found := notes(evaluation):
+        lines += ["", *found]
     return "\n".join(lines)
 
 
 def summary_table(evaluations: Mapping[str, Evaluation]) -> str:
     """One line for each model, from the most accurate one on (AS, Table 4, and the mean accuracies of Figs. 5 to 9)."""
+    measures = list(_columns(next(iter(evaluations.values()))))
+    names = [*_OF_MODELS, "in 68%", "95%", "99%"]
     rows = []
     for name, e in sorted(evaluations.items(), key=lambda item: item[1].overall.mean_abs_delta):
-        inside = ["-"] * 3 if e.calibration is None else [f"{100 * x.observed.value:.1f}%" for x in _levels(e)]
-        rows.append([*_row(name, e.overall), *inside])
+        columns = _columns(e).values()
+        cells = [_OVERALL[key](m.overall) for key in _OF_MODELS for m in columns]
+        cells += [
+            "-" if m.calibration is None else _percent(m.calibration.intervals[level].observed.value)
+            for level in ("68", "95", "99")
+            for m in columns
+        ]
+        rows.append([name, "-" if e.uncertainty_kind is None else str(e.uncertainty_kind), *cells])
     lines = [
-        "Delta = predicted/exact - 1 in %, (..) its error in the last digits; >1%: points above;",
-        "log10 ratio: mean +- spread of log10(predicted/exact); MSE(log): of the standardised ln A;",
-        "in 68%, 95%, 99%: points within these intervals of the predicted uncertainty",
+        *_LEGEND[:-1],
+        "in 68%, 95%, 99%: within these intervals of the predicted uncertainty, which is the model's own,",
+        "that of an ensemble, or typical (one relative size for all points: it tells none apart)",
         "",
-        *aligned([[*_HEADER, "in 68%", "95%", "99%"], *rows]),
+        *aligned([*_two_headers(names, measures, "uncertainty"), *rows], left=2),
     ]
+    if found := notes(next(iter(evaluations.values()))):
+        lines += ["", *found]
     return "\n".join(lines)
+
+
+def notes(evaluation: Evaluation) -> list[str]:
+    """What the points of the store do not fix."""
+    found = []
+    if evaluation.events is not None and evaluation.events.effective_points < ENOUGH:
+        found.append(
+            f"events: these {evaluation.points} points are worth {evaluation.events.effective_points:.0f} events of "
+            "equal weight, too few to fix their column and the cross section; test with points of "
+            "`ampcli gen --unweighted` (e+e-: or `--sampling mixed`)"
+        )
+    if evaluation.effective_points < min(ENOUGH, evaluation.points / 2):
+        found.append(
+            f"points: these {evaluation.points} events are worth {evaluation.effective_points:.0f} points of flat "
+            "phase space, too few to fix their column; test with points of `ampcli gen --sampling mixed`"
+        )
+    return found
+
+
+def _columns(evaluation: Evaluation) -> dict[str, Measured]:
+    columns: dict[str, Measured] = {"points": evaluation}
+    return columns if evaluation.events is None else columns | {"events": evaluation.events}
+
+
+def _overall(evaluation: Evaluation) -> list[list[str]]:
+    measures = list(_columns(evaluation).values())
+    rows = [[name, *(cell(m.overall) for m in measures)] for name, cell in _OVERALL.items()]
+    if evaluation.by_certificate:
+        outside = [m.by_certificate.get("outside") for m in measures]
+        rows.append(["outside training", *("0%" if m is None else _percent(m.share.value) for m in outside)])
+    rows += _calibration([m.calibration for m in measures], "")
+    rows += _calibration([m.before_recalibration for m in measures], "before recalibration: ")
+    return rows
+
+
+def _calibration(found: list[Calibration | None], prefix: str) -> list[list[str]]:
+    first = next((c for c in found if c is not None), None)
+    if first is None:
+        return []
+
+    def row(name: str, cell: Callable[[Calibration], str]) -> list[str]:
+        return [prefix + name, *("-" if c is None else cell(c) for c in found)]
+
+    def covered(of: Callable[[Calibration], Coverage]) -> Callable[[Calibration], str]:
+        return lambda c: f"{100 * of(c).observed.value:.1f}%"
+
+    sigmas = [
+        row(f"in {key} sigma (Gaussian {100 * x.nominal:.1f}%)", covered(lambda c, key=key: c.coverage[key]))  # type: ignore[misc]
+        for key, x in first.coverage.items()
+    ]
+    levels = [
+        row(f"in the {name}% interval", covered(lambda c, name=name: c.intervals[name]))  # type: ignore[misc]
+        for name in first.intervals
+    ]
+    unknown = sum(c.without_uncertainty for c in found if c is not None)
+    return [
+        row("pulls", lambda c: f"{c.pull_mean:+.2f} +- {c.pull_std:.2f}"),
+        *sigmas,
+        *levels,
+        *([row("unknown", lambda c: str(c.without_uncertainty))] if unknown else []),
+    ]
+
+
+def _groups(evaluation: Evaluation) -> list[list[str]]:
+    measures = list(_columns(evaluation).values())
+
+    def rows(groups: Callable[[Measured], dict[str, Metrics]], label: str = "{}") -> list[list[str]]:
+        names = list(dict.fromkeys(name for m in measures for name in groups(m)))
+        return [
+            [
+                _flagged(name) if groups(evaluation) is evaluation.by_certificate else label.format(name),
+                str(max(groups(m)[name].points for m in measures if name in groups(m))),
+                *(
+                    cell(groups(m)[name]) if name in groups(m) else "-"
+                    for cell in _OF_GROUPS.values()
+                    for m in measures
+                ),
+            ]
+            for name in names
+        ]
+
+    return [
+        *rows(lambda m: m.by_multiplicity, "{} jets"),
+        *rows(lambda m: m.by_region),
+        *rows(lambda m: m.by_certificate),
+    ]
+
+
+def _two_headers(names: list[str], measures: list[str], first: str) -> list[list[str]]:
+    """Names over the measures that they are given in."""
+    over = [cell for name in names for cell in (name, *[""] * (len(measures) - 1))]
+    return [["", "", *over], ["", first, *measures * len(names)]]
 
 
 def _flagged(name: str) -> str:
     return f"{name} training" if name in ("inside", "outside") else f"flag: {name}"
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.3g}%"
 
 
 def _growth(found: list[Growth]) -> list[str]:
@@ -91,36 +205,15 @@ def _growth(found: list[Growth]) -> list[str]:
     ]
 
 
-def _levels(evaluation: Evaluation) -> list[Coverage]:
-    assert evaluation.calibration is not None
-    return [evaluation.calibration.intervals[name] for name in ("68", "95", "99")]
-
-
 def with_error(value: float, error: float | None, scale: float = 1.0) -> str:
     """`value` times `scale` with its error in brackets, in units of the last digits: ``0.0573(21)``."""
-    value *= scale
-    if not error:
-        return f"{value:.4g}"
-    error *= scale
+    if not error or error < _ROUNDING * abs(value):
+        return f"{value * scale:.4g}"
+    value, error = value * scale, error * scale
     decimals = 1 - int(f"{error:.1e}".partition("e")[2])
     if not 0 <= decimals <= 8:
         return f"{value:.4e} +- {error:.1e}"
     return f"{value:.{decimals}f}({error * 10**decimals:.0f})"
-
-
-def _row(name: str, m: Metrics) -> list[str]:
-    ratio = "-" if m.mean_log_ratio is None else f"{m.mean_log_ratio:+.1e} +- {m.std_log_ratio:.1e}"
-    return [
-        name,
-        str(m.points),
-        with_error(m.median_abs_delta, m.median_abs_delta_error, 100),
-        with_error(m.mean_abs_delta, m.mean_abs_delta_error, 100),
-        f"{100 * m.rms_delta:.3g}",
-        f"{100 * m.max_abs_delta:.3g}",
-        *(f"{100 * m.outside[key].value:.3g}%" for key in THRESHOLDS),
-        ratio,
-        "-" if m.mse_standardised_log is None else f"{m.mse_standardised_log:.2e}",
-    ]
 
 
 def aligned(rows: list[list[str]], left: int = 1) -> list[str]:
@@ -140,7 +233,8 @@ def _cross_section(c: CrossSection) -> list[str]:
         f"cross-section, exact    {with_error(c.sigma_exact, c.sigma_exact_error)} pb (Monte Carlo)",
         f"cross-section, network  {with_error(c.sigma_network, c.sigma_network_error)} pb (Monte Carlo)",
         f"network/exact - 1       {with_error(c.relative_difference, c.relative_difference_error, 100)} %"
-        " (same points)",
+        f" (same points{'; the error is a lower bound' if c.error_is_lower_bound else ''})",
+        f"worth                   {c.effective_events:.0f} events of equal weight",
     ]
     if c.network_error_correlated is not None and c.network_error_uncorrelated is not None:
         lines.append(
@@ -148,15 +242,3 @@ def _cross_section(c: CrossSection) -> list[str]:
             f"{c.network_error_uncorrelated:.2e} pb if independent"
         )
     return lines
-
-
-def _calibration(c: Calibration) -> list[str]:
-    covered = ", ".join(
-        f"{100 * x.observed.value:.1f}% in {k} sigma (Gaussian {100 * x.nominal:.1f}%)" for k, x in c.coverage.items()
-    )
-    within = ", ".join(f"{100 * x.observed.value:.1f}% in the {name}% interval" for name, x in c.intervals.items())
-    return [
-        f"pulls                   {c.pull_mean:+.2f} +- {c.pull_std:.2f} (mean +- std)",
-        f"coverage                {covered}",
-        f"intervals               {within}",
-    ]

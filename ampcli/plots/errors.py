@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 from matplotlib.figure import Figure
 
+from ampcli import weighted
 from ampcli.errors import UsageError
 from ampcli.evaluation.metrics import Floats
 from ampcli.plots.style import save, style
@@ -17,7 +18,9 @@ _BINS = 60
 _RATIO_BINS = 81  # odd: one bin is centred on a perfect prediction
 
 
-def plot_errors(deltas: Mapping[str, Floats], folder: Path, name: str = "errors") -> list[Path]:
+def plot_errors(
+    deltas: Mapping[str, Floats], folder: Path, name: str = "errors", weights: Mapping[str, Floats | None] | None = None
+) -> list[Path]:
     """Histograms of Delta = predicted / exact - 1, one line per label.
 
     Left: |Delta| in per cent, per decade.  Right: log10(predicted / exact) on a range that holds 99.5 % of
@@ -28,21 +31,24 @@ def plot_errors(deltas: Mapping[str, Floats], folder: Path, name: str = "errors"
     Args:
         deltas: label -> (n,) Delta, n >= 1.
         folder, name: writes NAME.png, NAME.pdf and NAME.json there.
+        weights: label -> (n,) what the points of that label count, where they do not count alike.
 
     Raises:
         UsageError: nothing to plot.
     """
     if not deltas or any(len(delta) == 0 for delta in deltas.values()):
         raise UsageError("the plot of the errors needs at least one point for each label")
+    weights = weights or {}
     sizes = {label: _log_size(delta) for label, delta in deltas.items()}
     ratios = {label: np.log1p(delta[delta > -1]) / np.log(10) for label, delta in deltas.items()}
-    reach = _reach(list(ratios.values()))
+    counts = {label: weighted.part(weights.get(label), delta > -1) for label, delta in deltas.items()}
+    reach = _reach([(ratio, counts[label]) for label, ratio in ratios.items()])
     size_edges = np.linspace(*_DECADES, _BINS + 1)
     ratio_edges = np.linspace(-reach, reach, _RATIO_BINS + 1)
-    left = {label: _histogram(values, size_edges) for label, values in sizes.items()}
+    left = {label: _histogram(values, size_edges, weights.get(label)) for label, values in sizes.items()}
     power = int(np.floor(np.log10(reach)))  # the axis of the ratio is in units of 10^power
     right = {
-        label: {**_histogram(ratios[label], ratio_edges), "not_positive": int(np.sum(delta <= -1))}
+        label: {**_histogram(ratios[label], ratio_edges, counts[label]), "not_positive": int(np.sum(delta <= -1))}
         for label, delta in deltas.items()
     }
     with style():
@@ -71,20 +77,34 @@ def plot_errors(deltas: Mapping[str, Floats], folder: Path, name: str = "errors"
         return save(figure, numbers, folder, name)
 
 
-def plot_cumulative(deltas: Mapping[str, Floats], folder: Path, name: str = "cumulative") -> list[Path]:
+def plot_cumulative(
+    deltas: Mapping[str, Floats],
+    folder: Path,
+    name: str = "cumulative",
+    weights: Mapping[str, Floats | None] | None = None,
+) -> list[Path]:
     """Fraction of the points with a larger |Delta| (Amplitude Surrogates, Fig. 8), one line per label.
 
     Args:
         deltas: label -> (n,) Delta, n >= 1.
         folder, name: writes NAME.png, NAME.pdf and NAME.json there.
+        weights: label -> (n,) what the points of that label count, where they do not count alike.
     """
+    weights = weights or {}
     sizes = np.geomspace(1e-5, 1.0, 101)
-    fractions = {label: [float((np.abs(delta) > size).mean()) for size in sizes] for label, delta in deltas.items()}
+    fractions = {
+        label: [weighted.share(np.abs(delta) > size, weights.get(label))[0] for size in sizes]
+        for label, delta in deltas.items()
+    }
     with style():
         figure = Figure(figsize=(7, 5))
         axes = figure.subplots()
         for label, delta in deltas.items():
-            axes.plot(100 * sizes, fractions[label], label=f"{label} ({100 * float(np.abs(delta).mean()):.2g} %)")
+            axes.plot(
+                100 * sizes,
+                fractions[label],
+                label=f"{label} ({100 * weighted.mean(np.abs(delta), weights.get(label)):.2g} %)",
+            )
         axes.set_xscale("log")
         axes.set_yscale("log")
         axes.set_ylim(1e-5, 1.3)
@@ -100,14 +120,15 @@ def _log_size(delta: Floats) -> Floats:
     return np.log10(floored)
 
 
-def _reach(ratios: list[Floats]) -> float:
+def _reach(ratios: list[tuple[Floats, Floats | None]]) -> float:
     """Half the axis of the ratio: the widest 99.5 % quantile of its size, not below float32's resolution."""
-    return max([1e-7, *(float(np.quantile(np.abs(r), 0.995)) for r in ratios if len(r))])
+    return max([1e-7, *(weighted.quantile(np.abs(r), 0.995, weight) for r, weight in ratios if len(r))])
 
 
-def _histogram(values: Floats, edges: Floats) -> dict[str, object]:
-    """Counts and density of (n,) values, those beyond the edges kept in the first and last bin."""
-    counts, _ = np.histogram(np.clip(values, edges[0], edges[-1]), edges)
+def _histogram(values: Floats, edges: Floats, weight: Floats | None) -> dict[str, object]:
+    """Counts (of weight: rows in all) and density of (n,) values, those beyond the edges in the first and last bin."""
+    share = None if weight is None or not weight.any() else weight * (len(values) / weight.sum())
+    counts, _ = np.histogram(np.clip(values, edges[0], edges[-1]), edges, weights=share)
     return {
         "points": len(values),
         "underflow": int(np.sum(values < edges[0])),

@@ -13,24 +13,36 @@ from ampcli.plots.growth import plot_growth
 from ampcli.plots.regions import plot_regions
 from ampcli.plots.uncertainty import plot_uncertainty
 from ampcli.store.parts import write_atomically
+from ampcli.weighted import part
 
 
 def plot_comparisons(comparisons: Mapping[str, Comparison], document: Mapping[str, object], folder: Path) -> list[Path]:
     """Write evaluation.json and the plots into `folder`.
 
-    Of every set of models: errors, cumulative, and cross_section where the points have weights.  Of each model:
-    regions; where it predicts its uncertainty, uncertainty; of the mean of an ensemble, growth.  With several models
-    their names follow, as in regions-NAME.
+    Of every set of models: errors, cumulative (both also for events, where these lie elsewhere than the points), and
+    cross_section where the points have weights.  Of each model: regions; where it knows its uncertainty for each point,
+    uncertainty; of the mean of an ensemble, growth.  With several models their names follow, as in regions-NAME.
     """
-    deltas = {label: comparison.delta for label, comparison in comparisons.items()}
-    written = plot_errors(deltas, folder)
-    written += plot_cumulative(deltas, folder)
+    deltas, weights = {}, {}
+    for label, comparison in comparisons.items():
+        measures = comparison.measures.apart(len(comparison.delta))
+        for measure, weight in measures.items():
+            line = label if measure == "points" else f"{label}, {measure}"
+            deltas[line], weights[line] = comparison.delta, weight
+    written = plot_errors(deltas, folder, weights=weights)
+    written += plot_cumulative(deltas, folder, weights=weights)
     for label, comparison in comparisons.items():
         ending = "" if len(comparisons) == 1 else f"-{label}"
         y_cut = comparison.evaluation.y_cut
         written += plot_regions(comparison.delta, comparison.min_sij, y_cut, folder, f"regions{ending}")
-        if comparison.relative is not None:
-            written += plot_uncertainty(comparison.delta, comparison.relative, folder, f"uncertainty{ending}")
+        if comparison.relative is not None and (comparison.relative > 0).any():
+            known = comparison.relative > 0
+            measures = {
+                name: part(weight, known) for name, weight in comparison.measures.apart(len(comparison.delta)).items()
+            }
+            written += plot_uncertainty(
+                comparison.delta[known], comparison.relative[known], folder, f"uncertainty{ending}", measures
+            )
         if comparison.evaluation.growth:
             written += plot_growth(comparison.evaluation.growth, folder, f"growth{ending}")
     curves = {

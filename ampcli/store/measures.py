@@ -14,6 +14,8 @@ from ampcli.weighted import Floats, effective_number, significant
 #: As many effective rows make a measure's tails known well enough to be quoted, or to calibrate with.
 ENOUGH = 1000
 
+_APART = 0.05
+
 
 @dataclass(frozen=True)
 class Measures:
@@ -28,6 +30,15 @@ class Measures:
 
     points: Floats | None = None
     events: Floats | None = None
+
+    def apart(self, rows: int) -> dict[str, Floats | None]:
+        """ "points", and "events" where they are known and more than a twentieth of their weight lies elsewhere."""
+        found: dict[str, Floats | None] = {"points": self.points}
+        if self.events is not None:
+            points = np.full(rows, 1 / rows) if self.points is None else self.points / self.points.sum()
+            if np.abs(self.events / self.events.sum() - points).sum() / 2 > _APART:
+                found["events"] = self.events
+        return found
 
     def known(self, rows: int) -> dict[str, Floats | None]:
         """ "points" and "events", those that so many rows know well: the one of more effective rows, and the other if

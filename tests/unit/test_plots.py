@@ -1,6 +1,7 @@
 """Plots: the numbers behind them are right, the files are complete, and a failure leaves nothing behind."""
 
 import json
+from types import SimpleNamespace
 
 import matplotlib
 import numpy as np
@@ -9,10 +10,13 @@ from matplotlib.figure import Figure
 
 from ampcli.errors import UsageError
 from ampcli.evaluation.cross_section import Curve
+from ampcli.evaluation.model import Comparison
 from ampcli.plots.cross_section import plot_cross_section
 from ampcli.plots.errors import plot_errors
+from ampcli.plots.evaluation import plot_comparisons
 from ampcli.plots.regions import plot_regions
 from ampcli.plots.style import save
+from ampcli.store.measures import Measures
 
 
 def numbers(paths):
@@ -119,3 +123,29 @@ def test_plots_leave_matplotlib_as_it_was_and_repeat_exactly(tmp_path):
     second = [path.read_bytes() for path in plot_cross_section({"a": curve}, tmp_path)]
     assert dict(matplotlib.rcParams) == before
     assert first == second
+
+
+def test_events_beside_points(tmp_path):
+    rng = np.random.default_rng(4)
+    delta = np.concatenate([0.001 * rng.normal(size=2000), 0.02 * rng.normal(size=2000)])
+    events = np.repeat([1.0, 3.0], 2000)  # the worse half has three quarters of the cross section
+    comparison = Comparison(
+        SimpleNamespace(y_cut=None, growth=[], cross_section=None),
+        delta,
+        np.full(4000, 0.1),
+        np.repeat([0.001, 0.02], 2000),
+        Measures(events=events),
+    )
+    plot_comparisons({"m": comparison}, {}, tmp_path)
+    found = {name: json.loads((tmp_path / f"{name}.json").read_text()) for name in ("cumulative", "uncertainty")}
+    fractions = found["cumulative"]["fraction_above"]
+    assert set(fractions) == {"m", "m, events"}
+    above = int(np.searchsorted(found["cumulative"]["abs_delta"], 0.005))
+    assert fractions["m, events"][above] == pytest.approx(1.5 * fractions["m"][above], rel=0.01)
+    assert sum(found["uncertainty"]["pulls"]["counts"]) == 4000
+    assert sum(found["uncertainty"]["events"]["pulls"]["counts"]) == pytest.approx(8000)
+    for measure in (found["uncertainty"], found["uncertainty"]["events"]):
+        ratio = np.divide(measure["quantile68"]["abs_delta"], measure["quantile68"]["uncertainty"])
+        np.testing.assert_allclose(ratio, 1, atol=0.25)
+    near = Measures(events=np.repeat([1.0, 1.01], 2000))
+    assert list(near.apart(4000)) == ["points"]

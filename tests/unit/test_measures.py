@@ -1,0 +1,224 @@
+"""Points of phase space and events: what rows count, and averages in both measures against samples drawn for them."""
+
+from __future__ import annotations
+
+import json
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from ampcli.cli.main import run
+from ampcli.errors import IntegrityError
+from ampcli.evaluation.evaluate import evaluate
+from ampcli.evaluation.report import notes, summary_table, table
+from ampcli.evaluation.summary import summary_metrics
+from ampcli.inference.certificate import Certificate
+from ampcli.inference.uncertainty import UncertaintyKind
+from ampcli.store.measures import ENOUGH, Measures, balanced, measures
+from ampcli.store.plan import GivenSource, HadronSource, RamboSource
+
+
+def arguments(n: int = 4000, seed: int = 5) -> dict[str, object]:
+    """Amplitudes over decades, errors that grow with them, and everything that is averaged."""
+    rng = np.random.default_rng(seed)
+    exact = np.exp(rng.normal(-2, 1.0, n))
+    sigma = 0.003 * exact**1.3
+    return {
+        "exact": exact,
+        "predicted": exact + sigma * rng.normal(size=n),
+        "uncertainty": sigma * rng.uniform(0.7, 1.3, n),
+        "bare_uncertainty": sigma,
+        "weight": rng.integers(0, 4, n).astype(float),
+        "density": rng.integers(0, 3, n).astype(float),
+        "tried": 4.0 * n,
+        "n_jets": rng.integers(3, 6, n),
+        "min_sij": 10 ** rng.uniform(-5, -0.5, n),
+        "y_cut": 1e-4,
+        "log_mean": -2.0,
+        "log_std": 1.0,
+        "certificate": Certificate({"spread": exact > np.quantile(exact, 0.98)}, n),
+        "members": exact * (1 + 0.01 * rng.normal(size=(3, n))),
+        "uncertainty_kind": UncertaintyKind.OWN,
+    }
+
+
+def chosen(given: dict[str, object], rows: np.ndarray) -> dict[str, object]:
+    """The same arguments of some rows, in this order."""
+    n = len(given["exact"])
+    picked = {
+        key: value[..., rows] if isinstance(value, np.ndarray) and value.shape[-1] == n else value
+        for key, value in given.items()
+    }
+    return picked | {
+        "certificate": Certificate({"spread": given["certificate"].reasons["spread"][rows]}, len(rows)),
+        "tried": 4.0 * len(rows),
+    }
+
+
+ERRORS = ("error", "effective_points", "points", "without_uncertainty", "negative")
+
+
+def assert_same_averages(found: object, expected: object, path: str = "") -> None:
+    """All numbers but statistical errors and counts."""
+    if isinstance(expected, dict):
+        assert found.keys() == expected.keys(), path
+        for key in expected:
+            if not key.endswith(ERRORS):
+                assert_same_averages(found[key], expected[key], f"{path}.{key}")
+    elif isinstance(expected, list):
+        for k, (one, other) in enumerate(zip(found, expected, strict=True)):
+            assert_same_averages(one, other, f"{path}[{k}]")
+    else:
+        assert found == pytest.approx(expected, rel=1e-9), path
+
+
+def test_whole_weights_are_repeated_rows():
+    given = arguments()
+    found = evaluate(**given)
+    drop = {"points", "y_cut", "uncertainty_kind", "events", "cross_section"}
+    times = given["density"].astype(int)
+    repeated = chosen(given, np.repeat(np.arange(4000), times)) | {"density": None}
+    assert_same_averages(found.model_dump(exclude=drop), evaluate(**repeated).model_dump(exclude=drop))
+    # Events: weight x exact, made whole numbers.
+    given["exact"] = np.round(given["exact"] * 20) + 1
+    given["predicted"] = given["exact"] * (1 + 0.01 * np.random.default_rng(1).normal(size=4000))
+    given["members"] = given["predicted"] * np.array([[1.01], [0.98], [1.0]])
+    times = (given["weight"] * given["exact"]).astype(int)
+    repeated = chosen(given, np.repeat(np.arange(4000), times)) | {"density": None}
+    events = evaluate(**given).events
+    assert_same_averages(events.model_dump(), evaluate(**repeated).model_dump(exclude=drop))
+    assert events.effective_points == pytest.approx(times.sum() ** 2 / (times**2).sum())
+
+
+def test_equal_weights_give_the_same_numbers_to_the_last_bit():
+    given = arguments() | {"density": None}
+    plain = evaluate(**given)
+    assert evaluate(**given | {"density": np.full(4000, 0.3)}) == plain
+    alike = evaluate(**given | {"weight": 0.7 / given["exact"]})
+    assert alike.events.model_dump() == plain.model_dump(include=set(type(alike.events).model_fields))
+
+
+def test_a_sample_between_both_measures_gives_both():
+    """Points drawn flat, points drawn as events, and half and half with weights: the same averages."""
+    n = 60_000
+    flat = chosen(arguments(n), np.arange(n)) | {"weight": np.ones(n), "density": None}
+    rng = np.random.default_rng(8)
+    exact = flat["exact"]
+    mean = exact.mean()
+    rows = np.concatenate([rng.integers(0, n, n // 2), rng.choice(n, n // 2, p=exact / exact.sum())])
+    weight = 1 / (0.5 + 0.5 * exact[rows] / mean)
+    mixed = evaluate(**chosen(flat, rows) | {"weight": weight, "density": weight})
+    expected = evaluate(**flat)
+    for found, aim in ((mixed, expected), (mixed.events, expected.events)):
+        for key in ("mean_abs_delta", "median_abs_delta"):
+            error = np.hypot(getattr(found.overall, f"{key}_error"), getattr(aim.overall, f"{key}_error"))
+            assert abs(getattr(found.overall, key) - getattr(aim.overall, key)) < 4 * error
+        assert found.by_certificate["outside"].share.value == pytest.approx(
+            aim.by_certificate["outside"].share.value, rel=0.1
+        )
+    assert mixed.events.effective_points > 2 * expected.events.effective_points
+    assert mixed.events.by_certificate["outside"].share.value > 4 * mixed.by_certificate["outside"].share.value
+
+
+def test_the_paired_error_knows_what_it_has_not_seen():
+    """Heavy-tailed parts of the cross section, whose error grows with them: most samples lack the tail."""
+    rng = np.random.default_rng(6)
+
+    def drawn(n: int) -> tuple[np.ndarray, np.ndarray]:
+        exact = (1 - rng.random(n) * (1 - 1e-6)) ** -0.5  # Pareto of infinite variance, up to 1,000
+        return exact, exact * (1 + 1e-5 * exact**0.3)
+
+    whole, predicted = drawn(4_000_000)
+    truth = predicted.sum() / whole.sum() - 1
+    within, small = [], []
+    for _ in range(150):
+        exact, found = drawn(2000)
+        fixed = {"n_jets": np.full(2000, 3), "min_sij": np.full(2000, 0.1), "y_cut": None}
+        c = evaluate(exact, found, None, np.ones(2000), 2000.0, log_mean=0.0, log_std=1.0, **fixed).cross_section
+        within.append(abs(c.relative_difference - truth) / c.relative_difference_error)
+        paired = np.linalg.norm(found - exact - c.relative_difference * exact) / exact.sum()
+        small.append(abs(c.relative_difference - truth) / paired)
+    assert np.mean(np.array(small) < 1) < 0.52  # what the differences alone would say
+    assert np.mean(np.array(within) < 1) > 0.58
+    assert np.mean(np.array(within) < 2) > 0.84
+
+
+def test_notes_on_what_the_points_do_not_fix():
+    few = evaluate(**arguments(300))
+    assert few.events.effective_points < ENOUGH
+    assert few.cross_section.error_is_lower_bound
+    assert "the error is a lower bound" in table(few)
+    assert "too few to fix their column" in notes(few)[0]
+    assert "gen --unweighted" in table(few)
+    assert notes(few)[0] in summary_table({"a@1": few, "b@1": few})
+    enough = evaluate(**arguments(20_000))
+    assert notes(enough) == []
+    assert not enough.cross_section.error_is_lower_bound
+    unweighted = arguments(20_000)
+    unweighted["density"] = unweighted["weight"] = unweighted["exact"] ** -2.0  # few are in the bulk of phase space
+    assert [note.split(":")[0] for note in notes(evaluate(**unweighted))] == ["points"]
+
+
+def test_impossible_densities():
+    with pytest.raises(IntegrityError, match="density is -1 at row 2"):
+        evaluate(**arguments(5) | {"density": np.array([1.0, 1.0, -1.0, 1.0, 1.0])})
+    with pytest.raises(IntegrityError, match="density is zero"):
+        evaluate(**arguments(5) | {"density": np.zeros(5)})
+
+
+@pytest.mark.parametrize(
+    ("source", "points", "events"),
+    [(RamboSource, [1, 2, 2], [3, 8, 10]), (HadronSource, None, [3, 8, 10]), (GivenSource, None, None)],
+)
+def test_what_the_rows_of_a_store_count(source, points, events):
+    columns = {"weight": np.array([1.0, 2, 2]), "amplitude": np.array([3.0, 4, 5])}
+    store = SimpleNamespace(
+        plan=SimpleNamespace(source=source.model_construct()), read_split=lambda name, split: columns[name]
+    )
+    found = measures(store, "test")
+    for array, expected in ((found.points, points), (found.events, events)):
+        assert (None if array is None else array.tolist()) == expected
+
+
+def test_both_measures_count_alike(rng):
+    n = 20_000
+    points, events = rng.uniform(0.5, 1.5, n), rng.uniform(0.0, 3.0, n)
+    known = Measures(points, events).known(n)
+    assert list(known) == ["points", "events"]
+    weight = balanced(known, n)
+    np.testing.assert_allclose(weight / weight.sum(), (points / points.sum() + events / events.sum()) / 2, rtol=1e-12)
+    assert balanced(Measures().known(n), n) is None
+    rare = np.where(np.arange(n) < ENOUGH - 1, 1.0, 0.0)
+    assert list(Measures(points, rare).known(n)) == ["points"]
+    assert list(Measures(rare, events).known(n)) == ["events"]
+
+
+def test_manifests_have_metrics_of_events_where_they_are_known(rng):
+    n = 5000
+    exact = np.exp(rng.normal(size=n))
+    predicted = exact * (1 + 0.02 * exact)
+    plain = summary_metrics(exact, predicted, (0.0, 1.0))
+    both = summary_metrics(exact, predicted, (0.0, 1.0), Measures(events=exact))
+    assert {name: both[name] for name in plain} == plain
+    assert both["events_mean_abs_delta"].value == pytest.approx(0.02 * (exact**2).sum() / exact.sum())
+    assert set(both) - set(plain) == {"events_median_abs_delta", "events_mean_abs_delta", "events_outside_1%"}
+
+
+def test_eval_reports_both(registry, store3, capsys):
+    arguments = ["eval", "fame3@1", str(store3.path), "--registry", str(registry), "--threads", "1"]
+    assert run([*arguments, "--json"]) == 0
+    document = json.loads(capsys.readouterr().out)
+    exact, weight = store3.read_split("amplitude", "test"), store3.read_split("weight", "test")
+    assert document["points"] == document["effective_points"] == len(exact)
+    share = weight * exact
+    assert document["events"]["effective_points"] == pytest.approx(share.sum() ** 2 / (share**2).sum())
+    assert set(document["events"]) <= set(document)
+    assert document["uncertainty_kind"] == "typical"
+    assert document["notes"]
+    assert run(arguments) == 0
+    text = capsys.readouterr().out
+    assert "uncertainties: typical: the same relative size at all points" in text
+    assert run(["eval", "plain3", *arguments[1:]]) == 0
+    assert text.count("typical") == 1
+    assert "fame3@1   typical" in capsys.readouterr().out
