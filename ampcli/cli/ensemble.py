@@ -28,6 +28,7 @@ def ensemble(
 ) -> Result:
     """Combine trained models into one with an uncertainty."""
     from ampcli.ensembles.build import build_ensemble
+    from ampcli.inference.uncertainty import UncertaintyKind
     from ampcli.registry.resolve import registry_root
     from ampcli.store.reader import open_store
 
@@ -36,4 +37,6 @@ def ensemble(
     text = f"{manifest.reference}: {combine} of {', '.join(member.model for member in manifest.members)}"
     if "median_abs_delta" in manifest.metrics:
         text += f"; median |Delta| {manifest.metrics['median_abs_delta'].value:.3e} on validation"
+    if combine == "mean":
+        text += f"\nuncertainties: {UncertaintyKind.ENSEMBLE.described(calibrated=False)}"
     return Result(manifest.model_dump(mode="json"), text)

@@ -9,6 +9,7 @@ import numpy as np
 import torch
 
 from ampcli.ensembles.covariance import error_correlation
+from ampcli.ensembles.independence import require_different, require_independent
 from ampcli.errors import UsageError
 from ampcli.evaluation.summary import summary_metrics
 from ampcli.inference.certificate import SPREAD, relative_size, spread_region
@@ -41,7 +42,8 @@ def build_ensemble(
 
     Raises:
         UsageError: fewer than two members, one named twice, members that do not belong together, or a store of
-            something else, or none where the combination needs one; members that predict negative amplitudes.
+            something else, or none where the combination needs one; members that predict negative amplitudes, or that
+            are copies of each other, or (combined by their mean) not independent.
     """
     folders = [resolve(root, reference) for entry in references for reference in expand_range(entry)]
     manifests = [read_manifest(folder) for folder in folders]
@@ -60,6 +62,8 @@ def build_ensemble(
             )
         if manifest.provider != first.provider:
             raise UsageError(f"{manifest.reference} and {first.reference} learned from different amplitudes")
+    if combine == "mean":
+        require_independent(root, manifests)
     settings = {
         "name": name,
         "kind": "ensemble",
@@ -84,6 +88,8 @@ def build_ensemble(
     device = torch.device("cpu")
     networks = [load_folder(f, m, device).networks[0] for f, m in zip(folders, manifests, strict=True)]
     momenta = read_probe(folders[0], first)["momenta"].numpy()
+    alone = [Predictor(m, [n], device).predict_final(momenta)[0] for m, n in zip(manifests, networks, strict=True)]
+    require_different(manifests, np.stack(alone))
     if combine == "covariance" and data is not None:
         settings["correlation"] = _correlation(networks, manifests, data, device).tolist()
     draft = Manifest.model_validate(settings)

@@ -71,6 +71,9 @@ def train(
     if block_name is not None:
         block = stored_block(run.store, block_name)
         recipe = recipe.model_copy(update={"features": {"version": block.version, "options": block.options}})
+    if recipe.init_from is not None:  # under the version that it is now: names and aliases move
+        parent = read_manifest(resolve(run.registry, recipe.init_from)).reference
+        recipe = recipe.model_copy(update={"init_from": parent})
     arrays, amplitude = read_arrays(run.store, block_name, "train")
     settings = Settings(
         penalty=recipe.penalty,

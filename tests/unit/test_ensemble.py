@@ -10,11 +10,14 @@ import torch
 
 import ampcli
 from ampcli.ensembles.build import build_ensemble
+from ampcli.ensembles.independence import require_different
 from ampcli.ensembles.mean import mean_and_error
 from ampcli.errors import IntegrityError, NotFoundError, UsageError
-from ampcli.inference.predictor import check_probe
+from ampcli.inference.calibrate import publish_calibrated
+from ampcli.inference.predictor import check_probe, load_predictor
 from ampcli.registry.manifest import read_manifest
 from ampcli.registry.resolve import resolve
+from ampcli.training.train import TrainingRun, train
 
 MEMBERS = ["fame3@1", "fame3@2", "fame3@3"]
 
@@ -118,3 +121,67 @@ def test_measured_on_a_store(copy, store3, store4):
     assert manifest.metrics["mean_abs_delta"].value == pytest.approx(delta.mean(), rel=1e-12)
     with pytest.raises(UsageError, match="process"):
         build_ensemble(copy, "other", MEMBERS, "mean", store4)
+
+
+@pytest.fixture(scope="module")
+def relatives(registry, store3, recipe_for, tmp_path_factory):
+    """fame3@1 to @3 and: again@1, which began as fame3@1 did; child@1 and sibling@1, trained on from fame3@1;
+    grandchild@1; calibrated@1, a calibrated fame3@1.
+    """
+    root = tmp_path_factory.mktemp("relatives") / "registry"
+    shutil.copytree(registry, root)
+
+    def more(name, **changes):
+        train(TrainingRun(store3, name, root, torch.device("cpu")), recipe_for(store3, epochs=1, **changes))
+
+    more("again")
+    more("child", init_from="fame3@1", seeds=(5,))
+    more("sibling", init_from="fame3@1", seeds=(6,))
+    more("plain-child", kind="plain", init_from="plain3@1", seeds=(5,))
+    more("grandchild", init_from="child", seeds=(7,))
+    publish_calibrated(root, "fame3@1", store3, "calibrated")
+    return root
+
+
+NOT_INDEPENDENT = {
+    ("fame3@1", "calibrated@1"): "both come from fame3@1",
+    ("fame3@1", "again@1"): "the same seed 1",
+    ("fame3@2", "again@1", "calibrated@1"): "the same seed 1",
+    ("fame3@1", "child@1"): "both come from fame3@1",
+    ("fame3@1", "grandchild@1"): "both come from fame3@1",
+    ("child@1", "sibling@1"): "both come from fame3@1",
+    ("fame3@2", "child@1", "grandchild@1"): "both come from child@1",
+    ("calibrated@1", "sibling@1"): "both come from fame3@1",
+}
+
+
+@pytest.mark.parametrize("members", NOT_INDEPENDENT)
+def test_members_that_are_not_independent(relatives, members):
+    with pytest.raises(UsageError, match=NOT_INDEPENDENT[members]) as refused:
+        build_ensemble(relatives, "refused", list(members), "mean")
+    assert sum(member in str(refused.value) for member in members) >= 2
+    assert not (relatives / "refused").exists()
+
+
+def test_copies_are_refused_however_they_are_combined(relatives, store3):
+    for members in (["fame3@1", "calibrated@1"], ["fame3@2", "calibrated@1", "fame3@1"]):
+        with pytest.raises(UsageError, match="copies of one network"):
+            build_ensemble(relatives, "refused", members, "covariance", store3)
+
+
+def test_copies_are_known_by_what_they_predict(relatives):
+    manifests = [read_manifest(resolve(relatives, name)) for name in ("fame3@1", "fame3@2")]
+    values = np.array([[1.0, 2.0], [1.0, 2.0 + 1e-10]])
+    with pytest.raises(UsageError, match="fame3@1 and fame3@2 are copies"):
+        require_different(manifests, values)
+    require_different(manifests, values * [[1.0], [1.001]])
+
+
+def test_parents_are_versions(relatives):
+    assert read_manifest(resolve(relatives, "grandchild")).parents == ["child@1"]
+
+
+def test_relatives_whose_correlation_is_measured(relatives, store3):
+    made = build_ensemble(relatives, "measured", ["plain3@1", "plain-child@1"], "covariance", store3)
+    assert made.correlation[0][1] > 0.5
+    assert load_predictor("measured", relatives, "cpu").uncertainty_kind == "typical"
