@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from ampcli.cli.command import RegistryOption, Result, command, save_configuration
-from ampcli.cli.effect import only_with
+from ampcli.cli.effect import not_with, only_with
 
 
 def add(app: typer.Typer) -> None:
@@ -21,7 +21,11 @@ def trajectory(
     models: Annotated[list[str], typer.Argument(help="Models of one e+e- process: name, name@3 or name@alias.")],
     count: Annotated[int, typer.Option(min=1, help="Trajectories.")] = 50,
     points: Annotated[int, typer.Option(min=2, help="Points on each.")] = 400,
-    seed: Annotated[int, typer.Option(help="Seed of their ends.")] = 1,
+    seed: Annotated[int, typer.Option(help="Seed of their ends."), not_with("seeds")] = 1,
+    seeds: Annotated[
+        str | None,
+        typer.Option(help="Several: 1-12 (or 12), with the spread over them.", show_default="one seed"),
+    ] = None,
     y_cut: Annotated[
         float | None, typer.Option(help="Cut on s_ij / s for the regions.", show_default="each model's own")
     ] = None,
@@ -42,16 +46,20 @@ def trajectory(
     from ampcli.device import set_threads
     from ampcli.errors import UsageError
     from ampcli.evaluation.trajectories import follow
-    from ampcli.evaluation.trajectory_table import trajectory_table
+    from ampcli.evaluation.trajectory_seeds import follow_seeds, parse_seeds
+    from ampcli.evaluation.trajectory_table import seeds_table, trajectory_table
     from ampcli.inference.predictor import load_predictor
 
     if show is not None and show >= count:
         raise UsageError(f"--show {show}: there are {count} trajectories, counted from 0")
     set_threads(threads)
     predictors = [load_predictor(model, registry, device) for model in models]
-    followed, result = follow(predictors, count, points, seed, y_cut)
-    document = result.model_dump(mode="json")
-    text = trajectory_table(result)
+    if seeds is None:
+        followed, result = follow(predictors, count, points, seed, y_cut)
+        document, text = result.model_dump(mode="json"), trajectory_table(result)
+    else:
+        followed, over_seeds = follow_seeds(predictors, count, points, parse_seeds(seeds), y_cut)
+        document, text = over_seeds.model_dump(mode="json"), seeds_table(over_seeds)
     if out is not None:
         from ampcli.plots.trajectory_files import write_trajectories
 

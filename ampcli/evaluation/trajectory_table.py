@@ -5,6 +5,7 @@ from __future__ import annotations
 from ampcli.evaluation.metrics import THRESHOLDS
 from ampcli.evaluation.report import aligned, with_error
 from ampcli.evaluation.trajectories import Accuracy, TrajectoryResult
+from ampcli.evaluation.trajectory_seeds import AccuracyOverSeeds, SeedsResult, Spread
 from ampcli.phasespace.unresolved import REGIONS
 
 
@@ -30,6 +31,42 @@ def trajectory_table(result: TrajectoryResult) -> str:
     }
     lines += [f"{count} predictions of {reference} are <= 0" for reference, count in negative.items() if count]
     return "\n".join(lines)
+
+
+def seeds_table(result: SeedsResult) -> str:
+    """The same over several seeds: mean +- spread of one seed, in per cent."""
+    seeds = f"{result.seeds[0]} to {result.seeds[-1]}"
+    thresholds = [f">{name}" for name in THRESHOLDS]
+    rows = [
+        ["region", "", "model", "y_cut", "seeds", "of points", "median|Delta|", *thresholds, f"most {thresholds[-1]}"]
+    ]
+    named = [(name, meaning, "regions") for name, meaning in REGIONS.items()]
+    named += [(name, "the training region", "certificate") for name in ("inside", "outside")]
+    for name, meaning, kind in named:
+        for reference, model in result.models.items():
+            found: AccuracyOverSeeds = getattr(model, kind)[name]
+            if found.median_abs_delta is not None:
+                spreads = [found.fraction, found.median_abs_delta, *(found.outside[key] for key in THRESHOLDS)]
+                most = f"{100 * spreads[-1].largest:.2g}"
+                cells = [str(found.seeds), *map(_mean_and_spread, spreads), most]
+                rows.append([name, meaning, reference, f"{model.y_cut:g}", *cells])
+    lines = [
+        f"{result.process}, {result.count} trajectories of {result.points} points for each seed, {seeds}; in %,",
+        "mean +- spread of one seed:",
+        "",
+        *aligned(rows, left=3),
+    ]
+    for reference, model in result.models.items():
+        inside = model.certificate["inside"]
+        lines.append(
+            f"{reference}: {inside.outside_points['1%']} of {inside.points} points inside are off by more than 1%"
+        )
+    return "\n".join(lines)
+
+
+def _mean_and_spread(found: Spread) -> str:
+    mean = f"{100 * found.mean:.3g}"
+    return mean if found.spread is None else f"{mean} +- {100 * found.spread:.2g}"
 
 
 def _cells(accuracy: Accuracy) -> list[str]:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import json
+
 import numpy as np
 import pytest
 
+from ampcli.cli.main import run
 from ampcli.errors import UsageError
 from ampcli.evaluation.trajectories import TrajectoryPoints, follow, most_varied
-from ampcli.evaluation.trajectory_table import trajectory_table
+from ampcli.evaluation.trajectory_seeds import follow_seeds, parse_seeds
+from ampcli.evaluation.trajectory_table import seeds_table, trajectory_table
 from ampcli.inference.predictor import load_predictor
 from ampcli.kinematics import checked_momenta, min_invariant, with_beams
 from ampcli.phasespace.jets import exclusive_jets, fastjet_jets
@@ -181,3 +185,56 @@ def test_models_that_do_not_belong_together(registry, repository):
         follow([load_predictor("ddx-zgggg-fg1", repository / "registry", "cpu")], 1, 10, 1)
     with pytest.raises(UsageError, match="--count 0"):
         follow([three], 0, 10, 1)
+
+
+@pytest.mark.parametrize(
+    ("text", "seeds"), [("1-12", range(1, 13)), ("12", range(1, 13)), ("5-5", range(5, 6)), (" 0-2 ", range(3))]
+)
+def test_seeds(text, seeds):
+    assert parse_seeds(text) == seeds
+
+
+@pytest.mark.parametrize("text", ["", "0", "-3", "3-1", "1-", "1,2", "a-b", "1-1000000", "1.5", "1-²", "9" * 50])
+def test_impossible_seeds(text):
+    with pytest.raises(UsageError, match="--seeds"):
+        parse_seeds(text)
+
+
+def test_the_spread_over_seeds(registry):
+    predictors = [load_predictor("fame3@1", registry, "cpu")]
+    shown, found = follow_seeds(predictors, 4, 30, [2, 3, 4])
+    single = [follow(predictors, 4, 30, seed)[1] for seed in (2, 3, 4)]
+    assert found.by_seed == single
+    np.testing.assert_array_equal(shown.momenta, trajectories(4, 30, 3, E, seed=2).reshape(shown.momenta.shape))
+    model = found.models["fame3@1"]
+    for kind in ("regions", "certificate"):
+        for name, accuracy in getattr(model, kind).items():
+            each = [getattr(result.models["fame3@1"], kind)[name] for result in single]
+            assert accuracy.fraction.mean == pytest.approx(np.mean([a.fraction for a in each]))
+            assert accuracy.fraction.spread == pytest.approx(np.std([a.fraction for a in each], ddof=1))
+            assert accuracy.points == sum(a.points for a in each)
+            shares = [a.outside["1%"].value for a in each if a.points]
+            assert accuracy.seeds == len(shares)
+            if shares:
+                assert accuracy.outside["1%"].mean == pytest.approx(np.mean(shares))
+                assert accuracy.outside["1%"].largest == max(shares)
+            else:
+                assert accuracy.outside == {}
+                assert accuracy.median_abs_delta is None
+            wrong = sum(round(a.outside["1%"].value * a.points) for a in each if a.points)
+            assert accuracy.outside_points["1%"] == wrong
+    assert sum(model.certificate[name].points for name in ("inside", "outside")) == 360
+    lines = seeds_table(found).splitlines()
+    assert "seed, 2 to 4; in %," in lines[0]
+    assert f"{model.certificate['inside'].outside_points['1%']} of " in lines[-1]
+
+
+def test_the_command_with_seeds(registry, tmp_path, capsys):
+    arguments = ["trajectory", "fame3@1", "--registry", str(registry), "--count", "3", "--points", "20"]
+    assert run([*arguments, "--seeds", "2-3", "--json"]) == 0
+    document = json.loads(capsys.readouterr().out)
+    assert document["seeds"] == [2, 3]
+    assert run([*arguments, "--seed", "3", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out) == document["by_seed"][1]
+    assert run([*arguments, "--seeds", "2-3", "--seed", "3"]) == 2
+    assert "--seed has no effect with --seeds" in capsys.readouterr().err
