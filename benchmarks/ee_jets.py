@@ -83,7 +83,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         for predictor in predictors:
             for sampling in ("flat", "mixed"):
-                store = store_of(predictor, sampling, points, Path(folder))  # type: ignore[arg-type]
+                store = store_of(predictor, sampling, points, Path(folder))
                 found = evaluate_model(predictor, store, "all").evaluation
                 c = found.cross_section
                 assert found.events is not None

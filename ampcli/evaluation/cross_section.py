@@ -44,7 +44,7 @@ class CrossSection(Frozen):
     sigma_network_error: FiniteFloat
     relative_difference: FiniteFloat
     relative_difference_error: FiniteFloat
-    error_is_lower_bound: bool  # too few effective events to know the tail
+    error_is_lower_bound: bool  # all Monte Carlo errors: too few effective events to know the tail
     network_error_correlated: FiniteFloat | None
     network_error_uncorrelated: FiniteFloat | None
     curve: Curve

@@ -229,11 +229,12 @@ def aligned(rows: list[list[str]], left: int = 1) -> list[str]:
 
 
 def _cross_section(c: CrossSection) -> list[str]:
+    bound = "; the error is a lower bound" if c.error_is_lower_bound else ""
     lines = [
-        f"cross-section, exact    {with_error(c.sigma_exact, c.sigma_exact_error)} pb (Monte Carlo)",
-        f"cross-section, network  {with_error(c.sigma_network, c.sigma_network_error)} pb (Monte Carlo)",
+        f"cross-section, exact    {with_error(c.sigma_exact, c.sigma_exact_error)} pb (Monte Carlo{bound})",
+        f"cross-section, network  {with_error(c.sigma_network, c.sigma_network_error)} pb (Monte Carlo{bound})",
         f"network/exact - 1       {with_error(c.relative_difference, c.relative_difference_error, 100)} %"
-        f" (same points{'; the error is a lower bound' if c.error_is_lower_bound else ''})",
+        f" (same points{bound})",
         f"worth                   {c.effective_events:.0f} events of equal weight",
     ]
     if c.network_error_correlated is not None and c.network_error_uncorrelated is not None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from types import SimpleNamespace
 
 import numpy as np
@@ -11,12 +12,19 @@ import pytest
 from ampcli.cli.main import run
 from ampcli.errors import IntegrityError
 from ampcli.evaluation.evaluate import evaluate
+from ampcli.evaluation.model import evaluate_model
 from ampcli.evaluation.report import notes, summary_table, table
 from ampcli.evaluation.summary import summary_metrics
-from ampcli.inference.certificate import Certificate
+from ampcli.generation.generate import generate, prepare
+from ampcli.inference.calibrate import publish_calibrated
+from ampcli.inference.certificate import SPREAD, Certificate
+from ampcli.inference.predictor import load_predictor
 from ampcli.inference.uncertainty import UncertaintyKind
+from ampcli.registry.manifest import manifest_bytes, read_manifest
+from ampcli.registry.resolve import resolve
 from ampcli.store.measures import ENOUGH, Measures, balanced, measures
 from ampcli.store.plan import GivenSource, HadronSource, RamboSource
+from ampcli.store.reader import open_store
 
 
 def arguments(n: int = 4000, seed: int = 5) -> dict[str, object]:
@@ -222,3 +230,26 @@ def test_eval_reports_both(registry, store3, capsys):
     assert run(["eval", "plain3", *arguments[1:]]) == 0
     assert text.count("typical") == 1
     assert "fame3@1   typical" in capsys.readouterr().out
+
+
+def test_calibration_for_points_and_events(repository, tmp_path, request_for):
+    """The shipped three-jet model, whose uncertainties hold for flat points only, on points for both measures."""
+    root = tmp_path / "registry"
+    shutil.copytree(repository / "registry" / "ee-3jets", root / "ee-3jets")
+    request = request_for(tmp_path / "mixed.zarr", points=40_000, y_cut=1e-4, sampling="mixed", seed=5)
+    generate(prepare(request))
+    store = open_store(request.store)
+    shipped = read_manifest(resolve(root, "ee-3jets@1"))
+    bare = shipped.model_copy(update={"region": {k: v for k, v in shipped.region.items() if k != SPREAD}})
+    (root / "ee-3jets" / "1" / "manifest.json").write_bytes(manifest_bytes(bare))  # as published before certificates
+    made = publish_calibrated(root, "ee-3jets@1", store)
+    assert made.recalibration.measures == ["points", "events"]
+    assert made.region[SPREAD] > 5 * shipped.region[SPREAD]
+    found = evaluate_model(load_predictor("ee-3jets@2", root, "cpu"), store, "test").evaluation
+    before = evaluate_model(load_predictor("ee-3jets@1", repository / "registry", "cpu"), store, "test").evaluation
+    assert before.events.calibration.coverage["1"].observed.value < 0.6
+    assert before.events.by_certificate["outside"].share.value > 0.2
+    for measure in (found, found.events):
+        assert measure.calibration.intervals["68"].observed.value == pytest.approx(0.683, abs=0.03)
+        assert measure.by_certificate["inside"].share.value > 0.99
+    assert found.cross_section.effective_events > ENOUGH
