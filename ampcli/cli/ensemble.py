@@ -36,4 +36,4 @@ def ensemble(
     text = f"{manifest.reference}: {combine} of {', '.join(member.model for member in manifest.members)}"
     if "median_abs_delta" in manifest.metrics:
         text += f"; median |Delta| {manifest.metrics['median_abs_delta'].value:.3e} on validation"
-    return Result(manifest.model_dump(mode="json"), text)
+    return Result(dict(manifest.document), text)

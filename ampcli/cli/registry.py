@@ -58,7 +58,7 @@ def show_model(model: Reference, registry: RegistryOption = None) -> Result:
     from ampcli.registry.resolve import registry_root, resolve
 
     manifest = read_manifest(resolve(registry_root(registry), model))
-    return Result(manifest.model_dump(mode="json"), _described(manifest))
+    return Result(dict(manifest.document), _described(manifest))
 
 
 @command(app, "compare", "ampcli registry compare ee-4jets@1 ee-4jets@2 --require 'median_abs_delta<=0.01'")
