@@ -25,9 +25,9 @@ from ampcli.inference.recalibration import recalibrated
 from ampcli.inference.single_precision import restored
 from ampcli.inference.tensors import (
     SCALE,
+    require_numbers,
     require_parameters,
     require_probe,
-    require_region,
     require_tensors,
     scales_of,
 )
@@ -265,7 +265,7 @@ def load_folder(folder: Path, manifest: Manifest, device: torch.device) -> Predi
         IntegrityError: files that are missing, damaged, or do not fit each other.
     """
     root = folder.parent.parent
-    require_region(manifest)
+    require_numbers(manifest)
     verify_members(root, manifest)
     if not manifest.members:
         return Predictor(manifest, [_load_network(folder, manifest, device)], device)
