@@ -14,7 +14,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from uuid import uuid4
 
-from ampcli.errors import AmpcliError, IntegrityError, UsageError
+from ampcli.errors import AmpcliError, IntegrityError
 
 _NO_ACCESS = (errno.EACCES, errno.EPERM, errno.EROFS)
 _NO_PLACE = (errno.ENOTDIR, errno.EISDIR, errno.ENAMETOOLONG, errno.ELOOP)
@@ -121,17 +121,14 @@ def replacing(path: Path) -> Iterator[Path]:
 
 
 @contextmanager
-def appearing(folder: Path) -> Iterator[Path]:
-    """A new folder to fill that then appears as `folder`, in one step, if all went well.
+def drafted(target: Path) -> Iterator[Path]:
+    """A new hidden folder beside `target` to prepare it in; what is left under that name goes away, come what may.
 
     Raises:
-        UsageError: another process was faster.
         AmpcliError: nothing can be written there.
     """
-    with writing(folder.parent), _draft(folder.parent, _hidden(folder), is_folder=True) as fresh:
+    with writing(target.parent), _draft(target.parent, _hidden(target), is_folder=True) as fresh:
         yield fresh
-        if not rename_if_free(fresh, folder):
-            raise UsageError(f"{folder} exists already", "Another process wrote it since: choose another name.")
 
 
 def _hidden(path: Path) -> str:

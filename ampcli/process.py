@@ -45,6 +45,8 @@ _PARTICLES = [
     Particle("w-", -24, "vector", 80.41900244575616),
     Particle("h", 25, "scalar", 125.0),
 ]
+_MOST_OUTGOING = 20  # exact amplitudes end at about ten; pairs, triples and permutations of legs are enumerated
+_LONGEST_SHOWN = 100
 PARTICLES = {particle.name: particle for particle in _PARTICLES}
 
 
@@ -100,11 +102,12 @@ def parse_process(text: str) -> Process:
     """Read a process such as ``"d d~ > z g g g g"``.
 
     Raises:
-        UsageError: no ``>``, not two incoming legs, no outgoing one, an unknown particle, or
-            a request this syntax does not cover (decay chains, order specifications, multiparticles).
+        UsageError: no ``>``, not two incoming legs, no outgoing one, too many, an unknown particle, or a
+            request this syntax does not cover (decay chains, order specifications, multiparticles).
     """
     example = 'Write it like "e- e+ > d d~ g g": two incoming particles, ">", the outgoing ones, blanks between.'
-    shown = f'cannot read the process "{text}"'
+    shortened = text if len(text) <= _LONGEST_SHOWN else f"{text[:_LONGEST_SHOWN]}..."
+    shown = f'cannot read the process "{shortened}"'
     if any(c in text for c in ",/@=$()"):
         raise UsageError(f"{shown}: decay chains, exclusions and coupling orders are not supported", example)
     sides = [side.split() for side in text.split(">")]
@@ -115,6 +118,8 @@ def parse_process(text: str) -> Process:
         raise UsageError(f"{shown}: {len(incoming)} incoming particles, not 2", example)
     if not outgoing:
         raise UsageError(f"{shown}: it has no outgoing particles", example)
+    if len(outgoing) > _MOST_OUTGOING:
+        raise UsageError(f"{shown}: {len(outgoing)} outgoing particles, more than {_MOST_OUTGOING}")
     return Process((incoming[0], incoming[1]), tuple(outgoing))
 
 

@@ -38,4 +38,4 @@ def calibrate(
         f"{manifest.reference}: uncertainties of {manifest.parents[0]} times {min(scales):.2f} to {max(scales):.2f}; "
         f"{intervals} of them"
     )
-    return Result(manifest.model_dump(mode="json"), text)
+    return Result(dict(manifest.document), text)

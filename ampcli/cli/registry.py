@@ -58,7 +58,7 @@ def show_model(model: Reference, registry: RegistryOption = None) -> Result:
     from ampcli.registry.resolve import registry_root, resolve
 
     manifest = read_manifest(resolve(registry_root(registry), model))
-    return Result(manifest.model_dump(mode="json"), _described(manifest))
+    return Result(dict(manifest.document), _described(manifest))
 
 
 @command(app, "compare", "ampcli registry compare ee-4jets@1 ee-4jets@2 --require 'median_abs_delta<=0.01'")
@@ -106,9 +106,9 @@ def compare_models(
 
 @command(app, "verify", "ampcli registry verify")
 def verify_models(models: References = None, registry: RegistryOption = None) -> Result:
-    """Check checksums, ensemble members and predictions (by default of every version of every model)."""
+    """Check seals, checksums, aliases, ensemble members and predictions (by default of all versions of all models)."""
     from ampcli.inference.predictor import check_probe
-    from ampcli.registry.resolve import references, registry_root, resolve
+    from ampcli.registry.resolve import aliases, references, registry_root, resolve
     from ampcli.registry.storage import verify
 
     root = registry_root(registry)
@@ -126,6 +126,12 @@ def verify_models(models: References = None, registry: RegistryOption = None) ->
         else:
             lines.append(f"{model}: {', '.join(compared)} ok")
             found.append({"model": model, "ok": True, "compared": compared, "error": None})
+    for name in dict.fromkeys(folder.parent.name for folder in folders):
+        try:
+            for alias in aliases(root, name):
+                resolve(root, f"{name}@{alias}")
+        except (IntegrityError, NotFoundError) as error:
+            errors.append(f"aliases of {name}: {error}")
     result = Result({"models": found}, "\n".join(lines) if found else f"no models in {root}")
     if errors:
         show(result)
@@ -202,10 +208,15 @@ def _described(manifest: Manifest) -> str:
         "git commit": manifest.git_commit or "-",
         "packages": _pairs(manifest.packages),
     }
-    text = "\n".join(f"{key:<14}{value}" for key, value in entries.items() if value != "-")
+    text = "\n".join(f"{key:<14}{_printable(value)}" for key, value in entries.items() if value != "-")
     if manifest.metrics:
         text += "\n\n" + _table(["metric", "value"], [[k, _measured(m)] for k, m in manifest.metrics.items()])
-    return f"{text}\n\n{manifest.card.strip()}".rstrip()
+    return f"{text}\n\n{_printable(manifest.card.strip(), and_lines=True)}".rstrip()
+
+
+def _printable(text: str, and_lines: bool = False) -> str:
+    """Without the sequences that command a terminal: a model may come from anywhere."""
+    return "".join(c if c.isprintable() or (and_lines and c == "\n") else ascii(c)[1:-1] for c in text)
 
 
 def _pairs(entries: object) -> str:
@@ -226,6 +237,7 @@ def _measured(metric: Metric | None) -> str:
 
 def _table(headings: list[str], rows: list[list[str]]) -> str:
     """Columns padded to their widest entry, two blanks between."""
+    rows = [[_printable(cell) for cell in row] for row in rows]
     widths = [max(map(len, column)) for column in zip(headings, *rows, strict=True)]
     lines = [headings, ["-" * width for width in widths], *rows]
     return "\n".join(

@@ -183,4 +183,4 @@ def train(
         f"{m.training['epochs_done']} epochs, {m.seconds:.0f} s"
         for m in manifests
     ]
-    return Result({"models": [m.model_dump(mode="json") for m in manifests]}, "\n".join(lines))
+    return Result({"models": [m.document for m in manifests]}, "\n".join(lines))

@@ -107,7 +107,7 @@ def build_ensemble(
                 "recalibration": fit_recalibration(exact, predicted, uncertainty, counted) if honest else None,
             }
         )
-    probe = make_probe(predictor, momenta)
+    probe = make_probe(predictor.described_by(draft), momenta)
     return publish(root, draft, None, probe, check_probe)
 
 

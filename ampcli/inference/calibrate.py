@@ -10,7 +10,7 @@ import torch
 from ampcli.errors import UsageError
 from ampcli.inference.certificate import relative_size, spread_region
 from ampcli.inference.described import require_described
-from ampcli.inference.predictor import check_probe, load_folder
+from ampcli.inference.predictor import check_probe, load_folder, make_probe
 from ampcli.inference.recalibration import fit_recalibration
 from ampcli.inference.uncertainty import UncertaintyKind
 from ampcli.provenance import git_commit, package_versions
@@ -54,4 +54,5 @@ def publish_calibrated(root: Path, reference: str, store: Store, name: str | Non
         }
     )
     tensors = None if manifest.members else read_weights(folder, manifest)
-    return publish(root, draft, tensors, read_probe(folder, manifest), check_probe)
+    probe = make_probe(predictor.described_by(draft), read_probe(folder, manifest)["momenta"].numpy())
+    return publish(root, draft, tensors, probe, check_probe)

@@ -18,7 +18,7 @@ def require_described(manifest: Manifest, store: Store) -> None:
     Raises:
         UsageError: another process, energy or parameters, naming the differences.
     """
-    known = manifest.provider["parameters"]
+    known = manifest.provider.get("parameters")
     parameters = known if isinstance(known, dict) else {}
     # Providers name different parameters, and may write them with other last digits.
     shared = sorted(set(parameters) & set(store.plan.provider.parameters))

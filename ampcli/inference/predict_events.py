@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
-import uuid
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -13,6 +11,7 @@ import numpy.typing as npt
 
 from ampcli.errors import UsageError
 from ampcli.events import Events, StoredEvents
+from ampcli.files import drafted, rename_if_free, replacing, writing
 from ampcli.inference.described import require_described
 from ampcli.inference.predictor import BATCH, Predictor
 
@@ -59,22 +58,25 @@ def predict_events(
 
 
 def write_predictions(out: Path, predictor: Predictor, arrays: Mapping[str, npt.NDArray[Any]]) -> None:
-    """Write the arrays of `predict_events`; the output appears whole or not at all."""
-    labels = {"model": predictor.manifest.reference, "uncertainty_kind": str(predictor.uncertainty_kind)}
-    draft = out.with_name(f".{uuid.uuid4().hex[:8]}.{out.name}")
-    out.parent.mkdir(parents=True, exist_ok=True)
-    try:
-        if out.suffix == ".npz":
-            content: dict[str, Any] = {**arrays, **{name: np.array(text) for name, text in labels.items()}}
-            np.savez(draft, **content)
-        else:
-            import zarr
+    """Write the arrays of `predict_events`; the output appears whole or not at all.
 
-            group = zarr.create_group(draft, zarr_format=3, attributes=labels)
-            for name, array in arrays.items():
-                group.create_array(name, data=array)
-        draft.rename(out)
-    finally:
-        if draft.is_dir():
-            shutil.rmtree(draft, ignore_errors=True)
-        draft.unlink(missing_ok=True)
+    Raises:
+        UsageError: another process wrote a folder of that name since.
+        AmpcliError: nothing can be written there.
+    """
+    labels = {"model": predictor.manifest.reference, "uncertainty_kind": str(predictor.uncertainty_kind)}
+    with writing(out.parent):
+        out.parent.mkdir(parents=True, exist_ok=True)
+    if out.suffix == ".npz":
+        content: dict[str, Any] = {**arrays, **{name: np.array(text) for name, text in labels.items()}}
+        with replacing(out) as draft, draft.open("wb") as file:
+            np.savez(file, **content)
+        return
+    import zarr
+
+    with drafted(out) as draft:
+        group = zarr.create_group(draft, zarr_format=3, attributes=labels)
+        for name, array in arrays.items():
+            group.create_array(name, data=array)
+        if not rename_if_free(draft, out):
+            raise UsageError(f"{out} exists already", "Another process wrote it since: choose another name.")

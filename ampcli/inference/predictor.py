@@ -23,6 +23,14 @@ from ampcli.inference.certificate import Certificate, Prediction, certify, relat
 from ampcli.inference.described import ENERGY
 from ampcli.inference.recalibration import recalibrated
 from ampcli.inference.single_precision import restored
+from ampcli.inference.tensors import (
+    SCALE,
+    require_numbers,
+    require_parameters,
+    require_probe,
+    require_tensors,
+    scales_of,
+)
 from ampcli.inference.uncertainty import UncertaintyKind
 from ampcli.kinematics import FloatArray, beams_along_z, checked_momenta, with_beams
 from ampcli.models.ansatz import Ansatz
@@ -42,8 +50,6 @@ BATCH = 16384
 #: Largest relative change of a probe's prediction between machines: single precision, amplified where the terms
 #: of an ansatz cancel.
 PROBE_TOLERANCE = 1e-3
-
-_SCALE = "scale."
 
 
 @dataclass
@@ -71,13 +77,15 @@ class Network:
 
         Several networks that predict together (Bayesian ones) are one `Network`.
         """
-        scales = {name.removeprefix(_SCALE): t for name, t in tensors.items() if name.startswith(_SCALE)}
-        ansatz: Ansatz = ansatz_class(kind).restore(scales).to(device)
+        ansatz: Ansatz = ansatz_class(kind).restore(scales_of(tensors)).to(device)
         activation: Activation = "gelu" if architecture.get("activation") == "gelu" else "tanh"
         widths = tuple(int(width) for width in tensors["widths"])
         kind_of_network: NetworkKind = architecture.get("network", "mlp")
         particles = architecture.get("particles", [])
+        if (widths[0], widths[-1]) != (ansatz.n_inputs, ansatz.n_outputs):
+            raise IntegrityError(f"layers of the widths {widths} do not fit {ansatz.n_inputs} inputs")
         network = make_network(kind_of_network, widths, activation, architecture.get("residual") is True, particles)
+        require_parameters(network.n_parameters, tensors)
         return cls(network, network.members(tensors["parameters"].to(device)), ansatz, block)
 
     @staticmethod
@@ -86,8 +94,14 @@ class Network:
         return {
             "parameters": parameters.detach().cpu().contiguous(),
             "widths": torch.tensor(network.widths),
-            **{_SCALE + name: t.cpu().contiguous() for name, t in ansatz.scales().items()},
+            **{SCALE + name: t.cpu().contiguous() for name, t in ansatz.scales().items()},
         }
+
+    def of(self, manifest: Manifest) -> Network:
+        """With the uncertainties that a manifest describes."""
+        quantile = manifest.metrics.get("quantile68_abs_delta")
+        typical = math.nan if quantile is None else quantile.value
+        return replace(self, typical=typical, recalibration=manifest.recalibration)
 
     @property
     def n_members(self) -> int:
@@ -134,10 +148,16 @@ class Predictor:
             recalibration, it is applied.  NaN: not known (never 0).
 
         Raises:
-            UsageError: momenta that are not physical, or not at the centre-of-mass energy of the training.
+            UsageError: momenta that are not physical, or not at the centre-of-mass energy of the training, or so
+                degenerate that the amplitude is not a finite number.
         """
         final = self._checked(np.asarray(momenta))
         amplitude, uncertainty = self.predict_final(final)
+        if (bad := ~np.isfinite(amplitude) | np.isinf(uncertainty)).any():
+            raise UsageError(
+                f"event {int(np.argmax(bad))} (from 0): {self.manifest.reference} has no finite amplitude there",
+                "Its legs are soft or collinear beyond all that the model was trained on: leave it out.",
+            )
         certificate = partial(self.certify, final, amplitude, uncertainty)
         return Prediction(amplitude, uncertainty, self.uncertainty_kind, certificate)
 
@@ -223,8 +243,11 @@ class Predictor:
 
     def without_recalibration(self) -> Predictor:
         """The same model with the uncertainties as they were predicted (those of an ensemble's members stay)."""
-        manifest = self.manifest.model_copy(update={"recalibration": None})
-        networks = self.networks if manifest.members else [replace(n, recalibration=None) for n in self.networks]
+        return self.described_by(self.manifest.model_copy(update={"recalibration": None}))
+
+    def described_by(self, manifest: Manifest) -> Predictor:
+        """The same networks with what another manifest says about their uncertainties and region."""
+        networks = self.networks if manifest.members else [network.of(manifest) for network in self.networks]
         return Predictor(manifest, networks, self.device)
 
 
@@ -236,11 +259,22 @@ def load_predictor(name: str, registry: str | Path | None = None, device: str = 
 
 
 def load_folder(folder: Path, manifest: Manifest, device: torch.device) -> Predictor:
-    """Load the model in a version's folder; the members of an ensemble come from the same registry."""
+    """Load the model in a version's folder; the members of an ensemble come from the same registry.
+
+    Raises:
+        IntegrityError: files that are missing, damaged, or do not fit each other.
+    """
     root = folder.parent.parent
+    require_numbers(manifest)
     verify_members(root, manifest)
-    folders = [member_folder(root, member.model) for member in manifest.members] or [folder]
-    networks = [_load_network(path, read_manifest(path), device) for path in folders]
+    if not manifest.members:
+        return Predictor(manifest, [_load_network(folder, manifest, device)], device)
+    networks = []
+    for path in [member_folder(root, member.model) for member in manifest.members]:
+        member = read_manifest(path)
+        if (member.process, member.sqrt_s, member.members) != (manifest.process, manifest.sqrt_s, []):
+            raise IntegrityError(f"{member.reference} cannot be a member of {manifest.reference}: {member.process}")
+        networks.append(_load_network(path, member, device))
     return Predictor(manifest, networks, device)
 
 
@@ -251,48 +285,75 @@ def _process(manifest: Manifest) -> Process:
 
 def _load_network(folder: Path, manifest: Manifest, device: torch.device) -> Network:
     tensors = read_weights(folder, manifest)
-    recorded = manifest.features
     try:
-        block: FeatureBlock | None = None
-        if recorded is not None and recorded.block is not None:
-            block = make_block(recorded.block, _process(manifest), dict(recorded.options), recorded.version)
+        block = _block(manifest)
+        require_tensors(manifest, _process(manifest), block, tensors)
         network = Network.build(manifest.kind, block, manifest.architecture, tensors, device)
-    except (KeyError, RuntimeError, ValueError) as error:
-        raise IntegrityError(f"the weights of {folder} do not fit its manifest: {error}") from None
-    if (quantile := manifest.metrics.get("quantile68_abs_delta")) is not None:
-        network.typical = quantile.value
-    network.recalibration = manifest.recalibration
-    if network.block is not None and manifest.features is not None:
-        written, known = manifest.features.version, network.block.version
-        if written != known:
-            raise IntegrityError(
-                f"{folder} was trained on version {written} of the features {network.block.name}; "
-                f"this ampcli computes version {known}",
-                "Use the ampcli version named in its manifest, or train it again.",
-            )
-    return network
+    except (UsageError, IntegrityError) as error:
+        raise IntegrityError(f"{folder}: its manifest and its weights do not fit: {error.what}", error.hint) from None
+    return network.of(manifest)
+
+
+def _block(manifest: Manifest) -> FeatureBlock | None:
+    """The features that a network was trained on.
+
+    Raises:
+        UsageError: they do not apply to the process.
+        IntegrityError: this ampcli computes another version of them, or their options are none.
+    """
+    recorded = manifest.features
+    if recorded is None or recorded.block is None:
+        return None
+    try:
+        block = make_block(recorded.block, _process(manifest), dict(recorded.options), recorded.version)
+    except (TypeError, ValueError, KeyError) as error:  # options go to the block's class as they are
+        raise IntegrityError(f"the features {recorded.block} have no such options: {error}") from None
+    if recorded.version != block.version:
+        raise IntegrityError(
+            f"it was trained on version {recorded.version} of the features {block.name}; "
+            f"this ampcli computes version {block.version}",
+            "Use the ampcli version named in its manifest, or train it again.",
+        )
+    return block
 
 
 def make_probe(predictor: Predictor, final: FloatArray) -> dict[str, Tensor]:
     """Momenta and predictions kept beside the weights, so that any machine can check that it reproduces them."""
-    amplitude, _ = predictor.predict_final(final)
+    amplitude, uncertainty = predictor.predict_final(final)
     return {
         "momenta": torch.from_numpy(np.ascontiguousarray(final)),
         "amplitude": torch.from_numpy(amplitude),
+        "uncertainty": torch.from_numpy(uncertainty),
+        "outside": torch.from_numpy(predictor.certify(final, amplitude, uncertainty).outside),
     }
 
 
 def check_probe(folder: Path, manifest: Manifest) -> None:
-    """Reload a model and compare its predictions with its probe.
+    """Reload a model and compare its predictions with its probe (of older models: amplitudes alone).
 
     Raises:
-        IntegrityError: they differ by more than `PROBE_TOLERANCE`.
+        IntegrityError: they differ by more than `PROBE_TOLERANCE`, or flags do.
     """
     probe = read_probe(folder, manifest)
-    amplitude, _ = load_folder(folder, manifest, torch.device("cpu")).predict_final(probe["momenta"].numpy())
-    expected = probe["amplitude"].numpy()
+    predictor = load_folder(folder, manifest, torch.device("cpu"))
+    try:
+        require_probe(probe, predictor.process)
+    except IntegrityError as error:
+        raise IntegrityError(f"{folder}: its probe does not fit its manifest: {error.what}") from None
+    final, expected = probe["momenta"].numpy(), probe["amplitude"].numpy()
+    amplitude, uncertainty = predictor.predict_final(final)
     # Kinds that predict |M|^2 itself have values near zero, where a relative difference means nothing.
     size = np.maximum(np.abs(expected), np.median(np.abs(expected)))
-    worst = float(np.max(np.abs(amplitude - expected) / size))
-    if not worst <= PROBE_TOLERANCE:
+    difference = np.abs(amplitude - expected)
+    if not (worst := float(np.max(difference / size))) <= PROBE_TOLERANCE:
         raise IntegrityError(f"{folder}: its predictions differ from those it was published with by {worst:.2g}")
+    if "uncertainty" not in probe:
+        return
+    known = probe["uncertainty"].numpy()
+    # The spread of members that agree to five digits has two digits left in single precision.
+    allowed = PROBE_TOLERANCE * np.abs(known) + 2.0 * difference + 1e-6 * size
+    far = np.abs(uncertainty - known) > allowed
+    if (far | (np.isnan(uncertainty) != np.isnan(known))).any():
+        raise IntegrityError(f"{folder}: its uncertainties differ from those it was published with")
+    if (predictor.certify(final, expected, known).outside != probe["outside"].numpy()).any():
+        raise IntegrityError(f"{folder}: other points lie outside its region than when it was published")

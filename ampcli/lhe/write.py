@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -13,6 +12,7 @@ import ampcli
 from ampcli.amplitudes.native.provider import Native
 from ampcli.amplitudes.providers import make_provider
 from ampcli.errors import UsageError
+from ampcli.files import replacing
 from ampcli.kinematics import FloatArray, with_beams
 from ampcli.phasespace.hadron_sampler import event_scales
 from ampcli.phasespace.running_coupling import running_alpha_s
@@ -42,18 +42,13 @@ def write_lhe(store: Store, out: Path, seed: int, on_rows: Callable[[int], None]
     assert isinstance(provider, Native)
     if out.exists():
         raise UsageError(f"{out} exists already", "Choose another name, or remove it.")
-    draft = out.with_name(f".{out.name}.{uuid.uuid4().hex[:8]}")
-    try:
-        with draft.open("w", encoding="ascii") as file:
-            file.write(_header(store, source))
-            for rows in store.batches():
-                rng = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(rows.start,)))
-                file.writelines(_events(store, source, provider, rows, rng))
-                on_rows(rows.stop - rows.start)
-            file.write("</LesHouchesEvents>\n")
-        draft.rename(out)
-    finally:
-        draft.unlink(missing_ok=True)
+    with replacing(out) as draft, draft.open("w", encoding="ascii") as file:
+        file.write(_header(store, source))
+        for rows in store.batches():
+            rng = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(rows.start,)))
+            file.writelines(_events(store, source, provider, rows, rng))
+            on_rows(rows.stop - rows.start)
+        file.write("</LesHouchesEvents>\n")
     return store.rows
 
 

@@ -12,6 +12,17 @@ from torch import Tensor
 from ampcli.process import Process
 
 Arrays = Mapping[str, Tensor]  # momenta (n, n_final, 4) and the feature block's arrays, float64
+Shapes = Mapping[str, tuple[int, ...]]  # of such arrays, without n
+
+
+def exactly(*values: float) -> Tensor:
+    """Numbers of a template that are known."""
+    return torch.tensor(values, dtype=torch.float64)
+
+
+def any_of(*shape: int) -> Tensor:
+    """Numbers of a template that may be any."""
+    return torch.full(shape, torch.nan, dtype=torch.float64)
 
 
 @dataclass
@@ -65,6 +76,15 @@ class Ansatz(Protocol):
 
     def scales(self) -> dict[str, Tensor]:
         """All that `restore` needs, float64."""
+        ...
+
+    @classmethod
+    def template(cls, process: Process, shapes: Shapes, settings: Settings) -> dict[str, Tensor]:
+        """What `scales` must look like for arrays of these trailing `shapes`: NaN stands for any finite number.
+
+        Raises:
+            KeyError: an array that this kind needs is not among them.
+        """
         ...
 
     def to(self, device: torch.device) -> Self:

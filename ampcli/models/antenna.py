@@ -14,7 +14,7 @@ from typing import ClassVar, Self
 import torch
 from torch import Tensor
 
-from ampcli.models.ansatz import Arrays, Batch, Settings
+from ampcli.models.ansatz import Arrays, Batch, Settings, Shapes, any_of, exactly
 from ampcli.models.likelihood import heteroscedastic_loss, relative_sigma
 from ampcli.models.scaling import Standardiser
 from ampcli.process import Process
@@ -72,6 +72,16 @@ class AntennaAnsatz:
             "s_pred": self.s_pred,
             "s_coef": self.s_coef,
             "n_terms": torch.tensor(float(self.n_terms), dtype=torch.float64),
+        }
+
+    @classmethod
+    def template(cls, process: Process, shapes: Shapes, settings: Settings) -> dict[str, Tensor]:
+        return {
+            **Standardiser.template("features", *shapes["inputs"]),
+            **Standardiser.template("target"),
+            "s_pred": any_of(),
+            "s_coef": any_of(),
+            "n_terms": exactly(*shapes["terms"])[0],
         }
 
     @classmethod

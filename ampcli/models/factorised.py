@@ -14,7 +14,7 @@ from typing import ClassVar, Self
 import torch
 from torch import Tensor
 
-from ampcli.models.ansatz import Arrays, Batch, Settings
+from ampcli.models.ansatz import Arrays, Batch, Settings, Shapes, exactly
 from ampcli.models.likelihood import heteroscedastic_loss, relative_sigma
 from ampcli.models.scaling import Standardiser
 from ampcli.process import Process
@@ -70,6 +70,16 @@ class FactorisedAnsatz:
             **self.features.scales("features"),
             **self.correction.scales("correction"),
             "radiations": radiations,
+        }
+
+    @classmethod
+    def template(cls, process: Process, shapes: Shapes, settings: Settings) -> dict[str, Tensor]:
+        radiations = (*shapes.get("kernel", ()), 1)[0]
+        inputs = shapes["inputs"][0] + (radiations if "kernel" in shapes else 0)
+        return {
+            **Standardiser.template("features", inputs),
+            **Standardiser.template("correction"),
+            "radiations": exactly(radiations)[0],
         }
 
     @classmethod

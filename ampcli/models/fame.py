@@ -10,7 +10,7 @@ from typing import ClassVar, Self
 import torch
 from torch import Tensor
 
-from ampcli.models.ansatz import Arrays, Batch, Settings
+from ampcli.models.ansatz import Arrays, Batch, Settings, Shapes, any_of, exactly
 from ampcli.models.scaling import MomentumInputs, Standardiser
 from ampcli.process import Process
 
@@ -73,6 +73,21 @@ class FameAnsatz:
             "s_dipole": self.s_dipole,
             "penalty": torch.tensor(self.penalty, dtype=torch.float64),
             "sizes": torch.tensor(sizes, dtype=torch.float64),
+        }
+
+    @classmethod
+    def template(cls, process: Process, shapes: Shapes, settings: Settings) -> dict[str, Tensor]:
+        n_azimuths = math.comb(len(process.final_positions("gluon")), 2)
+        n_dipoles = shapes["dipoles"][0] - 2 * n_azimuths
+        (n_recoil,) = shapes["recoil"] if settings.recoil else (0,)
+        return {
+            **MomentumInputs.template(process.n_final),
+            **Standardiser.template("log_recoil", n_recoil),
+            **Standardiser.template("target"),
+            "s_pred": any_of(),
+            "s_dipole": any_of(),
+            "penalty": any_of(),
+            "sizes": exactly(n_dipoles, n_azimuths if settings.spin else 0),
         }
 
     @classmethod

@@ -6,6 +6,7 @@ B467 (1996) 399; what FAME compares with in Sec. 3.1.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import ClassVar, Self
@@ -16,7 +17,7 @@ from torch import Tensor
 from ampcli.errors import UsageError
 from ampcli.factorisation.dipoles import invariant_products
 from ampcli.kinematics import pair_positions
-from ampcli.models.ansatz import Arrays, Batch, Settings
+from ampcli.models.ansatz import Arrays, Batch, Settings, Shapes, any_of
 from ampcli.models.scaling import MomentumInputs, Standardiser
 from ampcli.process import Process
 
@@ -90,6 +91,15 @@ class FksAnsatz:
             **self.targets.scales("targets"),
             **self.whole.scales("whole"),
             "near": near,
+        }
+
+    @classmethod
+    def template(cls, process: Process, shapes: Shapes, settings: Settings) -> dict[str, Tensor]:
+        return {
+            **MomentumInputs.template(process.n_final),
+            **Standardiser.template("targets", math.comb(process.n_final, 2) + 1),
+            **Standardiser.template("whole"),
+            "near": any_of(),
         }
 
     @classmethod

@@ -9,7 +9,7 @@ from typing import ClassVar, Self
 import torch
 from torch import Tensor
 
-from ampcli.models.ansatz import Arrays, Batch, Settings
+from ampcli.models.ansatz import Arrays, Batch, Settings, Shapes
 from ampcli.models.scaling import MomentumInputs, Standardiser
 from ampcli.process import Process
 
@@ -39,6 +39,10 @@ class PlainAnsatz:
 
     def scales(self) -> dict[str, Tensor]:
         return {**self.momenta.scales(), **self.target.scales("target")}
+
+    @classmethod
+    def template(cls, process: Process, shapes: Shapes, settings: Settings) -> dict[str, Tensor]:
+        return {**MomentumInputs.template(process.n_final), **Standardiser.template("target")}
 
     @classmethod
     def restore(cls, scales: Mapping[str, Tensor]) -> Self:

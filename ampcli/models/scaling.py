@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from ampcli.factorisation.representative import oriented
+from ampcli.models.ansatz import any_of, exactly
 
 _ROUNDING = 1e-10
 
@@ -56,6 +57,11 @@ class Standardiser:
     def scales(self, name: str) -> dict[str, Tensor]:
         return {f"{name}.mean": self.mean, f"{name}.deviation": self.deviation}
 
+    @staticmethod
+    def template(name: str, *shape: int) -> dict[str, Tensor]:
+        """What `scales` must look like, for so many columns."""
+        return {f"{name}.mean": any_of(*shape), f"{name}.deviation": any_of(*shape)}
+
     @classmethod
     def restore(cls, scales: Mapping[str, Tensor], name: str) -> Standardiser:
         return cls(scales[f"{name}.mean"], scales[f"{name}.deviation"])
@@ -88,6 +94,14 @@ class MomentumInputs:
     def scales(self) -> dict[str, Tensor]:
         flags = torch.tensor([self.n_final, self.orient], dtype=torch.float64)
         return {**self.standardiser.scales("momenta"), "momenta.legs_and_orient": flags}
+
+    @staticmethod
+    def template(n_final: int) -> dict[str, Tensor]:
+        """What `scales` must look like."""
+        return {
+            **Standardiser.template("momenta", 4),
+            "momenta.legs_and_orient": torch.cat([exactly(n_final), any_of(1)]),
+        }
 
     @classmethod
     def restore(cls, scales: Mapping[str, Tensor]) -> Self:

@@ -179,6 +179,12 @@ class Manifest(_Record):
     card: str = ""
     """The model card: what it is for, where it holds, where it does not."""
 
+    @model_validator(mode="before")
+    @classmethod
+    def _content(cls, document: object) -> object:
+        """The seal belongs to the file: `read_manifest` compares, `document` makes it."""
+        return {k: v for k, v in document.items() if k != SEAL} if isinstance(document, dict) else document
+
     @model_validator(mode="after")
     def _consistent(self) -> Self:
         check_name(self.name)
@@ -208,14 +214,20 @@ class Manifest(_Record):
         return mean, deviation
 
     @property
+    def document(self) -> dict[str, JsonValue]:
+        """The content of ``manifest.json``, with its seal."""
+        content = self.model_dump(mode="json")
+        return sealed(content) if self.schema_version >= SEALED_SINCE else content
+
+    @property
     def reference(self) -> str:
         """``name@version``."""
         return f"{self.name}@{self.version}"
 
 
 def manifest_bytes(manifest: Manifest) -> bytes:
-    """The content of ``manifest.json``, with its seal."""
-    return (json.dumps(sealed(manifest.model_dump(mode="json")), indent=2, ensure_ascii=False) + "\n").encode()
+    """The bytes of ``manifest.json``."""
+    return (json.dumps(manifest.document, indent=2, ensure_ascii=False) + "\n").encode()
 
 
 def manifest_sha256(folder: Path) -> str:
@@ -239,7 +251,7 @@ def read_manifest(folder: Path) -> Manifest:
     try:
         document = json.loads(content)
         _check_document(document, path)
-        manifest = Manifest.model_validate({key: value for key, value in document.items() if key != SEAL})
+        manifest = Manifest.model_validate(document)
     except ValidationError as error:  # before ValueError, which it is
         findings = [f"{'.'.join(map(str, entry['loc']))}: {entry['msg']}" for entry in error.errors()]
         raise IntegrityError(f"{path} is not a valid manifest: {'; '.join(findings)}") from None

@@ -182,5 +182,5 @@ def _read(path: Path, sha256: str) -> Tensors:
         )
     try:
         return load(data)
-    except SafetensorError as error:
+    except (SafetensorError, KeyError, ValueError, OverflowError) as error:  # types and sizes that torch has not
         raise IntegrityError(f"{path} is not a safetensors file: {error}") from None

@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
-import os
-import uuid
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Mapping
 from pathlib import Path
+from uuid import uuid4
 
 import pydantic
 import torch
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from safetensors import SafetensorError
+from safetensors.torch import load, save
 from torch import Tensor
 
 from ampcli.errors import IntegrityError
+from ampcli.files import read_file, replacing, write_durably
 from ampcli.training.recipe import Recipe
 from ampcli.training.schedule import Progress
 
@@ -46,49 +46,44 @@ class State(pydantic.BaseModel):
     optimiser_steps: int = 0
     history: list[list[EpochRecord]]  # per replica
     seconds: float = 0.0
-    published: int = 0  # replicas that are in the registry already
+    run: str = pydantic.Field(default_factory=lambda: uuid4().hex)
+    """Tells this training from all others of the same recipe: a repeat finds the replicas that it published."""
 
 
 def save_checkpoint(file: Path, state: State, tensors: dict[str, Tensor]) -> None:
     """Write a checkpoint; a crash leaves the previous one."""
     file.parent.mkdir(parents=True, exist_ok=True)
-    draft = file.with_name(f".{file.name}.{uuid.uuid4().hex[:8]}")
-    try:
-        on_cpu = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
-        save_file(on_cpu, draft, metadata={"state": state.model_dump_json()})
-        with draft.open("rb") as stream:
-            os.fsync(stream.fileno())
-        draft.replace(file)
-    except SafetensorError as error:  # it hides the operating system's reason, such as a full disk
-        raise OSError(28 if "space" in str(error).lower() else 5, str(error), str(file)) from None
-    finally:
-        draft.unlink(missing_ok=True)
-
-
-def read_state(file: Path) -> State:
-    """The state of a checkpoint without its tensors.
-
-    Raises:
-        IntegrityError: it is damaged.
-    """
-    with _explained(file), safe_open(file, framework="pt", device="cpu") as stored:
-        return State.model_validate(json.loads(stored.metadata()["state"]))
+    on_cpu = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
+    written = state.model_dump_json()
+    data = save(on_cpu, metadata={"state": written, "sha256": json.dumps(_checksums(written, on_cpu))})
+    with replacing(file) as fresh:
+        write_durably(fresh, data)
 
 
 def load_checkpoint(file: Path, device: torch.device) -> tuple[State, dict[str, Tensor]]:
     """Read a checkpoint, wherever it was written, onto `device`.
 
     Raises:
-        IntegrityError: it is damaged.
+        IntegrityError: it is damaged: a byte of its state or tensors is not what was written.
     """
-    state = read_state(file)
-    with _explained(file), safe_open(file, framework="pt", device="cpu") as stored:
-        return state, {name: stored.get_tensor(name).to(device) for name in stored.keys()}  # noqa: SIM118
-
-
-@contextmanager
-def _explained(file: Path) -> Iterator[None]:
+    data = read_file(file)
     try:
-        yield
-    except (SafetensorError, KeyError, TypeError, ValueError) as error:
+        header = json.loads(data[8 : 8 + int.from_bytes(data[:8], "little")])["__metadata__"]
+        tensors = load(data)
+        known, found = json.loads(header["sha256"]), _checksums(header["state"], tensors)
+        if changed := [name for name in {**known, **found} if known.get(name) != found.get(name)]:
+            raise ValueError(f"it lacks {', '.join(changed)}, or that was changed")
+        state = State.model_validate_json(header["state"])
+    except (SafetensorError, KeyError, TypeError, ValueError, OverflowError, RecursionError) as error:
         raise IntegrityError(f"the checkpoint {file} is damaged: {error}", "Start again with --resume never.") from None
+    return state, {name: tensor.to(device) for name, tensor in tensors.items()}
+
+
+def _checksums(state: str, tensors: Mapping[str, Tensor]) -> dict[str, str]:
+    """SHA-256, in hex, of everything that a checkpoint holds, by name."""
+    found = {"state": hashlib.sha256(state.encode()).hexdigest()}
+    for name, tensor in tensors.items():
+        digest = hashlib.sha256(f"{tensor.dtype} {list(tensor.shape)}".encode())
+        digest.update(tensor.reshape(-1).view(torch.uint8).numpy().data)
+        found[name] = digest.hexdigest()
+    return found

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+import torch
 from filelock import FileLock, Timeout
 
 from ampcli.errors import LockedError, UsageError
-from ampcli.training.checkpoint import read_state
+from ampcli.files import require_ordinary, writing
+from ampcli.training.checkpoint import load_checkpoint
 from ampcli.training.recipe import Recipe
 
 _CHECKPOINT = ".safetensors"
@@ -28,11 +31,14 @@ def training_session(registry: Path, name: str, recipe: Recipe, start_anew: bool
         UsageError: an interrupted training of this name has other settings, and `start_anew` is not given.
     """
     folder = registry / ".training" / name
-    folder.mkdir(parents=True, exist_ok=True)
+    with writing(folder):
+        folder.mkdir(parents=True, exist_ok=True)
     checkpoint = folder / (hashlib.sha256(recipe.model_dump_json().encode()).hexdigest()[:16] + _CHECKPOINT)
     try:
         with _lock(checkpoint):
-            if not checkpoint.is_file() and not start_anew:
+            if os.path.lexists(checkpoint):
+                require_ordinary(checkpoint)
+            elif not start_anew:
                 _adopt_or_refuse_waiting(folder, name, recipe, checkpoint)
             try:
                 yield checkpoint
@@ -64,7 +70,7 @@ def _adopt_or_refuse_waiting(folder: Path, name: str, recipe: Recipe, checkpoint
     for other in sorted(folder.glob(f"*{_CHECKPOINT}")):
         try:
             with _lock(other):
-                differing = recipe.differences(read_state(other).recipe)
+                differing = recipe.differences(load_checkpoint(other, torch.device("cpu"))[0].recipe)
                 if not differing:
                     other.replace(checkpoint)
                     _lock_file(other).unlink(missing_ok=True)

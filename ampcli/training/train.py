@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -11,7 +12,7 @@ import numpy as np
 import torch
 from pydantic import JsonValue
 
-from ampcli.errors import NotFoundError, UsageError
+from ampcli.errors import IntegrityError, NotFoundError, UsageError
 from ampcli.evaluation.summary import summary_metrics
 from ampcli.features.write import stored_block
 from ampcli.inference.certificate import relative_size, spread_region
@@ -25,7 +26,7 @@ from ampcli.models.network import EQUIVARIANT, Network, make_network
 from ampcli.process import Process
 from ampcli.provenance import git_commit, hardware, package_versions
 from ampcli.registry.manifest import Dataset, Features, Manifest, check_name, read_manifest
-from ampcli.registry.resolve import resolve
+from ampcli.registry.resolve import resolve, versions
 from ampcli.registry.storage import publish, read_weights
 from ampcli.store.measures import measures
 from ampcli.store.reader import Store, split_rows
@@ -101,10 +102,10 @@ def train(
         _resume(run, recipe, trainer, checkpoint)
         trainer.run(tables, validation, checkpoint, run.seconds, on_epoch, stop)
         published = []
-        for replica in range(trainer.state.published, len(recipe.seeds)):
-            published.append(_publish(run, trainer, replica, region, held_out["momenta"].numpy(), exact.numpy()))
-            trainer.state.published = replica + 1
-            trainer.save(checkpoint)
+        for replica in range(len(recipe.seeds)):
+            found = _found(run, trainer.state, replica)
+            momenta = held_out["momenta"].numpy()
+            published.append(found or _publish(run, trainer, replica, region, momenta, exact.numpy()))
         checkpoint.unlink()
     return published
 
@@ -189,6 +190,17 @@ def _region(store: Store, momenta: FloatArray, amplitude: FloatArray) -> dict[st
     return region
 
 
+def _found(run: TrainingRun, state: State, replica: int) -> Manifest | None:
+    """A replica that this training has published before it was killed."""
+    for version in reversed(versions(run.registry, run.name)):
+        with suppress(IntegrityError):  # a damaged version is not one of these
+            manifest = read_manifest(run.registry / run.name / str(version))
+            known = (manifest.training.get("run"), manifest.training.get("epochs_done"), manifest.seed)
+            if known == (state.run, state.epoch, state.recipe.seeds[replica]):
+                return manifest
+    return None
+
+
 def _publish(
     run: TrainingRun,
     trainer: Trainer,
@@ -226,6 +238,7 @@ def _publish(
         architecture=architecture,
         training={
             **recipe.model_dump(mode="json"),
+            "run": state.run,
             "epochs_done": state.epoch,
             "best_epoch": progress.best_epoch + 1,
             "best_validation_loss": progress.best_loss,
@@ -259,7 +272,7 @@ def _publish(
             else None,
         }
     )
-    probe = make_probe(predictor, momenta[:_PROBE_POINTS])
+    probe = make_probe(predictor.described_by(draft), momenta[:_PROBE_POINTS])
     return publish(run.registry, draft, tensors, probe, check_probe)
 
 
