@@ -46,6 +46,7 @@ class State(pydantic.BaseModel):
     optimiser_steps: int = 0
     history: list[list[EpochRecord]]  # per replica
     seconds: float = 0.0
+    labelled_points: int = 0  # exact amplitudes of perturbed copies, of whole epochs
     published: int = 0  # replicas that are in the registry already
 
 
