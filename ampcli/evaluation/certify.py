@@ -87,6 +87,8 @@ class Weights:
         """
         if self.equal:
             return most_wrong(len(weights), tolerance)
+        if self.left <= 0:
+            return None
         v = np.minimum(weights, self.cap) / self.cap
         right, wrong = (np.log1p(-self.bet * v * (is_wrong - self.left)) for is_wrong in (0.0, 1.0))
         won = right.sum() + np.concatenate([[0.0], np.cumsum(wrong - right)])
