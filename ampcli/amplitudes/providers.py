@@ -9,6 +9,9 @@ from ampcli.amplitudes.protocol import Provider
 from ampcli.errors import UsageError
 from ampcli.process import Process
 
+#: All of them, the one for most processes first.
+PROVIDERS = ("pyamplicol", "native")
+
 
 def make_provider(name: str, process: Process, parameters: Mapping[str, float] | None = None) -> Provider:
     """The provider of that name for `process`.

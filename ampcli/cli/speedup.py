@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ampcli.cli.command import RegistryOption, Result, command, save_configuration
+from ampcli.cli.command import RegistryOption, Result, command, save_configuration, shown
 
 if TYPE_CHECKING:
     from ampcli.evaluation.mixed import Report
@@ -29,20 +30,28 @@ def speedup(
         ),
     ],
     tolerance: Annotated[
-        str, typer.Option(help="ACCURACY:FRACTION, so many events may be off by more than this.")
+        str, typer.Option(help="ACCURACY:FRACTION, at most this fraction of events is off by more than this accuracy.")
     ] = "0.03:1e-3",
     batch: Annotated[int, typer.Option(min=1, help="Events in a batch when times are measured.")] = 8192,
+    provider: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Exact amplitudes to compare with; the first is the yardstick. Several times for several.",
+            show_default="all that cover the process",
+        ),
+    ] = None,
     out: Annotated[
-        Path | None, typer.Option(help="Folder for speedup.json and the plot.", show_default="no files")
+        Path | None, typer.Option(help="Folder for speedup.json and the plots.", show_default="no files")
     ] = None,
     device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
     registry: RegistryOption = None,
 ) -> Result:
-    """Measure how much faster events come when surrogates decide where they are sure of themselves."""
+    """Measure how much faster events come when surrogates decide where their predicted uncertainties are small."""
     from ampcli.cli.numbers import parse_tolerance
     from ampcli.device import set_threads
-    from ampcli.evaluation.mixed import measure_speedup
+    from ampcli.evaluation.mixed import measure_speedup, providers_of
     from ampcli.evaluation.model import surrogates_for
+    from ampcli.evaluation.spent import trained_networks
     from ampcli.inference.predictor import load_predictor
     from ampcli.registry.resolve import registry_root
     from ampcli.store.reader import open_store
@@ -50,11 +59,13 @@ def speedup(
     *models, store = arguments
     accuracy, fraction = parse_tolerance("--tolerance", tolerance)
     set_threads(1)  # times are those of one core
-    opened = open_store(Path(store))
+    opened, root = open_store(Path(store)), registry_root(registry)
     if not models:
-        models = surrogates_for(opened, registry_root(registry))
+        models = surrogates_for(opened, root)
     predictors = [load_predictor(model, registry, device) for model in models]
-    report = measure_speedup(predictors, opened, accuracy, fraction, batch)
+    trainings = [trained_networks(root, predictor.manifest) for predictor in predictors]
+    providers = providers_of(opened, provider or [])
+    report = measure_speedup(predictors, trainings, opened, providers, accuracy, fraction, batch, _say)
     text = _text(report)
     document = {"store": store, "dataset_digest": opened.digest, **report.model_dump(mode="json")}
     if out is not None:
@@ -69,63 +80,115 @@ def speedup(
     return Result(document, text)
 
 
+def _say(step: str) -> None:
+    if not shown.quiet:
+        sys.stderr.write(f"{step}\n")
+
+
 def _text(report: Report) -> str:
-    lines = []
-    if report.candidates:
-        lines += [f"of {len(report.compared)} models and their pairs, the quickest on validation points:"]
-        for candidate in report.candidates[:_SHOWN]:
-            names = ", ".join(report.compared[i] for i in candidate.models)
-            lines.append(f"{candidate.validation.factor:8.2f} times faster  {names}: {candidate.strategy}")
-        lines += [""]
-    lines += [f"us per event (one thread, batches of {report.batch})"]
+    pieces = [_candidates(report), _times(report), _strategies(report), _mixture(report), _paid(report)]
+    return "\n\n".join("\n".join(lines) for lines in [*pieces, _unweighting(report)] if lines)
+
+
+def _ratio(factor: float) -> str:
+    """A ratio of times in words."""
+    return f"{factor:.3g} times faster" if factor >= 1 else f"{1 / factor:.3g} times slower"
+
+
+def _candidates(report: Report) -> list[str]:
+    if not report.candidates:
+        return []
+    lines = [f"of {len(report.compared)} models and their pairs, the quickest on validation points:"]
+    for candidate in report.candidates[:_SHOWN]:
+        names = ", ".join(report.compared[i] for i in candidate.models)
+        lines.append(f"{_ratio(candidate.validation.factor):>20}  {names}: {candidate.strategy}")
+    return lines
+
+
+def _times(report: Report) -> list[str]:
+    lines = [f"us per event (one thread, batches of {report.batch})"]
     lines += [f"  exact, {name:24}{1e6 * seconds:10.3f}" for name, seconds in report.exact.items()]
     for model, t in zip(report.models, report.surrogates, strict=True):
         parts = (
             f"features {1e6 * t.features:.3f}, reduced {1e6 * t.reduced_amplitude:.3f}, network {1e6 * t.network:.3f}"
         )
         lines.append(f"  {model:31}{1e6 * t.total:10.3f}   ({parts})")
-    lines += [
-        "",
-        f"at most {report.tolerance:g} of the events off by more than {100 * report.accuracy:g} % (test points):",
+    lines.append(f"  {'checks of momenta':31}{1e6 * report.checks:10.3f}   (in the exact times, and added to mixtures)")
+    if len(report.models) == 2:
+        lines.append(f"  {'combination of two':31}{1e6 * report.combination:10.3f}")
+    return lines
+
+
+def _strategies(report: Report) -> list[str]:
+    n = report.points
+    lines = [
+        f"at most {report.tolerance:g} of the events off by more than {100 * report.accuracy:g} %, at 95 % confidence",
+        f"(chosen on {n['chose']} validation events, certified on {n['certified']} test events, judged on "
+        f"{n['judged']} others):",
+        f"  {'':26}{'provider':12}{'executed':>20}{'from parts':>12}{'used':>16}{'off':>20}  thresholds",
     ]
-    lines.append(f"  {'':26}{'provider':12}{'faster':>8}{'used':>16}{'off':>20}  thresholds")
     for s in report.strategies:
+        if not s.certified:
+            needed = "no number of events like these" if s.events_needed is None else f"{s.events_needed} events"
+            lines.append(f"  {s.name:26}{s.provider:12}no threshold: {needed} can certify this: exact amplitudes alone")
+            continue
         o = s.outcome
         used, thresholds = ", ".join(f"{u:.1%}" for u in o.used), ", ".join(f"{u:.4g}" for u in o.thresholds)
         off = f"{o.tolerance:.2e} +- {o.tolerance_error:.1e}"
-        lines.append(f"  {s.name:26}{s.provider:12}{o.factor:8.2f}{used:>16}{off:>20}  {thresholds}")
+        lines.append(
+            f"  {s.name:26}{s.provider:12}{_ratio(s.executed):>20}{o.factor:12.3g}{used:>16}{off:>20}  {thresholds}"
+        )
+    return lines
+
+
+def _mixture(report: Report) -> list[str]:
+    if not all(s.certified for s in report.strategies if s.name == report.best):
+        return []
     b = report.bounds
-    lines += ["", f"mixture by the strategy that is best over pyamplicol ({report.best}):"]
-    lines.append(
-        f"  any observable: off by at most {100 * b.correlated:.2g} % if all errors agree, "
-        f"{100 * b.uncorrelated:.2g} % if independent ({b.effective_events:.0f} effective events)"
-    )
+    lines = [
+        f"mixture by the strategy that is best over {report.yardstick} ({report.best}):",
+        f"  any observable: off by at most {100 * b.correlated:.2g} % if all errors are as large as the largest and of "
+        f"one sign, {100 * b.uncorrelated:.2g} % if independent ({b.effective_events:.0f} effective events)",
+        f"  (larger errors: less than {b.beyond:.1e} of unseen events, at 95 % confidence; "
+        f"largest predicted one sigma {100 * b.predicted:.2g} %)",
+    ]
     for name, found in report.biases.items():
         lines.append(
             f"  {name:10} bins are off by {100 * found.rms:.2g} % (rms), {100 * found.largest:.2g} % at most: "
             f"{found.rms_in_errors:.2g} and {found.largest_in_errors:.2g} statistical errors"
         )
+    return lines
+
+
+def _paid(report: Report) -> list[str]:
+    s = report.spent
     paid = ", ".join(f"{name}: {_count(events)}" for name, events in report.break_even_events.items())
-    lines += ["", f"training and the amplitudes of its points are paid back after so many events: {paid}"]
+    most = "at most " if s.at_most else ""
+    lines = [
+        f"training ({s.seconds:.0f} s) and its exact amplitudes ({most}{s.events:.3g} for stored events and points "
+        f"tried for them, {s.copies:.3g} for perturbed copies)",
+        f"are paid back after so many events, all computed by that provider: {paid}",
+    ]
+    return lines + [f"  not in this: {what}" for what in s.unknown]
+
+
+def _unweighting(report: Report) -> list[str]:
     if report.unweighting is None:
-        lines.append("two-stage unweighting: needs a store of weighted points")
-    else:
-        for name, u in report.unweighting.items():
-            lines.append(
-                f"two-stage unweighting over {name}: {u.factor:.2f} times faster "
-                f"(efficiencies {u.exact_efficiency:.2g} alone; {u.first_efficiency:.2g} and {u.second_efficiency:.2g})"
-            )
-            mixed = next(s for s in report.strategies if (s.name, s.provider) == (report.best, name)).outcome
-            unbiased = u.factor >= mixed.factor
-            lines.append(
-                f"  unweighting with the mixture of surrogate and {name} instead: {mixed.factor:.2f} times; "
-                + (
-                    "two-stage unweighting wins, and is unbiased"
-                    if unbiased
-                    else "the mixture wins, within its tolerance"
-                )
-            )
-    return "\n".join(lines)
+        return ["two-stage unweighting: needs a store of weighted points"]
+    lines = []
+    for name, u in report.unweighting.items():
+        lines.append(
+            f"two-stage unweighting over {name}: {_ratio(u.factor)} "
+            f"(efficiencies {u.exact_efficiency:.2g} alone; {u.first_efficiency:.2g} and {u.second_efficiency:.2g})"
+        )
+        mixed = next(s for s in report.strategies if (s.name, s.provider) == (report.best, name)).executed
+        winner = (
+            "two-stage unweighting wins, and is unbiased"
+            if u.factor >= mixed
+            else "the mixture wins, within its tolerance"
+        )
+        lines.append(f"  unweighting with the mixture of surrogate and {name} instead: {_ratio(mixed)}; {winner}")
+    return lines
 
 
 def _count(events: float | None) -> str:

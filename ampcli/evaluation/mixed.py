@@ -1,15 +1,19 @@
-"""`ampcli speedup`: surrogates measured; models and thresholds chosen on validation points, judged on test points."""
+"""`ampcli speedup`: surrogates measured; thresholds chosen on some points, certified and judged on others."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 from pydantic import FiniteFloat
 
-from ampcli.amplitudes.native.quark_line import find_quark_line
-from ampcli.amplitudes.providers import make_provider
+from ampcli.amplitudes.protocol import Provider
+from ampcli.amplitudes.providers import PROVIDERS, make_provider
+from ampcli.errors import UsageError
+from ampcli.evaluation.certify import Weights, certified_scale, critical_scales
+from ampcli.evaluation.executed import Mixture
 from ampcli.evaluation.metrics import Floats, Frozen
 from ampcli.evaluation.observables import Bias, Bounds, bias, bounds, observables
 from ampcli.evaluation.scan import Scan, SignedErrors, scan_thresholds, signed_errors
@@ -17,32 +21,54 @@ from ampcli.evaluation.speedup import (
     Outcome,
     Stage,
     Unweighting,
-    choose_thresholds,
     decide,
+    exact_alone,
     outcome,
     two_stage_unweighting,
 )
-from ampcli.evaluation.strategies import Candidate, Points, Stages, make_plans, rank_candidates
-from ampcli.evaluation.timing import SurrogateTimes, exact_seconds, surrogate_times
+from ampcli.evaluation.spent import Spent, is_unweighted, spent_on
+from ampcli.evaluation.strategies import Candidate, Cascade, Points, Seconds, cascades, rank_candidates
+from ampcli.evaluation.timing import (
+    SurrogateTimes,
+    check_seconds,
+    combination_seconds,
+    exact_seconds,
+    seconds_per_event,
+    surrogate_times,
+)
 from ampcli.inference.described import require_described
 from ampcli.inference.predictor import Predictor
-from ampcli.kinematics import FloatArray
-from ampcli.store.plan import GivenSource, HadronSource
+from ampcli.kinematics import FloatArray, with_beams
+from ampcli.models.kinds import WITH_UNCERTAINTY
+from ampcli.registry.manifest import Manifest
+from ampcli.store.plan import GivenSource
 from ampcli.store.reader import Store
 
+_JUDGES = 5  # one in so many test points judges, the others certify
 _TOLERANCES = np.geomspace(1e-5, 1e-2, 13)
-_SLOW_EVENTS = 500  # pyamplicol is timed on so many
+_EXECUTED_SECONDS = 0.5  # about, of a mixture: as many batches as take so long
 
 
 class Strategy(Frozen):
-    """One way to use the surrogates: thresholds chosen on validation points, outcome on test points."""
+    """One way to use the surrogates before an exact amplitude.
+
+    Attributes:
+        certified: whether thresholds keep the tolerance at 95 % confidence; if not, the exact amplitude is used alone.
+        events_needed: so many events may certify the tolerance; None: no number can (a few weights carry too much).
+        validation: thresholds as chosen on validation points.
+        outcome: certified thresholds, on points that neither choice nor certificate has seen.
+        executed: exact time over that of the mixture as a whole, run on these points.
+        curve: tolerance asked for; tolerance and factor (from the parts) on these points.
+    """
 
     name: str
     provider: str
+    certified: bool
+    events_needed: int | None
     validation: Outcome
     outcome: Outcome
+    executed: FiniteFloat
     curve: list[tuple[FiniteFloat, FiniteFloat, FiniteFloat]]
-    """Tolerance asked for, tolerance and factor on the test points."""
 
 
 class Report(Frozen):
@@ -57,7 +83,14 @@ class Report(Frozen):
     batch: int
     accuracy: FiniteFloat
     tolerance: FiniteFloat
+    points: dict[str, int]
+    """That chose (validation split), certified and judged (parts of the test split)."""
+    yardstick: str
+    """The exact amplitude over which models, pairs and the best strategy were chosen."""
     exact: dict[str, FiniteFloat]
+    checks: FiniteFloat
+    """Of momenta: part of exact times, and of mixtures."""
+    combination: FiniteFloat
     surrogates: list[SurrogateTimes]
     strategies: list[Strategy]
     best: str
@@ -65,47 +98,93 @@ class Report(Frozen):
     signed: SignedErrors
     bounds: Bounds
     biases: dict[str, Bias]
+    spent: Spent
     break_even_events: dict[str, FiniteFloat | None]
     unweighting: dict[str, Unweighting] | None
 
 
+def providers_of(store: Store, names: Sequence[str]) -> dict[str, Provider]:
+    """The exact amplitudes by these names; by none, all that cover the process.
+
+    Raises:
+        UsageError: a named one does not.
+    """
+    found = {}
+    for name in names or PROVIDERS:
+        # Those of the store, where they are its own: other masses cost as much, but fail the check of momenta.
+        parameters = store.plan.provider.parameters if store.plan.provider.name == name == "native" else None
+        try:
+            found[name] = make_provider(name, store.process, parameters)
+        except UsageError:
+            if names:
+                raise
+    return found
+
+
 def measure_speedup(
-    predictors: Sequence[Predictor], store: Store, accuracy: float, tolerance: float, batch: int
+    predictors: Sequence[Predictor],
+    trainings: Sequence[Sequence[Manifest]],
+    store: Store,
+    providers: Mapping[str, Provider],
+    accuracy: float,
+    tolerance: float,
+    batch: int,
+    on_step: Callable[[str], None] = lambda step: None,
 ) -> Report:
     """Time surrogates and exact amplitudes, and find what they give together.
 
     Args:
         predictors: one or two, the quicker one first; of more, the best one or two are taken.
-        accuracy, tolerance: at most this fraction of events may be off by more than this |Delta|.
+        trainings: the networks of each, as they were trained (`trained_networks`).
+        providers: exact amplitudes to compare with; the first is the yardstick.
+        accuracy, tolerance: at most this share of events may be off by more than this |Delta|.
         batch: events in a batch when times are measured.
 
     Raises:
-        UsageError: models for another process, or that predict negative amplitudes.
+        UsageError: models for another process, without an uncertainty of their own, or of negative amplitudes.
     """
     for predictor in predictors:
         require_described(predictor.manifest, store)
+        require_own_uncertainty(predictor)
     compared = [p.manifest.reference for p in predictors]
     validation = Points.of(predictors, store, "validation")
     final = np.resize(validation.momenta, (batch, *validation.momenta.shape[1:]))
+    momenta = with_beams(final)
+    exact = {}
+    for name, provider in providers.items():
+        on_step(f"timing {name} (which makes its code first where it has none: minutes)")
+        exact[name] = exact_seconds(provider, momenta)
+    yardstick = next(iter(exact))
+    on_step("timing surrogates")
     times = [surrogate_times(p, final) for p in predictors]
-    exact = _exact_seconds(store, final)
+    parts = Seconds(
+        [t.total for t in times], check_seconds(providers[yardstick], momenta), combination_seconds(len(final))
+    )
     candidates: list[Candidate] = []
     if len(predictors) > 2:
-        candidates = rank_candidates(validation, [t.total for t in times], accuracy, tolerance, exact["pyamplicol"])
+        on_step("ranking")
+        candidates = rank_candidates(validation, parts, accuracy, tolerance, exact[yardstick])
         chosen = candidates[0].models
         predictors, times = [predictors[i] for i in chosen], [times[i] for i in chosen]
+        trainings = [trainings[i] for i in chosen]
+        parts = Seconds([t.total for t in times], parts.checks, parts.combination)
         validation = validation.of_models(chosen)
-    test = Points.of(predictors, store, "test")
-    plans = make_plans(validation, test, [t.total for t in times])
-    strategies = [
-        _strategy(name, provider, stages, ratio, accuracy, tolerance, seconds)
-        for provider, seconds in exact.items()
-        for name, (stages, ratio) in plans.items()
-    ]
-    best = max((s for s in strategies if s.provider == "pyamplicol"), key=lambda s: s.validation.factor)
-    stages = plans[best.name][0][1]
-    mixture, relative = _mixture(test, stages, best.outcome.thresholds)
-    spent = sum(p.manifest.seconds or 0.0 for p in predictors)
+    unseen = Points.of(predictors, store, "test")
+    judges = np.arange(len(unseen)) % _JUDGES == 0
+    certifying, judging = unseen.rows(~judges), unseen.rows(judges)
+    ways = {c.name: Way(c, validation, certifying, judging) for c in cascades(validation, parts)}
+    strategies = []
+    for name, seconds in exact.items():
+        for way in ways.values():
+            on_step(f"executing {way.cascade.name} over {name}")
+            mixture = Mixture(predictors, way.cascade, [], providers[name])
+            strategies.append(_strategy(way, name, mixture, judging.momenta, accuracy, tolerance, seconds, batch))
+    best = max((s for s in strategies if s.provider == yardstick), key=lambda s: s.validation.factor)
+    stages, thresholds = ways[best.name].judging, best.outcome.thresholds
+    shown = thresholds if best.certified else best.validation.thresholds
+    delta, relative = _mixture(stages, thresholds)
+    spent = spent_on([manifest for each in trainings for manifest in each], store)
+    factors = {s.provider: s.executed for s in strategies if s.name == best.name}
     return Report(
         models=[p.manifest.reference for p in predictors],
         candidates=candidates,
@@ -113,73 +192,127 @@ def measure_speedup(
         batch=batch,
         accuracy=accuracy,
         tolerance=tolerance,
+        points={"chose": len(validation), "certified": len(certifying), "judged": len(judging)},
+        yardstick=yardstick,
         exact=exact,
+        checks=parts.checks,
+        combination=parts.combination,
         surrogates=times,
         strategies=strategies,
         best=best.name,
-        scan=scan_thresholds(stages, best.outcome.thresholds, exact["pyamplicol"]),
-        signed=signed_errors(stages, best.outcome.thresholds),
-        bounds=bounds(test.weight, relative),
+        scan=scan_thresholds(stages, shown, exact[yardstick], judging.weight),
+        signed=signed_errors(stages, thresholds),
+        bounds=bounds(judging.weight, delta, relative),
         biases={
-            name: bias(values, test.weight, mixture)
-            for name, values in observables(test.momenta, store.process).items()
+            name: bias(values, judging.weight, judging.weight * (1 + delta))
+            for name, values in observables(judging.momenta, store.process).items()
         },
+        spent=spent,
         break_even_events={
-            provider: _break_even(store.rows * seconds + spent, seconds, _factor(strategies, best.name, provider))
-            for provider, seconds in exact.items()
+            provider: break_even(spent, seconds, factors[provider]) for provider, seconds in exact.items()
         },
-        unweighting=_unweighting(store, test, times[-1].total, exact),
+        unweighting=_unweighting(store, unseen, times[-1].total, exact),
     )
 
 
-def _exact_seconds(store: Store, final: FloatArray) -> dict[str, float]:
-    """Seconds per event of every provider that has the amplitude."""
-    seconds = {}
-    if find_quark_line(store.process):
-        parameters = store.plan.provider.parameters if store.plan.provider.name == "native" else None
-        seconds["native"] = exact_seconds(make_provider("native", store.process, parameters), final)
-    seconds["pyamplicol"] = exact_seconds(make_provider("pyamplicol", store.process), final[:_SLOW_EVENTS])
-    return seconds
+def require_own_uncertainty(predictor: Predictor) -> None:
+    """Make sure that a model says of each event how sure it is.
+
+    Raises:
+        UsageError: it does not.
+    """
+    if predictor.manifest.combine == "mean" or not all(n.ansatz.kind in WITH_UNCERTAINTY for n in predictor.networks):
+        raise UsageError(
+            f"{predictor.manifest.reference} has no uncertainty of its own for each event, so that thresholds on it "
+            "mean nothing",
+            "Use models such as fg1+ or fame+, or combine them with `ampcli ensemble --combine covariance`.",
+        )
+
+
+class Way:
+    """A cascade with what it does to the points that choose, certify and judge."""
+
+    def __init__(self, cascade: Cascade, choosing: Points, certifying: Points, judging: Points) -> None:
+        self.cascade = cascade
+        self.weights = choosing.weight, certifying.weight, judging.weight
+        self.choosing, self.certifying, self.judging = map(cascade.stages, (choosing, certifying, judging))
+
+    def thresholds(self, accuracy: float, tolerance: float, seconds: float) -> tuple[list[float], list[float] | None]:
+        """Those chosen, and those certified: the chosen ones times a scale (None: no scale keeps the tolerance)."""
+        choosing, certifying, _ = self.weights
+        chosen = self.cascade.thresholds(self.choosing, accuracy, tolerance, seconds, choosing)
+        critical = critical_scales(self.certifying, chosen, accuracy)
+        known = Weights.of(choosing, len(certifying), tolerance)
+        scale = certified_scale(critical, certifying, known, tolerance)
+        return chosen, None if scale is None else self.cascade.scaled(self.certifying, chosen, scale)
+
+    def judged(self, thresholds: list[float] | None, accuracy: float, seconds: float) -> Outcome:
+        """What thresholds give on the points that judge; without any, the exact amplitude alone."""
+        if thresholds is None:
+            return exact_alone(len(self.judging))
+        return outcome(self.judging, thresholds, accuracy, seconds, self.weights[2])
 
 
 def _strategy(
-    name: str, provider: str, stages: Stages, ratio: float | None, accuracy: float, tolerance: float, seconds: float
+    way: Way,
+    name: str,
+    mixture: Mixture,
+    final: FloatArray,
+    accuracy: float,
+    tolerance: float,
+    seconds: float,
+    batch: int,
 ) -> Strategy:
-    validation, test = stages
+    curve = []
+    for target in map(float, _TOLERANCES):
+        _, thresholds = way.thresholds(accuracy, target, seconds)
+        found = way.judged(thresholds, accuracy, seconds)
+        curve.append((target, found.tolerance, found.factor))
+    chosen, thresholds = way.thresholds(accuracy, tolerance, seconds)
+    found = way.judged(thresholds, accuracy, seconds)
+    executed = 1.0
+    if thresholds is not None:
+        mixture = replace(mixture, thresholds=thresholds)
+        executed = seconds / _executed_seconds(mixture, final, seconds / found.factor, batch)
+    choosing, certifying, _ = way.weights
+    return Strategy(
+        name=way.cascade.name,
+        provider=name,
+        certified=thresholds is not None,
+        events_needed=Weights.of(choosing, len(certifying), tolerance).needed,
+        validation=outcome(way.choosing, chosen, accuracy, seconds, choosing),
+        outcome=found,
+        executed=executed,
+        curve=curve,
+    )
 
-    def at(target: float) -> tuple[Outcome, Outcome]:
-        thresholds = choose_thresholds(validation, accuracy, target, seconds, ratio)
-        seen, unseen = (outcome(stages, thresholds, accuracy, seconds) for stages in (validation, test))
-        return seen, unseen
 
-    curve = [(float(t), found.tolerance, found.factor) for t in _TOLERANCES for _, found in [at(float(t))]]
-    seen, unseen = at(tolerance)
-    return Strategy(name=name, provider=provider, validation=seen, outcome=unseen, curve=curve)
+def _executed_seconds(mixture: Mixture, final: FloatArray, expected: float, batch: int) -> float:
+    """Of whole batches of outgoing momenta (n, n_final, 4), as often as takes half a second."""
+    batches = max(min(len(final) // batch, round(_EXECUTED_SECONDS / (expected * batch))), 1)
+    momenta = with_beams(np.resize(final, (batches * batch, *final.shape[1:])))
+    return seconds_per_event(lambda: mixture.run(momenta, batch), len(momenta))
 
 
-def _mixture(test: Points, stages: list[Stage], thresholds: list[float]) -> tuple[Floats, Floats]:
-    """Event weights with the surrogates' amplitudes where they decide, and their relative uncertainties there."""
-    mixed, relative = test.weight.copy(), np.zeros(len(test.weight))
+def _mixture(stages: Sequence[Stage], thresholds: Sequence[float]) -> tuple[Floats, Floats]:
+    """Relative errors and predicted relative uncertainties (n,) where surrogates decide, 0 where they do not."""
+    delta, relative = np.zeros(len(stages[0].delta)), np.zeros(len(stages[0].delta))
     for stage, accepted in zip(stages, decide(stages, thresholds), strict=True):
-        mixed[accepted] *= 1.0 + stage.delta[accepted]
+        delta[accepted] = stage.delta[accepted]
         relative[accepted] = stage.relative[accepted]
-    return mixed, relative
+    return delta, relative
 
 
-def _factor(strategies: list[Strategy], name: str, provider: str) -> float:
-    return next(s.outcome.factor for s in strategies if (s.name, s.provider) == (name, provider))
-
-
-def _break_even(spent: float, exact: float, factor: float) -> float | None:
-    """Events after which data (at the exact amplitude's cost) and training are paid back; None: never."""
+def break_even(spent: Spent, exact: float, factor: float) -> float | None:
+    """Events after which exact amplitudes, at this price, and trainings are paid back; None: never."""
     saved = exact * (1 - 1 / factor)
-    return spent / saved if saved > 0 and math.isfinite(spent) else None
+    paid = (spent.events + spent.copies) * exact + spent.seconds
+    return paid / saved if saved > 0 and math.isfinite(paid / saved) else None
 
 
 def _unweighting(store: Store, test: Points, seconds: float, exact: dict[str, float]) -> dict[str, Unweighting] | None:
     """Only weighted points tell how often an event would be accepted."""
-    source = store.plan.source
-    if isinstance(source, GivenSource) or (isinstance(source, HadronSource) and source.unweighted):
+    if isinstance(store.plan.source, GivenSource) or is_unweighted(store):
         return None
     delta = test.predicted[-1] / test.exact - 1
     return {name: two_stage_unweighting(test.weight, delta, seconds, each) for name, each in exact.items()}

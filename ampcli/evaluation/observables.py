@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 from pydantic import FiniteFloat
 
+from ampcli.evaluation.certify import LEVEL
 from ampcli.evaluation.metrics import Floats, Frozen
 from ampcli.factorisation.radiation import jet_legs
 from ampcli.kinematics import FloatArray
@@ -25,10 +28,20 @@ class Bias(Frozen):
 
 
 class Bounds(Frozen):
-    """How far any observable can be off (AS, Eqs. 20 to 24): errors of all events alike, or independent."""
+    """How far any observable can be off, from the events that surrogates decide (AS, Eqs. 20 to 24).
+
+    Attributes:
+        correlated: the largest |Delta|: if all errors were as large and of one sign.
+        uncorrelated: the same, if errors are independent.
+        beyond: at 95 % confidence, no larger share of unseen events is decided with a larger |Delta|.
+        predicted: the largest predicted relative uncertainty (1 sigma), which is no bound.
+        effective_events: that the uncorrelated one stands for.
+    """
 
     correlated: FiniteFloat
     uncorrelated: FiniteFloat
+    beyond: FiniteFloat
+    predicted: FiniteFloat
     effective_events: FiniteFloat
 
 
@@ -70,8 +83,14 @@ def bias(values: Floats, exact: Floats, mixed: Floats) -> Bias:
     )
 
 
-def bounds(weights: Floats, relative: Floats) -> Bounds:
-    """From event weights (n,) and relative uncertainties (n,), 0 where the amplitude is exact."""
+def bounds(weights: Floats, delta: Floats, relative: Floats) -> Bounds:
+    """From event weights, relative errors and predicted uncertainties (n,), 0 where the amplitude is exact."""
     effective = float(weights.sum() ** 2 / (weights**2).sum())
-    worst = float(relative.max(initial=0.0))
-    return Bounds(correlated=worst, uncorrelated=worst / np.sqrt(effective), effective_events=effective)
+    worst = float(np.abs(delta).max(initial=0.0))
+    return Bounds(
+        correlated=worst,
+        uncorrelated=worst / np.sqrt(effective),
+        beyond=-math.expm1(math.log(LEVEL) / len(delta)),
+        predicted=float(relative.max(initial=0.0)),
+        effective_events=effective,
+    )

@@ -22,7 +22,7 @@ class Scan(Frozen):
     """Over the first threshold; a second one follows it by `ratio`.
 
     Attributes:
-        tolerance: fraction of the points decided with |Delta| above "1%", "3%", "5%", at each threshold.
+        tolerance: share of the weight decided with |Delta| above "1%", "3%", "5%", at each threshold.
         factor: speed-up at each threshold.
     """
 
@@ -41,7 +41,7 @@ class SignedErrors(Frozen):
     below: list[int]
 
 
-def scan_thresholds(stages: Sequence[Stage], chosen: Sequence[float], exact_seconds: float) -> Scan:
+def scan_thresholds(stages: Sequence[Stage], chosen: Sequence[float], exact_seconds: float, weights: Floats) -> Scan:
     """Move the chosen thresholds together, from hardly any point decided by the first stage to all of them."""
     sizes = np.quantile(stages[0].relative, [0.01, 1.0])
     grid = np.geomspace(max(sizes[0], 1e-12), max(sizes[1], 2e-12), _STEPS)
@@ -51,7 +51,7 @@ def scan_thresholds(stages: Sequence[Stage], chosen: Sequence[float], exact_seco
     for first in grid:
         thresholds = [first] if len(stages) == 1 else [first, first * (1.0 if ratio is None else ratio)]
         for name, accuracy in ACCURACIES.items():
-            found = outcome(stages, thresholds, accuracy, exact_seconds)
+            found = outcome(stages, thresholds, accuracy, exact_seconds, weights)
             tolerance[name].append(found.tolerance)
         factor.append(found.factor)
     return Scan(thresholds=grid.tolist(), ratio=ratio, chosen=chosen[0], tolerance=tolerance, factor=factor)

@@ -5,9 +5,9 @@ L. Beccatini et al., "Amplitude Surrogates for Multi-Jet Processes" (2025), Sec.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from pydantic import FiniteFloat
@@ -15,8 +15,7 @@ from pydantic import FiniteFloat
 from ampcli.evaluation.metrics import Floats, Frozen
 from ampcli.phasespace.hadron_sampler import excess_threshold
 
-_SCAN = 80  # values of the first threshold
-_CONFIDENCE = 1.645  # standard deviations: 95 % of a Gaussian lie below
+_GRID = 80  # values of each threshold where both are free
 
 
 @dataclass(frozen=True)
@@ -33,6 +32,18 @@ class Stage:
     relative: Floats
     seconds: float
 
+    @cached_property
+    def grid(self) -> Floats:
+        """Thresholds, from one that decides no point on, (`_GRID` + 1,)."""
+        found = np.quantile(self.relative, np.linspace(0.0, 1.0, _GRID + 1))
+        found[-1] = np.nextafter(found[-1], np.inf)
+        return np.asarray(found)
+
+    @cached_property
+    def cells(self) -> np.ndarray:
+        """The first threshold of the grid that decides each point, (n,)."""
+        return np.searchsorted(self.grid, self.relative, side="right")
+
 
 class Outcome(Frozen):
     """What a choice of thresholds gives on a set of points.
@@ -40,9 +51,9 @@ class Outcome(Frozen):
     Attributes:
         thresholds: largest relative uncertainty that each stage may have.
         used: fraction of the points that each stage decides.
-        tolerance: fraction of the points that a surrogate decides with |Delta| above the accuracy (AS, Eq. 25), and
-            its binomial error.
-        factor: time of the exact amplitude over the mean time (AS, Eq. 26).
+        tolerance: share of the events' weight that a surrogate decides with |Delta| above the accuracy (AS, Eq. 25),
+            and its statistical error.
+        factor: time of the exact amplitude over the mean time, from the times of the parts (AS, Eq. 26).
     """
 
     thresholds: list[FiniteFloat]
@@ -50,6 +61,12 @@ class Outcome(Frozen):
     tolerance: FiniteFloat
     tolerance_error: FiniteFloat
     factor: FiniteFloat
+
+
+def exact_alone(stages: int) -> Outcome:
+    """No surrogate is asked."""
+    nothing = [0.0] * stages
+    return Outcome(thresholds=nothing, used=nothing, tolerance=0.0, tolerance_error=0.0, factor=1.0)
 
 
 def decide(stages: Sequence[Stage], thresholds: Sequence[float]) -> list[np.ndarray]:
@@ -63,75 +80,56 @@ def decide(stages: Sequence[Stage], thresholds: Sequence[float]) -> list[np.ndar
     return decided
 
 
-def outcome(stages: Sequence[Stage], thresholds: Sequence[float], accuracy: float, exact_seconds: float) -> Outcome:
+def outcome(
+    stages: Sequence[Stage], thresholds: Sequence[float], accuracy: float, exact_seconds: float, weights: Floats
+) -> Outcome:
     """The tolerance and speed-up of given thresholds.
 
     Args:
         accuracy: |Delta| from which on a decision counts as wrong.
         exact_seconds: of the exact amplitude, per event.
+        weights: of the events, (n,).
     """
     decided = decide(stages, thresholds)
-    n = len(stages[0].delta)
-    left, seconds, wrong = 1.0, 0.0, 0
+    left, seconds = 1.0, 0.0
+    wrong = np.zeros(len(weights), dtype=bool)
     for stage, accepted in zip(stages, decided, strict=True):
         seconds += left * stage.seconds
         left -= float(accepted.mean())
-        wrong += int((np.abs(stage.delta[accepted]) > accuracy).sum())
+        wrong |= accepted & (np.abs(stage.delta) > accuracy)
     seconds += max(left, 0.0) * exact_seconds
-    tolerance = wrong / n
+    squares = max(float((weights[wrong] ** 2).sum()), float(weights.mean()) ** 2)
     return Outcome(
         thresholds=list(map(float, thresholds)),
         used=[float(accepted.mean()) for accepted in decided],
-        tolerance=tolerance,
-        tolerance_error=float(np.sqrt(max(wrong, 1))) / n,
+        tolerance=float(weights[wrong].sum() / weights.sum()),
+        tolerance_error=squares**0.5 / float(weights.sum()),
         factor=exact_seconds / seconds,
     )
 
 
-def largest_threshold(stage: Stage, among: np.ndarray, accuracy: float, wrong_allowed: int) -> float:
-    """The largest threshold with which at most so many points, of those in `among`, are decided wrongly."""
-    rows = np.flatnonzero(among)
-    order = rows[np.argsort(stage.relative[rows], kind="stable")]
-    wrong = np.cumsum(np.abs(stage.delta[order]) > accuracy)
-    allowed = int(np.searchsorted(wrong, wrong_allowed, side="right"))  # so many points may be decided
-    if allowed == len(order):
-        return float(np.nextafter(stage.relative[order[-1]], np.inf)) if len(order) else 0.0
-    return float(stage.relative[order[allowed]])
-
-
-def allowed_errors(n: int, tolerance: float) -> int:
-    """How many wrong decisions among n points say that, at 95 % confidence, the tolerance holds for others."""
-    expected = tolerance * n
-    return max(int(expected - _CONFIDENCE * math.sqrt(expected)), 0)
-
-
-def choose_thresholds(
-    stages: Sequence[Stage], accuracy: float, tolerance: float, exact_seconds: float, ratio: float | None = None
+def best_thresholds(
+    first: Stage, second: Stage, accuracy: float, tolerance: float, exact_seconds: float, weights: Floats
 ) -> list[float]:
-    """The thresholds that give the largest speed-up on these (validation) points within `allowed_errors`.
+    """Both thresholds, on a grid of quantiles, that give the largest speed-up on these points within the tolerance."""
+    size = _GRID + 2  # points that the last threshold does not decide: there are none, but for rounding
+    place = first.cells * size + second.cells
 
-    Args:
-        ratio: fixes the second threshold to this multiple of the first (AS: 1.4); None leaves both free.
-    """
-    n = len(stages[0].delta)
-    allowed = allowed_errors(n, tolerance)
-    everything = np.ones(n, dtype=bool)
-    if len(stages) == 1:
-        return [largest_threshold(stages[0], everything, accuracy, allowed)]
-    first, second = stages
-    best: tuple[float, list[float]] = (0.0, [0.0, 0.0])
-    for start in np.quantile(first.relative, np.linspace(0.0, 1.0, _SCAN)):
-        accepted = first.relative < start
-        spent = int((np.abs(first.delta[accepted]) > accuracy).sum())
-        if spent > allowed:
-            break
-        follow = (
-            largest_threshold(second, ~accepted, accuracy, allowed - spent) if ratio is None else ratio * float(start)
-        )
-        found = outcome(stages, [float(start), follow], accuracy, exact_seconds)
-        if found.tolerance * n <= allowed + 0.5 and found.factor > best[0]:
-            best = (found.factor, found.thresholds)
-    return best[1]
+    def above(values: Floats) -> Floats:
+        """Of points that threshold i of the first stage leaves and threshold j of the second decides: (i, j)."""
+        cells = np.bincount(place, weights=values, minlength=size * size).reshape(size, size)
+        left = cells[::-1].cumsum(axis=0)[::-1] - cells  # cells of the first stage beyond i
+        return np.asarray(left.cumsum(axis=1))
+
+    wrong = (np.abs(stage.delta) > accuracy for stage in (first, second))
+    by_first, by_second = (weights * mistaken for mistaken in wrong)
+    spent = np.bincount(first.cells, weights=by_first, minlength=size).cumsum()[:, None] + above(by_second)
+    reached, points = above(np.ones(len(weights))), len(weights)
+    left = reached[:, -1:] / points
+    seconds = first.seconds + left * second.seconds + (left - reached / points) * exact_seconds
+    seconds[spent > tolerance * weights.sum()] = np.inf
+    i, j = np.unravel_index(np.argmin(seconds[:-1, :-1]), (_GRID + 1, _GRID + 1))
+    return [float(first.grid[i]), float(second.grid[j])]
 
 
 class Unweighting(Frozen):

@@ -6,26 +6,31 @@ L. Beccatini et al., "Amplitude Surrogates for Multi-Jet Processes" (2025), Sec.
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from ampcli.ensembles.covariance import combine_by_covariance, error_correlation
 from ampcli.errors import UsageError
+from ampcli.evaluation.certify import critical_scales
 from ampcli.evaluation.metrics import Floats, Frozen
-from ampcli.evaluation.speedup import Outcome, Stage, choose_thresholds, outcome
+from ampcli.evaluation.speedup import Outcome, Stage, best_thresholds, outcome
 from ampcli.inference.predictor import Predictor
 from ampcli.kinematics import FloatArray
+from ampcli.store.plan import GivenSource
 from ampcli.store.reader import Split, Store
 
 _RATIO = 1.4  # U2 / U1 of the paper
+_ROUNDING = 1e-14
 
 
 @dataclass(frozen=True)
 class Points:
-    """A split: momenta, exact amplitudes, event weights, and each surrogate's prediction and uncertainty (n,)."""
+    """Momenta, exact amplitudes, event weights, and each surrogate's prediction and relative uncertainty (n,)."""
 
     momenta: FloatArray
     exact: Floats
@@ -35,7 +40,10 @@ class Points:
 
     @classmethod
     def of(cls, predictors: Sequence[Predictor], store: Store, split: Split) -> Points:
+        """A split of a store, whose rows count as events: weight x |M|^2; those of given points count alike."""
         momenta, exact = store.read_split("momenta", split), store.read_split("amplitude", split)
+        given = isinstance(store.plan.source, GivenSource)
+        weight = np.ones(len(exact)) if given else exact * store.read_split("weight", split)
         predicted, relative = [], []
         for predictor in predictors:
             amplitude, uncertainty = predictor.predict_final(momenta)
@@ -43,47 +51,115 @@ class Points:
                 raise UsageError(f"{predictor.manifest.reference} predicts negative amplitudes", "Use a surrogate.")
             predicted.append(amplitude)
             relative.append(uncertainty / amplitude)
-        return cls(momenta, exact, exact * store.read_split("weight", split), predicted, relative)
+        return cls(momenta, exact, weight, predicted, relative)
+
+    def __len__(self) -> int:
+        return len(self.exact)
 
     def of_models(self, chosen: Sequence[int]) -> Points:
         """The same points with some of the surrogates, in this order."""
-        return Points(
-            self.momenta,
-            self.exact,
-            self.weight,
-            [self.predicted[i] for i in chosen],
-            [self.relative[i] for i in chosen],
-        )
+        predicted, relative = ([values[i] for i in chosen] for values in (self.predicted, self.relative))
+        return Points(self.momenta, self.exact, self.weight, predicted, relative)
 
-    def errors(self) -> torch.Tensor:
-        return torch.from_numpy(np.stack([np.log(p / self.exact) for p in self.predicted]))
+    def rows(self, chosen: np.ndarray) -> Points:
+        """Some of the points, by number or flag."""
+        predicted, relative = ([values[chosen] for values in each] for each in (self.predicted, self.relative))
+        return Points(self.momenta[chosen], self.exact[chosen], self.weight[chosen], predicted, relative)
 
-    def stage(self, surrogate: int, seconds: float) -> Stage:
-        return Stage(self.predicted[surrogate] / self.exact - 1, self.relative[surrogate], seconds)
-
-    def combined(self, correlation: torch.Tensor, seconds: float) -> Stage:
-        amplitudes, relative = (torch.from_numpy(np.stack(a)) for a in (self.predicted, self.relative))
-        both, uncertainty = combine_by_covariance(amplitudes, relative, correlation)
-        return Stage(both.numpy() / self.exact - 1, uncertainty.numpy(), seconds)
+    def correlation(self) -> Tensor:
+        """Of the surrogates' errors."""
+        errors = np.stack([np.log(predicted / self.exact) for predicted in self.predicted])
+        return error_correlation(torch.from_numpy(errors), torch.from_numpy(np.stack(self.relative)))
 
 
-Stages = tuple[list[Stage], list[Stage]]  # on validation and on test points
+@dataclass(frozen=True)
+class Seconds:
+    """Per event.
+
+    Attributes:
+        surrogates: of each prediction.
+        checks: of looking at momenta before the first one (exact amplitudes do so as well).
+        combination: of two predictions by their covariance.
+    """
+
+    surrogates: Sequence[float]
+    checks: float = 0.0
+    combination: float = 0.0
 
 
-def make_plans(validation: Points, test: Points, seconds: list[float]) -> dict[str, tuple[Stages, float | None]]:
-    """Stages of every strategy, and the fixed ratio of thresholds if it has one."""
-    single = [([validation.stage(i, s)], [test.stage(i, s)]) for i, s in enumerate(seconds)]
-    plans: dict[str, tuple[Stages, float | None]] = {f"surrogate {i}": (s, None) for i, s in enumerate(single, 1)}
-    if len(seconds) == 2:
-        correlation = error_correlation(validation.errors(), torch.from_numpy(np.stack(validation.relative)))
-        together = tuple([points.combined(correlation, sum(seconds))] for points in (validation, test))
-        plans["both"] = ((together[0], together[1]), None)
-        sequence = tuple(
-            [points.stage(0, seconds[0]), points.combined(correlation, seconds[1])] for points in (validation, test)
-        )
-        plans[f"1, then both, U2 = {_RATIO} U1"] = ((sequence[0], sequence[1]), _RATIO)
-        plans["1, then both"] = ((sequence[0], sequence[1]), None)
-    return plans
+@dataclass(frozen=True)
+class Cascade:
+    """Surrogates that are asked one after another, before the exact amplitude.
+
+    Attributes:
+        asks: numbers of the surrogates that each stage knows: the only one, or two, combined by their covariance.
+        correlation: of the errors of two.
+        seconds: of each stage, beyond what earlier ones computed.
+        ratio: of the second threshold to the first; None: both are free.
+    """
+
+    name: str
+    asks: tuple[tuple[int, ...], ...]
+    seconds: tuple[float, ...]
+    correlation: Tensor | None = None
+    ratio: float | None = None
+
+    def stages(self, points: Points) -> list[Stage]:
+        """What its stages would do with some points."""
+        return [self._stage(points, asked, s) for asked, s in zip(self.asks, self.seconds, strict=True)]
+
+    def _stage(self, points: Points, asked: tuple[int, ...], seconds: float) -> Stage:
+        predicted, relative = ([values[i] for i in asked] for values in (points.predicted, points.relative))
+        amplitude, uncertainty = self.joined(predicted, relative)
+        return Stage(amplitude / points.exact - 1, uncertainty, seconds)
+
+    def joined(self, predicted: Sequence[Floats], relative: Sequence[Floats]) -> tuple[Floats, Floats]:
+        """One prediction and relative uncertainty (n,) from those of the surrogates that a stage knows."""
+        if len(predicted) == 1:
+            return predicted[0], relative[0]
+        assert self.correlation is not None
+        amplitudes, sizes = (torch.from_numpy(np.stack(values)) for values in (predicted, relative))
+        amplitude, uncertainty = combine_by_covariance(amplitudes, sizes, self.correlation)
+        return amplitude.numpy(), uncertainty.numpy()
+
+    def thresholds(
+        self, stages: Sequence[Stage], accuracy: float, tolerance: float, exact_seconds: float, weights: Floats
+    ) -> list[float]:
+        """Those that give the largest speed-up on these points, of whose weight `tolerance` may be decided wrongly.
+
+        Where only a scale is free, a larger one decides more and takes less time.
+        """
+        if len(stages) == 2 and self.ratio is None:
+            return best_thresholds(stages[0], stages[1], accuracy, tolerance, exact_seconds, weights)
+        direction = [1.0] if len(stages) == 1 else [1.0, self.ratio or 1.0]
+        critical = critical_scales(stages, direction, accuracy)
+        order = np.argsort(critical)
+        spent = np.cumsum(weights[order])
+        kept = int(np.searchsorted(spent, tolerance * weights.sum(), side="right"))
+        return self.scaled(stages, direction, float(critical[order[kept]]) if kept < len(order) else math.inf)
+
+    def scaled(self, stages: Sequence[Stage], thresholds: Sequence[float], scale: float) -> list[float]:
+        """Thresholds times a scale, which need not exceed that at which the stages decide all of these points."""
+        with np.errstate(divide="ignore"):
+            sure = np.min([stage.relative / u for stage, u in zip(stages, thresholds, strict=True)], axis=0)
+        # A rounding below the scale, at which an event would be decided wrongly; a rounding above those of all events.
+        finite = min(scale * (1 - _ROUNDING), float(sure.max()) * (1 + _ROUNDING))
+        return [finite * threshold for threshold in thresholds]
+
+
+def cascades(points: Points, seconds: Seconds) -> list[Cascade]:
+    """All ways to use one or two surrogates; correlations are those of these (validation) points."""
+    first = [s + seconds.checks for s in seconds.surrogates]
+    found = [Cascade(f"surrogate {i + 1}", ((i,),), (s,)) for i, s in enumerate(first)]
+    if len(first) == 2:
+        correlation = points.correlation()
+        second = seconds.surrogates[1] + seconds.combination
+        found += [
+            Cascade("both", ((0, 1),), (first[0] + second,), correlation),
+            Cascade(f"1, then both, U2 = {_RATIO} U1", ((0,), (0, 1)), (first[0], second), correlation, _RATIO),
+            Cascade("1, then both", ((0,), (0, 1)), (first[0], second), correlation),
+        ]
+    return found
 
 
 class Candidate(Frozen):
@@ -95,19 +171,20 @@ class Candidate(Frozen):
 
 
 def rank_candidates(
-    validation: Points, seconds: Sequence[float], accuracy: float, tolerance: float, exact_seconds: float
+    validation: Points, seconds: Seconds, accuracy: float, tolerance: float, exact_seconds: float
 ) -> list[Candidate]:
     """Every model alone and every ordered pair, each with its best strategy, from the largest speed-up on."""
-    n = len(seconds)
-    chosen = [[i] for i in range(n)] + [list(pair) for pair in itertools.permutations(range(n), 2)]
+    n = len(seconds.surrogates)
     found = []
-    for models in chosen:
+    for models in [*([i] for i in range(n)), *(list(pair) for pair in itertools.permutations(range(n), 2))]:
         points = validation.of_models(models)
+        chosen = Seconds([seconds.surrogates[i] for i in models], seconds.checks, seconds.combination)
         outcomes = {}
-        for name, (stages, ratio) in make_plans(points, points, [seconds[i] for i in models]).items():
-            thresholds = choose_thresholds(stages[0], accuracy, tolerance, exact_seconds, ratio)
-            outcomes[name] = outcome(stages[0], thresholds, accuracy, exact_seconds)
+        for cascade in cascades(points, chosen)[2 if len(models) == 2 else 0 :]:  # each alone has its own turn
+            stages = cascade.stages(points)
+            thresholds = cascade.thresholds(stages, accuracy, tolerance, exact_seconds, points.weight)
+            outcomes[cascade.name] = outcome(stages, thresholds, accuracy, exact_seconds, points.weight)
         best = max(outcomes, key=lambda name: outcomes[name].factor)
         found.append(Candidate(models=models, strategy=best, validation=outcomes[best]))
-    # A pair whose second model is never asked is its first model alone.
+    # A pair that gains nothing is more than is needed.
     return sorted(found, key=lambda candidate: (-candidate.validation.factor, len(candidate.models)))

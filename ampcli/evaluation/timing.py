@@ -1,28 +1,32 @@
-"""Seconds per event of exact amplitudes and of the parts of a surrogate, one thread."""
+"""Seconds per event of exact amplitudes, surrogates and mixtures, one thread."""
 
 from __future__ import annotations
 
 import statistics
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import torch
 from pydantic import FiniteFloat
 
 from ampcli.amplitudes.protocol import Provider
+from ampcli.ensembles.covariance import combine_by_covariance
 from ampcli.evaluation.metrics import Frozen
 from ampcli.features.multi_radiation import MultiRadiationBlock
 from ampcli.features.radiation import RadiationBlock
 from ampcli.inference.predictor import Network, Predictor
-from ampcli.kinematics import FloatArray, with_beams
+from ampcli.kinematics import FloatArray, checked_momenta, with_beams
 
 _REPEATS = 5
-_LEAST_SECONDS = 0.2  # of a repeat
+_LEAST_SECONDS = 0.1  # of a repeat
+_MOST_SECONDS = 10.0  # of all repeats, beyond the first
 
 
 class SurrogateTimes(Frozen):
-    """Seconds per event: `total` is measured as a whole, `features` is what is left of it."""
+    """Seconds per event: `total` is measured as a whole, `features` is what the parts leave of it (the combination of
+    an ensemble's members is in it).
+    """
 
     total: FiniteFloat
     features: FiniteFloat
@@ -31,10 +35,14 @@ class SurrogateTimes(Frozen):
 
 
 def seconds_per_event(call: Callable[[], object], events: int) -> float:
-    """Median over repeats of at least 0.2 s each, after one call that does not count."""
+    """Median over repeats of at least 0.1 s each, after one call that does not count.
+
+    What takes more than 10 s is repeated less often, but once.
+    """
     call()
-    found = []
-    for _ in range(_REPEATS):
+    found: list[float] = []
+    begun = time.perf_counter()
+    while len(found) < _REPEATS and (not found or time.perf_counter() - begun < _MOST_SECONDS):
         calls, started = 0, time.perf_counter()
         while calls == 0 or time.perf_counter() - started < _LEAST_SECONDS:
             call()
@@ -43,40 +51,49 @@ def seconds_per_event(call: Callable[[], object], events: int) -> float:
     return statistics.median(found)
 
 
-def exact_seconds(provider: Provider, final: FloatArray) -> float:
-    """Of exact amplitudes of outgoing momenta (n, n_final, 4)."""
-    momenta = with_beams(final)
+def exact_seconds(provider: Provider, momenta: FloatArray) -> float:
+    """Of exact amplitudes of momenta (n, n_external, 4), which providers check first."""
     return seconds_per_event(lambda: provider.evaluate(momenta), len(momenta))
+
+
+def check_seconds(provider: Provider, momenta: FloatArray) -> float:
+    """Of looking whether momenta (n, n_external, 4) are physical, as exact amplitudes do."""
+    return seconds_per_event(lambda: checked_momenta(momenta, provider.process), len(momenta))
+
+
+def combination_seconds(events: int) -> float:
+    """Of combining two predictions by their covariance."""
+    amplitudes, relative = torch.ones((2, events)).double(), torch.full((2, events), 0.01).double()
+    correlation = torch.eye(2, dtype=torch.float64)
+    return seconds_per_event(lambda: combine_by_covariance(amplitudes, relative, correlation), events)
 
 
 def surrogate_times(predictor: Predictor, final: FloatArray) -> SurrogateTimes:
     """Of a model with its features (all members of an ensemble), on outgoing momenta (n, n_final, 4) in one batch."""
-    members = [_network_times(network, final, predictor.device) for network in predictor.networks]
-    return SurrogateTimes(**{name: sum(getattr(m, name) for m in members) for name in SurrogateTimes.model_fields})
-
-
-def _network_times(network: Network, final: FloatArray, device: torch.device) -> SurrogateTimes:
-    batch = torch.from_numpy(np.ascontiguousarray(final)).to(device)
-    n = len(batch)
-
-    def synchronised(call: Callable[[], object]) -> Callable[[], object]:
-        def run() -> None:
-            call()
-            if device.type == "cuda":
-                torch.cuda.synchronize(device)
-
-        return run
-
-    total = seconds_per_event(synchronised(lambda: network.predict(batch)), n)
-    reduced = 0.0
-    arrays = {"momenta": batch, **(network.block.compute(batch) if network.block else {})}
-    if isinstance(network.block, RadiationBlock | MultiRadiationBlock):
-        provider = network.block.provider
-        momenta = with_beams(arrays["reduced_momenta"].flatten(0, -3).cpu().numpy())
-        reduced = seconds_per_event(lambda: provider.evaluate(momenta), n)
-    with torch.no_grad():
-        inputs = network.ansatz.inputs(arrays).expand(network.n_members, -1, -1)
-        forward = seconds_per_event(synchronised(lambda: network.network.forward(network.layers, inputs)), n)
+    total = seconds_per_event(lambda: predictor.predict_final(final), len(final))
+    reduced, network = _parts(predictor.networks, final, predictor.device)
     return SurrogateTimes(
-        total=total, features=max(total - reduced - forward, 0.0), reduced_amplitude=reduced, network=forward
+        total=total, features=max(total - reduced - network, 0.0), reduced_amplitude=reduced, network=network
     )
+
+
+def _parts(networks: Sequence[Network], final: FloatArray, device: torch.device) -> tuple[float, float]:
+    """Seconds per event of all reduced amplitudes, and of all networks."""
+    batch = torch.from_numpy(np.ascontiguousarray(final)).to(device)
+    reduced = forward = 0.0
+    for network in networks:
+        arrays = {"momenta": batch, **(network.block.compute(batch) if network.block else {})}
+        if isinstance(network.block, RadiationBlock | MultiRadiationBlock):
+            provider = network.block.provider
+            momenta = with_beams(arrays["reduced_momenta"].flatten(0, -3).cpu().numpy())
+            reduced += exact_seconds(provider, momenta) * len(momenta) / len(batch)
+        with torch.no_grad():
+            inputs = network.ansatz.inputs(arrays).expand(network.n_members, -1, -1)
+
+            def run(network: Network = network, inputs: torch.Tensor = inputs) -> None:
+                network.network.forward(network.layers, inputs)
+                if device.type == "cuda":
+                    torch.cuda.synchronize(device)
+
+            forward += seconds_per_event(run, len(batch))
+    return reduced, forward

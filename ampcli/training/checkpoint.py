@@ -46,6 +46,7 @@ class State(pydantic.BaseModel):
     optimiser_steps: int = 0
     history: list[list[EpochRecord]]  # per replica
     seconds: float = 0.0
+    labelled_points: int = 0  # exact amplitudes of perturbed copies, of whole epochs
     run: str = pydantic.Field(default_factory=lambda: uuid4().hex)
     """Tells this training from all others of the same recipe: a repeat finds the replicas that it published."""
 

@@ -86,9 +86,11 @@ class Trainer:
         started, before = time.monotonic(), self.state.seconds
         saved = started
         while not self.finished and (seconds is None or self.state.seconds < seconds):
-            whole = self._train_epoch(train(self.state.epoch), stop)
+            table = train(self.state.epoch)
+            whole = self._train_epoch(table, stop)
             if whole:
                 self._end_epoch(validation)
+                self.state.labelled_points += table.labelled
             now = time.monotonic()
             self.state.seconds = before + now - started
             if not whole:

@@ -61,15 +61,17 @@ class PerturbedCopies:
         block = None if block_name is None else stored_block(store, block_name)
         return cls(store.process, source, provider, block, recipe.perturb, recipe.seeds[0], momenta, amplitude)
 
-    def labelled(self, epoch: int) -> tuple[dict[str, Tensor], Tensor]:
+    def labelled(self, epoch: int) -> tuple[dict[str, Tensor], Tensor, int]:
         """Arrays (n, ...) of an epoch's copies and their exact amplitudes (n,), float64 on the CPU.
 
-        Copies that leave the cuts are replaced by the event itself.
+        Copies that leave the cuts are replaced by the event itself; the last number counts the others, whose exact
+        amplitudes were computed.
         """
         rng = np.random.default_rng(np.random.SeedSequence(self.seed, spawn_key=(epoch, 1)))
         source = self.source
         pieces: list[dict[str, Tensor]] = []
         labels = []
+        new = 0
         for start in range(0, len(self.momenta), _CHUNK):
             rows = slice(start, start + _CHUNK)
             events, moved = perturbed_events(
@@ -78,9 +80,10 @@ class PerturbedCopies:
             )  # fmt: skip
             exact = self.amplitude[rows].clone()
             exact[torch.from_numpy(moved)] = torch.from_numpy(self.provider.evaluate(with_beams(events[moved])))
+            new += int(np.count_nonzero(moved))
             momenta = torch.from_numpy(events)
             arrays = {} if self.block is None else self.block.compute(momenta)
             pieces.append({"momenta": momenta, **arrays})
             labels.append(exact)
         joined = {name: torch.cat([piece[name] for piece in pieces]) for name in pieces[0]}
-        return joined, torch.cat(labels)
+        return joined, torch.cat(labels), new

@@ -26,9 +26,10 @@ def read_arrays(store: Store, block: str | None, split: Split) -> tuple[dict[str
 
 @dataclass
 class Table:
-    """Rows of a split, float32, on one device."""
+    """Rows of a split, float32, on one device; `labelled` counts exact amplitudes that were computed for them anew."""
 
     rows: Batch
+    labelled: int = 0
 
     @classmethod
     def of(cls, ansatz: Ansatz, arrays: dict[str, Tensor], amplitude: Tensor, device: torch.device) -> Table:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 
@@ -120,7 +120,10 @@ def _tables(
 
     @lru_cache(maxsize=1)  # asked for again after an interruption only
     def of(epoch: int) -> Table:
-        return table if epoch == 0 else Table.of(ansatz, *copies.labelled(epoch), run.device)
+        if epoch == 0:
+            return table
+        moved, labels, count = copies.labelled(epoch)
+        return replace(Table.of(ansatz, moved, labels, run.device), labelled=count)
 
     return of
 
@@ -240,6 +243,7 @@ def _publish(
             **recipe.model_dump(mode="json"),
             "run": state.run,
             "epochs_done": state.epoch,
+            "labelled_points": state.labelled_points,
             "best_epoch": progress.best_epoch + 1,
             "best_validation_loss": progress.best_loss,
         },

@@ -88,12 +88,13 @@ def copies_of(store: Store, **changes) -> PerturbedCopies:
 
 def test_labels_are_exact_and_features_those_of_the_copies(store):
     copies = copies_of(store)
-    arrays, labels = copies.labelled(1)
+    arrays, labels, new = copies.labelled(1)
     momenta = arrays["momenta"]
     exact = Native(store.process).evaluate(with_beams(momenta.numpy()))
     np.testing.assert_allclose(labels, exact, rtol=1e-9)
     moved = (momenta != copies.momenta).flatten(1).any(dim=1)
     assert 0.5 < moved.double().mean() < 1
+    assert new == int(moved.sum())
     assert copies.block is not None
     for name, array in copies.block.compute(momenta).items():
         torch.testing.assert_close(arrays[name], array, rtol=1e-12, atol=0)

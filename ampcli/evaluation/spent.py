@@ -1,0 +1,114 @@
+"""Exact amplitudes that were computed for models: events, points tried for them, perturbed copies.
+
+What surrogates save has to pay for all of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from pydantic import FiniteFloat
+
+from ampcli.evaluation.metrics import Frozen
+from ampcli.phasespace.perturb import perturbed_events
+from ampcli.registry.manifest import Manifest, read_manifest
+from ampcli.registry.storage import member_folder
+from ampcli.store.plan import HadronSource, RamboSource
+from ampcli.store.reader import Store
+
+_SHARE_FROM = 8192  # events, for the share of copies that are new
+
+
+class Spent(Frozen):
+    """What training some models took.
+
+    Attributes:
+        events: exact amplitudes that the stored events took: those of points that became no event included.
+        copies: exact amplitudes of perturbed copies.
+        at_most: `events` counts points outside the cuts too, or `copies` is estimated: older stores and models say
+            no more.
+        seconds: of the trainings.
+        unknown: parts that are not in these numbers.
+    """
+
+    events: int
+    copies: int
+    at_most: bool
+    seconds: FiniteFloat
+    unknown: list[str]
+
+
+def spent_on(manifests: Sequence[Manifest], store: Store) -> Spent:
+    """What training some models took.
+
+    Args:
+        manifests: of all networks that are used (the members of ensembles, not the ensembles).
+        store: events like those of the training, if not the same: tells how many points were tried for an event.
+    """
+    per_event, counted = amplitudes_per_event(store)
+    datasets = {manifest.dataset.digest: manifest.dataset.points for manifest in manifests}
+    unknown = [
+        f"the training store of {manifest.reference}: taken to be like {store.path}"
+        for manifest in manifests
+        if manifest.dataset.digest != store.digest
+    ]
+    # Replicas of one run, and models that were recalibrated again, have its time to the last digit.
+    trained = {(m.seconds, str(m.training.get("seeds")), m.training.get("block")): m for m in manifests}.values()
+    for manifest in trained:
+        if parent := manifest.training.get("init_from"):
+            unknown.append(f"the training of {parent}, which {manifest.reference} started from")
+    copies = [labelled_points(manifest, store) for manifest in trained]
+    return Spent(
+        events=round(sum(datasets.values()) * per_event),
+        copies=sum(count for count, _ in copies),
+        at_most=not counted or not all(exact for _, exact in copies),
+        seconds=sum(manifest.seconds or 0.0 for manifest in trained),
+        unknown=unknown,
+    )
+
+
+def trained_networks(registry: Path, manifest: Manifest) -> list[Manifest]:
+    """The manifests of an ensemble's members; a single model is its own."""
+    return [read_manifest(member_folder(registry, member.model)) for member in manifest.members] or [manifest]
+
+
+def amplitudes_per_event(store: Store) -> tuple[float, bool]:
+    """Exact amplitudes that each event of a store took, and whether they were counted (else: at most so many)."""
+    if (known := store.attributes.get("exact_amplitudes")) is not None:
+        return int(known) / store.rows, True
+    return (store.tried / store.rows, False) if is_unweighted(store) else (1.0, True)
+
+
+def is_unweighted(store: Store) -> bool:
+    """Whether rows were accepted in proportion to their weight (given points: not known, so no)."""
+    source = store.plan.source
+    if isinstance(source, HadronSource):
+        return bool(source.unweighted)
+    return isinstance(source, RamboSource) and source.overweight is not None
+
+
+def labelled_points(manifest: Manifest, store: Store) -> tuple[int, bool]:
+    """Exact amplitudes of the perturbed copies of a training, and whether they were counted (else: estimated)."""
+    training = manifest.training
+    if isinstance(known := training.get("labelled_points"), int):
+        return known, True
+    size, epochs = training.get("perturb"), training.get("epochs_done")
+    if not isinstance(size, float) or size == 0 or not isinstance(epochs, int):
+        return 0, True
+    copied = (epochs - 1) * manifest.dataset.splits["train"]
+    return round(copied * _moved(store, size)), False
+
+
+def _moved(store: Store, size: float) -> float:
+    """The share of perturbed copies that stay within the cuts: the others are the event itself, and cost nothing."""
+    source = store.plan.source
+    if not isinstance(source, HadronSource):
+        return 1.0
+    final = store.read("momenta", slice(0, _SHARE_FROM))
+    _, new = perturbed_events(
+        final, store.process, size, np.random.default_rng(0),
+        source.pt_min, source.eta_max, source.delta_r, source.energy,
+    )  # fmt: skip
+    return float(new.mean())
