@@ -11,7 +11,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from ampcli.device import choose_device
+from ampcli.device import choose_device, usable_cores
 from ampcli.errors import AmpcliError, UsageError
 from ampcli.evaluation.model import evaluate_model
 from ampcli.evaluation.report import with_error
@@ -41,7 +41,7 @@ def run_demo(folder: Path, scale: float) -> tuple[dict[str, Any], str]:
         raise UsageError(f"{folder} is not empty", "Choose another folder, or remove it.")
     folder.mkdir(parents=True, exist_ok=True)
     environment = {**os.environ, "AMPCLI_REGISTRY": str(folder / "registry")}
-    workers = str(min(2, len(os.sched_getaffinity(0))))
+    workers = str(min(2, usable_cores()))
     started = time.monotonic()
     models: list[dict[str, Any]] = []
     for jets, size in _JETS.items():

@@ -52,10 +52,14 @@ def trajectory(
     followed, result = follow(predictors, count, points, seed, y_cut)
     document = result.model_dump(mode="json")
     text = trajectory_table(result)
-    if out is not None:
+    if out is None:
+        return Result(document, text)
+
+    def write() -> str:
         from ampcli.plots.trajectory_files import write_trajectories
 
         written = write_trajectories(followed, document, predictors[0].process, show, out)
         save_configuration(out, "trajectory")
-        text += f"\n\n{len(written)} files in {out}"
-    return Result(document, text)
+        return f"\n{len(written)} files in {out}"
+
+    return Result(document, text, write)

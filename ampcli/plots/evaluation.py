@@ -22,6 +22,9 @@ def plot_comparisons(comparisons: Mapping[str, Comparison], document: Mapping[st
     regions; where it predicts its uncertainty, uncertainty; of the mean of an ensemble, growth.  With several models
     their names follow, as in regions-NAME.
     """
+    folder.mkdir(parents=True, exist_ok=True)
+    numbers = folder / "evaluation.json"  # before the plots, of which one may fail
+    write_atomically(numbers, json.dumps(document, indent=2, allow_nan=False) + "\n")
     deltas = {label: comparison.delta for label, comparison in comparisons.items()}
     written = plot_errors(deltas, folder)
     written += plot_cumulative(deltas, folder)
@@ -40,6 +43,4 @@ def plot_comparisons(comparisons: Mapping[str, Comparison], document: Mapping[st
     }
     if curves:
         written += plot_cross_section(curves, folder)
-    numbers = folder / "evaluation.json"
-    write_atomically(numbers, json.dumps(document, indent=2, allow_nan=False) + "\n")
     return [numbers, *written]
