@@ -8,14 +8,18 @@ import shlex
 import subprocess
 import sys
 import time
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ampcli.device import choose_device
-from ampcli.errors import AmpcliError, UsageError
+from ampcli.cli.output import say
+from ampcli.device import choose_device, usable_cores
+from ampcli.errors import AmpcliError, IntegrityError, UsageError
 from ampcli.evaluation.model import evaluate_model
 from ampcli.evaluation.report import with_error
+from ampcli.files import read_file, replacing, write_durably
 from ampcli.inference.predictor import load_predictor
+from ampcli.interrupt import held
 from ampcli.plots.errors import plot_errors
 from ampcli.store.reader import open_store
 
@@ -30,18 +34,71 @@ _JETS: dict[int, dict[str, Any]] = {
 _PLUS: dict[str, Any] = {"hidden": "96,96,96,96,96", "epochs": 12}  # of fame+; the rest are its defaults
 
 
+@dataclass(frozen=True)
+class _Chain:
+    """Commands that are run once: those that are done are noted in a file, and passed over by the next run."""
+
+    notes: Path
+    scale: float
+    environment: dict[str, str]
+
+    @classmethod
+    def of(cls, folder: Path, scale: float) -> _Chain:
+        environment = {**os.environ, "AMPCLI_REGISTRY": str(folder / "registry")}
+        chain = cls(folder / "demo.json", scale, environment)
+        if chain.notes.is_file():
+            if (noted := chain._read()["scale"]) != scale:
+                raise UsageError(
+                    f"{folder} holds a demonstration with --scale {noted}",
+                    "Give the same to go on with it, or choose another folder.",
+                )
+        elif folder.exists() and any(folder.iterdir()):
+            raise UsageError(f"{folder} holds something else", "Choose another folder, or remove it.")
+        else:
+            folder.mkdir(parents=True, exist_ok=True)
+            chain._note([])
+        return chain
+
+    def _read(self) -> dict[str, Any]:
+        try:
+            noted = json.loads(read_file(self.notes))
+            return {"scale": noted["scale"], "done": list(noted["done"])}
+        except (ValueError, KeyError, TypeError):
+            raise IntegrityError(f"{self.notes} is damaged", "Choose another folder, or remove this one.") from None
+
+    def _note(self, done: list[str]) -> None:
+        with replacing(self.notes) as fresh:
+            write_durably(fresh, json.dumps({"scale": self.scale, "done": done}, indent=1).encode())
+
+    def __call__(self, *words: object) -> None:
+        """Show and run a command; its summary goes to stderr, so that `--json` keeps stdout for the document."""
+        arguments = [str(word) for word in words]
+        line = f"ampcli {shlex.join(arguments)}"
+        done = self._read()["done"]
+        say(f"$ {line}{'   (done already)' if line in done else ''}\n")
+        if line in done:
+            return
+        child = subprocess.Popen([sys.executable, "-m", "ampcli", *arguments], env=self.environment, stdout=sys.stderr)
+        try:
+            code = child.wait()
+        finally:  # asked to stop: so is the command, which then keeps what it has
+            with held():
+                child.terminate()
+                child.wait()
+        if code != 0:
+            raise AmpcliError(f"`{line}` failed with exit code {code}", "Its message stands above.")
+        self._note([*done, line])
+
+
 def run_demo(folder: Path, scale: float) -> tuple[dict[str, Any], str]:
-    """Run the demonstration in a new folder; returns the document and the table.
+    """Run the demonstration in a folder, or the rest of it; returns the document and the table, which are kept there.
 
     Raises:
-        UsageError: the folder holds something.
+        UsageError: the folder holds something else, or a demonstration of another scale.
         AmpcliError: one of the commands failed.
     """
-    if folder.exists() and any(folder.iterdir()):
-        raise UsageError(f"{folder} is not empty", "Choose another folder, or remove it.")
-    folder.mkdir(parents=True, exist_ok=True)
-    environment = {**os.environ, "AMPCLI_REGISTRY": str(folder / "registry")}
-    workers = str(min(2, len(os.sched_getaffinity(0))))
+    run = _Chain.of(folder, scale)
+    workers = str(min(2, usable_cores()))
     started = time.monotonic()
     models: list[dict[str, Any]] = []
     for jets, size in _JETS.items():
@@ -50,37 +107,35 @@ def run_demo(folder: Path, scale: float) -> tuple[dict[str, Any], str]:
         epochs = str(max(int(size["epochs"] * scale), 2))
         learning = ["--hidden", size["hidden"], "--epochs", epochs, "--batch-size", str(size["batch"])]
         learning += ["--schedule", "cosine", "--orient"]
-        _ampcli(environment, "gen", size["process"], store, "--points", points, "--y-cut", "1e-3", "--workers", workers)
-        _ampcli(environment, "features", store, "fame", "antenna")
+        sampling = ["--points", points, "--y-cut", "1e-3", "--workers", workers, "--resume"]
+        run("gen", size["process"], store, *sampling)
+        run("features", store, "fame", "antenna")
         fame, plain, plus = (f"ee-{jets}jets-{kind}" for kind in ("fame", "plain", "plus"))
-        _ampcli(environment, "train", store, "--model", "plain", "--name", plain, *learning)
-        _ampcli(environment, "train", store, "--model", "fame", "--name", fame, "--replicas", _REPLICAS, *learning)
+        run("train", store, "--model", "plain", "--name", plain, *learning)
+        run("train", store, "--model", "fame", "--name", fame, "--replicas", _REPLICAS, *learning)
         members = [f"{fame}@{version}" for version in range(1, _REPLICAS + 1)]
-        _ampcli(environment, "ensemble", f"{fame}-mean", *members, "--data", store)
+        run("ensemble", f"{fame}-mean", *members, "--data", store)
         better = ["--hidden", _PLUS["hidden"], "--epochs", str(max(int(_PLUS["epochs"] * scale), 2))]
-        _ampcli(environment, "train", store, "--model", "fame+", "--name", plus, *better)
+        run("train", store, "--model", "fame+", "--name", plus, *better)
         names = (plain, f"{fame}@1", f"{fame}-mean", plus)
         for name in names:
             out = folder / "plots" / name.replace("@", "-")
-            _ampcli(environment, "eval", name, store, "--out", out, "-q")
+            run("eval", name, store, "--out", out, "-q")
             models.append({"jets": jets, **json.loads((out / "evaluation.json").read_text())})
         _compare(folder, store, names, jets)
         out = folder / "plots" / f"trajectories-{jets}jets"
-        _ampcli(environment, "trajectory", plain, f"{fame}-mean", plus, "--count", "20", "--out", out, "-q")
-    _ampcli(environment, "registry", "verify")
+        run("trajectory", plain, f"{fame}-mean", plus, "--count", "20", "--out", out, "-q")
+    run("registry", "verify")
     seconds = time.monotonic() - started
-    text = f"\n{_table(models)}\n\n{seconds:.0f} s in all; stores, models and plots are in {folder}/"
-    return {"seconds": seconds, "models": models}, text
-
-
-def _ampcli(environment: dict[str, str], *words: object) -> None:
-    """Show and run one command; its summary goes to stderr, so that `--json` keeps stdout for the document."""
-    arguments = [str(word) for word in words]
-    sys.stderr.write(f"$ ampcli {shlex.join(arguments)}\n")
-    sys.stderr.flush()
-    done = subprocess.run([sys.executable, "-m", "ampcli", *arguments], env=environment, stdout=sys.stderr, check=False)
-    if done.returncode != 0:
-        raise AmpcliError(f"`ampcli {shlex.join(arguments)}` failed with exit code {done.returncode}")
+    document, table = {"seconds": seconds, "models": models}, _table(models)
+    for name, content in (("results.txt", table), ("results.json", json.dumps(document, indent=1))):
+        with replacing(folder / name) as fresh:
+            write_durably(fresh, f"{content}\n".encode())
+    text = (
+        f"\n{table}\n\n{seconds:.0f} s in all; stores, models, plots and this table (results.txt) are in {folder}/\n"
+        f"Look at {folder}/plots/errors-4jets.png next, and at docs/tutorial.md."
+    )
+    return document, text
 
 
 def _compare(folder: Path, store: Path, names: tuple[str, ...], jets: int) -> None:

@@ -22,9 +22,14 @@ def choose_device(name: str) -> torch.device:
     return torch.device("cuda" if name != "cpu" and torch.cuda.is_available() else "cpu")
 
 
+def usable_cores() -> int:
+    """Cores that this process may use (all of them on systems that do not say, such as macOS)."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
 def set_threads(count: int | None) -> int:
     """Use `count` CPU threads (default: the cores this process may use); returns the number."""
-    threads = count if count is not None else len(os.sched_getaffinity(0))
+    threads = count if count is not None else usable_cores()
     if threads < 1:
         raise UsageError(f"--threads {threads}: at least one is needed")
     torch.set_num_threads(threads)

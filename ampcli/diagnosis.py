@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import uuid
 from pathlib import Path
@@ -14,6 +13,7 @@ import torch
 from ampcli.amplitudes.artifacts import cache_root
 from ampcli.amplitudes.native.engine import instruction_set
 from ampcli.amplitudes.providers import make_provider
+from ampcli.device import usable_cores
 from ampcli.errors import AmpcliError
 from ampcli.kinematics import with_beams
 from ampcli.phasespace.rambo import rambo
@@ -41,7 +41,7 @@ def diagnose(registry: Path) -> dict[str, Any]:
     return {
         **package_versions(),
         **{str(key): value for key, value in hardware(device).items()},
-        "usable cores": len(os.sched_getaffinity(0)),
+        "usable cores": usable_cores(),
         "cache": str(cache),
         "cache free": f"{shutil.disk_usage(cache).free / 2**30:.1f} GiB",
         "registry": f"{registry}{'' if registry.is_dir() else ' (not there)'}",

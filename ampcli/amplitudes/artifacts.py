@@ -20,11 +20,12 @@ import subprocess
 import sys
 import tempfile
 import uuid
+from contextlib import suppress
 from pathlib import Path
 
-from filelock import FileLock, Timeout
-
 from ampcli.errors import AmpcliError, LockedError, UsageError
+from ampcli.interrupt import blocked
+from ampcli.locks import locked
 from ampcli.process import Process
 
 log = logging.getLogger(__name__)
@@ -74,33 +75,54 @@ def ensure_artifact(process: Process) -> Path:
     if folder.is_dir():
         return folder
     folder.parent.mkdir(parents=True, exist_ok=True)
-    lock = FileLock(Path(tempfile.gettempdir()) / f"ampcli-symbolica-{getpass.getuser()}.lock")
-    try:
-        with lock.acquire(timeout=_LOCK_SECONDS):
-            if not folder.is_dir():  # another process may have made it while this one waited
-                _generate(process, folder)
-    except Timeout:
-        raise LockedError(
-            f"waited {_LOCK_SECONDS / 60:.0f} minutes for another process of yours that generates amplitudes",
-            f"Wait for it to finish; if none is running, remove {lock.lock_file}.",
-        ) from None
+    lock = Path(tempfile.gettempdir()) / f"ampcli-symbolica-{getpass.getuser()}.lock"
+    busy = "another process of yours generates amplitudes"
+    with locked(lock, busy, f"Wait for it to finish; if none is running, remove {lock}.", _LOCK_SECONDS):
+        if not folder.is_dir():  # it may have made this one
+            _generate(process, folder)
     return folder
 
 
 def _generate(process: Process, folder: Path) -> None:
-    log.info("generating the amplitude of %s (once; then it is read from %s)", process, folder)
+    log.warning("generating the amplitude of %s, once: this takes seconds to minutes", process)
     draft = folder.with_name(f".{folder.name}.{uuid.uuid4().hex[:8]}")
     options = [word for key, value in OPTIONS.items() for word in (f"--{key}", value)]
-    call = [sys.executable, "-m", "pyamplicol", "generate", str(process), str(draft), *options]
+    call = [sys.executable, "-m", "ampcli.amplitudes.child", "generate", str(process), str(draft), *options]
     call += ["--no-emit-api-bundle", "--no-symbolica-suggestion", "--progress", "off", "--log-level", "error"]
     environment = {**os.environ, "SYMBOLICA_HIDE_BANNER": "1"}
     try:
-        done = subprocess.run(call, capture_output=True, text=True, env=environment, check=False)
+        done = _run(call, environment)
         if done.returncode != 0:
             raise _failure(process, done)
         draft.rename(folder)
     finally:
         shutil.rmtree(draft, ignore_errors=True)
+
+
+def _run(call: list[str], environment: dict[str, str]) -> subprocess.CompletedProcess[str]:
+    """Run a command that ends with this process, together with all that it starts."""
+    theirs, ours = os.pipe()  # closes when this process ends
+    child = None
+    try:
+        with blocked():
+            child = subprocess.Popen(
+                call,
+                stdin=theirs,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                text=True,
+                env=environment,
+                start_new_session=True,
+            )
+        out, err = child.communicate()
+        return subprocess.CompletedProcess(call, child.returncode, out, err)
+    finally:
+        if child is not None:
+            with suppress(ProcessLookupError):
+                os.killpg(child.pid, signal.SIGKILL)
+            child.wait()
+        os.close(theirs)
+        os.close(ours)
 
 
 def _failure(process: Process, done: subprocess.CompletedProcess[str]) -> AmpcliError:
@@ -115,5 +137,10 @@ def _failure(process: Process, done: subprocess.CompletedProcess[str]) -> Ampcli
         return LockedError(
             "Symbolica allows one process per user without a licence, and another one is running",
             "Wait until it ends (a `pyamplicol` command, or a Python that imported symbolica) and try again.",
+        )
+    if done.returncode < 0:
+        return AmpcliError(
+            f'the generation of "{process}" was ended by signal {-done.returncode}',
+            "Try again; memory may have run out: it takes up to some GB.",
         )
     return AmpcliError(f'pyamplicol could not generate "{process}": {reason}')

@@ -46,10 +46,15 @@ def ansatz(
         q = points.quality
         numbers = f"{q.points:8} {q.median:8.3f} {q.deviation:10.3f} {q.spread68:8.3f} {q.within_factor_2:9.1%}"
         lines.append(f"{name:{width}}  {numbers}")
-    if out is not None:
+    text = "\n".join(lines)
+    if out is None:
+        return Result(document, text)
+
+    def write() -> str:
         from ampcli.plots.ansatz import plot_ansatz
 
         written = plot_ansatz(measured, out)
         save_configuration(out, "ansatz")
-        lines += ["", f"{len(written)} files in {out}"]
-    return Result(document, "\n".join(lines))
+        return f"\n{len(written)} files in {out}"
+
+    return Result(document, text, write)

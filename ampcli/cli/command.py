@@ -10,44 +10,37 @@ import functools
 import inspect
 import json
 import logging
-import signal
 import sys
-import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
-from types import FrameType
 from typing import Annotated, Any
 
 import typer
 
+from ampcli import interrupt
 from ampcli.cli.configuration import check_variables, read_config, write_configuration
 from ampcli.cli.effect import effective, effects, refuse_without_effect
-from ampcli.errors import InterruptedRun
+from ampcli.cli.output import Unfailing, shown, write_document, write_text
+from ampcli.errors import AmpcliError, InterruptedRun
+from ampcli.system_errors import explain
 
 
 @dataclass
 class Result:
-    """What a command found: `document` for ``--json``, `text` for people."""
+    """What a command found: `document` for ``--json``, `text` for people.
+
+    `write` makes files (plots) and says so in a line; it runs once the rest is shown, so that nothing is lost with it.
+    """
 
     document: dict[str, Any]
     text: str
+    write: Callable[[], str] | None = None
 
 
-@dataclass
-class Shown:
-    """How talkative this run is (one process runs one command)."""
-
-    json: bool = False
-    quiet: bool = False
-    verbose: int = 0
-    parameters: dict[str, Any] = field(default_factory=dict)
-
-
-shown = Shown()
-
-_asked_to_stop = threading.Event()
+#: Arguments and options of this run that have an effect (one process runs one command).
+_parameters: dict[str, Any] = {}
 
 RegistryOption = Annotated[
     Path | None,
@@ -84,10 +77,19 @@ def command(app: typer.Typer, name: str, example: str) -> Callable[[Callable[...
             values.pop("config")
             check_variables(ctx)
             refuse_without_effect(ctx, needs, values)
-            shown.parameters = effective(needs, values)
-            level = logging.WARNING if shown.verbose == 0 else logging.INFO
+            _parameters.clear()
+            _parameters.update(effective(needs, values))
+            level = logging.INFO if shown.verbose else logging.ERROR if shown.quiet else logging.WARNING
             logging.basicConfig(level=level, format="%(message)s", stream=sys.stderr)
-            show(function(**values))
+            logging.getLogger("asyncio").setLevel(
+                logging.CRITICAL
+            )  # Zarr's unfinished reads, after an error or a signal
+            result = function(**values)
+            show(result)
+            if result.write is not None:
+                with interrupt.held():  # a set of files is written to its end
+                    line = result.write()
+                show(Result({}, line))
 
         signature = inspect.signature(function, eval_str=True)
         common = [
@@ -110,14 +112,15 @@ def command(app: typer.Typer, name: str, example: str) -> Callable[[Callable[...
 def show(result: Result) -> None:
     """Print a command's result: the document with ``--json``, the text otherwise, nothing with ``-q``."""
     if shown.json:
-        sys.stdout.write(json.dumps(result.document, indent=2, allow_nan=False) + "\n")
+        if result.document:
+            write_document(json.dumps(result.document, indent=2, allow_nan=False) + "\n")
     elif not shown.quiet and result.text:
-        sys.stdout.write(result.text.rstrip("\n") + "\n")
+        write_text(result.text.rstrip("\n") + "\n")
 
 
 def save_configuration(folder: Path, name: str) -> None:
     """Save this command's arguments, and the options that had an effect, as FOLDER/NAME.toml for ``--config``."""
-    write_configuration(folder / f"{name}.toml", name, shown.parameters)
+    write_configuration(folder / f"{name}.toml", name, _parameters)
 
 
 @contextmanager
@@ -126,42 +129,24 @@ def progress_bar(unit: str, total: int) -> Iterator[Callable[[int], None]]:
     from tqdm import tqdm
 
     drawn = sys.stderr.isatty() and not shown.quiet
-    with tqdm(total=total, unit=f" {unit}", unit_scale=True, disable=not drawn, file=sys.stderr) as bar:
+    with tqdm(total=total, unit=f" {unit}", unit_scale=True, disable=not drawn, file=Unfailing(sys.stderr)) as bar:
 
         def advance(amount: int) -> None:
             bar.update(amount)
-            if _asked_to_stop.is_set():
-                raise KeyboardInterrupt
+            interrupt.check()
 
         yield advance
 
 
 @contextmanager
 def resumable(kept: str, how: str) -> Iterator[None]:
-    """Ctrl-C and SIGTERM (batch systems) end the run with exit code 75 and say how to go on."""
-
-    def stop(number: int, frame: FrameType | None) -> None:
-        _asked_to_stop.set()
-        if not _in_destructor(frame):  # there an exception is printed and lost: the next step of progress raises it
-            raise KeyboardInterrupt
-
-    _asked_to_stop.clear()
-
-    # SIGINT too: shells start background jobs with it ignored, and then Python does not turn it into an exception.
-    before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
+    """Work that a signal ends with exit code 75, saying what is kept and how to go on; and so does a full disk."""
     try:
         yield
     except KeyboardInterrupt:
         raise InterruptedRun(f"interrupted; {kept}", how) from None
-    finally:
-        _asked_to_stop.clear()
-        for number, handler in before.items():
-            signal.signal(number, handler)
-
-
-def _in_destructor(frame: FrameType | None) -> bool:
-    while frame is not None:
-        if frame.f_code.co_name == "__del__":
-            return True
-        frame = frame.f_back
-    return False
+    except FileNotFoundError:
+        raise
+    except OSError as error:
+        what, hint = explain(error, again=how)
+        raise AmpcliError(f"{what}; {kept}", hint) from error

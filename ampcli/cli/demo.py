@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from ampcli.cli.command import Result, command
+from ampcli.cli.command import Result, command, resumable
 
 
 def add(app: typer.Typer) -> None:
@@ -21,4 +21,5 @@ def demo(
     """The main job on real amplitudes, 3 and 4 jets: generate, train, evaluate; prints every command it runs."""
     from ampcli.demonstration import run_demo
 
-    return Result(*run_demo(folder, scale))
+    with resumable(f"{folder} keeps what is done", "Run the same command again."):
+        return Result(*run_demo(folder, scale))

@@ -54,10 +54,14 @@ def evaluate(
         models_found = {name: e.model_dump(mode="json") for name, e in evaluations.items()}
         document = {**common, "models": models_found, "notes": notes(next(iter(evaluations.values())))}
         text = f"{store} ({split})\n\n{summary_table(evaluations)}"
-    if out is not None:
+    if out is None:
+        return Result(document, text)
+
+    def write() -> str:
         from ampcli.plots.evaluation import plot_comparisons
 
         written = plot_comparisons(comparisons, document, out)
         save_configuration(out, "eval")
-        text += f"\n\n{len(written)} files in {out}"
-    return Result(document, text)
+        return f"\n{len(written)} files in {out}"
+
+    return Result(document, text, write)

@@ -1,129 +1,120 @@
-"""The entry point: assembles the subcommands and maps every failure to a message and an exit code."""
+"""The entry point: signals first, then the command, and every failure becomes a message and an exit code.
+
+Nothing that takes time is imported before `main` listens to signals.
+"""
 
 from __future__ import annotations
 
-import errno
 import os
 import sys
-import traceback
 
-import typer
-
-from ampcli import __version__
-from ampcli.cli.command import shown
-from ampcli.cli.completion import COMPLETE_VARIABLE
-from ampcli.errors import AmpcliError
+from ampcli import interrupt
+from ampcli.cli.output import open_standard_streams, say, shown
+from ampcli.errors import AmpcliError, InterruptedRun
 
 INTERRUPTED = 130
+RESUMABLE = InterruptedRun.exit_code
 
-
-def _version(wanted: bool) -> None:
-    if wanted:
-        sys.stdout.write(f"ampcli {__version__}\n")
-        raise typer.Exit
-
-
-def _root(
-    version: bool = typer.Option(False, "--version", is_eager=True, callback=_version, help="Show the version."),
-) -> None:
-    """Fast, factorisation-aware surrogates of exact scattering amplitudes."""
-
-
-def build_app() -> typer.Typer:
-    """The application with all its subcommands.  Nothing heavy (torch, zarr, matplotlib) is imported here."""
-    from ampcli.cli import (
-        ansatz,
-        calibrate,
-        completion,
-        demo,
-        doctor,
-        ensemble,
-        eval,
-        export,
-        features,
-        gen,
-        predict,
-        registry,
-        speedup,
-        train,
-        trajectory,
-    )
-
-    app = typer.Typer(
-        name="ampcli",
-        no_args_is_help=True,
-        add_completion=False,  # `ampcli completion SHELL` prints the script
-        rich_markup_mode=None,
-        pretty_exceptions_enable=False,
-        context_settings={"auto_envvar_prefix": "AMPCLI", "help_option_names": ["-h", "--help"]},
-    )
-    app.callback()(_root)
-    for module in (
-        gen,
-        features,
-        ansatz,
-        train,
-        ensemble,
-        calibrate,
-        eval,
-        trajectory,
-        speedup,
-        predict,
-        export,
-        demo,
-        doctor,
-        completion,
-    ):
-        module.add(app)
-    app.add_typer(registry.app, name="registry")
-    return app
+#: Commands that end with 75 on Ctrl-C too: repeating them goes on, or costs nothing that was kept.
+_GO_ON = ("gen", "features", "train", "predict", "export", "demo")
 
 
 def main() -> None:
-    """Run the command line and leave with its exit code (`design`: 0 1 2 3 4 5 6 75 130)."""
-    sys.exit(run(sys.argv[1:]))
+    """Run the command line and leave with its exit code (docs/commands.md)."""
+    interrupt.listen()
+    open_standard_streams()
+    import warnings
+
+    warnings.filterwarnings("ignore", "coroutine .* was never awaited", RuntimeWarning)  # Zarr's, when a signal comes
+    try:
+        code = run(sys.argv[1:])
+    except KeyboardInterrupt:
+        code = _interrupted(sys.argv[1:])
+    interrupt.ignore()
+    try:
+        sys.stdout.flush()
+    except OSError:  # said already, or nobody reads it
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        code = code or 1
+    sys.exit(code)
 
 
 def run(arguments: list[str]) -> int:
     """Run one command line; returns the exit code after printing at most one clear error."""
+    with interrupt.listening():
+        try:
+            return _run(arguments)
+        except SystemExit as error:  # the reader of a pipe has gone
+            return error.code if isinstance(error.code, int) else 1
+        except BaseException as error:
+            return _failed(error, arguments)
+
+
+def _run(arguments: list[str]) -> int:
+    import typer
+
+    from ampcli.cli import app
+    from ampcli.cli.completion import COMPLETE_VARIABLE
+
     if COMPLETE_VARIABLE in os.environ:  # the shell asks for completions
         from typer.completion import completion_init  # type: ignore[attr-defined]
 
         completion_init()
-    try:
-        outcome = typer.main.get_command(build_app()).main(arguments, prog_name="ampcli", standalone_mode=False)
-        if outcome == INTERRUPTED:  # typer turns Ctrl-C into this outcome
-            return _fail("interrupted", INTERRUPTED)
-        return outcome if isinstance(outcome, int) else 0
-    except AmpcliError as error:
+    outcome = typer.main.get_command(app.build_app()).main(arguments, prog_name="ampcli", standalone_mode=False)
+    if outcome == INTERRUPTED:  # typer turns Ctrl-C into this outcome
+        raise KeyboardInterrupt
+    return outcome if isinstance(outcome, int) else 0
+
+
+def _failed(error: BaseException, arguments: list[str]) -> int:
+    if isinstance(error, InterruptedRun):
         return _fail(str(error), error.exit_code)
-    except typer.TyperException as error:  # unknown option, missing argument, a value of the wrong type
+    if interrupt.asked() is not None or isinstance(error, KeyboardInterrupt):  # whatever came of it on its way here
+        return _interrupted(arguments)
+    if isinstance(error, AmpcliError):
+        return _fail(str(error), error.exit_code)
+    if isinstance(error, OSError):
+        from ampcli.system_errors import explain
+
+        return _fail("\n  ".join(explain(error)), 4 if isinstance(error, FileNotFoundError) else 1)
+    if _is_out_of_memory(error):
+        return _fail("out of memory\n  Use fewer --workers, smaller batches, or a machine with more memory.", 1)
+    if isinstance(error, ImportError):
+        return _fail(f"a package cannot be loaded: {error}\n  Raise the limit of memory, or install ampcli again.", 1)
+
+    import typer
+
+    if isinstance(error, typer.TyperException):  # unknown option, missing argument, a value of the wrong type
         if type(error).__name__ == "NoArgsIsHelpError":  # the message is the help itself
-            sys.stderr.write(error.format_message() + "\n")
+            say(error.format_message() + "\n")
             return 2
         return _fail(error.format_message(), 2)
-    except (KeyboardInterrupt, typer.Abort):
-        return _fail("interrupted", INTERRUPTED)
-    except OSError as error:
-        return _fail(_explain_os_error(error), 4 if isinstance(error, FileNotFoundError) else 1)
-    except MemoryError:
-        return _fail("out of memory", 1)
-    except Exception as error:
-        return _fail(f"internal error: {type(error).__name__}: {error} (-vv shows the traceback)", 1)
+    if isinstance(error, typer.Abort):
+        return _interrupted(arguments)
+    return _fail(f"internal error: {type(error).__name__}: {error} (-vv shows the traceback)", 1)
 
 
-def _explain_os_error(error: OSError) -> str:
-    where = f" ({error.filename})" if error.filename else ""
-    match error.errno:
-        case errno.ENOSPC | errno.EDQUOT:
-            return f"no space left on the disk{where}\n  Free some space and run the same command again."
-        case errno.EACCES | errno.EPERM | errno.EROFS:
-            return f"no permission to write{where}\n  Choose another place, or ask for write access."
-    return f"{error.strerror or error}{where}"
+def _is_out_of_memory(error: BaseException) -> bool:
+    said = str(error).lower()
+    return isinstance(error, MemoryError) or (
+        isinstance(error, RuntimeError | ImportError | SystemError)
+        and any(words in said for words in ("not enough memory", "out of memory", "allocate memory", "failed to map"))
+    )
+
+
+def _interrupted(arguments: list[str]) -> int:
+    from signal import SIGINT
+
+    command = next((word for word in arguments if not word.startswith("-")), "")
+    by_hand = interrupt.asked() in (None, SIGINT)
+    code = INTERRUPTED if by_hand and command not in _GO_ON else RESUMABLE
+    return _fail("interrupted; nothing was written\n  Run the same command again.", code)
 
 
 def _fail(message: str, code: int) -> int:
     if shown.verbose >= 2:
+        import traceback
+
         traceback.print_exc()
-    sys.stderr.write(f"ampcli: error: {message}\n")
+    say(f"ampcli: error: {message}\n")
     return code

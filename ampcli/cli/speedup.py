@@ -68,16 +68,22 @@ def speedup(
     report = measure_speedup(predictors, trainings, opened, providers, accuracy, fraction, batch, _say)
     text = _text(report)
     document = {"store": store, "dataset_digest": opened.digest, **report.model_dump(mode="json")}
-    if out is not None:
+    if out is None:
+        return Result(document, text)
+
+    def write() -> str:
         import json
 
         from ampcli.plots.speedup import plot_scan, plot_speedup
+        from ampcli.store.parts import write_atomically
 
-        plot_speedup(report, out, "speedup-curves")
-        plot_scan(report, out, "speedup-thresholds")
-        (out / "speedup.json").write_text(json.dumps(document, indent=1) + "\n")
+        out.mkdir(parents=True, exist_ok=True)
+        write_atomically(out / "speedup.json", json.dumps(document, indent=1) + "\n")
+        written = plot_speedup(report, out, "speedup-curves") + plot_scan(report, out, "speedup-thresholds")
         save_configuration(out, "speedup")
-    return Result(document, text)
+        return f"\n{1 + len(written)} files in {out}"
+
+    return Result(document, text, write)
 
 
 def _say(step: str) -> None:

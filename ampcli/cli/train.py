@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from ampcli.cli.command import RegistryOption, Result, command, progress_bar
+from ampcli.cli.command import RegistryOption, Result, command, progress_bar, resumable
 from ampcli.cli.effect import not_with
 from ampcli.cli.options import BAYESIAN, COPIES, FAME, FKS, LAYERS, ORIENTED, TF32, UNCERTAIN
 
@@ -120,7 +120,6 @@ def train(
 
     from ampcli.device import choose_device, set_threads
     from ampcli.errors import UsageError
-    from ampcli.interrupt import stop_requests
     from ampcli.models.mlp import hidden_layers
     from ampcli.models.network import EQUIVARIANT
     from ampcli.registry.resolve import registry_root
@@ -169,14 +168,17 @@ def train(
         raise UsageError(f"{option}: {found['msg']}") from None
     seconds = None if minutes is None else 60 * minutes
     run = TrainingRun(opened, name, registry_root(registry), target, resume, seconds)
-    with stop_requests() as stop, progress_bar("epochs", epochs) as advance:
+    with (
+        resumable("the last checkpoint, if there is one, is kept", "Run the same command again."),
+        progress_bar("epochs", epochs) as advance,
+    ):
 
         def on_epoch(state: State) -> None:
             advance(1)
             for replica, records in enumerate(state.history, start=1):
                 log.info("epoch %d, replica %d: %s", state.epoch, replica, records[-1])
 
-        manifests = run_training(run, recipe, on_epoch, stop)
+        manifests = run_training(run, recipe, on_epoch)
     lines = [
         f"{m.reference}: median |Delta| {m.metrics['median_abs_delta'].value:.3e}, "
         f"mean {m.metrics['mean_abs_delta'].value:.3e} on validation; "

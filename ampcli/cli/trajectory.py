@@ -60,10 +60,14 @@ def trajectory(
     else:
         followed, over_seeds = follow_seeds(predictors, count, points, parse_seeds(seeds), y_cut)
         document, text = over_seeds.model_dump(mode="json"), seeds_table(over_seeds)
-    if out is not None:
+    if out is None:
+        return Result(document, text)
+
+    def write() -> str:
         from ampcli.plots.trajectory_files import write_trajectories
 
         written = write_trajectories(followed, document, predictors[0].process, show, out)
         save_configuration(out, "trajectory")
-        text += f"\n\n{len(written)} files in {out}"
-    return Result(document, text)
+        return f"\n{len(written)} files in {out}"
+
+    return Result(document, text, write)

@@ -8,12 +8,12 @@ from functools import cached_property
 from pathlib import Path
 
 import numpy as np
-from filelock import FileLock
 
 from ampcli.amplitudes.protocol import Provider
 from ampcli.errors import UsageError
 from ampcli.generation.points import Points
 from ampcli.generation.proposal import PROPOSAL, Proposal
+from ampcli.locks import locked
 from ampcli.phasespace.colour_chain import JetCuts, chain
 from ampcli.phasespace.divergences import require_finite
 from ampcli.phasespace.hadron_sampler import Adaptation, HadronSampler
@@ -185,7 +185,7 @@ class HadronPoints:
     def prepare(self, books: Path) -> None:
         """Adapt the sampler to the process, unless another share of the store has done it."""
         file = books / _ADAPTATION
-        with FileLock(books / "locks" / "adaptation.lock"):
+        with locked(books / "locks" / "adaptation.lock", f"{books} is being prepared", "Wait.", seconds=-1):
             if not file.is_file():
                 draft = file.with_suffix(".draft")
                 self.sampler.adapt(self._stream(0, 0)).save(draft)

@@ -12,7 +12,6 @@ from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
-from filelock import FileLock
 
 from ampcli.amplitudes.protocol import Provider
 from ampcli.errors import IntegrityError, UsageError
@@ -27,6 +26,7 @@ from ampcli.kinematics import (
     with_beams,
 )
 from ampcli.lhe.read import LheEvents, is_lhe
+from ampcli.locks import locked
 from ampcli.phasespace.hadron_sampler import excess_threshold
 from ampcli.phasespace.rambo import cross_section_weight
 from ampcli.phasespace.sampler import LeptonSampler
@@ -100,7 +100,7 @@ class SampledPoints:
         if self.source.overweight is None:
             return
         file = books / _LARGEST_WEIGHT
-        with FileLock(books / "locks" / "weight.lock"):
+        with locked(books / "locks" / "weight.lock", f"{books} is being prepared", "Wait.", seconds=-1):
             if not file.is_file():
                 points, _ = self._sample(self._stream(0, 0), _PILOT)
                 weights = points.weight * self.provider.evaluate(points.batch(slice(None)))

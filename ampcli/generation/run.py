@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import multiprocessing
 import os
-import signal
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
 from dataclasses import dataclass
+from multiprocessing.process import BaseProcess
 from multiprocessing.synchronize import Event
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ import numpy as np
 from ampcli.amplitudes.protocol import Provider
 from ampcli.errors import AmpcliError, IntegrityError
 from ampcli.generation.points import Points, PointSource
+from ampcli.interrupt import blocked, held
 from ampcli.kinematics import FloatArray
 from ampcli.store import finalise, parts
 from ampcli.store.plan import Plan
@@ -96,7 +98,7 @@ def fill(
     Returns:
         The store's attributes, or None while parts chosen by other processes are missing.
     """
-    with _Pool(job, workers) as pool:
+    with _explained_loss(), _Pool(job, workers) as pool:
         missing = set(parts.missing_parts(job.path, job.plan))
         todo = [number for number in chosen if number in missing]
         _make(pool, todo, on_rows)
@@ -107,6 +109,17 @@ def fill(
                 parts.forget_part(job.path, number)
             _make(pool, damaged, on_rows)
         return finalise.finalise(job.path, job.plan, lambda numbers: pool.in_order("check", numbers))
+
+
+@contextmanager
+def _explained_loss() -> Iterator[None]:
+    try:
+        yield
+    except BrokenProcessPool:  # wherever it shows: from a result, from the next task, from the end
+        raise AmpcliError(
+            "a worker process died (killed, or out of memory)",
+            "Finished parts are kept: run the same command with --resume, perhaps with fewer --workers.",
+        ) from None
 
 
 def _make(pool: _Pool, numbers: list[int], on_rows: Callable[[int], None]) -> None:
@@ -129,11 +142,13 @@ class _Pool:
     def __init__(self, job: Job, workers: int) -> None:
         self.job = job
         self._numbers: dict[Future[Any], int] = {}
+        self._workers: set[BaseProcess] = set()
         self._executor: ProcessPoolExecutor | None = None
         if workers > 1:
             # spawn, not fork: the parent may hold threads (Zarr, FastJet), which forking breaks
             context = multiprocessing.get_context("spawn")
-            self._stop = context.Event()
+            with blocked():  # starts the process that tracks semaphores
+                self._stop = context.Event()
             self._executor = ProcessPoolExecutor(workers, context, _start_worker, (job, self._stop))
 
     def __enter__(self) -> _Pool:
@@ -141,9 +156,13 @@ class _Pool:
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         if self._executor is not None:
-            if kind is not None:
-                self._stop.set()
-            self._executor.shutdown(wait=True, cancel_futures=True)
+            with held():  # workers that still start must find what they need
+                if kind is not None:
+                    self._stop.set()
+                if kind is BrokenProcessPool:  # the lost one may hold what the others wait for
+                    for worker in self._workers:
+                        worker.kill()
+                self._executor.shutdown(wait=True, cancel_futures=True)
 
     def number_of(self, future: Future[Any]) -> int:
         return self._numbers[future]
@@ -161,40 +180,25 @@ class _Pool:
         return future
 
     def _submit_all(self, task: str, numbers: Iterable[int]) -> list[Future[Any]]:
-        # Workers start here and inherit the mask: Ctrl-C reaches the whole process group, but this process decides.
-        before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM})
-        try:
-            return [self._submit(task, number) for number in numbers]
-        finally:
-            signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        others = set(multiprocessing.active_children())
+        with blocked():  # workers start here, and inherit this
+            futures = [self._submit(task, number) for number in numbers]
+        self._workers |= set(multiprocessing.active_children()) - others
+        return futures
 
     def each(self, task: str, numbers: Iterable[int]) -> Iterator[Future[Any]]:
         """Finished tasks, in any order."""
         if self._executor is None:
             yield from (self._submit(task, number) for number in numbers)
             return
-        futures = self._submit_all(task, numbers)
-        with _explain_lost_worker():
-            yield from as_completed(futures)
+        yield from as_completed(self._submit_all(task, numbers))
 
     def in_order(self, task: str, numbers: Iterable[int]) -> Iterator[Any]:
         """Results in the order of the numbers."""
-        with _explain_lost_worker():
-            if self._executor is None:
-                yield from (self._submit(task, number).result() for number in numbers)
-            else:
-                yield from (future.result() for future in self._submit_all(task, numbers))
-
-
-class _explain_lost_worker:  # noqa: N801 - reads as a statement
-    def __enter__(self) -> None: ...
-
-    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
-        if kind is not None and issubclass(kind, BrokenProcessPool):
-            raise AmpcliError(
-                "a worker process died (killed, or out of memory)",
-                "Finished parts are kept: run the same command with --resume, perhaps with fewer --workers.",
-            )
+        if self._executor is None:
+            yield from (self._submit(task, number).result() for number in numbers)
+        else:
+            yield from (future.result() for future in self._submit_all(task, numbers))
 
 
 _job: Job

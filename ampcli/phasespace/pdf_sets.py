@@ -30,10 +30,28 @@ _PROTONS = {
 
 # PDG codes of what pythia8mc's other sets describe, from the same manual.
 _OTHERS = {
-    **{"GRS99LOpi": 211, "GRS99LOKplus": 321, "SU21piplus": 211, "SU21Kplus": 321, "SU21phi": 333, "SU21eta": 221},
-    **{"SU21Dzero": 421, "SU21Dsplus": 431, "SU21Jpsi": 443, "SU21Bplus": 521, "SU21Bszero": 531, "SU21Bcplus": 541},
-    **{"SU21Upsilon": 553, "SU21Sigmaplus": 3222, "SU21Xizero": 3322, "SU21Omega": 3334, "SU21Sigmacplusplus": 4222},
-    **{"SU21Xicplus": 4232, "SU21Omegac": 4332, "SU21Sigmabplus": 5222, "SU21Xibzero": 5232, "SU21Omegab": 5332},
+    "GRS99LOpi": 211,
+    "GRS99LOKplus": 321,
+    "SU21piplus": 211,
+    "SU21Kplus": 321,
+    "SU21phi": 333,
+    "SU21eta": 221,
+    "SU21Dzero": 421,
+    "SU21Dsplus": 431,
+    "SU21Jpsi": 443,
+    "SU21Bplus": 521,
+    "SU21Bszero": 531,
+    "SU21Bcplus": 541,
+    "SU21Upsilon": 553,
+    "SU21Sigmaplus": 3222,
+    "SU21Xizero": 3322,
+    "SU21Omega": 3334,
+    "SU21Sigmacplusplus": 4222,
+    "SU21Xicplus": 4232,
+    "SU21Omegac": 4332,
+    "SU21Sigmabplus": 5222,
+    "SU21Xibzero": 5232,
+    "SU21Omegab": 5332,
     **{f"GKG18_DPDF_Fit{fit}_{order}": 990 for fit in "AB" for order in ("LO", "NLO")},  # the pomeron
 }
 

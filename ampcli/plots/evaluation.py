@@ -23,6 +23,9 @@ def plot_comparisons(comparisons: Mapping[str, Comparison], document: Mapping[st
     cross_section where the points have weights.  Of each model: regions; where it knows its uncertainty for each point,
     uncertainty; of the mean of an ensemble, growth.  With several models their names follow, as in regions-NAME.
     """
+    folder.mkdir(parents=True, exist_ok=True)
+    numbers = folder / "evaluation.json"  # before the plots, of which one may fail
+    write_atomically(numbers, json.dumps(document, indent=2, allow_nan=False) + "\n")
     deltas, weights = {}, {}
     for label, comparison in comparisons.items():
         measures = comparison.measures.apart(len(comparison.delta))
@@ -52,6 +55,4 @@ def plot_comparisons(comparisons: Mapping[str, Comparison], document: Mapping[st
     }
     if curves:
         written += plot_cross_section(curves, folder)
-    numbers = folder / "evaluation.json"
-    write_atomically(numbers, json.dumps(document, indent=2, allow_nan=False) + "\n")
     return [numbers, *written]

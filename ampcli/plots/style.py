@@ -8,30 +8,33 @@ import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import matplotlib
 import mplhep
 from matplotlib.figure import Figure
 
+_OURS: dict[Any, Any] = {
+    "font.size": 15,
+    "axes.linewidth": 1.2,
+    "xtick.major.size": 8,
+    "ytick.major.size": 8,
+    "xtick.minor.size": 4,
+    "ytick.minor.size": 4,
+    "legend.fontsize": 13,
+    "figure.constrained_layout.use": True,
+    "savefig.dpi": 150,
+    "pdf.fonttype": 42,  # embed fonts as text, so that labels stay searchable and editable
+}
+
 
 @contextmanager
 def style() -> Iterator[None]:
     """mplhep's ROOT style, sized for a page.  Draw and save inside; matplotlib's settings come back after."""
-    ours = matplotlib.rc_context(
-        {
-            "font.size": 15,
-            "axes.linewidth": 1.2,
-            "xtick.major.size": 8,
-            "ytick.major.size": 8,
-            "xtick.minor.size": 4,
-            "ytick.minor.size": 4,
-            "legend.fontsize": 13,
-            "figure.constrained_layout.use": True,
-            "savefig.dpi": 150,
-            "pdf.fonttype": 42,  # embed fonts as text, so that labels stay searchable and editable
-        }
-    )
-    with matplotlib.rc_context(mplhep.style.ROOT), ours:
+    with matplotlib.rc_context():
+        matplotlib.rcdefaults()
+        matplotlib.rcParams.update(mplhep.style.ROOT)
+        matplotlib.rcParams.update(_OURS)
         yield
 
 

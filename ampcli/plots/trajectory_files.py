@@ -23,11 +23,7 @@ def write_trajectories(
 
     trajectory and kinematics show one of them (`show`, or the one of the largest span), cumulative the errors of all.
     """
-    number = most_varied(points) if show is None else show
-    written = plot_amplitudes(points, number, folder)
-    written += plot_kinematics(points, process, number, folder)
-    deltas = {reference: (m.amplitude / points.exact - 1.0).ravel() for reference, m in points.models.items()}
-    written += plot_cumulative(deltas, folder)
+    folder.mkdir(parents=True, exist_ok=True)
     arrays: dict[str, Any] = {"momenta": points.momenta, "exact": points.exact, "min_sij_over_s": points.min_sij}
     for reference, model in points.models.items():
         arrays |= {
@@ -44,4 +40,9 @@ def write_trajectories(
     finally:
         draft.unlink(missing_ok=True)
     write_atomically(numbers, json.dumps(document, indent=2, allow_nan=False) + "\n")
+    number = most_varied(points) if show is None else show
+    written = plot_amplitudes(points, number, folder)
+    written += plot_kinematics(points, process, number, folder)
+    deltas = {reference: (m.amplitude / points.exact - 1.0).ravel() for reference, m in points.models.items()}
+    written += plot_cumulative(deltas, folder)
     return [numbers, table, *written]

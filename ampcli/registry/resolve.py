@@ -9,8 +9,9 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, model_validator
 
-from ampcli.errors import IntegrityError, LockedError, NotFoundError, UsageError
+from ampcli.errors import IntegrityError, NotFoundError, UsageError
 from ampcli.files import read_file, replacing, write_durably, writing
+from ampcli.locks import locked
 from ampcli.registry.manifest import NAME, VERSION, check_name, manifest_sha256
 from ampcli.seal import check_seal, sealed
 
@@ -170,22 +171,18 @@ def set_alias(root: Path, name: str, alias: str, version: int) -> None:
         LockedError: another process holds the aliases of this model for too long.
         AmpcliError: the registry cannot be written.
     """
-    from filelock import FileLock, Timeout
-
     if _ALIAS.fullmatch(alias) is None:
         raise UsageError(f'"{alias}" cannot be an alias', _ALIAS_HINT)
     home = resolve(root, f"{name}@{version}").parent
-    try:
-        with (
-            writing(home),
-            FileLock(home / ".lock", timeout=_LOCK_SECONDS),
-            replacing(home / ALIASES) as fresh,
-        ):
-            pointer = _Pointer(version=version, manifest_sha256=manifest_sha256(home / str(version)))
-            moved = _POINTERS.dump_python({**_pointers(home), alias: pointer})
-            write_durably(fresh, json.dumps(sealed({"aliases": moved})).encode())
-    except Timeout:
-        raise LockedError(f"another process holds {home / '.lock'}", "Wait for it to end, then try again.") from None
+    busy = f"another process holds {home / '.lock'}"
+    with (
+        writing(home),
+        locked(home / ".lock", busy, "Wait for it to end, then try again.", _LOCK_SECONDS),
+        replacing(home / ALIASES) as fresh,
+    ):
+        pointer = _Pointer(version=version, manifest_sha256=manifest_sha256(home / str(version)))
+        moved = _POINTERS.dump_python({**_pointers(home), alias: pointer})
+        write_durably(fresh, json.dumps(sealed({"aliases": moved})).encode())
 
 
 def _listed(entries: list[str] | list[int]) -> str:

@@ -10,10 +10,10 @@ from typing import Any
 
 import pydantic
 import zarr
-from filelock import FileLock
 
 import ampcli
 from ampcli.errors import IntegrityError
+from ampcli.locks import locked
 from ampcli.store.parts import BOOKS, Marker, Part, marker_file
 from ampcli.store.plan import Plan
 from ampcli.store.rows import read_rows
@@ -94,6 +94,6 @@ def finalise(
     counted = [marker.exact for marker in markers if marker.exact is not None]
     if len(counted) == len(markers):
         attributes["exact_amplitudes"] = sum(counted)
-    with FileLock(path / BOOKS / "locks" / "finalise.lock"):
+    with locked(path / BOOKS / "locks" / "finalise.lock", f"{path} is being finished", "Wait.", seconds=-1):
         zarr.open_group(path, mode="r+").attrs.update({"ampcli": attributes})
     return attributes

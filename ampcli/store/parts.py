@@ -18,11 +18,11 @@ from typing import Any
 import numpy as np
 import pydantic
 import zarr
-from filelock import FileLock, Timeout
 from zarr.codecs import ZstdCodec
 
-from ampcli.errors import IntegrityError, LockedError, NotFoundError, UsageError
+from ampcli.errors import IntegrityError, NotFoundError, UsageError
 from ampcli.kinematics import FloatArray
+from ampcli.locks import locked
 from ampcli.store.plan import Plan
 
 BOOKS = ".ampcli"  # plan, markers and locks; a Zarr group, so that other readers of Zarr do not stumble over it
@@ -92,6 +92,8 @@ def initialise(path: Path, plan: Plan) -> None:
         (draft / BOOKS / "parts").mkdir()
         (draft / BOOKS / "locks").mkdir()
         (draft / BOOKS / "plan.json").write_text(plan.model_dump_json(indent=2))
+        with locked(draft / BOOKS / "locks" / "000000.lock", f"{draft} is in use", "Try again."):
+            pass  # a disk without locks shows here, and leaves no empty store
         try:
             draft.rename(path)
         except OSError:
@@ -146,28 +148,25 @@ def write_part(path: Path, plan: Plan, number: int, part: Part) -> None:
         LockedError: another process is writing this part.
     """
     rows = plan.rows_of(number)
-    lock = FileLock(path / BOOKS / "locks" / f"{number:06d}.lock")
-    try:
-        with lock.acquire(timeout=0):
-            for name in plan.arrays:
-                _remove_shard(path / name / "c" / str(number))
-                # Looking for chunks of nothing but fill values costs a pass over data that have none.
-                array = zarr.open_array(path / name, mode="r+", config={"write_empty_chunks": True})
-                array[rows] = getattr(part, name)
-            marker = Marker(
-                part=number,
-                rows=len(part.amplitude),
-                tried=part.tried,
-                sha256=part.sha256(),
-                host=socket.gethostname(),
-                exact=part.exact,
-            )
-            write_atomically(marker_file(path, number), marker.model_dump_json())
-    except Timeout:
-        raise LockedError(
-            f"part {number + 1} of {path} is being written by another process",
-            "Give every process its own --part, or wait for the other one.",
-        ) from None
+    with locked(
+        path / BOOKS / "locks" / f"{number:06d}.lock",
+        f"part {number + 1} of {path} is being written by another process",
+        "Give every process its own --part, or wait for the other one.",
+    ):
+        for name in plan.arrays:
+            _remove_shard(path / name / "c" / str(number))
+            # Looking for chunks of nothing but fill values costs a pass over data that have none.
+            array = zarr.open_array(path / name, mode="r+", config={"write_empty_chunks": True})
+            array[rows] = getattr(part, name)
+        marker = Marker(
+            part=number,
+            rows=len(part.amplitude),
+            tried=part.tried,
+            sha256=part.sha256(),
+            host=socket.gethostname(),
+            exact=part.exact,
+        )
+        write_atomically(marker_file(path, number), marker.model_dump_json())
 
 
 def _remove_shard(place: Path) -> None:

@@ -9,10 +9,10 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import torch
-from filelock import FileLock, Timeout
 
 from ampcli.errors import LockedError, UsageError
 from ampcli.files import require_ordinary, writing
+from ampcli.locks import locked
 from ampcli.training.checkpoint import load_checkpoint
 from ampcli.training.recipe import Recipe
 
@@ -45,10 +45,6 @@ def training_session(registry: Path, name: str, recipe: Recipe, start_anew: bool
             finally:
                 if not checkpoint.is_file():
                     _lock_file(checkpoint).unlink(missing_ok=True)
-    except Timeout:
-        raise LockedError(
-            f"the same training of {name} is running already", "Wait for it, or give this one another --seed or --name."
-        ) from None
     finally:
         for empty in (folder, folder.parent):
             with suppress(OSError):  # not empty: others are at work
@@ -61,7 +57,11 @@ def _lock_file(checkpoint: Path) -> Path:
 
 @contextmanager
 def _lock(checkpoint: Path) -> Iterator[None]:
-    with FileLock(_lock_file(checkpoint)).acquire(timeout=0):
+    with locked(
+        _lock_file(checkpoint),
+        f"the same training of {checkpoint.parent.name} is running already",
+        "Wait for it, or give this one another --seed or --name.",
+    ):
         yield
 
 
@@ -79,5 +79,5 @@ def _adopt_or_refuse_waiting(folder: Path, name: str, recipe: Recipe, checkpoint
                     f"an interrupted training of {name} has other settings: {', '.join(differing)} ({other})",
                     "Give its settings to go on with it, or start anew with --resume never.",
                 )
-        except Timeout:  # it is running: a training of its own
+        except LockedError:  # it is running: a training of its own
             continue

@@ -19,6 +19,7 @@ from ampcli.inference.certificate import relative_size, spread_region
 from ampcli.inference.predictor import Network as TrainedNetwork
 from ampcli.inference.predictor import Predictor, check_probe, make_probe
 from ampcli.inference.recalibration import LEAST_POINTS, fit_recalibration
+from ampcli.interrupt import held
 from ampcli.kinematics import FloatArray, min_invariant
 from ampcli.models.ansatz import Ansatz, Settings
 from ampcli.models.kinds import ansatz_class
@@ -63,9 +64,11 @@ def train(
     Raises:
         NotFoundError: the store lacks the features of this kind, or there is no checkpoint to resume.
         UsageError: settings that contradict the store or the checkpoint.
-        InterruptedRun: `stop` said yes; the checkpoint is written.
+        InterruptedRun: `stop` said yes, or a signal came; the checkpoint is written.
     """
     check_name(run.name)
+    if recipe.network not in ("mlp", "separate") and len(recipe.seeds) > 1:
+        raise UsageError(f"--replicas: networks of the kind {recipe.network} train alone", "Run it once for each seed.")
     kind = ansatz_class(recipe.kind)
     process = run.store.process
     block_name = recipe.block or kind.block
@@ -88,8 +91,6 @@ def train(
     ansatz: Ansatz = kind.fit(process, arrays, amplitude, settings)
     widths = (ansatz.n_inputs, *recipe.hidden, ansatz.n_outputs)
     network = make_network(recipe.network, widths, recipe.activation, recipe.residual, _particles(process))
-    if recipe.network not in ("mlp", "separate") and len(recipe.seeds) > 1:
-        raise UsageError(f"--replicas: networks of the kind {recipe.network} train alone", "Run it once for each seed.")
     _set_precision(recipe)
     trainer = Trainer(recipe, network, ansatz, run.device, _first_parameters(run, recipe, network))
     region = _region(run.store, arrays["momenta"].numpy(), amplitude.numpy())
@@ -98,9 +99,12 @@ def train(
     del arrays
     held_out, exact = read_arrays(run.store, block_name, "validation")
     validation = Table.of(ansatz, held_out, exact, run.device)
-    with training_session(run.registry, run.name, recipe, run.resume == "never") as checkpoint:
+    with (
+        training_session(run.registry, run.name, recipe, run.resume == "never") as checkpoint,
+        held() as signalled,  # the end of a step is a safe point, the middle of one or of publishing is not
+    ):
         _resume(run, recipe, trainer, checkpoint)
-        trainer.run(tables, validation, checkpoint, run.seconds, on_epoch, stop)
+        trainer.run(tables, validation, checkpoint, run.seconds, on_epoch, lambda: stop() or signalled())
         published = []
         for replica in range(len(recipe.seeds)):
             found = _found(run, trainer.state, replica)

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import signal
 import subprocess
 import sys
 import tomllib
@@ -14,10 +12,11 @@ import pytest
 import typer
 
 from ampcli import errors
-from ampcli.cli.command import Result, command, progress_bar, resumable
-from ampcli.cli.main import build_app, run
+from ampcli.cli.app import build_app
+from ampcli.cli.command import Result, command
+from ampcli.cli.main import run
 from ampcli.cli.numbers import parse_count
-from ampcli.errors import InterruptedRun, UsageError
+from ampcli.errors import UsageError
 
 THREE_JETS = "e- e+ > d d~ g"
 
@@ -138,7 +137,7 @@ def application(monkeypatch, failure: BaseException) -> None:
         raise failure
 
     command(app, "fail", "ampcli fail")(fail)
-    monkeypatch.setattr("ampcli.cli.main.build_app", lambda: app)
+    monkeypatch.setattr("ampcli.cli.app.build_app", lambda: app)
 
 
 @pytest.mark.parametrize(
@@ -337,18 +336,6 @@ def test_module_and_script_are_the_same():
     assert outputs[0] == outputs[1] != ""
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_signals_end_resumable_work_politely(number):
-    before = signal.getsignal(signal.SIGTERM)
-    with (
-        pytest.raises(InterruptedRun, match=r"parts are kept.*\n.*--resume") as interrupted,
-        resumable("parts are kept", "Go on with --resume."),
-    ):
-        os.kill(os.getpid(), number)
-    assert interrupted.value.exit_code == 75
-    assert signal.getsignal(signal.SIGTERM) is before
-
-
 @pytest.mark.parametrize(
     ("text", "count"), [("500", 500), ("500k", 500_000), ("5e5", 500_000), ("2M", 2_000_000), ("1.5K", 1500), ("0", 0)]
 )
@@ -368,29 +355,3 @@ def test_errors_survive_pickling():
     for kind in (errors.UsageError, errors.InterruptedRun, errors.IntegrityError):
         copy = pickle.loads(pickle.dumps(kind("what", "hint")))
         assert (type(copy), copy.what, copy.hint, str(copy)) == (kind, "what", "hint", "what\n  hint")
-
-
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_an_interruption_during_a_destructor_is_not_lost(number):
-    """Python prints and drops an exception that leaves `__del__`: the next step of progress raises it instead."""
-
-    class Slow:
-        def __del__(self) -> None:
-            signal.raise_signal(number)
-            self.finished = True
-
-    steps = []
-
-    def work() -> None:
-        with resumable("kept", "go on"), progress_bar("points", 3) as advance:
-            victim = Slow()
-            del victim
-            steps.append("after the destructor")
-            advance(1)
-            steps.append("never")
-
-    with pytest.raises(InterruptedRun):
-        work()
-    assert steps == ["after the destructor"]
-    with resumable("kept", "go on"), progress_bar("points", 1) as advance:
-        advance(1)  # the next run starts afresh

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import typer
 
-from ampcli.cli.main import build_app
+from ampcli.cli.app import build_app
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 RECIPES = sorted((REPOSITORY / "recipes").rglob("*.toml"))

@@ -1,0 +1,22 @@
+"""``python -m ampcli.amplitudes.child ARGUMENTS``: the command pyamplicol, in a process that ends with its parent.
+
+The parent holds the other end of stdin: when it is gone, however it ended, so is this process and all it started.
+"""
+
+from __future__ import annotations
+
+import os
+import runpy
+import signal
+import sys
+import threading
+
+
+def _end_with_parent() -> None:
+    sys.stdin.buffer.read()
+    os.killpg(0, signal.SIGKILL)
+
+
+if __name__ == "__main__":
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+    runpy.run_module("pyamplicol", run_name="__main__", alter_sys=True)
