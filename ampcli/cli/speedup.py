@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ampcli.cli.command import RegistryOption, Result, command, save_configuration, shown
+from ampcli.cli.command import RegistryOption, Result, command, save_configuration
+from ampcli.cli.output import shown
 
 if TYPE_CHECKING:
     from ampcli.evaluation.mixed import Report
