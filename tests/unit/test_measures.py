@@ -267,6 +267,8 @@ def test_calibration_for_points_and_events(repository, tmp_path, request_for):
     found = evaluate_model(load_predictor("ee-3jets@2", root, "cpu"), store, "test").evaluation
     before = evaluate_model(load_predictor("ee-3jets@1", repository / "registry", "cpu"), store, "test").evaluation
     assert before.events.calibration.coverage["1"].observed.value < 0.6
+    assert "events: one sigma holds 5" in notes(before)[0]
+    assert notes(found) == []
     assert before.events.by_certificate["outside"].share.value > 0.2
     for measure in (found, found.events):
         assert measure.calibration.intervals["68"].observed.value == pytest.approx(0.683, abs=0.03)
