@@ -36,6 +36,6 @@ def calibrate(
     intervals = ", ".join(f"{level} % within {k:.2f}" for level, k in manifest.recalibration.intervals.items())
     text = (
         f"{manifest.reference}: uncertainties of {manifest.parents[0]} times {min(scales):.2f} to {max(scales):.2f}; "
-        f"{intervals} of them"
+        f"{intervals} of them; fitted to {' and '.join(manifest.recalibration.measures)}"
     )
     return Result(dict(manifest.document), text)

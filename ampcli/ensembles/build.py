@@ -27,7 +27,7 @@ Combination = Literal["mean", "covariance"]
 
 _CARDS = {
     "mean": "Mean of {} models; the uncertainty is the standard error of the mean.",
-    "covariance": "Combination of {} models by their covariance: own uncertainties, correlation of errors.",
+    "covariance": "Combination of {} models by their covariance: uncertainties and correlation of errors.",
 }
 
 

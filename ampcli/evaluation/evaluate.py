@@ -48,7 +48,7 @@ class Evaluation(Measured):
     points: int
     y_cut: FiniteFloat | None
     uncertainty_kind: UncertaintyKind | None
-    events: Measured | None  # None, like the cross section, where the points have no weights in pb
+    events: Measured | None  # None where nobody knows what the points are events of
     cross_section: CrossSection | None
 
 
@@ -109,6 +109,7 @@ def evaluate(
     certificate: Certificate | None = None,
     members: NDArray[np.float64] | None = None,
     density: ArrayLike | None = None,
+    share: ArrayLike | None = None,
     uncertainty_kind: UncertaintyKind | None = None,
 ) -> Evaluation:
     """Compare n predictions with the exact amplitudes, in two measures.
@@ -129,6 +130,7 @@ def evaluate(
         certificate: of the points.
         members: (R, n) predictions of an ensemble's members whose mean is `predicted`.
         density: (n,) what a row counts as a point of phase space, >= 0; None: all alike.
+        share: (n,) what it counts as an event, >= 0, where that is known without weights in pb.
         uncertainty_kind: how the model knows `uncertainty`.
 
     Raises:
@@ -142,23 +144,27 @@ def evaluate(
     bare = None if bare_uncertainty is None else _column("bare_uncertainty", bare_uncertainty, n)
     w = None if weight is None else _column("weight", weight, n)
     d = None if density is None else _column("density", density, n)
+    e = None if share is None else _column("share", share, n)
     jets = _column("n_jets", n_jets, n)
     s = _column("min_sij", min_sij, n)
     _check_numbers(n, tried, y_cut, log_mean, log_std)
     _reject("n_jets", jets, (jets < 0) | (jets != np.round(jets)), "it counts jets")
     _reject("min_sij", s, (s < -_TINY) | (s > 1 + _TINY), "s_ij / s must be between 0 and 1")
     _check_amplitudes(a, b, u, w)
-    if d is not None:
-        _reject("density", d, d < 0, "a point cannot count less than nothing")
-        if not d.any():
-            raise IntegrityError(f"density is zero in all {n} rows: no point counts")
+    for name, counts in (("density", d), ("share", e)):
+        if counts is not None:
+            _reject(name, counts, counts < 0, "a point cannot count less than nothing")
+            if not counts.any():
+                raise IntegrityError(f"{name} is zero in all {n} rows: no point counts")
+    if w is not None:
+        e = w * a
     points = _Points(a, b, u, bare, jets, list(regions(s, y_cut)), certificate, members, (log_mean, log_std), intervals)
     return Evaluation(
         **dict(points.measured(d)),
         points=n,
         y_cut=y_cut,
         uncertainty_kind=uncertainty_kind,
-        events=None if w is None else points.measured(w * a),
+        events=None if e is None else points.measured(e),
         cross_section=None if w is None else integrate(a, b, u, w, float(tried)),
     )
 

@@ -21,6 +21,7 @@ from ampcli.phasespace.selection import Selection
 from ampcli.registry.manifest import read_manifest
 from ampcli.registry.resolve import names, resolve
 from ampcli.store.measures import Measures, measures
+from ampcli.store.plan import GivenSource
 from ampcli.store.reader import Split, Store, split_rows
 
 
@@ -88,14 +89,14 @@ def evaluate_model(predictor: Predictor, store: Store, split: Split) -> Comparis
     else:  # cuts keep every parton a jet of its own
         jets = np.full(len(momenta), store.process.n_jets)
     log_mean, log_std = manifest.log_moments
-    counted = measures(store, split)
+    counted, given = measures(store, split), isinstance(store.plan.source, GivenSource)
     kind = predictor.uncertainty_kind
     unknown = kind is UncertaintyKind.NONE
     evaluation = evaluate(
         exact,
         predicted,
         None if unknown else np.nan_to_num(uncertainty, nan=0.0),
-        None if counted.events is None else store.read_split("weight", split),
+        None if given else store.read_split("weight", split),
         tried=store.tried * len(split_rows(store.rows, split)) / store.rows,
         n_jets=jets,
         min_sij=min_sij,
@@ -107,6 +108,7 @@ def evaluate_model(predictor: Predictor, store: Store, split: Split) -> Comparis
         certificate=predictor.certify(momenta, predicted, uncertainty),
         members=members if manifest.combine == "mean" else None,
         density=counted.points,
+        share=counted.events if given else None,
         uncertainty_kind=kind,
     )
     relative = relative_size(predicted, uncertainty) if kind.by_point else None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from ampcli.evaluation.calibration import Calibration, Coverage
+from ampcli.evaluation.calibration import Calibration
 from ampcli.evaluation.cross_section import CrossSection
 from ampcli.evaluation.evaluate import Evaluation, Measured
 from ampcli.evaluation.growth import Growth
@@ -18,8 +18,18 @@ _LEGEND = [
 ]
 
 _ROUNDING = 1e-12
+_HONEST = 0.03  # how far from 68 % one sigma may be
 
 _Cell = Callable[[Metrics], str]
+
+
+def _beyond(threshold: str) -> _Cell:
+    return lambda m: _percent(m.outside[threshold].value)
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.3g}%"
+
 
 _OVERALL: dict[str, _Cell] = {
     "rows": lambda m: str(m.points),
@@ -28,7 +38,7 @@ _OVERALL: dict[str, _Cell] = {
     "mean|Delta|": lambda m: with_error(m.mean_abs_delta, m.mean_abs_delta_error, 100),
     "rms": lambda m: f"{100 * m.rms_delta:.3g}",
     "max": lambda m: f"{100 * m.max_abs_delta:.3g}",
-    **{f">{name}": lambda m, name=name: _percent(m.outside[name].value) for name in THRESHOLDS},  # type: ignore[misc]
+    **{f">{name}": _beyond(name) for name in THRESHOLDS},
     "log10 ratio": lambda m: "-" if m.mean_log_ratio is None else f"{m.mean_log_ratio:+.1e} +- {m.std_log_ratio:.1e}",
     "MSE(log)": lambda m: "-" if m.mse_standardised_log is None else f"{m.mse_standardised_log:.2e}",
 }
@@ -85,7 +95,7 @@ def summary_table(evaluations: Mapping[str, Evaluation]) -> str:
 
 
 def notes(evaluation: Evaluation) -> list[str]:
-    """What the points of the store do not fix."""
+    """What the points of the store do not fix, and uncertainties that do not hold for events."""
     found = []
     if evaluation.events is not None and evaluation.events.effective_points < ENOUGH:
         found.append(
@@ -98,6 +108,15 @@ def notes(evaluation: Evaluation) -> list[str]:
             f"points: these {evaluation.points} events are worth {evaluation.effective_points:.0f} points of flat "
             "phase space, too few to fix their column; test with points of `ampcli gen --sampling mixed`"
         )
+    events = evaluation.events
+    kind = evaluation.uncertainty_kind
+    if events is not None and events.calibration is not None and kind is not None and kind.by_point:
+        within = events.calibration.intervals["68"]
+        if events.effective_points >= ENOUGH and abs(within.observed.value - within.nominal) > _HONEST:
+            found.append(
+                f"events: one sigma holds {100 * within.observed.value:.1f} % of them; `ampcli calibrate MODEL STORE`, "
+                "on points that know both measures, makes it hold for events as well"
+            )
     return found
 
 
@@ -125,49 +144,35 @@ def _calibration(found: list[Calibration | None], prefix: str) -> list[list[str]
     def row(name: str, cell: Callable[[Calibration], str]) -> list[str]:
         return [prefix + name, *("-" if c is None else cell(c) for c in found)]
 
-    def covered(of: Callable[[Calibration], Coverage]) -> Callable[[Calibration], str]:
-        return lambda c: f"{100 * of(c).observed.value:.1f}%"
+    def inside(key: str) -> Callable[[Calibration], str]:
+        return lambda c: f"{100 * c.coverage[key].observed.value:.1f}%"
 
-    sigmas = [
-        row(f"in {key} sigma (Gaussian {100 * x.nominal:.1f}%)", covered(lambda c, key=key: c.coverage[key]))  # type: ignore[misc]
-        for key, x in first.coverage.items()
-    ]
-    levels = [
-        row(f"in the {name}% interval", covered(lambda c, name=name: c.intervals[name]))  # type: ignore[misc]
-        for name in first.intervals
-    ]
+    def interval(name: str) -> Callable[[Calibration], str]:
+        return lambda c: f"{100 * c.intervals[name].observed.value:.1f}%"
+
     unknown = sum(c.without_uncertainty for c in found if c is not None)
     return [
         row("pulls", lambda c: f"{c.pull_mean:+.2f} +- {c.pull_std:.2f}"),
-        *sigmas,
-        *levels,
+        *(row(f"in {key} sigma (Gaussian {100 * x.nominal:.1f}%)", inside(key)) for key, x in first.coverage.items()),
+        *(row(f"in the {name}% interval", interval(name)) for name in first.intervals),
         *([row("unknown", lambda c: str(c.without_uncertainty))] if unknown else []),
     ]
 
 
 def _groups(evaluation: Evaluation) -> list[list[str]]:
     measures = list(_columns(evaluation).values())
-
-    def rows(groups: Callable[[Measured], dict[str, Metrics]], label: str = "{}") -> list[list[str]]:
-        names = list(dict.fromkeys(name for m in measures for name in groups(m)))
-        return [
-            [
-                _flagged(name) if groups(evaluation) is evaluation.by_certificate else label.format(name),
-                str(max(groups(m)[name].points for m in measures if name in groups(m))),
-                *(
-                    cell(groups(m)[name]) if name in groups(m) else "-"
-                    for cell in _OF_GROUPS.values()
-                    for m in measures
-                ),
-            ]
-            for name in names
-        ]
-
-    return [
-        *rows(lambda m: m.by_multiplicity, "{} jets"),
-        *rows(lambda m: m.by_region),
-        *rows(lambda m: m.by_certificate),
-    ]
+    rows = []
+    for groups, label in (
+        ([m.by_multiplicity for m in measures], "{} jets"),
+        ([m.by_region for m in measures], "{}"),
+        ([{_flagged(name): found for name, found in m.by_certificate.items()} for m in measures], "{}"),
+    ):
+        for name in dict.fromkeys(name for group in groups for name in group):
+            found = [group.get(name) for group in groups]
+            count = max(m.points for m in found if m is not None)
+            cells = ("-" if m is None else cell(m) for cell in _OF_GROUPS.values() for m in found)
+            rows.append([label.format(name), str(count), *cells])
+    return rows
 
 
 def _two_headers(names: list[str], measures: list[str], first: str) -> list[list[str]]:
@@ -178,10 +183,6 @@ def _two_headers(names: list[str], measures: list[str], first: str) -> list[list
 
 def _flagged(name: str) -> str:
     return f"{name} training" if name in ("inside", "outside") else f"flag: {name}"
-
-
-def _percent(share: float) -> str:
-    return f"{100 * share:.3g}%"
 
 
 def _growth(found: list[Growth]) -> list[str]:

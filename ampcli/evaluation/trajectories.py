@@ -13,6 +13,7 @@ from ampcli.amplitudes.providers import make_provider
 from ampcli.errors import UsageError
 from ampcli.evaluation.metrics import THRESHOLDS, Floats, Frozen, Proportion, proportion
 from ampcli.inference.predictor import Predictor
+from ampcli.inference.uncertainty import UncertaintyKind
 from ampcli.kinematics import with_beams
 from ampcli.phasespace.selection import Selection
 from ampcli.phasespace.trajectories import trajectories
@@ -33,6 +34,7 @@ class ModelOnTrajectories(Frozen):
     """A model in all regions, and in those of its certificate: "inside" and "outside" the training region."""
 
     y_cut: FiniteFloat
+    uncertainty_kind: UncertaintyKind
     regions: dict[str, Accuracy]
     certificate: dict[str, Accuracy]
 
@@ -119,6 +121,7 @@ def follow(
         reference = predictor.manifest.reference
         summaries[reference] = ModelOnTrajectories(
             y_cut=cut,
+            uncertainty_kind=predictor.uncertainty_kind,
             regions={name: _accuracy(delta, regions[name]) for name in REGIONS},
             certificate={"inside": _accuracy(delta, ~outside), "outside": _accuracy(delta, outside)},
         )

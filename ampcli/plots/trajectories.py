@@ -131,7 +131,7 @@ def _runs(flags: NDArray[np.bool_]) -> list[tuple[int, int]]:
 def _numbers(model: Predicted, number: int) -> dict[str, object]:
     return {
         "predicted": model.amplitude[number].tolist(),
-        "uncertainty": model.uncertainty[number].tolist(),
+        "uncertainty": [value if value > 0 else None for value in model.uncertainty[number].tolist()],
         "outside_training_region": model.outside[number].tolist(),
         "regions": {name: model.regions[name][number].tolist() for name in REGIONS},
     }

@@ -25,14 +25,14 @@ class Measures:
         points: (n,) such that the rows stand for phase space: flat in e+e- collisions, as sampled in those of protons
             and for given points (None: all rows alike).
         events: (n,) such that they stand for the cross section, in pb: weight x |M|^2, so that the excess weights of
-            unweighted events count.  None where it is not known: given points.
+            unweighted events count; of given points the weights that their file has.  None where it is not known.
     """
 
     points: Floats | None = None
     events: Floats | None = None
 
     def apart(self, rows: int) -> dict[str, Floats | None]:
-        """ "points", and "events" where they are known and more than a twentieth of their weight lies elsewhere."""
+        """By name: points, and events where they are known and more than a twentieth of their weight lies elsewhere."""
         found: dict[str, Floats | None] = {"points": self.points}
         if self.events is not None:
             points = np.full(rows, 1 / rows) if self.points is None else self.points / self.points.sum()
@@ -41,8 +41,8 @@ class Measures:
         return found
 
     def known(self, rows: int) -> dict[str, Floats | None]:
-        """ "points" and "events", those that so many rows know well: the one of more effective rows, and the other if
-        it has `ENOUGH` of them.
+        """By name, those that so many rows know well: the one of more effective rows, and the other if it has `ENOUGH`
+        of them.
         """
         found = {"points": significant(self.points)}
         if self.events is not None:
@@ -61,7 +61,10 @@ def balanced(known: Mapping[str, Floats | None], rows: int) -> Floats | None:
 def measures(store: Store, split: Split) -> Measures:
     """The measures of a split of a store."""
     if isinstance(store.plan.source, GivenSource):
-        return Measures()
+        if "event_weight" not in store.plan.arrays:
+            return Measures()
+        events = store.read_split("event_weight", split)
+        return Measures(events=events if (events >= 0).all() and events.any() else None)
     weight = store.read_split("weight", split)
     is_flat = isinstance(store.plan.source, RamboSource)
     return Measures(weight if is_flat else None, weight * store.read_split("amplitude", split))

@@ -182,11 +182,30 @@ def test_impossible_densities():
 def test_what_the_rows_of_a_store_count(source, points, events):
     columns = {"weight": np.array([1.0, 2, 2]), "amplitude": np.array([3.0, 4, 5])}
     store = SimpleNamespace(
-        plan=SimpleNamespace(source=source.model_construct()), read_split=lambda name, split: columns[name]
+        plan=SimpleNamespace(source=source.model_construct(), arrays=columns),
+        read_split=lambda name, split: columns[name],
     )
     found = measures(store, "test")
     for array, expected in ((found.points, points), (found.events, events)):
         assert (None if array is None else array.tolist()) == expected
+
+
+@pytest.mark.parametrize("weights", [[2.0, 0, 1], [2.0, -1, 1], [0.0, 0, 0]])
+def test_given_events_count_as_their_file_says(weights):
+    """Unless some weights are negative: such a sample has no shares."""
+    plan = SimpleNamespace(source=GivenSource.model_construct(), arrays={"event_weight": ()})
+    store = SimpleNamespace(plan=plan, read_split=lambda name, split: np.array(weights))
+    found = measures(store, "all")
+    assert found.points is None
+    if weights == [2.0, 0, 1]:
+        given = arguments(3) | {"weight": None, "density": None, "share": found.events}
+        evaluation = evaluate(**given)
+        assert evaluation.cross_section is None
+        delta = np.abs(given["predicted"] / given["exact"] - 1)
+        assert evaluation.events.overall.mean_abs_delta == pytest.approx((2 * delta[0] + delta[2]) / 3)
+        assert (evaluation.overall.points, evaluation.events.overall.points) == (3, 2)
+    else:
+        assert found.events is None
 
 
 def test_both_measures_count_alike(rng):
@@ -248,6 +267,8 @@ def test_calibration_for_points_and_events(repository, tmp_path, request_for):
     found = evaluate_model(load_predictor("ee-3jets@2", root, "cpu"), store, "test").evaluation
     before = evaluate_model(load_predictor("ee-3jets@1", repository / "registry", "cpu"), store, "test").evaluation
     assert before.events.calibration.coverage["1"].observed.value < 0.6
+    assert "events: one sigma holds 5" in notes(before)[0]
+    assert notes(found) == []
     assert before.events.by_certificate["outside"].share.value > 0.2
     for measure in (found, found.events):
         assert measure.calibration.intervals["68"].observed.value == pytest.approx(0.683, abs=0.03)
