@@ -38,8 +38,8 @@ from ampcli.evaluation.timing import (
 )
 from ampcli.inference.described import require_described
 from ampcli.inference.predictor import Predictor
+from ampcli.inference.uncertainty import UncertaintyKind
 from ampcli.kinematics import FloatArray, with_beams
-from ampcli.models.kinds import WITH_UNCERTAINTY
 from ampcli.registry.manifest import Manifest
 from ampcli.store.plan import GivenSource
 from ampcli.store.reader import Store
@@ -221,7 +221,7 @@ def require_own_uncertainty(predictor: Predictor) -> None:
     Raises:
         UsageError: it does not.
     """
-    if predictor.manifest.combine == "mean" or not all(n.ansatz.kind in WITH_UNCERTAINTY for n in predictor.networks):
+    if predictor.uncertainty_kind is not UncertaintyKind.OWN:
         raise UsageError(
             f"{predictor.manifest.reference} has no uncertainty of its own for each event, so that thresholds on it "
             "mean nothing",

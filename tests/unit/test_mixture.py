@@ -16,6 +16,7 @@ from ampcli.evaluation.mixed import break_even, require_own_uncertainty
 from ampcli.evaluation.spent import Spent, amplitudes_per_event, labelled_points, spent_on
 from ampcli.evaluation.strategies import Cascade
 from ampcli.evaluation.timing import seconds_per_event
+from ampcli.inference.uncertainty import UncertaintyKind
 from ampcli.kinematics import with_beams
 from ampcli.phasespace.rambo import rambo
 from ampcli.process import parse_process
@@ -168,20 +169,11 @@ def test_everything_is_paid_for_once():
     ]
 
 
-@pytest.mark.parametrize(
-    ("combine", "kinds", "refused"),
-    [
-        (None, ["factorised"], False), (None, ["antenna"], False), ("covariance", ["factorised", "antenna"], False),
-        (None, ["fame"], True), (None, ["plain"], True), ("mean", ["factorised"], True),
-        ("covariance", ["factorised", "plain"], True),
-    ],
-)  # fmt: skip
-def test_uncertainties_that_are_not_the_models_own(combine, kinds, refused):
-    described = SimpleNamespace(combine=combine, reference="m@1")
-    networks = [SimpleNamespace(ansatz=SimpleNamespace(kind=kind)) for kind in kinds]
-    predictor = SimpleNamespace(manifest=described, networks=networks)
-    if refused:
+@pytest.mark.parametrize("kind", UncertaintyKind)
+def test_uncertainties_that_are_not_the_models_own(kind):
+    predictor = SimpleNamespace(manifest=SimpleNamespace(reference="m@1"), uncertainty_kind=kind)
+    if kind is UncertaintyKind.OWN:
+        require_own_uncertainty(predictor)
+    else:
         with pytest.raises(UsageError, match="m@1 has no uncertainty of its own"):
             require_own_uncertainty(predictor)
-    else:
-        require_own_uncertainty(predictor)
