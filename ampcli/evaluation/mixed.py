@@ -33,8 +33,8 @@ from ampcli.evaluation.timing import (
     check_seconds,
     combination_seconds,
     exact_seconds,
-    seconds_per_event,
     surrogate_times,
+    times_faster,
 )
 from ampcli.inference.described import require_described
 from ampcli.inference.predictor import Predictor
@@ -273,7 +273,7 @@ def _strategy(
     executed = 1.0
     if thresholds is not None:
         mixture = replace(mixture, thresholds=thresholds)
-        executed = seconds / _executed_seconds(mixture, final, seconds / found.factor, batch)
+        executed = _executed(mixture, final, seconds / found.factor, batch)
     choosing, certifying, _ = way.weights
     return Strategy(
         name=way.cascade.name,
@@ -287,11 +287,18 @@ def _strategy(
     )
 
 
-def _executed_seconds(mixture: Mixture, final: FloatArray, expected: float, batch: int) -> float:
-    """Of whole batches of outgoing momenta (n, n_final, 4), as often as takes half a second."""
+def _executed(mixture: Mixture, final: FloatArray, expected: float, batch: int) -> float:
+    """How many times faster a mixture runs than the exact amplitude, in whole batches of momenta (n, n_final, 4).
+
+    Args:
+        expected: seconds per event of the mixture; batches for about half a second are taken.
+    """
     batches = max(min(len(final) // batch, round(_EXECUTED_SECONDS / (expected * batch))), 1)
     momenta = with_beams(np.resize(final, (batches * batch, *final.shape[1:])))
-    return seconds_per_event(lambda: mixture.run(momenta, batch), len(momenta))
+    one = momenta[:batch]
+    return times_faster(
+        lambda: mixture.run(momenta, batch), len(momenta), lambda: mixture.provider.evaluate(one), batch
+    )
 
 
 def _mixture(stages: Sequence[Stage], thresholds: Sequence[float]) -> tuple[Floats, Floats]:

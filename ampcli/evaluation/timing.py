@@ -40,15 +40,32 @@ def seconds_per_event(call: Callable[[], object], events: int) -> float:
     What takes more than 10 s is repeated less often, but once.
     """
     call()
+    return _median(lambda: _once(call, events))
+
+
+def times_faster(call: Callable[[], object], events: int, other: Callable[[], object], others: int) -> float:
+    """How many times faster one call does its events than another: the median of ratios, both taken in turn, since
+    other work on the machine slows both.
+    """
+    call()
+    other()
+    return _median(lambda: _once(other, others) / _once(call, events))
+
+
+def _median(measure: Callable[[], float]) -> float:
     found: list[float] = []
     begun = time.perf_counter()
     while len(found) < _REPEATS and (not found or time.perf_counter() - begun < _MOST_SECONDS):
-        calls, started = 0, time.perf_counter()
-        while calls == 0 or time.perf_counter() - started < _LEAST_SECONDS:
-            call()
-            calls += 1
-        found.append((time.perf_counter() - started) / (calls * events))
+        found.append(measure())
     return statistics.median(found)
+
+
+def _once(call: Callable[[], object], events: int) -> float:
+    calls, started = 0, time.perf_counter()
+    while calls == 0 or time.perf_counter() - started < _LEAST_SECONDS:
+        call()
+        calls += 1
+    return (time.perf_counter() - started) / (calls * events)
 
 
 def exact_seconds(provider: Provider, momenta: FloatArray) -> float:

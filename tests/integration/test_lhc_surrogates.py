@@ -13,6 +13,9 @@ import pytest
 if TYPE_CHECKING:
     from conftest import Ampcli
 
+from ampcli.registry.manifest import read_manifest
+from ampcli.store.reader import open_store
+
 pytest.importorskip("madspace")
 
 PROCESS = "d d~ > z g g"
@@ -109,9 +112,33 @@ def test_the_speed_up_of_the_best_models(ampcli: Ampcli, tmp_path: Path, chain: 
     best = found["candidates"][0]
     assert found["models"] == [found["compared"][i] for i in best["models"]]
     assert set(found["exact"]) == {"native", "pyamplicol"}
-    assert all(strategy["outcome"]["factor"] > 0 for strategy in found["strategies"])
+    for strategy in found["strategies"]:
+        assert strategy["certified"]
+        assert strategy["outcome"]["factor"] > 0
+        assert strategy["executed"] > 0
+    points = found["points"]
+    store = open_store(chain.store)
+    unseen = len(store.read_split("weight", "test"))
+    assert points == {
+        "chose": len(store.read_split("weight", "validation")),
+        "certified": unseen - points["judged"],
+        "judged": -(-unseen // 5),
+    }
+    manifest = read_manifest(chain.registry / "iq1" / "1")
+    copies = manifest.training["labelled_points"]
+    assert isinstance(copies, int)
+    assert 0.5 < copies / (2 * manifest.dataset.splits["train"]) < 1  # of two epochs; some leave the cuts
+    used = {name.partition("@")[0] for name in found["models"]}
+    assert found["spent"]["copies"] == (copies if "iq1" in used else 0)
+    assert found["spent"]["events"] == store.attributes["exact_amplitudes"]
     assert {"speedup-curves.png", "speedup-thresholds.png", "speedup.json"} <= {path.name for path in out.iterdir()}
     assert len(found["scan"]["thresholds"]) == len(found["scan"]["factor"])
+    small = ("--tolerance", "0.5:1e-3", "--batch", "512", "--provider", "native", *chain.where)
+    text = ampcli("speedup", "iq1", "nofa", chain.store, *small).stdout
+    assert text.count("no threshold: ") == 5
+    assert "pyamplicol" not in text
+    unknown = ("speedup", "iq1", chain.store, "--provider", "madgraph", *chain.where)
+    ampcli.fails(2, *unknown, naming=('unknown provider "madgraph"',))
     ampcli.fails(4, "speedup", chain.store, "--registry", tmp_path / "empty", naming=("there is no registry",))
 
 
