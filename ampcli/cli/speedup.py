@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from ampcli.cli.command import RegistryOption, Result, command, save_configuration
-from ampcli.cli.output import shown
+from ampcli.cli.output import say, shown
 
 if TYPE_CHECKING:
     from ampcli.evaluation.mixed import Report
@@ -89,7 +88,7 @@ def speedup(
 
 def _say(step: str) -> None:
     if not shown.quiet:
-        sys.stderr.write(f"{step}\n")
+        say(f"{step}\n")
 
 
 def _text(report: Report) -> str:
