@@ -1,7 +1,7 @@
 """The Standard Model as the brute-force trees need it: constants, gauge charges, waves of external legs.
 
-Conventions: D = d + i g_a V^a T^a, incoming waves exp(-i p x), metric (+,-,-,-), Dirac representation.  One doublet (up, down) a
-generation, no mixing; the masses of `ampcli.process`, all others zero.
+Conventions: D = d + i g_a V^a T^a, incoming waves exp(-i p x), metric (+,-,-,-), Dirac representation.  One doublet
+(up, down) a generation, no mixing; the masses of `ampcli.process`.
 """
 
 from __future__ import annotations
@@ -123,7 +123,7 @@ def _massless(p: FloatArray, projector: ComplexArray) -> ComplexArray:
 
 
 def polarisations(p: FloatArray, mass: float) -> FloatArray:
-    """Linear polarisation vectors, two transverse ones and, of massive legs, the longitudinal one; (n, 4) -> (n, 2 or 3, 4)."""
+    """Linear polarisations, two transverse and, of massive legs, the longitudinal one; (n, 4) -> (n, 2 or 3, 4)."""
     size = np.linalg.norm(p[:, 1:], axis=1, keepdims=True)
     along = np.divide(p[:, 1:], size, out=np.tile([0.0, 0.0, 1.0], (len(p), 1)), where=size > 0)
     helper = np.where(np.abs(along[:, 2:]) < 0.9, [0.0, 0.0, 1.0], [1.0, 0.0, 0.0])
@@ -145,4 +145,4 @@ def electroweak_direction(leg: Particle, incoming: bool, constants: Constants) -
         return np.array([0, 0, cos, -sin], dtype=complex)
     # the field W+ = (W^1 - i W^2)/sqrt(2) absorbs a W+ and emits a W-
     sign = 1 if (leg.pdg > 0) == incoming else -1
-    return np.array([1, sign * 1j, 0, 0]) / math.sqrt(2)
+    return np.array([1, sign * 1j, 0, 0], dtype=complex) * math.sqrt(0.5)

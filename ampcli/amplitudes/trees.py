@@ -1,10 +1,10 @@
 """Tree amplitudes of the Standard Model by brute force: slow, general, and independent of every generator.
 
-The classical equations of motion of gluons, W^1 W^2 W^3 B, fermions and the Higgs (unitary gauge, fixed widths) are solved
-order by order in the waves of the external legs: the fields of a set of legs come from the fields of its subsets
-(F.A. Berends, W.T. Giele, Nucl. Phys. B306 (1988) 759, for all of the Standard Model).  There is no list of vertices that
-could lack one: all couplings follow from the covariant derivative, the field strength and the Higgs' expectation value.
-Spins and colours are summed state by state.
+The classical equations of motion of gluons, W^1 W^2 W^3 B, fermions and the Higgs (unitary gauge, fixed widths) are
+solved order by order in the waves of the external legs: the fields of a set of legs come from those of its subsets
+(F.A. Berends, W.T. Giele, Nucl. Phys. B306 (1988) 759, for all of the Standard Model).  There is no list of vertices
+that could lack one: all couplings follow from the covariant derivative, the field strength and the Higgs' expectation
+value.  Spins and colours are summed state by state.
 
 Fields carry one axis for the events and one for the states of every leg, of length 1 for legs that a field does not
 hold: subsets combine by broadcasting, and nothing is computed twice.
@@ -14,8 +14,10 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from ampcli.amplitudes.standard_model import (
     CHIRAL,
@@ -91,21 +93,22 @@ class Trees:
             electroweak: keep the terms of the amplitude with so many powers of e only; all of them otherwise.
                 Powers differ by two: those of a gluon and of an electroweak boson between two quark lines.
         """
-        turns = max(1, sum(leg.kind in ("quark", "antiquark") for leg in self._legs) // 2) if electroweak else 1
-        if electroweak == 0:
-            turns, weights = 1, [1.0 + 0.0j]
+        if electroweak is None:
+            amplitudes = self._amplitudes(momenta, 1.0)
+        elif electroweak == 0:
             amplitudes = self._amplitudes(momenta, 0.0)
-        else:
-            phases = [np.exp(1j * math.pi * k / turns) for k in range(turns)]
-            weights = [p ** -(electroweak or 0) / turns for p in phases]
-            amplitudes = sum(w * self._amplitudes(momenta, p) for w, p in zip(weights, phases, strict=True))
+        else:  # with k quark lines there are k powers, two apart: turned e, they add up to a Fourier series
+            lines = sum(leg.kind in ("quark", "antiquark") for leg in self._legs) // 2
+            phases = np.exp(1j * math.pi * np.arange(max(lines, 1)) / max(lines, 1))
+            turned = [self._amplitudes(momenta, phase) / phase**electroweak for phase in phases]
+            amplitudes = np.mean(turned, axis=0)
         total = (np.abs(amplitudes) ** 2).reshape(len(momenta), -1).sum(axis=1)
         average = math.prod(_states(leg) for leg in self.process.incoming) * self.process.identical_factor
         return np.asarray(total / average)
 
     def cost(self) -> int:
         """States of all legs but the last, times pairs of subsets: what an event takes, in units of about 0.1 us."""
-        return math.prod(_states(leg) for leg in self._legs[:-1]) * 2 ** len(self._legs)
+        return int(math.prod(_states(leg) for leg in self._legs[:-1]) * 2 ** len(self._legs))
 
     def _amplitudes(self, momenta: FloatArray, phase: complex) -> ComplexArray:
         """All amplitudes, e turned by a phase; (n, states of each leg in our order..., states of the last)."""
@@ -119,7 +122,7 @@ class Trees:
                 source = self._source(model, table, subset)
                 if subset != everything:
                     table[subset] = model.propagated(source)
-        return _joined(source, waves[-1])
+        return _joined(source, waves[-1], len(momenta))
 
     def _wave(self, model: _Model, position: int, p: FloatArray) -> _Fields:
         """The fields of one leg, all of its states along its axis."""
@@ -148,13 +151,16 @@ class Trees:
 
     def _sign(self, first: int, second: int) -> float:
         """Of bringing the fermions of two sets of legs in the order of the legs."""
-        legs = [i for subset in (first, second) for i in range(len(self._legs)) if subset >> i & 1 and self._fermionic[i]]
+        legs = [
+            i for subset in (first, second) for i in range(len(self._legs)) if subset >> i & 1 and self._fermionic[i]
+        ]
         inversions = sum(a > b for k, a in enumerate(legs) for b in legs[k + 1 :])
         return -1.0 if inversions % 2 else 1.0
 
     def _source(self, model: _Model, table: dict[int, _Fields], subset: int) -> _Fields:
         """The sources of the fields of a set of legs: all ways to split it in two."""
-        source = _Fields(sum(table[1 << i].momentum for i in range(len(self._legs)) if subset >> i & 1))
+        momenta = [table[1 << i].momentum for i in range(len(self._legs)) if subset >> i & 1]
+        source = _Fields(np.sum(momenta, axis=0))
         first = (subset - 1) & subset
         while first:
             model.add_product(source, table[first], table[subset ^ first], self._sign(first, subset ^ first))
@@ -166,10 +172,12 @@ def _states(leg: Particle) -> int:
     """Spin states times colours."""
     if is_fermion(leg):
         return (1 if abs(leg.pdg) in (12, 14, 16) else 2) * (1 if leg.kind == "lepton" else 3)
-    return {"gluon": 16, "scalar": 1, "vector": 3 if leg.mass else 2}[leg.kind]
+    if leg.kind == "vector":
+        return 3 if leg.mass else 2
+    return 16 if leg.kind == "gluon" else 1
 
 
-def _joined(source: _Fields, last: _Fields) -> ComplexArray:
+def _joined(source: _Fields, last: _Fields, n: int) -> ComplexArray:
     """The last leg's waves in the sources of all the others."""
     parts = [np.einsum("...fci,...fci->...", source.bar[d], w) for d, w in last.psi.items() if d in source.bar]
     parts += [np.einsum("...fci,...fci->...", source.psi[d], w) for d, w in last.bar.items() if d in source.psi]
@@ -180,7 +188,7 @@ def _joined(source: _Fields, last: _Fields) -> ComplexArray:
         parts += [np.einsum("...am,...am,m->...", source.other["electroweak"], last.other["electroweak"], METRIC)]
     if "higgs" in both:
         parts += [source.other["higgs"] * last.other["higgs"]]
-    return np.asarray(sum(parts)) if parts else np.zeros(1, dtype=complex)
+    return np.asarray(sum(parts)) if parts else np.zeros(n, dtype=complex)
 
 
 class _Model:
@@ -284,13 +292,17 @@ class _Model:
     def completed(self, source: _Fields) -> _Fields:
         """Derivatives of the pairs in the field strengths, and what the expectation value makes of pairs."""
         other, low = source.other, source.momentum * METRIC
-        if (pairs := other.pop("gluon pairs", None)) is not None:
+        if "gluon pairs" in other:
+            pairs = other.pop("gluon pairs")
             strength = 1j * self.g_s * (pairs - np.swapaxes(pairs, -3, -4))
             other["gluon strength"] = strength
             source.add("gluon", -1j * np.einsum("e...m,e...mnij->e...nij", _spread(low, strength.ndim - 3), strength))
-        if (strength := other.pop("electroweak pairs", None)) is not None:
+        if "electroweak pairs" in other:
+            strength = other.pop("electroweak pairs")
             other["electroweak strength"] = strength
-            source.add("electroweak", -1j * np.einsum("e...m,e...amn->e...an", _spread(low, strength.ndim - 2), strength))
+            source.add(
+                "electroweak", -1j * np.einsum("e...m,e...amn->e...an", _spread(low, strength.ndim - 2), strength)
+            )
         if "mass term" in other:
             source.add("higgs", self.inverse_v * other["mass term"])
         if "higgs pairs" in other:
@@ -346,7 +358,7 @@ class _Model:
         return fields
 
 
-def _spread(values: ComplexArray | FloatArray, dimensions: int) -> ComplexArray:
+def _spread(values: npt.NDArray[Any], dimensions: int) -> ComplexArray:
     """(n, inner...) -> (n, 1, ..., 1, inner...) with so many dimensions."""
     extra = dimensions - values.ndim
     return np.asarray(values.reshape(values.shape[0], *(1,) * extra, *values.shape[1:]))

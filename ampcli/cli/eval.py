@@ -30,6 +30,7 @@ def evaluate(
     registry: RegistryOption = None,
 ) -> Result:
     """Measure how well a model reproduces exact amplitudes: per point, per region, and in the cross section."""
+    from ampcli.amplitudes import coverage
     from ampcli.device import set_threads
     from ampcli.errors import UsageError
     from ampcli.evaluation.model import evaluate_model
@@ -44,7 +45,9 @@ def evaluate(
     predictors = [load_predictor(model, registry, device) for model in models]
     opened = open_store(Path(store))
     comparisons = {p.manifest.reference: evaluate_model(p, opened, split) for p in predictors}
-    common = {"store": store, "dataset_digest": opened.digest, "split": split}
+    made = opened.plan.provider
+    note = coverage.note(made.name, made.options, opened.process)
+    common = {"store": store, "dataset_digest": opened.digest, "split": split, **({"note": note} if note else {})}
     evaluations = {name: comparison.evaluation for name, comparison in comparisons.items()}
     if len(evaluations) == 1:
         [(reference, evaluation)] = evaluations.items()
@@ -59,4 +62,5 @@ def evaluate(
         written = plot_comparisons(comparisons, document, out)
         save_configuration(out, "eval")
         text += f"\n\n{len(written)} files in {out}"
+    text += f"\n\n{note}" if note else ""
     return Result(document, text)

@@ -138,7 +138,9 @@ def _exact_seconds(store: Store, final: FloatArray) -> dict[str, float]:
     if find_quark_line(store.process):
         parameters = store.plan.provider.parameters if store.plan.provider.name == "native" else None
         seconds["native"] = exact_seconds(make_provider("native", store.process, parameters), final)
-    seconds["pyamplicol"] = exact_seconds(make_provider("pyamplicol", store.process), final[:_SLOW_EVENTS])
+    unchecked = "unchecked" in store.plan.provider.options
+    foreign = make_provider("pyamplicol", store.process, unchecked=unchecked)
+    seconds["pyamplicol"] = exact_seconds(foreign, final[:_SLOW_EVENTS])
     return seconds
 
 
