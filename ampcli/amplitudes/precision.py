@@ -97,14 +97,10 @@ def require_digits(momenta: FloatArray, process: Process) -> None:
 
 
 def _smallest_angle2(p: FloatArray) -> FloatArray:
-    """Smallest squared angle (small angles) of two of the legs (n, legs, 4); shape (n,)."""
-    legs = p.shape[1]
+    """Smallest squared angle (of small angles) of two of the legs (n, legs, 4), not of the beams; shape (n,)."""
+    direction = np.ascontiguousarray(np.moveaxis(p[..., 1:] / p[..., :1], 0, 2))
     smallest = np.full(len(p), np.inf)
-    direction = p[..., 1:] / p[..., :1]
-    for i in range(legs):
-        for j in range(i + 1, legs):
-            if i == 0 and j == 1:
-                continue
-            difference = direction[:, i] - direction[:, j]
-            np.minimum(smallest, (difference * difference).sum(axis=1), out=smallest)
+    for j in range(2, len(direction)):
+        difference = direction[:j] - direction[j]
+        np.minimum(smallest, (difference * difference).sum(axis=1).min(axis=0), out=smallest)
     return smallest
