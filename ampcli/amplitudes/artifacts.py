@@ -23,6 +23,7 @@ import uuid
 from contextlib import suppress
 from pathlib import Path
 
+from ampcli.amplitudes import check
 from ampcli.errors import AmpcliError, LockedError, UsageError
 from ampcli.interrupt import blocked
 from ampcli.locks import locked
@@ -128,11 +129,8 @@ def _run(call: list[str], environment: dict[str, str]) -> subprocess.CompletedPr
 def _failure(process: Process, done: subprocess.CompletedProcess[str]) -> AmpcliError:
     said = (done.stderr.strip() or done.stdout.strip()).splitlines()
     reason = re.sub(r"^ERROR [\w.]+: ", "", said[-1]) if said else f"exit code {done.returncode}"
-    if "no valid processes" in reason:
-        return UsageError(
-            f'the provider pyamplicol has no tree amplitude for "{process}"',
-            "Check charges, flavours and colours: in the Standard Model this process vanishes at tree level.",
-        )
+    if "no valid processes" in reason or "no model-supported" in reason:
+        return UsageError(f'the provider pyamplicol has no tree amplitude for "{process}"', _why_there_is_none(process))
     if done.returncode == -signal.SIGABRT or "restricted Symbolica" in done.stderr:
         return LockedError(
             "Symbolica allows one process per user without a licence, and another one is running",
@@ -144,3 +142,14 @@ def _failure(process: Process, done: subprocess.CompletedProcess[str]) -> Ampcli
             "Try again; memory may have run out: it takes up to some GB.",
         )
     return AmpcliError(f'pyamplicol could not generate "{process}": {reason}')
+
+
+def _why_there_is_none(process: Process) -> str:
+    if not check.affordable(process):
+        return "Check charges, flavours and colours."
+    if check.vanishes(process):
+        return "Check charges, flavours and colours: in the Standard Model this process vanishes at tree level."
+    return (
+        "In the Standard Model there is one, but pyamplicol lacks W exchange between two fermion lines and "
+        "neutrinos in most places; of a charged lepton and its neutrino, name the charged one first."
+    )

@@ -10,7 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from ampcli.amplitudes import artifacts
+from ampcli.amplitudes import artifacts, check, coverage
+from ampcli.amplitudes.precision import at_rest, require_digits
 from ampcli.amplitudes.protocol import ProviderIdentity
 from ampcli.errors import IntegrityError
 from ampcli.kinematics import FloatArray, checked_momenta
@@ -55,23 +56,72 @@ def _parameters(folder: Path) -> dict[str, float]:
 
 
 class PyAmplicol:
-    """The provider ``pyamplicol``: any Standard-Model tree process, full colour (pyamplicol 1.0)."""
+    """The provider ``pyamplicol``: full-colour trees of the Standard Model, leading in alpha_s (pyamplicol 1.0).
 
-    def __init__(self, process: Process) -> None:
+    Every process is compared with trees of our own before its numbers are handed out, where that takes a second, and
+    belongs to a class that was (`ampcli.amplitudes.coverage`).
+
+    Args:
+        unchecked: take a process whose amplitude is wrong or could not be compared.
+    """
+
+    def __init__(self, process: Process, unchecked: bool = False) -> None:
         self.process = process
+        self.unchecked = unchecked
+        self._factor = coverage.normalisation(process)
 
     @cached_property
     def artifact(self) -> Path:
-        """Folder of the generated code, which is made first where it is missing."""
+        """Folder of the generated code, which is made and compared first where it is missing.
+
+        Raises:
+            UsageError: the amplitude is not right, and `unchecked` was not asked for.
+        """
+        if not self.unchecked and self.fault is not None:
+            raise coverage.refusal(self.process, self.fault)
         return artifacts.ensure_artifact(self.process)
+
+    @cached_property
+    def fault(self) -> str | None:
+        """Why the amplitude is not right; None where it is."""
+        known = coverage.class_of(self.process)
+        comparable = check.affordable(self.process)
+        if known.fault is not None and not (known.mixed and comparable):
+            return known.fault
+        folder = artifacts.ensure_artifact(self.process)
+        found = check.recorded_difference(
+            folder.with_name(f"{folder.name}.check.json"),
+            folder.name,
+            lambda: check.difference(self.process, lambda momenta: self._values(folder, momenta)),
+        )
+        if found <= check.TOLERANCE:
+            return None
+        what = "trees that ampcli computes itself" if comparable else "itself when the event is turned"
+        return known.fault or f"it differs from {what} by {found:.2g} of its value"
 
     def identity(self) -> ProviderIdentity:
         folder = self.artifact
-        return ProviderIdentity("pyamplicol", artifacts.generator_version(), artifacts.OPTIONS, _parameters(folder))
+        options = dict(artifacts.OPTIONS)
+        if self._factor != 1.0:
+            options["normalisation"] = "corrected"
+        if self.unchecked:
+            options["unchecked"] = "yes"
+        return ProviderIdentity("pyamplicol", artifacts.generator_version(), options, _parameters(folder))
 
     def evaluate(self, momenta: FloatArray) -> FloatArray:
+        """|M|^2 in GeV^(4 - 2 n_final) of momenta (n, n_external, 4) in GeV; shape (n,).
+
+        Raises:
+            UsageError: momenta that are not physical, or so soft or collinear that fewer than three digits are left,
+                naming the first bad event and why.
+        """
         physical = checked_momenta(momenta, self.process)
         if len(physical) == 0:
             return np.empty(0)
-        values = _open(self.artifact).evaluate(physical)
-        return np.array(values).real.copy()
+        rest = at_rest(physical, self.process)
+        require_digits(rest, self.process)
+        return self._values(self.artifact, rest)
+
+    def _values(self, folder: Path, momenta: FloatArray) -> FloatArray:
+        values = np.array(_open(folder).evaluate(momenta)).real
+        return np.asarray(values * self._factor)

@@ -30,6 +30,7 @@ def evaluate(
     registry: RegistryOption = None,
 ) -> Result:
     """Measure how well a model reproduces exact amplitudes: per point, per region, and in the cross section."""
+    from ampcli.amplitudes import coverage
     from ampcli.device import set_threads
     from ampcli.errors import UsageError
     from ampcli.evaluation.model import evaluate_model
@@ -44,7 +45,9 @@ def evaluate(
     predictors = [load_predictor(model, registry, device) for model in models]
     opened = open_store(Path(store))
     comparisons = {p.manifest.reference: evaluate_model(p, opened, split) for p in predictors}
-    common = {"store": store, "dataset_digest": opened.digest, "split": split}
+    made = opened.plan.provider
+    note = coverage.note(made.name, made.options, opened.process)
+    common = {"store": store, "dataset_digest": opened.digest, "split": split, **({"note": note} if note else {})}
     evaluations = {name: comparison.evaluation for name, comparison in comparisons.items()}
     if len(evaluations) == 1:
         [(reference, evaluation)] = evaluations.items()
@@ -54,6 +57,7 @@ def evaluate(
         models_found = {name: e.model_dump(mode="json") for name, e in evaluations.items()}
         document = {**common, "models": models_found, "notes": notes(next(iter(evaluations.values())))}
         text = f"{store} ({split})\n\n{summary_table(evaluations)}"
+    text += f"\n\n{note}" if note else ""
     if out is None:
         return Result(document, text)
 

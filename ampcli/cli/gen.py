@@ -57,6 +57,10 @@ def gen(
         str,
         typer.Option(help="Exact amplitudes: native, pyamplicol, or auto: native where it covers the process."),
     ] = "auto",
+    unchecked: Annotated[
+        bool,
+        typer.Option("--unchecked", help="Take an amplitude that is refused because it is not right (pyamplicol)."),
+    ] = False,
     parameter: Annotated[
         list[str] | None, typer.Option(help="NAME=VALUE, such as alpha_s=0.13 or m_z=91.1876 (provider native).")
     ] = None,
@@ -115,6 +119,7 @@ def gen(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be done, and stop.")] = False,
 ) -> Result:
     """Generate phase-space points and their exact |M|^2 into a store."""
+    from ampcli.amplitudes import coverage
     from ampcli.cli.numbers import parse_count, parse_parameters
     from ampcli.generation.generate import GenerationRequest, generate, parse_part, prepare
     from ampcli.generation.hadron_points import HadronSettings
@@ -142,10 +147,15 @@ def gen(
             cuts,
             sampling,
             overweight if unweighted and beams is None else None,
+            unchecked,
         )
     )
     plan = job.plan
-    note = hadrons.note if beams else None
+    notes = [
+        hadrons.note if beams else None,
+        coverage.note(plan.provider.name, plan.provider.options, job.provider.process),
+    ]
+    note = "\n".join(text for text in notes if text) or None
     if dry_run:
         document = {
             "plan": plan.model_dump(mode="json"),

@@ -23,6 +23,7 @@ def predict(
     registry: RegistryOption = None,
 ) -> Result:
     """Predict amplitudes of given events; momenta with or without the two beams."""
+    from ampcli.amplitudes import coverage
     from ampcli.device import set_threads
     from ampcli.events import open_events
     from ampcli.inference.predict_events import check_output, predict_events, write_predictions
@@ -55,4 +56,8 @@ def predict(
         text += f"\n{unknown} uncertainties are not known (NaN)"
     if outside:
         text += f"\n{outside} of the points lie outside the region it was trained on (array outside)"
+    made, options = predictor.manifest.provider, predictor.manifest.provider.get("options")
+    if note := coverage.note(str(made["name"]), options if isinstance(options, dict) else {}, predictor.process):
+        document["note"] = note
+        text += f"\n{note}"
     return Result(document, text)

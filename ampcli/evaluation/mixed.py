@@ -110,11 +110,12 @@ def providers_of(store: Store, names: Sequence[str]) -> dict[str, Provider]:
         UsageError: a named one does not.
     """
     found = {}
+    unchecked = "unchecked" in store.plan.provider.options
     for name in names or PROVIDERS:
         # Those of the store, where they are its own: other masses cost as much, but fail the check of momenta.
         parameters = store.plan.provider.parameters if store.plan.provider.name == name == "native" else None
         try:
-            found[name] = make_provider(name, store.process, parameters)
+            found[name] = make_provider(name, store.process, parameters, unchecked)
         except UsageError:
             if names:
                 raise

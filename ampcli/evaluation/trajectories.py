@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import FiniteFloat
 
-from ampcli.amplitudes.providers import make_provider
+from ampcli.amplitudes.providers import provider_of
 from ampcli.errors import UsageError
 from ampcli.evaluation.metrics import THRESHOLDS, Floats, Frozen, Proportion, proportion
 from ampcli.inference.predictor import Predictor
@@ -18,6 +18,7 @@ from ampcli.kinematics import with_beams
 from ampcli.phasespace.selection import Selection
 from ampcli.phasespace.trajectories import trajectories
 from ampcli.phasespace.unresolved import REGIONS, singular_invariant, unresolved_regions
+from ampcli.store.plan import ProviderRecord
 
 
 class Accuracy(Frozen):
@@ -104,10 +105,8 @@ def follow(
     process = predictors[0].process
     momenta = trajectories(count, points, process.n_final, first.sqrt_s, seed)
     final = momenta.reshape(-1, process.n_final, 4)
-    parameters = first.provider.get("parameters")
-    provider = make_provider(
-        str(first.provider["name"]), process, _numbers(parameters) if first.provider["name"] == "native" else None
-    )
+    given = ProviderRecord.model_validate(first.provider)
+    provider = provider_of(given.name, given.options, given.parameters, process)
     exact = provider.evaluate(with_beams(final, first.sqrt_s))
     found, summaries = {}, {}
     for predictor in predictors:
@@ -139,10 +138,6 @@ def follow(
             process=first.process, sqrt_s=first.sqrt_s, seed=seed, count=count, points=points, models=summaries
         ),
     )
-
-
-def _numbers(parameters: object) -> dict[str, float]:
-    return {name: float(value) for name, value in parameters.items()} if isinstance(parameters, dict) else {}
 
 
 def _accuracy(delta: Floats, rows: NDArray[np.bool_]) -> Accuracy:

@@ -42,6 +42,8 @@ class GenerationRequest:
     sampling: Sampling = "flat"
     overweight: float | None = None
     """Of unweighted e+e- events: share of the cross section in excess weights."""
+    unchecked: bool = False
+    """Take an amplitude of pyamplicol that is not known to be right."""
 
 
 def prepare(request: GenerationRequest) -> Job:
@@ -58,7 +60,9 @@ def prepare(request: GenerationRequest) -> Job:
         raise UsageError("--beams goes with neither --sqrt-s nor --momenta", "Give one of them.")
     if request.seed < 0:
         raise UsageError(f"--seed {request.seed}: seeds are non-negative integers")
-    provider = make_provider(request.provider, process, request.parameters)
+    provider = make_provider(request.provider, process, request.parameters, request.unchecked)
+    if request.unchecked and getattr(provider, "fault", None) is None:
+        raise UsageError(f'--unchecked has no effect: the amplitude of "{process}" is right', "Leave it out.")
     source: PointSource
     record: RamboSource | GivenSource | HadronSource
     if request.skip_bad and request.momenta is None:

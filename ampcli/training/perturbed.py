@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from ampcli.amplitudes.protocol import Provider
-from ampcli.amplitudes.providers import make_provider
+from ampcli.amplitudes.providers import provider_of
 from ampcli.errors import UsageError
 from ampcli.features.blocks import FeatureBlock
 from ampcli.features.write import stored_block
@@ -57,7 +57,7 @@ class PerturbedCopies:
             raise UsageError("--perturb needs a store with events of hadron beams", "Leave it out.")
         recoiling_leg(store.process)
         given = store.plan.provider
-        provider = make_provider(given.name, store.process, given.parameters if given.name == "native" else None)
+        provider = provider_of(given.name, given.options, given.parameters, store.process)
         block = None if block_name is None else stored_block(store, block_name)
         return cls(store.process, source, provider, block, recipe.perturb, recipe.seeds[0], momenta, amplitude)
 

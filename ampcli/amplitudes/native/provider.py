@@ -12,9 +12,10 @@ from ampcli.amplitudes.native.colour import leading_colour, orderings
 from ampcli.amplitudes.native.couplings import DEFAULTS, Parameters
 from ampcli.amplitudes.native.flows import flow_tags
 from ampcli.amplitudes.native.quark_line import MAX_GLUONS, QuarkLine, find_quark_line
+from ampcli.amplitudes.precision import at_rest
 from ampcli.amplitudes.protocol import ProviderIdentity
 from ampcli.errors import UsageError
-from ampcli.kinematics import FloatArray, require_physical, shaped_momenta
+from ampcli.kinematics import FloatArray, checked_momenta, require_physical, shaped_momenta
 from ampcli.process import Process
 
 if TYPE_CHECKING:
@@ -134,7 +135,10 @@ class Native:
 
     def _evaluate(self, momenta: npt.ArrayLike, squares: bool) -> FloatArray:
         array = shaped_momenta(momenta, self.process)
-        values, bad = engine.evaluate(self.line, self.parameters, array, squares=squares, threads=self.threads)
+        rest = at_rest(array, self.process)
+        if rest is not array:  # the energies that are replaced there have to be right
+            array = checked_momenta(array, self.process)
+        values, bad = engine.evaluate(self.line, self.parameters, rest, squares=squares, threads=self.threads)
         if bad.any():  # the engine's check is quick; the careful one names the fault, or lets rounding pass
             require_physical(array, self.process, np.flatnonzero(bad))
         values[np.isnan(values)] = np.inf  # 0/0 of a vanishing invariant
