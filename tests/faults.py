@@ -89,10 +89,10 @@ def run_failing(
 
 
 def killed_everywhere(
-    argv: Sequence[object], folder: Path, restore: Callable[[], None] = lambda: None
+    argv: Sequence[object], folder: Path, restore: Callable[[], None] = lambda: None, start: int = 1
 ) -> Iterator[Ended]:
     """Run the command again and again, `restore` before each, killed at the first, second, ... call that writes."""
-    for at in itertools.count(1):
+    for at in itertools.count(start):
         restore()
         ended = run_failing(argv, folder, at)
         if ended.code != KILLED:

@@ -76,7 +76,8 @@ def require_probe(probe: Mapping[str, Tensor], process: Process) -> None:
     for name, tensor in probe.items():
         shape = (points, process.n_final, 4) if name == "momenta" else (points,)
         _require(tensor.dtype == _PROBE_TYPES[name] and tensor.shape == shape and points > 0, name, tensor)
-        _require(name == "uncertainty" or bool(tensor.isfinite().all()), name, tensor)
+        unknown = tensor.isnan() if name == "uncertainty" else False
+        _require(bool((tensor.isfinite() | unknown).all()), name, tensor)
 
 
 def _require_names(tensors: Mapping[str, Tensor], needed: set[str], allowed: set[str]) -> None:

@@ -82,7 +82,7 @@ class Dataset(_Record):
     points: int = Field(ge=0)
     splits: dict[str, int]
     """Number of points of each split (``train``, ``validation``, ``test``)."""
-    y_cut: float | None = None
+    y_cut: float | None = Field(default=None, ge=0)
     selection: dict[str, JsonValue] = {}
     """What was asked of the points besides the cut."""
 
@@ -146,7 +146,7 @@ class Manifest(_Record):
     """UTC, ISO 8601."""
     kind: Literal["fame", "antenna", "plain", "single", "fks", "factorised", "ensemble"]
     process: str
-    sqrt_s: float | None = None
+    sqrt_s: float | None = Field(default=None, gt=0)
     """Centre-of-mass energy of the training points in GeV; None where it varies from point to point."""
     provider: dict[str, JsonValue]
     """Where the exact amplitudes came from: name, version, parameters."""
