@@ -99,14 +99,15 @@ def test_a_cut_for_the_regions(ampcli: Ampcli, folder: Path) -> None:
 def test_errors(ampcli: Ampcli, folder: Path, repository: Path) -> None:
     registry = ("--registry", folder / "registry")
     ampcli.fails(4, "trajectory", "no-such-model", *registry, naming="no-such-model")
-    ampcli.fails(2, "trajectory", "antenna", "--count", "3", "--show", "3", *registry, naming="--show 3")
+    shown = ("--show", "3", "--out", folder / "shown")
+    ampcli.fails(2, "trajectory", "antenna", "--count", "3", *shown, *registry, naming="--show 3")
     ampcli.fails(
         2, "trajectory", "ddx-zgggg-fg1", "--registry", repository / "registry", naming=("d d~ > z g g g g", "e+e-")
     )
     train = ("train", folder / "ee4.zarr", "--name", "x", "--epochs", "1", *registry)
     ampcli.fails(2, *train, "--model", "fks-ensemble", "--near", "1e-9", naming=("--near 1e-09", "Choose a value"))
-    ampcli.fails(2, *train, "--model", "single", "--near", "0.1", naming="--near is for fks-ensemble")
-    ampcli.fails(2, *train, "--model", "plain", "--no-spin", naming="are for fame")
+    ampcli.fails(2, *train, "--model", "single", "--near", "0.1", naming="--near has no effect for --model single")
+    ampcli.fails(2, *train, "--model", "plain", "--no-spin", naming="--no-spin has no effect for --model plain")
     ampcli.fails(2, *train, "--model", "fame+", "--orient", naming="--orient")
     ampcli.fails(4, *train, "--model", "fame", naming="ampcli features")
     ampcli.fails(2, "ensemble", "y", "fks@3-1", *registry, naming="fks@1-3")
