@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -63,11 +63,13 @@ def finalise(
     path: Path,
     plan: Plan,
     check_all: Callable[[Iterable[int]], Iterable[tuple[Marker, PartSums]]],
+    drawn: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
     """Check every part, then write statistics, digest and attributes; returns the attributes.
 
     Args:
         check_all: maps `check_part` over part numbers, in order (serially or over workers).
+        drawn: further attributes, on how the points were drawn.
     """
     checked = list(check_all(range(plan.parts)))
     markers = [marker for marker, _ in checked]
@@ -90,6 +92,7 @@ def finalise(
             "effective_points": sum(s.sum_f for s in sums) ** 2 / sum(s.sum_f2 for s in sums),
         },
         "ampcli_version": ampcli.__version__,
+        **(drawn or {}),
     }
     counted = [marker.exact for marker in markers if marker.exact is not None]
     if len(counted) == len(markers):
