@@ -1,14 +1,17 @@
-"""What is known of a set of parton densities beside its grid: whose partons, and the alpha_s that it was fitted with."""
+"""What is known of a set of parton densities beside its grid: whose partons, and the alpha_s that goes with them."""
 
 from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
+
+import numpy as np
 
 from ampcli.errors import IntegrityError
 from ampcli.files import read_file
-from ampcli.phasespace.running_coupling import LOOPS, ONE_LOOP, Running
+from ampcli.phasespace.running_coupling import LOOPS, ONE_LOOP, Running, running_alpha_s
 
 PROTON = 2212
 
@@ -82,8 +85,11 @@ def pdf_set(grid: Path) -> PdfSet:
         return PdfSet(PROTON, at_z, Running(loops))
     try:
         entries = _entries(info) | _entries(grid)
+        running = _running(entries)
         at_z = float(entries["AlphaS_MZ"]) if "AlphaS_MZ" in entries else None
-        return PdfSet(int(entries.get("Particle", PROTON)), at_z, _running(entries))
+        if at_z is None and running.scales:
+            at_z = float(running_alpha_s(np.array([running.m_z]), 0.0, running)[0])
+        return PdfSet(int(entries.get("Particle", PROTON)), at_z, running)
     except ValueError as error:
         raise IntegrityError(f"{info} cannot be understood: {error}", "Install the set again.") from None
 
@@ -93,7 +99,7 @@ def _entries(file: Path) -> dict[str, str]:
     text = read_file(file).decode("utf-8", "replace").split("\n---")[0]
     text = re.sub(r"\[[^\]]*\]", lambda found: found[0].replace("\n", " "), text)
     lines = (line.split(":", 1) for line in text.splitlines() if ":" in line and not line.startswith("#"))
-    return {key.strip(): value.strip().strip("\"'") for key, value in lines}
+    return {key.strip(): value.split(" #")[0].strip().strip("\"'") for key, value in lines}
 
 
 def _running(entries: dict[str, str]) -> Running:
@@ -130,7 +136,7 @@ def _require_table(scales: tuple[float, ...], values: tuple[float, ...]) -> None
         raise ValueError(f"{len(scales)} AlphaS_Qs and {len(values)} AlphaS_Vals")
     if not all(0 < number < float("inf") for number in (*scales, *values)):
         raise ValueError("AlphaS_Qs and AlphaS_Vals must be positive")
-    steps = [after - before for before, after in zip(scales, scales[1:], strict=False)]
+    steps = [after - before for before, after in pairwise(scales)]
     # a threshold is a scale that stands there twice, within a table and not at its ends
     double = [k for k, step in enumerate(steps) if step == 0]
     if min(steps) < 0 or 0 in double or len(steps) - 1 in double or any(k + 1 in double for k in double):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -72,6 +72,7 @@ def finalise(
     path: Path,
     plan: Plan,
     check_all: Callable[[Iterable[int]], Iterable[tuple[PartRecord, PartSums]]],
+    drawn: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
     """Check every part, then write statistics, digest and attributes; returns the attributes.
 
@@ -79,6 +80,7 @@ def finalise(
 
     Args:
         check_all: maps `check_part` over part numbers, in order (serially or over workers).
+        drawn: further attributes, on how the points were drawn.
 
     Raises:
         IntegrityError: a part does not match its marker, or the store was finished already with other values.
@@ -87,6 +89,7 @@ def finalise(
     with holding(path, "finalise", f"{path} is being finished by another process", timeout=-1):
         remove_all_leftovers(path, plan)
         attributes = _attributes(plan, [record for record, _ in checked], [sums for _, sums in checked])
+        attributes = sealed({**attributes, **(drawn or {})})
         known = _finished(path, plan)
         if known is not None and known["digest"] != attributes["digest"]:
             raise IntegrityError(
@@ -131,4 +134,4 @@ def _attributes(plan: Plan, records: list[PartRecord], sums: list[PartSums]) -> 
     counted = [record.exact for record in records if record.exact is not None]
     if len(counted) == len(records):
         attributes["exact_amplitudes"] = sum(counted)
-    return sealed(attributes)
+    return attributes

@@ -85,9 +85,7 @@ def test_registry_alias(tmp_path: Path, registry: Path) -> None:
     def prepare() -> None:
         shutil.copytree(registry / "plain3", made / "plain3")
 
-    _killed_and_repeated(
-        ["registry", "alias", "plain3@1", "best", "--registry", made], tmp_path, made, prepare=prepare
-    )
+    _killed_and_repeated(["registry", "alias", "plain3@1", "best", "--registry", made], tmp_path, made, prepare=prepare)
 
 
 def test_train_publishes_every_replica_once(tmp_path: Path, store3: Store) -> None:
