@@ -86,7 +86,9 @@ def leading_order(process: Process) -> int | None:
 def recorded_difference(record: Path, key: str, compute: Callable[[], float]) -> float:
     """The difference that a file in the cache holds, computed and written first where it is missing or damaged."""
     try:
-        document: dict[str, Any] = json.loads(files.read_file(record))
+        document: Any = json.loads(files.read_file(record))
+        if not isinstance(document, dict):
+            raise IntegrityError(f"{record} is no record")
         seal.check_seal(document, record, "")
         if document["format"] == _RECORD_FORMAT and document["key"] == key:
             return float(document["difference"])

@@ -11,7 +11,7 @@ from __future__ import annotations
 import numpy as np
 
 from ampcli.errors import UsageError
-from ampcli.kinematics import FloatArray, beams_along_z
+from ampcli.kinematics import TOLERANCE, FloatArray
 from ampcli.process import Process
 
 #: Events that are boosted less are evaluated as they are: at 1000, at most 1e-9 is lost.  No proton beams reach it.
@@ -40,7 +40,9 @@ def at_rest(momenta: FloatArray, process: Process) -> FloatArray:
     if not moving.any() or any(leg.mass for leg in process.incoming):
         return momenta
     events = np.flatnonzero(moving)
-    events = events[beams_along_z(momenta[events])]
+    beams = momenta[events, :2]
+    along_z = np.abs(beams[..., 1:3]).max(axis=(1, 2)) <= TOLERANCE * total[events, 0]
+    events = events[along_z & (beams[:, 0, 3] * beams[:, 1, 3] < 0)]
     if len(events) == 0:
         return momenta
     rest = momenta.copy()
@@ -76,31 +78,50 @@ def require_digits(momenta: FloatArray, process: Process) -> None:
     Raises:
         UsageError: naming the first event of which they leave fewer than three, and why.
     """
-    energies, massless = momenta[..., 0], np.array([leg.mass == 0 for leg in process.legs])
-    softest = energies[:, massless].min(axis=1, initial=np.inf) / energies[:, :2].max(axis=1)
-    soft = softest < _SOFT / LARGEST_ERROR
-    angle2 = _smallest_angle2(momenta[:, massless])
-    collinear = angle2 < _COLLINEAR / LARGEST_ERROR
-    bad = np.flatnonzero(soft | collinear)
+    massless = [i for i, leg in enumerate(process.legs) if i >= 2 and leg.mass == 0]
+    softest = momenta[:, massless, 0].min(axis=1, initial=np.inf) / momenta[:, :2, 0].max(axis=1)
+    angle2 = _smallest_angle2(momenta, _singular_pairs(process))
+    bad = np.flatnonzero((softest < _SOFT / LARGEST_ERROR) | (angle2 < _COLLINEAR / LARGEST_ERROR))
     if len(bad) == 0:
         return
     event = bad[0]
-    what = (
-        f"a leg with {softest[event]:.2g} of a beam's energy"
-        if soft[event]
-        else (f"two massless legs at an angle of {np.sqrt(max(angle2[event], 0.0)):.2g}")
-    )
+    if softest[event] < _SOFT / LARGEST_ERROR:
+        what = f"a leg with {softest[event]:.2g} of a beam's energy"
+    else:
+        what = f"two massless legs at an angle of {np.sqrt(angle2[event]):.2g}"
     raise UsageError(
         f"event {event} (from 0): {what} leaves no digits of the exact amplitude in double precision",
         "Leave such events out; the provider native, where it covers the process, keeps its digits there.",
     )
 
 
-def _smallest_angle2(p: FloatArray) -> FloatArray:
-    """Smallest squared angle (of small angles) of two of the legs (n, legs, 4), not of the beams; shape (n,)."""
+def _singular_pairs(process: Process) -> list[tuple[int, int]]:
+    """Pairs of massless legs whose amplitude grows when they are collinear: they join in a massless particle."""
+    codes = [-leg.pdg if i < 2 else leg.pdg for i, leg in enumerate(process.legs)]
+
+    def joins(i: int, j: int) -> bool:
+        first, second = process.legs[i], process.legs[j]
+        bosons, others = (
+            [x for x in (first, second) if x.name in "ga"],
+            [x for x in (first, second) if x.name not in "ga"],
+        )
+        if not bosons:
+            return first.kind != "scalar" and codes[i] == -codes[j] and abs(codes[i]) not in (12, 14, 16)
+        if not others:
+            return first.name == second.name == "g"
+        return others[0].kind in ("quark", "antiquark") or (
+            bosons[0].name == "a" and abs(others[0].pdg) in (11, 13, 15)
+        )
+
+    massless = [i for i, leg in enumerate(process.legs) if leg.mass == 0]
+    return [(i, j) for i in massless for j in massless if i < j and j >= 2 and joins(i, j)]
+
+
+def _smallest_angle2(p: FloatArray, pairs: list[tuple[int, int]]) -> FloatArray:
+    """Smallest squared angle (of small angles) of pairs of legs (n, legs, 4); shape (n,)."""
     direction = np.ascontiguousarray(np.moveaxis(p[..., 1:] / p[..., :1], 0, 2))
     smallest = np.full(len(p), np.inf)
-    for j in range(2, len(direction)):
-        difference = direction[:j] - direction[j]
-        np.minimum(smallest, (difference * difference).sum(axis=1).min(axis=0), out=smallest)
+    for i, j in pairs:
+        difference = direction[i] - direction[j]
+        np.minimum(smallest, (difference * difference).sum(axis=0), out=smallest)
     return smallest
