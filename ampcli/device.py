@@ -8,6 +8,8 @@ import torch
 
 from ampcli.errors import UsageError
 
+_MOST_THREADS = 4096
+
 
 def choose_device(name: str) -> torch.device:
     """``auto`` (CUDA where there is one), ``cpu`` or ``cuda``.
@@ -30,7 +32,7 @@ def usable_cores() -> int:
 def set_threads(count: int | None) -> int:
     """Use `count` CPU threads (default: the cores this process may use); returns the number."""
     threads = count if count is not None else usable_cores()
-    if threads < 1:
-        raise UsageError(f"--threads {threads}: at least one is needed")
+    if not 1 <= threads <= _MOST_THREADS:
+        raise UsageError(f"--threads {threads}: at least one is needed, and at most {_MOST_THREADS}")
     torch.set_num_threads(threads)
     return threads

@@ -25,9 +25,14 @@ def ansatz(
     ] = None,
 ) -> Result:
     """Measure how well splitting kernel times reduced amplitude approximates the exact amplitude."""
+    from ampcli.errors import UsageError
     from ampcli.evaluation.ansatz import measure_ansatz
+    from ampcli.features.blocks import parse_radiations
     from ampcli.store.reader import open_store
 
+    for name in blocks:
+        if parse_radiations(name) is None:
+            raise UsageError(f'"{name}" undoes no emission', "Known: fg1, ig1, iq1, fg1^2, fg1+ and such.")
     opened = open_store(store)
     measured = {name: measure_ansatz(opened, name, split) for name in blocks}
     document = {

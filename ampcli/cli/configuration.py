@@ -88,7 +88,9 @@ def _as_given(where: str, parameter: Any, value: Any) -> Any:
 def _scalar(where: str, value: Any) -> str:
     if not isinstance(value, str | int | float) or isinstance(value, bool):
         raise UsageError(f"{where} takes a number or a text, not {_toml(value)}")
-    return str(value)
+    if "\0" in (text := str(value)):
+        raise UsageError(f"{where} holds a NUL character")
+    return text
 
 
 def _toml(value: Any) -> str:

@@ -79,16 +79,16 @@ def refuse_without_effect(ctx: typer.Context, needs: Mapping[str, list[Effect]],
         UsageError: naming them, where they come from, and what they need.
     """
     shown = {name: " ".join(map(str, v)) if isinstance(v, list) else v for name, v in values.items()}
-    useless: dict[Effect, list[str]] = {}
+    useless: dict[tuple[str, str], list[str]] = {}
     for name, needed in needs.items():
         if _given(ctx, name, values[name]):
             for effect in needed:
                 if not effect.holds(values):
-                    useless.setdefault(effect, []).append(_named(ctx, name, values[name]))
-    for effect, names in useless.items():
+                    useless.setdefault((effect.without, effect.hint), []).append(_named(ctx, name, values[name]))
+    for (without, hint), names in useless.items():
         have = "has" if len(names) == 1 else "have"
-        hint = effect.hint if len(names) == 1 else effect.hint.replace("eave it out", "eave them out")
-        raise UsageError(f"{', '.join(names)} {have} no effect {effect.without.format(**shown)}", hint)
+        advice = hint if len(names) == 1 else hint.replace("eave it out", "eave them out")
+        raise UsageError(f"{', '.join(names)} {have} no effect {without.format(**shown)}", advice)
 
 
 def _is_set(value: Any) -> bool:

@@ -161,8 +161,10 @@ def gen(
             "plan": plan.model_dump(mode="json"),
             "parts": plan.parts,
             "rows_per_part": plan.shard_rows,
+            "bytes": plan.size,
         }
-        text = [f"{plan.points} points of {plan.process} in {plan.parts} parts -> {store}", *([note] if note else [])]
+        what = f"{plan.points} points of {plan.process}, exact amplitudes of {plan.provider.name}"
+        text = [f"{what}, {plan.size / 1e6:.3g} MB in {plan.parts} parts -> {store}", *([note] if note else [])]
         return Result(document | ({"note": note} if note else {}), "\n".join(text))
     with (
         resumable(f"{store} keeps its finished parts", "Go on with --resume."),

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from ampcli.errors import UsageError
 
+_MOST = 10**15
 _SUFFIXES = {"k": 1_000, "m": 1_000_000, "g": 1_000_000_000}
 
 
@@ -25,6 +26,8 @@ def parse_count(option: str, text: str) -> int:
         raise UsageError(f"{option} {text}: not a number", "Write it as 500000, 500k, 5e5 or 2M.") from None
     if whole != value or whole < 0:
         raise UsageError(f"{option} {text}: a whole number is needed, not negative")
+    if whole > _MOST:
+        raise UsageError(f"{option} {text}: more than any disk holds", f"Take fewer than {_MOST:.0e}.")
     return whole
 
 
@@ -43,6 +46,8 @@ def parse_parameters(option: str, texts: Sequence[str]) -> dict[str, float]:
             number = float("nan")
         if not equals or number != number:
             raise UsageError(f"{option} {text}: write it as NAME=VALUE, for example alpha_s=0.13")
+        if name.strip() in found:
+            raise UsageError(f"{option} {text}: {name.strip()} is given twice", "Give every parameter one value.")
         found[name.strip()] = number
     return found
 

@@ -19,9 +19,9 @@ def add(app: typer.Typer) -> None:
 
 def trajectory(
     models: Annotated[list[str], typer.Argument(help="Models of one e+e- process: name, name@3 or name@alias.")],
-    count: Annotated[int, typer.Option(min=1, help="Trajectories.")] = 50,
-    points: Annotated[int, typer.Option(min=2, help="Points on each.")] = 400,
-    seed: Annotated[int, typer.Option(help="Seed of their ends."), not_with("seeds")] = 1,
+    count: Annotated[int, typer.Option(min=1, max=1_000_000, help="Trajectories.")] = 50,
+    points: Annotated[int, typer.Option(min=2, max=1_000_000, help="Points on each.")] = 400,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of their ends."), not_with("seeds")] = 1,
     seeds: Annotated[
         str | None,
         typer.Option(help="Several: 1-12 (or 12), with the spread over them.", show_default="one seed"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 import shutil
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -21,6 +22,9 @@ from ampcli.phasespace.selection import Cuts
 from ampcli.process import described_process
 from ampcli.store import parts
 from ampcli.store.plan import GivenSource, HadronSource, Plan, ProviderRecord, RamboSource
+
+#: Of collisions in GeV, far beyond any machine: squares and fourth powers are still numbers.
+_ENERGIES = (1e-6, 1e12)
 
 
 @dataclass(frozen=True)
@@ -56,6 +60,8 @@ def prepare(request: GenerationRequest) -> Job:
     sqrt_s = 1000.0 if request.sqrt_s is None else request.sqrt_s
     if not (math.isfinite(sqrt_s) and sqrt_s > 0):
         raise UsageError(f"--sqrt-s {sqrt_s:g}: the energy must be a positive number")
+    if not _ENERGIES[0] <= sqrt_s <= _ENERGIES[1]:
+        raise UsageError(f"--sqrt-s {sqrt_s:g}: energies in GeV lie between {_ENERGIES[0]:g} and {_ENERGIES[1]:g}")
     if request.hadrons is not None and (request.sqrt_s is not None or request.momenta is not None):
         raise UsageError("--beams goes with neither --sqrt-s nor --momenta", "Give one of them.")
     if request.seed < 0:
@@ -109,7 +115,22 @@ def prepare(request: GenerationRequest) -> Job:
         provider=ProviderRecord.model_validate(provider.identity().as_dict()),
         source=record,
     )
+    _require_space(request.store, plan)
     return Job(request.store, plan, source, provider)
+
+
+def _require_space(store: Path, plan: Plan) -> None:
+    """Refuse a new store that its disk cannot hold; momenta do not compress."""
+    if store.exists():
+        return
+    place = next(folder for folder in (*store.absolute().parents, Path(os.sep)) if folder.is_dir())
+    free = shutil.disk_usage(place).free
+    if plan.size > free:
+        raise UsageError(
+            f"--points {plan.points}: the store takes {plan.size / 1e9:.3g} GB, and the disk of {place} has "
+            f"{free / 1e9:.3g} GB left",
+            "Take fewer, or a larger disk.",
+        )
 
 
 def _required(points: int | None) -> int:

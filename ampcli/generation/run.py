@@ -99,7 +99,7 @@ def fill(
     Returns:
         The store's attributes, or None while parts chosen by other processes are missing.
     """
-    with _explained_loss(), _Pool(job, workers) as pool:
+    with _explained_loss(), _Pool(job, min(workers, job.plan.parts)) as pool:
         missing = set(parts.missing_parts(job.path, job.plan))
         todo = [number for number in chosen if number in missing]
         _make(pool, todo, on_rows)

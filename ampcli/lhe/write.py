@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 import ampcli
 from ampcli.amplitudes.native.provider import Native
+from ampcli.amplitudes.native.quark_line import find_quark_line
 from ampcli.amplitudes.providers import make_provider
 from ampcli.errors import UsageError
 from ampcli.files import replacing
@@ -37,6 +38,11 @@ def write_lhe(store: Store, out: Path, seed: int, on_rows: Callable[[int], None]
     source = store.plan.source
     if not isinstance(source, HadronSource):
         raise UsageError(f"{store.path} does not hold proton collisions", "Make one with `ampcli gen --beams`.")
+    if find_quark_line(store.process) is None:
+        raise UsageError(
+            f'no colour flows are known for "{store.process}", and an event file needs them',
+            "They are for processes with one quark line, such as d d~ > z g g: amplitudes of the provider native.",
+        )
     parameters = store.plan.provider.parameters if store.plan.provider.name == "native" else None
     provider = make_provider("native", store.process, parameters)
     assert isinstance(provider, Native)

@@ -6,6 +6,7 @@ trains as fast as the device multiplies, and optimiser and checkpoints see a sin
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -18,6 +19,8 @@ from torch import Tensor
 from ampcli.errors import UsageError
 
 Activation = Literal["tanh", "gelu"]
+_MOST_WEIGHTS = 10**9
+
 Layer = TypeVar("Layer")
 
 #: Hidden layers of the papers' networks (FAME, Secs. 3.1 and 2.4.2; Amplitude Surrogates, Table 2), and one of our own.
@@ -45,6 +48,8 @@ def hidden_layers(preset: str, own: str | None) -> tuple[int, ...]:
         widths = ()
     if not widths or min(widths) < 1:
         raise UsageError(f"--hidden {own}: write the widths of the layers as 64,64,32")
+    if sum(before * after for before, after in itertools.pairwise((1, *widths))) > _MOST_WEIGHTS:
+        raise UsageError(f"--hidden {own}: more than {_MOST_WEIGHTS:.0e} weights", "Take narrower layers.")
     return widths
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 from typing import Annotated, Any, Literal
 
 import pydantic
@@ -131,6 +132,11 @@ class Plan(Frozen):
         """Arrays of the store and the shape of a row; the momentum fractions are those of hadron beams."""
         arrays: dict[str, tuple[int, ...]] = {"momenta": (self.n_final, 4), "amplitude": (), "weight": ()}
         return arrays | ({"x": (2,)} if isinstance(self.source, HadronSource) else {})
+
+    @property
+    def size(self) -> int:
+        """Bytes on the disk, all but exactly: mantissas do not compress."""
+        return self.points * 8 * sum(math.prod(shape) for shape in self.arrays.values())
 
     @property
     def shard_rows(self) -> int:

@@ -40,6 +40,7 @@ from ampcli.training.session import training_session
 from ampcli.training.table import Table, read_arrays
 
 _PROBE_POINTS = 64
+_MOST_REPLICAS = 10_000
 
 
 @dataclass(frozen=True)
@@ -320,6 +321,8 @@ def recipe_seeds(seed: int, replicas: int) -> tuple[int, ...]:
     """Seeds of the replicas: the given one and those after it."""
     if replicas < 1:
         raise UsageError(f"--replicas {replicas}: at least one is needed")
+    if replicas > _MOST_REPLICAS:
+        raise UsageError(f"--replicas {replicas}: at most {_MOST_REPLICAS} train at once")
     if seed < 0:
         raise UsageError(f"--seed {seed}: seeds are non-negative integers")
     return tuple(range(seed, seed + replicas))
