@@ -16,9 +16,7 @@ def add(app: typer.Typer) -> None:
 
 def demo(
     folder: Annotated[Path, typer.Argument(help="Folder for stores, models and plots.")] = Path("demo"),
-    scale: Annotated[
-        float, typer.Option(min=0.001, max=1000, help="Fewer points and epochs: 0.1 for a quick look.")
-    ] = 1.0,
+    scale: Annotated[float, typer.Option(min=0.001, max=1000, help="Points and epochs: 0.1 for a quick look.")] = 1.0,
 ) -> Result:
     """The main job on real amplitudes, 3 and 4 jets: generate, train, evaluate; prints every command it runs."""
     from ampcli.demonstration import run_demo

@@ -32,9 +32,7 @@ def speedup(
     tolerance: Annotated[
         str, typer.Option(help="ACCURACY:FRACTION, at most this fraction of events is off by more than this accuracy.")
     ] = "0.03:1e-3",
-    batch: Annotated[
-        int, typer.Option(min=1, max=10_000_000, help="Events in a batch when times are measured.")
-    ] = 8192,
+    batch: Annotated[int, typer.Option(min=1, max=10_000_000, help="Events in a batch for the times.")] = 8192,
     provider: Annotated[
         list[str] | None,
         typer.Option(
