@@ -145,4 +145,4 @@ def electroweak_direction(leg: Particle, incoming: bool, constants: Constants) -
         return np.array([0, 0, cos, -sin], dtype=complex)
     # the field W+ = (W^1 - i W^2)/sqrt(2) absorbs a W+ and emits a W-
     sign = 1 if (leg.pdg > 0) == incoming else -1
-    return np.array([1, sign * 1j, 0, 0], dtype=complex) * math.sqrt(0.5)
+    return np.array([1, sign * 1j, 0, 0], dtype=np.complex128) * np.float64(math.sqrt(0.5))
