@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import errno
 import fcntl
 import hashlib
@@ -131,6 +132,11 @@ def drafted(target: Path) -> Iterator[Path]:
         yield fresh
 
 
+def remove_drafts(target: Path) -> None:
+    """Remove what killed processes left of their drafts of a file or folder."""
+    _remove_leftovers(target.parent, _hidden(target))
+
+
 def _hidden(path: Path) -> str:
     """How the names of drafts of a file or folder begin."""
     name = os.fsencode(path.name)
@@ -226,3 +232,61 @@ def rename_if_free(folder: Path, target: Path) -> bool:
         raise
     sync_folder(target.parent)
     return True
+
+
+def clear(place: Path) -> None:
+    """Remove whatever stands at a place: a file, a link, a pipe, a folder with all it holds, or nothing."""
+    try:
+        place.unlink()
+    except (FileNotFoundError, NotADirectoryError):
+        return
+    except OSError:
+        if not place.is_dir():
+            raise
+        shutil.rmtree(place)
+
+
+def put_in_place(draft: Path, target: Path) -> None:
+    """Rename a folder to `target`, in the place of the one that may be there, which becomes the draft or goes away.
+
+    Readers find the old folder or the new one: under the name of `target`, or where the system cannot exchange two
+    folders in one step, for a moment under that of `set_aside(target)`.
+    """
+    if not target.is_dir():
+        clear(target)
+        draft.rename(target)
+    elif not _exchange(draft, target):
+        aside = set_aside(target)
+        shutil.rmtree(aside, ignore_errors=True)
+        target.rename(aside)
+        draft.rename(target)
+        shutil.rmtree(aside, ignore_errors=True)
+    sync_folder(target.parent)
+
+
+def set_aside(target: Path) -> Path:
+    """Where `put_in_place` may have left the old folder when it was killed."""
+    return target.with_name(f".{target.name}.before")
+
+
+def restore_set_aside(target: Path) -> None:
+    """Finish what a killed `put_in_place` left: the old folder comes back, or goes away if the new one is there."""
+    aside = set_aside(target)
+    if aside.is_dir() and not target.is_dir():
+        aside.rename(target)
+    shutil.rmtree(aside, ignore_errors=True)
+
+
+def _exchange(one: Path, other: Path) -> bool:
+    """Exchange the names of two folders in one step; False where the system has no such step."""
+    library = ctypes.CDLL(None, use_errno=True)
+    names = os.fsencode(one), os.fsencode(other)
+    if hasattr(library, "renameat2"):  # Linux: AT_FDCWD, RENAME_EXCHANGE
+        failed = library.renameat2(-100, names[0], -100, names[1], 2)
+    elif hasattr(library, "renamex_np"):  # macOS: RENAME_SWAP
+        failed = library.renamex_np(names[0], names[1], 2)
+    else:
+        return False
+    if failed and (number := ctypes.get_errno()) not in (errno.ENOSYS, errno.EINVAL, errno.ENOTSUP, errno.EOPNOTSUPP):
+        raise OSError(number, os.strerror(number), str(other))
+    return not failed

@@ -93,7 +93,8 @@ def _say(step: str) -> None:
 
 def _text(report: Report) -> str:
     pieces = [_candidates(report), _times(report), _strategies(report), _mixture(report), _paid(report)]
-    return "\n\n".join("\n".join(lines) for lines in [*pieces, _unweighting(report)] if lines)
+    pieces += [_unweighting(report), report.seen]
+    return "\n\n".join("\n".join(lines) for lines in pieces if lines)
 
 
 def _ratio(factor: float) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 from typing import Literal
 
@@ -16,12 +17,15 @@ from ampcli.inference.certificate import SPREAD, relative_size, spread_region
 from ampcli.inference.described import require_described
 from ampcli.inference.predictor import Network, Predictor, check_probe, load_folder, make_probe
 from ampcli.inference.recalibration import LEAST_POINTS, fit_recalibration
+from ampcli.inference.seen import require_unseen
 from ampcli.provenance import git_commit, package_versions
-from ampcli.registry.manifest import Manifest, Member, manifest_sha256, read_manifest
+from ampcli.registry.manifest import Dataset, Manifest, Member, manifest_sha256, read_manifest
 from ampcli.registry.resolve import expand_range, resolve
 from ampcli.registry.storage import publish, read_probe
 from ampcli.store.measures import measures
 from ampcli.store.reader import Store
+
+log = logging.getLogger(__name__)
 
 Combination = Literal["mean", "covariance"]
 
@@ -70,7 +74,7 @@ def build_ensemble(
         "process": first.process,
         "sqrt_s": first.sqrt_s,
         "provider": first.provider,
-        "dataset": first.dataset,
+        "dataset": first.dataset.model_copy(update={"others": _others(manifests)}),
         "region": {name: value for name, value in first.region.items() if name != SPREAD},
         "members": [
             Member(model=manifest.reference, manifest_sha256=manifest_sha256(folder))
@@ -83,6 +87,9 @@ def build_ensemble(
     }
     if data is not None:
         require_described(first, data)
+        data, seen = require_unseen(manifests, data, "validation")
+        for note in seen:
+            log.warning("%s", note)
     elif combine == "covariance":
         raise UsageError("a combination by covariance needs the correlation of errors", "Give a store with --data.")
     device = torch.device("cpu")
@@ -109,6 +116,12 @@ def build_ensemble(
         )
     probe = make_probe(predictor.described_by(draft), momenta)
     return publish(root, draft, None, probe, check_probe)
+
+
+def _others(manifests: list[Manifest]) -> list[Dataset]:
+    """What the members were trained on, besides the data of the first one."""
+    datasets = [dataset for m in manifests for dataset in (m.dataset, *m.dataset.others)]
+    return [data for i, data in enumerate(datasets) if i and data not in datasets[:i]]
 
 
 def _correlation(networks: list[Network], manifests: list[Manifest], data: Store, device: torch.device) -> torch.Tensor:

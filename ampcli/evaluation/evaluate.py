@@ -30,6 +30,7 @@ class Measured(Frozen):
     by_multiplicity: keys are numbers of exclusive k_T jets ("3", "4").
     by_certificate: points "inside" the training region, "outside" it, and those that each reason flags.
     growth: of the mean of an ensemble, with its members.
+    seen: what has to be said about points that the model may have seen before.
     """
 
     effective_points: FiniteFloat  # Kish: as many of equal weight would fix averages as well
@@ -40,6 +41,7 @@ class Measured(Frozen):
     calibration: Calibration | None
     before_recalibration: Calibration | None
     growth: list[Growth]
+    seen: tuple[str, ...] = ()
 
 
 class Evaluation(Measured):

@@ -38,6 +38,7 @@ from ampcli.evaluation.timing import (
 )
 from ampcli.inference.described import require_described
 from ampcli.inference.predictor import Predictor
+from ampcli.inference.seen import require_unseen
 from ampcli.inference.uncertainty import UncertaintyKind
 from ampcli.kinematics import FloatArray, with_beams
 from ampcli.registry.manifest import Manifest
@@ -101,6 +102,8 @@ class Report(Frozen):
     spent: Spent
     break_even_events: dict[str, FiniteFloat | None]
     unweighting: dict[str, Unweighting] | None
+    seen: list[str]
+    """What has to be said about points that the models may have seen before."""
 
 
 def providers_of(store: Store, names: Sequence[str]) -> dict[str, Provider]:
@@ -147,6 +150,8 @@ def measure_speedup(
     for predictor in predictors:
         require_described(predictor.manifest, store)
         require_own_uncertainty(predictor)
+    networks = [manifest for training in trainings for manifest in training]
+    store, seen = require_unseen([*(p.manifest for p in predictors), *networks], store, "test")
     compared = [p.manifest.reference for p in predictors]
     validation = Points.of(predictors, store, "validation")
     final = np.resize(validation.momenta, (batch, *validation.momenta.shape[1:]))
@@ -213,6 +218,7 @@ def measure_speedup(
             provider: break_even(spent, seconds, factors[provider]) for provider, seconds in exact.items()
         },
         unweighting=_unweighting(store, unseen, times[-1].total, exact),
+        seen=seen,
     )
 
 

@@ -13,6 +13,7 @@ from ampcli.evaluation.metrics import Floats
 from ampcli.inference.certificate import relative_size
 from ampcli.inference.described import require_described
 from ampcli.inference.predictor import Predictor
+from ampcli.inference.seen import require_unseen
 from ampcli.inference.uncertainty import UncertaintyKind
 from ampcli.kinematics import min_invariant
 from ampcli.models.kinds import WITH_UNCERTAINTY
@@ -22,7 +23,7 @@ from ampcli.registry.manifest import read_manifest
 from ampcli.registry.resolve import names, resolve
 from ampcli.store.measures import Measures, measures
 from ampcli.store.plan import GivenSource
-from ampcli.store.reader import Split, Store, split_rows
+from ampcli.store.reader import Split, Store
 
 
 @dataclass(frozen=True)
@@ -44,7 +45,8 @@ class Comparison:
 
 
 def surrogates_for(store: Store, root: Path) -> list[str]:
-    """The latest versions of all models of a registry that describe a store and predict their own uncertainty.
+    """The latest versions of all models of a registry that describe a store, whose test points they did not see, and
+    that predict their own uncertainty.
 
     Raises:
         NotFoundError: there is none.
@@ -56,6 +58,7 @@ def surrogates_for(store: Store, root: Path) -> list[str]:
             continue
         try:
             require_described(manifest, store)
+            require_unseen([manifest], store, "test")
         except UsageError:
             continue
         found.append(manifest.reference)
@@ -71,10 +74,17 @@ def evaluate_model(predictor: Predictor, store: Store, split: Split) -> Comparis
     """Compare a model with a split of a store.
 
     Raises:
-        UsageError: the store holds another process, energy or amplitude than the model learned.
+        UsageError: the store holds another process, energy or amplitude than the model learned, or points of its
+            training.
     """
     manifest = predictor.manifest
     require_described(manifest, store)
+    store, seen = require_unseen([manifest], store, split)
+    if split == "validation":
+        seen = [
+            *seen,
+            f"validation points may have chosen the best epoch and the uncertainties of {manifest.reference}",
+        ]
     momenta = store.read_split("momenta", split)
     exact = store.read_split("amplitude", split)
     predicted, uncertainty, members = predictor.predict_members(momenta)
@@ -97,7 +107,7 @@ def evaluate_model(predictor: Predictor, store: Store, split: Split) -> Comparis
         predicted,
         None if unknown else np.nan_to_num(uncertainty, nan=0.0),
         None if given else store.read_split("weight", split),
-        tried=store.tried * len(split_rows(store.rows, split)) / store.rows,
+        tried=store.tried * len(momenta) / store.rows,
         n_jets=jets,
         min_sij=min_sij,
         y_cut=cut,
@@ -110,6 +120,6 @@ def evaluate_model(predictor: Predictor, store: Store, split: Split) -> Comparis
         density=counted.points,
         share=counted.events if given else None,
         uncertainty_kind=kind,
-    )
+    ).model_copy(update={"seen": tuple(seen)})
     relative = relative_size(predicted, uncertainty) if kind.by_point else None
     return Comparison(evaluation, predicted / exact - 1.0, min_sij, relative, counted)

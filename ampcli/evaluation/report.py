@@ -63,7 +63,7 @@ def table(evaluation: Evaluation) -> str:
         lines += ["", *_growth(evaluation.growth)]
     if evaluation.overall.negative:
         lines += ["", f"{evaluation.overall.negative} predictions are <= 0 and left out of the log columns"]
-    if found := notes(evaluation):
+    if found := [*evaluation.seen, *notes(evaluation)]:
         lines += ["", *found]
     return "\n".join(lines)
 
@@ -89,7 +89,8 @@ def summary_table(evaluations: Mapping[str, Evaluation]) -> str:
         "",
         *aligned([*_two_headers(names, measures, "uncertainty"), *rows], left=2),
     ]
-    if found := notes(next(iter(evaluations.values()))):
+    told = [note for e in evaluations.values() for note in e.seen]
+    if found := [*dict.fromkeys(told), *notes(next(iter(evaluations.values())))]:
         lines += ["", *found]
     return "\n".join(lines)
 

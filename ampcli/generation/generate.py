@@ -150,17 +150,18 @@ def generate(
     share, shares = part
     if workers < 1:
         raise UsageError(f"--workers {workers}: at least one is needed")
-    if job.path.exists():
-        parts.join(job.path, job.plan)
-        if not resume and shares == 1:
-            raise UsageError(f"{job.path} exists already", "Continue it with --resume, or choose another name.")
-    else:
+    created = not job.path.exists()
+    if created:
         parts.initialise(job.path, job.plan)
+    else:
+        if not resume and shares == 1:
+            parts.require_same(job.path, job.plan)
+            raise UsageError(f"{job.path} exists already", "Continue it with --resume, or choose another name.")
+        parts.join(job.path, job.plan)
     chosen = range(share - 1, job.plan.parts, shares)
     try:
-        job.source.prepare(job.path / parts.BOOKS)
         return fill(job, chosen, workers, resume, on_rows)
     except UsageError:  # cuts that (almost) nothing passes show only while sampling: leave no empty store behind
-        if len(parts.missing_parts(job.path, job.plan)) == job.plan.parts:
+        if created and len(parts.missing_parts(job.path, job.plan)) == job.plan.parts:
             shutil.rmtree(job.path)
         raise

@@ -24,6 +24,7 @@ from ampcli.interrupt import blocked, held
 from ampcli.kinematics import FloatArray
 from ampcli.store import finalise, parts
 from ampcli.store.plan import Plan
+from ampcli.store.record import PartRecord
 
 #: Points per call of the provider: short enough to stop soon after Ctrl-C, long enough to cost nothing.
 _BATCH = 8192
@@ -65,7 +66,7 @@ class Job:
             amplitude[batch] = self.provider.evaluate(points.batch(batch))
         return amplitude
 
-    def check(self, number: int, stop: Event | None = None) -> tuple[parts.Marker, finalise.PartSums]:
+    def check(self, number: int, stop: Event | None = None) -> tuple[PartRecord, finalise.PartSums]:
         if stop is not None and stop.is_set():
             raise Stopped
         return finalise.check_part(self.path, self.plan, number)
@@ -123,6 +124,8 @@ def _explained_loss() -> Iterator[None]:
 
 
 def _make(pool: _Pool, numbers: list[int], on_rows: Callable[[int], None]) -> None:
+    if numbers:
+        pool.job.source.prepare(pool.job.path / parts.BOOKS)
     for future in pool.each("make", numbers):
         on_rows(future.result())
 

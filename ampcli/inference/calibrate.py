@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from ampcli.inference.certificate import relative_size, spread_region
 from ampcli.inference.described import require_described
 from ampcli.inference.predictor import check_probe, load_folder, make_probe
 from ampcli.inference.recalibration import fit_recalibration
+from ampcli.inference.seen import require_unseen
 from ampcli.inference.uncertainty import UncertaintyKind
 from ampcli.provenance import git_commit, package_versions
 from ampcli.registry.manifest import Manifest, read_manifest
@@ -19,6 +21,8 @@ from ampcli.registry.resolve import resolve
 from ampcli.registry.storage import publish, read_probe, read_weights
 from ampcli.store.measures import measures
 from ampcli.store.reader import Store
+
+log = logging.getLogger(__name__)
 
 
 def publish_calibrated(root: Path, reference: str, store: Store, name: str | None = None) -> Manifest:
@@ -35,6 +39,9 @@ def publish_calibrated(root: Path, reference: str, store: Store, name: str | Non
     folder = resolve(root, reference)
     manifest = read_manifest(folder)
     require_described(manifest, store)
+    store, seen = require_unseen([manifest], store, "validation")
+    for note in seen:
+        log.warning("%s", note)
     predictor = load_folder(folder, manifest, torch.device("cpu")).without_recalibration()
     kind = predictor.uncertainty_kind
     if kind is UncertaintyKind.NONE:

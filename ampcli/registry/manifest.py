@@ -85,6 +85,10 @@ class Dataset(_Record):
     y_cut: float | None = Field(default=None, ge=0)
     selection: dict[str, JsonValue] = {}
     """What was asked of the points besides the cut."""
+    split_rule: Literal["events", "rows"] = "rows"
+    """What decided the split of a point: the event, or in older versions its row (`ampcli.store.splits`)."""
+    others: list[Dataset] = []
+    """What the model saw besides: data of the model it was initialised from, of the other members of an ensemble."""
 
 
 class Features(_Record):

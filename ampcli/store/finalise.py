@@ -2,21 +2,29 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
 import pydantic
-import zarr
 
 import ampcli
 from ampcli.errors import IntegrityError
-from ampcli.locks import locked
-from ampcli.store.parts import BOOKS, Marker, Part, marker_file
-from ampcli.store.plan import Plan
-from ampcli.store.rows import read_rows
+from ampcli.kinematics import FloatArray
+from ampcli.seal import sealed
+from ampcli.store.metadata import read_attributes, write_group
+from ampcli.store.parts import finished_records, holding, remove_all_leftovers
+from ampcli.store.plan import FORMAT_VERSION, Plan
+from ampcli.store.record import (
+    PartRecord,
+    combined_sha256,
+    finished_attributes,
+    read_marker,
+    read_part,
+    read_plan,
+    write_plan,
+)
+from ampcli.store.rows import sha256_of
 
 
 class PartSums(pydantic.BaseModel):
@@ -28,58 +36,86 @@ class PartSums(pydantic.BaseModel):
     sum_f2: float
 
     @classmethod
-    def of(cls, part: Part) -> PartSums:
-        f = part.weight * part.amplitude
+    def of(cls, amplitude: FloatArray, weight: FloatArray) -> PartSums:
+        f = weight * amplitude
         return cls(
-            amplitude_min=float(part.amplitude.min()),
-            amplitude_max=float(part.amplitude.max()),
+            amplitude_min=float(amplitude.min()),
+            amplitude_max=float(amplitude.max()),
             sum_f=float(f.sum()),
             sum_f2=float((f * f).sum()),
         )
 
 
-def check_part(path: Path, plan: Plan, number: int) -> tuple[Marker, PartSums]:
+def check_part(path: Path, plan: Plan, number: int) -> tuple[PartRecord, PartSums]:
     """Read a part back and compare it with its marker.
 
     Raises:
-        IntegrityError: they differ, or the part cannot be read.
+        IntegrityError: they differ, or the part or its marker cannot be read.
     """
-    try:
-        marker = Marker.model_validate_json(marker_file(path, number).read_text())
-    except ValueError as error:
-        raise IntegrityError(f"the marker of part {number + 1} of {path} is damaged: {error}") from None
-    rows = plan.rows_of(number)
-    arrays = {name: read_rows(path, name, rows) for name in plan.arrays}
-    part = Part(arrays["momenta"], arrays["amplitude"], arrays["weight"], marker.tried, arrays.get("x"))
-    if marker.sha256 != part.sha256() or marker.rows != len(part.amplitude):
+    marker = read_marker(path, plan, number)
+    arrays = read_part(path, plan, number)
+    found = marker.record.model_copy(
+        update={
+            "sha256": combined_sha256(arrays),
+            "arrays": {name: sha256_of(values) for name, values in arrays.items()},
+        }
+    )
+    if found.sha256 != marker.sha256 or marker.arrays not in (None, found.arrays):
         raise IntegrityError(
             f"part {number + 1} of {plan.parts} of {path} does not match its checksum",
             "Run the same `ampcli gen` with --resume: it writes damaged parts again.",
         )
-    return marker, PartSums.of(part)
+    return found, PartSums.of(arrays["amplitude"], arrays["weight"])
 
 
 def finalise(
     path: Path,
     plan: Plan,
-    check_all: Callable[[Iterable[int]], Iterable[tuple[Marker, PartSums]]],
+    check_all: Callable[[Iterable[int]], Iterable[tuple[PartRecord, PartSums]]],
 ) -> dict[str, Any]:
     """Check every part, then write statistics, digest and attributes; returns the attributes.
 
+    The attributes of a finished store of this format stay as they are.
+
     Args:
         check_all: maps `check_part` over part numbers, in order (serially or over workers).
+
+    Raises:
+        IntegrityError: a part does not match its marker, or the store was finished already with other values.
     """
     checked = list(check_all(range(plan.parts)))
-    markers = [marker for marker, _ in checked]
-    sums = [partial for _, partial in checked]
-    tried = sum(marker.tried for marker in markers)
-    content = {"plan": plan.model_dump(mode="json"), "parts": [marker.sha256 for marker in markers]}
+    with holding(path, "finalise", f"{path} is being finished by another process", timeout=-1):
+        remove_all_leftovers(path, plan)
+        attributes = _attributes(plan, [record for record, _ in checked], [sums for _, sums in checked])
+        known = _finished(path, plan)
+        if known is not None and known["digest"] != attributes["digest"]:
+            raise IntegrityError(
+                f"{path} was finished with other values: parts that were made again differ from the lost ones",
+                "Another processor may round differently: repair it where it was made, or make a new store.",
+            )
+        if known is not None and "parts" in known:
+            return known
+        write_group(path, read_attributes(path) | {"ampcli": attributes})
+        if read_plan(path).format_version != FORMAT_VERSION:
+            write_plan(path, plan)
+    return attributes
+
+
+def _finished(path: Path, plan: Plan) -> dict[str, Any] | None:
+    """The attributes of a store that was finished before; None where they are damaged and have to be written again."""
+    if finished_records(path, plan) is None:
+        return None
+    return finished_attributes(path)
+
+
+def _attributes(plan: Plan, records: list[PartRecord], sums: list[PartSums]) -> dict[str, Any]:
+    tried = sum(record.tried for record in records)
     mean = sum(s.sum_f for s in sums) / tried
     variance = max(sum(s.sum_f2 for s in sums) / tried - mean**2, 0.0)
     attributes: dict[str, Any] = {
-        "format_version": plan.format_version,
-        "plan": content["plan"],
-        "digest": hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest(),
+        "format_version": FORMAT_VERSION,
+        "plan": plan.model_dump(mode="json") | {"format_version": FORMAT_VERSION},
+        "digest": plan.digest([record.sha256 for record in records]),
         "tried": tried,
         "statistics": {
             "amplitude_min": min(s.amplitude_min for s in sums),
@@ -90,10 +126,9 @@ def finalise(
             "effective_points": sum(s.sum_f for s in sums) ** 2 / sum(s.sum_f2 for s in sums),
         },
         "ampcli_version": ampcli.__version__,
+        "parts": [record.model_dump(exclude_none=True) for record in records],
     }
-    counted = [marker.exact for marker in markers if marker.exact is not None]
-    if len(counted) == len(markers):
+    counted = [record.exact for record in records if record.exact is not None]
+    if len(counted) == len(records):
         attributes["exact_amplitudes"] = sum(counted)
-    with locked(path / BOOKS / "locks" / "finalise.lock", f"{path} is being finished", "Wait.", seconds=-1):
-        zarr.open_group(path, mode="r+").attrs.update({"ampcli": attributes})
-    return attributes
+    return sealed(attributes)

@@ -6,26 +6,47 @@ marker file; `ampcli.store.finalise` checks every part against its marker and wr
 
 from __future__ import annotations
 
-import hashlib
-import json
-import shutil
 import socket
-import uuid
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from uuid import uuid4
 
-import numpy as np
-import pydantic
 import zarr
-from zarr.codecs import ZstdCodec
 
-from ampcli.errors import IntegrityError, NotFoundError, UsageError
+from ampcli.errors import IntegrityError, LockedError, NotFoundError, UsageError
+from ampcli.files import clear, drafted, remove_drafts
 from ampcli.kinematics import FloatArray
 from ampcli.locks import locked
+from ampcli.store.metadata import (
+    ZARR,
+    array_document,
+    read_attributes,
+    read_document,
+    write_document,
+    write_group,
+)
 from ampcli.store.plan import Plan
+from ampcli.store.record import BOOKS as BOOKS
+from ampcli.store.record import (
+    PLAN,
+    Marker,
+    NewerFormatError,
+    PartRecord,
+    combined_sha256,
+    finished_attributes,
+    marker_file,
+    part_records,
+    plan_among_books,
+    read_marker,
+    read_plan,
+    write_marker,
+    write_plan,
+)
+from ampcli.store.rows import check_layout, sha256_of
 
-BOOKS = ".ampcli"  # plan, markers and locks; a Zarr group, so that other readers of Zarr do not stumble over it
+_FOLDERS = ("parts", "locks")
 
 
 @dataclass
@@ -41,31 +62,15 @@ class Part:
     exact: int | None = None
     """Exact amplitudes that it took, where they were counted."""
 
-    def sha256(self) -> str:
-        digest = hashlib.sha256()
-        for array in (self.momenta, self.amplitude, self.weight, self.x):
-            if array is not None:
-                digest.update(np.ascontiguousarray(array).data)
-        return digest.hexdigest()
-
-
-class Marker(pydantic.BaseModel):
-    """What a finished part leaves behind."""
-
-    part: int
-    rows: int
-    tried: int
-    sha256: str
-    host: str
-    exact: int | None = None
-
-
-def compressors() -> list[Any]:
-    """Zstandard with its checksum: a flipped byte is an error at reading.
-
-    Level -1: mantissas do not compress (level 1 saves 4 %), and it writes and reads twice as fast.
-    """
-    return [ZstdCodec(level=-1, checksum=True)]
+    def record(self, plan: Plan) -> PartRecord:
+        arrays = {name: getattr(self, name) for name in plan.arrays}
+        return PartRecord(
+            rows=len(self.amplitude),
+            tried=self.tried,
+            sha256=combined_sha256(arrays),
+            arrays={name: sha256_of(values) for name, values in arrays.items()},
+            exact=self.exact,
+        )
 
 
 def initialise(path: Path, plan: Plan) -> None:
@@ -74,25 +79,14 @@ def initialise(path: Path, plan: Plan) -> None:
     Raises:
         UsageError: something else is there.
     """
-    draft = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    try:
-        group = zarr.create_group(draft, zarr_format=3)
-        for name, trailing in plan.arrays.items():
-            group.create_array(
-                name,
-                shape=(plan.points, *trailing),
-                chunks=(plan.chunk_rows, *trailing),
-                shards=(plan.shard_rows, *trailing),
-                dtype="f8",
-                fill_value=np.nan,  # rows that were never written read as NaN, which readers refuse
-                compressors=compressors(),
-            )
-        group.create_group(BOOKS)
-        (draft / BOOKS / "parts").mkdir()
-        (draft / BOOKS / "locks").mkdir()
-        (draft / BOOKS / "plan.json").write_text(plan.model_dump_json(indent=2))
-        with locked(draft / BOOKS / "locks" / "000000.lock", f"{draft} is in use", "Try again."):
+    with drafted(path) as draft:
+        write_group(draft, {})
+        for name in plan.arrays:
+            (draft / name).mkdir()
+            _write_layout(draft, plan, name)
+        _make_books(draft)
+        write_plan(draft, plan)
+        with _holding_part(draft, 0):
             pass  # a disk without locks shows here, and leaves no empty store
         try:
             draft.rename(path)
@@ -100,45 +94,135 @@ def initialise(path: Path, plan: Plan) -> None:
             if not path.exists():
                 raise
             join(path, plan)  # another process was quicker: fine if it wants the same store
-    finally:
-        shutil.rmtree(draft, ignore_errors=True)
 
 
-def read_plan(path: Path) -> Plan:
-    """The plan of a store.
+def _write_layout(path: Path, plan: Plan, name: str) -> None:
+    row = plan.arrays[name]
+    write_document(path / name / ZARR, array_document(plan.points, plan.shard_rows, plan.chunk_rows, row))
 
-    Raises:
-        NotFoundError: no store there.
-        IntegrityError: a plan that cannot be read, or of a newer format.
-    """
-    if not path.exists():
-        raise NotFoundError(f"no store at {path}", "Make it with `ampcli gen`.")
-    file = path / BOOKS / "plan.json"
-    if not file.is_file():
-        raise UsageError(f"{path} is not a store of ampcli", "Choose another name, or move it away.")
+
+def _make_books(path: Path) -> None:
+    books = path / BOOKS
+    for folder in (books, *(books / name for name in _FOLDERS)):
+        if not folder.is_dir():
+            clear(folder)
+            folder.mkdir(exist_ok=True)
+    for entry in books.iterdir():
+        if entry.name not in _FOLDERS and not entry.is_file():
+            clear(entry)
+    if not _is_group(books):
+        write_group(books, {})
+
+
+def _is_group(folder: Path) -> bool:
     try:
-        content = json.loads(file.read_text())
-        if content["format_version"] > Plan.model_fields["format_version"].default:
-            raise IntegrityError(
-                f"{path} has the store format {content['format_version']}, newer than this ampcli knows",
-                "Upgrade ampcli.",
-            )
-        return Plan.model_validate(content)
-    except (ValueError, KeyError, TypeError) as error:
-        raise IntegrityError(f"{file} is damaged: {error}", "Generate the store again.") from None
+        read_attributes(folder)
+    except (IntegrityError, FileNotFoundError):
+        return False
+    return True
 
 
-def join(path: Path, plan: Plan) -> None:
+def require_same(path: Path, plan: Plan) -> None:
     """Make sure that the store at `path` is the one of `plan`.
 
     Raises:
         UsageError: it holds something else, naming the differences.
+        IntegrityError: what it holds cannot be known any more, or is of a newer format.
     """
-    if differences := plan.differences(read_plan(path)):
+    if differences := plan.differences(_known_plan(path, plan)):
         raise UsageError(
             f"{path} holds something else: " + "; ".join(differences),
             "Choose another name for the new store, or remove the old one.",
         )
+
+
+def join(path: Path, plan: Plan) -> None:
+    """`require_same`, and write again what follows from the plan alone.
+
+    Damaged metadata of arrays and groups, books that are missing, and of a finished store the markers, are written
+    again from the plan and the sealed attributes.
+
+    Raises:
+        UsageError, IntegrityError: as `require_same`.
+    """
+    require_same(path, plan)
+    _make_books(path)
+    try:
+        plan_among_books(path)
+    except (IntegrityError, FileNotFoundError):
+        write_plan(path, plan)
+    if not _is_group(path):
+        write_group(path, {})
+    for name in plan.arrays:
+        if not (path / name).is_dir():
+            clear(path / name)
+            (path / name).mkdir()
+        if not (path / name / "c").is_dir():
+            clear(path / name / "c")
+        try:
+            check_layout(path, plan, name)
+        except (IntegrityError, NotFoundError):
+            _write_layout(path, plan, name)
+    for number, record in enumerate(finished_records(path, plan) or ()):
+        try:
+            known = read_marker(path, plan, number).record == record
+        except (IntegrityError, FileNotFoundError):
+            known = False
+        if not known:
+            _leave_marker(path, plan, number, record)
+
+
+def finished_records(path: Path, plan: Plan) -> list[PartRecord] | None:
+    """What the attributes of a finished store of this plan say of its parts; None where they are missing or damaged."""
+    try:
+        attributes = finished_attributes(path)
+        if attributes is None or Plan.model_validate(attributes.get("plan")).content != plan.content:
+            return None
+        return part_records(path, plan, attributes)
+    except NewerFormatError:
+        raise
+    except (IntegrityError, NotFoundError, ValueError):
+        return None
+
+
+def _known_plan(path: Path, plan: Plan) -> Plan:
+    """The plan of the store at `path`; where it is damaged, `plan`, if no part says that it was another one."""
+    try:
+        return read_plan(path)
+    except NewerFormatError:
+        raise
+    except IntegrityError:
+        for file in sorted((path / BOOKS / "parts").glob("*.json")):
+            if _says_another_plan(file, plan):
+                raise
+        return plan
+
+
+def _says_another_plan(marker: Path, plan: Plan) -> bool:
+    try:
+        return read_document(marker).get("plan") != plan.digest()
+    except (IntegrityError, FileNotFoundError):
+        return False
+
+
+@contextmanager
+def holding(path: Path, name: str, busy: str, timeout: float = 0) -> Iterator[None]:
+    """Hold a lock of a store.
+
+    Args:
+        busy: what it means that another process holds it; timeout: in seconds, -1 for ever.
+
+    Raises:
+        LockedError: another process holds it.
+        AmpcliError: the disk has no locks.
+    """
+    file = path / BOOKS / "locks" / f"{name}.lock"
+    if not file.parent.is_dir():
+        _make_books(path)
+    if file.is_symlink() or not file.is_file():
+        clear(file)
+    with locked(file, busy, "Wait for the other process, and run the same command again.", timeout):
+        yield
 
 
 def write_part(path: Path, plan: Plan, number: int, part: Part) -> None:
@@ -148,33 +232,42 @@ def write_part(path: Path, plan: Plan, number: int, part: Part) -> None:
         LockedError: another process is writing this part.
     """
     rows = plan.rows_of(number)
-    with locked(
-        path / BOOKS / "locks" / f"{number:06d}.lock",
-        f"part {number + 1} of {path} is being written by another process",
-        "Give every process its own --part, or wait for the other one.",
-    ):
+    with _holding_part(path, number):
+        remove_leftovers(path, plan, number)
         for name in plan.arrays:
-            _remove_shard(path / name / "c" / str(number))
+            # Zarr reads the index of a shard before it writes over it, and a torn shard would make that fail.
+            clear(path / name / "c" / str(number))
             # Looking for chunks of nothing but fill values costs a pass over data that have none.
-            array = zarr.open_array(path / name, mode="r+", config={"write_empty_chunks": True})
+            array = zarr.open_array(path / name, mode="r+", zarr_format=3, config={"write_empty_chunks": True})
             array[rows] = getattr(part, name)
-        marker = Marker(
-            part=number,
-            rows=len(part.amplitude),
-            tried=part.tried,
-            sha256=part.sha256(),
-            host=socket.gethostname(),
-            exact=part.exact,
-        )
-        write_atomically(marker_file(path, number), marker.model_dump_json())
+        _leave_marker(path, plan, number, part.record(plan))
 
 
-def _remove_shard(place: Path) -> None:
-    # Zarr reads the index of a shard before it writes over it, and a torn shard would make that fail.
-    if place.is_dir():
-        shutil.rmtree(place)
-    else:
-        place.unlink(missing_ok=True)
+def _holding_part(path: Path, number: int) -> AbstractContextManager[None]:
+    return holding(path, f"{number:06d}", f"part {number + 1} of {path} is being written by another process")
+
+
+def _leave_marker(path: Path, plan: Plan, number: int, record: PartRecord) -> None:
+    marker = Marker(**record.model_dump(), part=number, host=socket.gethostname(), plan=plan.digest())
+    write_marker(path, marker)
+
+
+def remove_leftovers(path: Path, plan: Plan, number: int) -> None:
+    """Remove what killed processes left of a part; the caller holds its lock."""
+    remove_drafts(marker_file(path, number))
+    for name in plan.arrays:
+        for draft in (path / name / "c").glob(f"{number}.*.partial"):  # of Zarr
+            clear(draft)
+
+
+def remove_all_leftovers(path: Path, plan: Plan) -> None:
+    """Remove what killed processes left in a store, except where others are at work."""
+    for number in range(plan.parts):
+        with suppress(LockedError), _holding_part(path, number):
+            remove_leftovers(path, plan, number)
+    for folder in (path, path / BOOKS, *(path / name for name in plan.arrays)):
+        remove_drafts(folder / ZARR)
+    remove_drafts(path / BOOKS / PLAN)
 
 
 def write_atomically(file: Path, text: str) -> None:
@@ -183,16 +276,12 @@ def write_atomically(file: Path, text: str) -> None:
     It is not forced to the disk: that would wait for the arrays too, and what a power failure takes is found by the
     checksums when the store is finalised or read.
     """
-    draft = file.with_name(f".{file.name}.{uuid.uuid4().hex[:8]}")
+    draft = file.with_name(f".{file.name}.{uuid4().hex[:8]}")
     try:
         draft.write_text(text)
         draft.replace(file)
     finally:
         draft.unlink(missing_ok=True)
-
-
-def marker_file(path: Path, number: int) -> Path:
-    return path / BOOKS / "parts" / f"{number:06d}.json"
 
 
 def missing_parts(path: Path, plan: Plan) -> list[int]:
@@ -202,4 +291,4 @@ def missing_parts(path: Path, plan: Plan) -> list[int]:
 
 def forget_part(path: Path, number: int) -> None:
     """Remove a part's marker, so that the next run writes it again."""
-    marker_file(path, number).unlink(missing_ok=True)
+    clear(marker_file(path, number))

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+import hashlib
+import json
+from typing import Annotated, Any, Literal
 
 import pydantic
 
 from ampcli.phasespace.running_coupling import ONE_LOOP, Running
 
-FORMAT_VERSION = 1
+#: 2: checksums of every array of a part, plan and markers under a seal, all of it in the attributes too.
+FORMAT_VERSION = 2
+
+#: More points than any disk holds; a damaged number must not keep a process busy for ever.
+MOST_POINTS = 10**12
 
 _SHARD_BYTES = 128 * 2**20
 _CHUNK_BYTES = 2 * 2**20
@@ -20,11 +26,14 @@ class Frozen(pydantic.BaseModel):
     model_config = pydantic.ConfigDict(frozen=True, extra="forbid")
 
 
+_Energy = Annotated[float, pydantic.Field(gt=0, allow_inf_nan=False)]
+
+
 class RamboSource(Frozen):
     """Phase space of e+e- collisions within a selection (`ampcli.phasespace.selection`)."""
 
     kind: Literal["rambo"] = "rambo"
-    sqrt_s: float
+    sqrt_s: _Energy
     y_cut: float
     seed: int
     cuts: Literal["durham", "jade"] = "durham"
@@ -45,7 +54,7 @@ class GivenSource(Frozen):
 
     kind: Literal["given"] = "given"
     sha256: str
-    sqrt_s: float | None
+    sqrt_s: _Energy | None
     skipped: int = 0
     """Events of the file that were left out because they are not physical."""
 
@@ -54,7 +63,7 @@ class HadronSource(Frozen):
     """Proton-proton collisions with cuts on jets."""
 
     kind: Literal["hadron"] = "hadron"
-    energy: float
+    energy: _Energy
     """Of the collision, in GeV."""
     pt_min: float
     eta_max: float
@@ -102,10 +111,20 @@ class Plan(Frozen):
 
     format_version: int = FORMAT_VERSION
     process: str
-    points: int
-    n_final: int
+    points: int = pydantic.Field(ge=1, le=MOST_POINTS)
+    n_final: int = pydantic.Field(ge=1, le=64)
     provider: ProviderRecord
     source: Annotated[RamboSource | GivenSource | HadronSource, pydantic.Field(discriminator="kind")]
+
+    @property
+    def content(self) -> dict[str, Any]:
+        """What the plan says about the points; the format version stays 1, so that equal points have equal digests."""
+        return self.model_dump(mode="json") | {"format_version": 1}
+
+    def digest(self, parts: list[str] | None = None) -> str:
+        """SHA-256 of the plan, and of the checksums of parts: the store's digest where all parts are given."""
+        content = {"plan": self.content} | ({} if parts is None else {"parts": parts})
+        return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
     @property
     def arrays(self) -> dict[str, tuple[int, ...]]:
@@ -141,7 +160,7 @@ class Plan(Frozen):
 
     def differences(self, other: Plan) -> list[str]:
         """Fields in which two plans differ, written out."""
-        ours, theirs = _flat(self.model_dump()), _flat(other.model_dump())
+        ours, theirs = _flat(self.content), _flat(other.content)
         return [
             f"{key}: {ours.get(key)} here, {theirs.get(key)} there"
             for key in sorted({*ours, *theirs})

@@ -1,44 +1,55 @@
-"""Reading a finished store."""
+"""Reading a finished store; whatever is read is compared with its checksum the first time."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pydantic
-import zarr
 
 from ampcli.errors import IntegrityError, NotFoundError, UsageError
+from ampcli.files import set_aside
 from ampcli.kinematics import FloatArray
 from ampcli.process import Process, described_process
-from ampcli.store.parts import missing_parts, read_plan
+from ampcli.seal import SEAL, check_seal
+from ampcli.store.metadata import RESUME, read_attributes
+from ampcli.store.parts import missing_parts
 from ampcli.store.plan import Plan, RamboSource
-from ampcli.store.rows import read_rows
+from ampcli.store.record import (
+    PartRecord,
+    combined_sha256,
+    finished_attributes,
+    part_records,
+    read_part,
+    read_plan,
+)
+from ampcli.store.rows import check_layout, read_rows, sha256_of
+from ampcli.store.splits import Split as Split
+from ampcli.store.splits import SplitRule, event_codes, row_codes, rows_in
 
-Split = Literal["train", "validation", "test", "all"]
+_FEATURES = "features"
+_ATTEMPTS = 3  # at reading features that are being replaced
 
-_SPLITS: dict[str, tuple[int, ...]] = {"train": (0, 1, 2, 3), "validation": (4,), "test": (5,)}
 
+@dataclass
+class _Known:
+    """What one process knows about the content of a store that it has read."""
 
-def split_rows(rows: int, split: Split) -> npt.NDArray[np.int64]:
-    """Row numbers of a split, 4:1:1 by a hash of the row number: stable when a store grows.
+    verified: set[tuple[str, int]] = field(default_factory=set)
+    """Arrays and parts."""
+    recent: dict[str, tuple[int, FloatArray]] = field(default_factory=dict)
+    """Of each array the part that was read last, for readers that go through it in small steps."""
+    blocks: dict[str, dict[str, Any]] = field(default_factory=dict)
+    """Attributes of feature blocks."""
+    codes: npt.NDArray[np.uint8] | None = None
 
-    The hash is the finaliser of SplitMix64 (G.L. Steele et al., OOPSLA 2014).
-    """
-    numbers = np.arange(rows, dtype=np.uint64)
-    if split == "all":
-        return numbers.astype(np.int64)
-    if split not in _SPLITS:
-        raise UsageError(f'unknown split "{split}"', "Known: train, validation, test, all.")
-    z = numbers + np.uint64(0x9E3779B97F4A7C15)
-    z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-    z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    z ^= z >> np.uint64(31)
-    return np.flatnonzero(np.isin(z % np.uint64(6), _SPLITS[split]))
+    def forget(self, prefix: str) -> None:
+        self.verified = {key for key in self.verified if not key[0].startswith(prefix)}
+        self.recent = {name: part for name, part in self.recent.items() if not name.startswith(prefix)}
 
 
 @dataclass(frozen=True)
@@ -48,6 +59,9 @@ class Store:
     path: Path
     plan: Plan
     attributes: dict[str, Any]
+    parts: list[PartRecord]
+    split_rule: SplitRule = "events"
+    _known: _Known = field(default_factory=_Known, repr=False, compare=False)
 
     @property
     def process(self) -> Process:
@@ -78,21 +92,118 @@ class Store:
         """Rows of an array (``momenta``, ``amplitude``, ``weight``, ``x``, ``features/BLOCK/...``) as float64.
 
         Raises:
-            IntegrityError: missing, truncated or damaged chunks.
+            NotFoundError: there is no such array.
+            IntegrityError: missing, truncated or damaged chunks, or those of another store.
         """
         start, stop, _ = rows.indices(self.rows)
-        return read_rows(self.path, name, slice(start, stop))
+        size = self.plan.shard_rows
+        pieces = [
+            self._read_in_part(name, number, slice(max(start, number * size), min(stop, (number + 1) * size)))
+            for number in range(start // size, -(-stop // size))
+        ]
+        return pieces[0] if len(pieces) == 1 else np.concatenate(pieces)
+
+    def _read_in_part(self, name: str, number: int, rows: slice) -> FloatArray:
+        whole = self.plan.rows_of(number)
+        recent = self._known.recent.get(name)
+        if recent is not None and recent[0] == number:
+            values = recent[1]
+        elif (name, number) in self._known.verified:
+            return self._read_rows(name, rows)
+        else:
+            values = self._verified_part(name, number)
+            self._known.verified.add((name, number))
+            if rows != whole:
+                self._known.recent[name] = number, values
+        if rows.stop == whole.stop:
+            self._known.recent.pop(name, None)
+        return values if rows == whole else values[rows.start - whole.start : rows.stop - whole.start].copy()
+
+    def _verified_part(self, name: str, number: int) -> FloatArray:
+        rows, record = self.plan.rows_of(number), self.parts[number]
+        if name in self.plan.arrays and record.arrays is None:  # format 1: one checksum for all arrays of a part
+            arrays = read_part(self.path, self.plan, number)
+            values, same = arrays[name], combined_sha256(arrays) == record.sha256
+            self._known.verified |= {(other, number) for other in arrays}
+            hint = RESUME
+        elif name in self.plan.arrays:
+            assert record.arrays is not None
+            values = read_rows(self.path, self.plan, name, rows)
+            same = sha256_of(values) == record.arrays[name]
+            hint = RESUME
+        else:
+            values, same = self._features(name, number)
+            hint = f"Make its features again with `ampcli features {self.path} {name.split('/')[1]} --replace`."
+        if not same:
+            raise IntegrityError(f"{self.path}/{name}: part {number + 1} is not what was written there", hint)
+        return values
+
+    def check_layout(self, name: str, row: tuple[int, ...]) -> None:
+        """Make sure that the metadata of an array with rows of this shape are sound.
+
+        Raises:
+            NotFoundError: there is no such array.
+            IntegrityError: they are damaged.
+        """
+        check_layout(self.path, self.plan, self._place(name), row)
+
+    def _read_rows(self, name: str, rows: slice) -> FloatArray:
+        return read_rows(self.path, self.plan, self._place(name), rows)
+
+    def _place(self, name: str) -> str:
+        """Where an array is; a killed replacement of features may have left them aside."""
+        if not name.startswith(f"{_FEATURES}/"):
+            return name
+        _, block, array = name.split("/", 2)
+        return f"{_FEATURES}/{self._folder(block).name}/{array}"
+
+    def _features(self, name: str, number: int) -> tuple[FloatArray, bool]:
+        """A part of an array of features, and whether it matches its checksum; the block may be replaced meanwhile."""
+        _, block, array = name.split("/", 2)
+        known = self._known.blocks.get(block) or self.block_attributes(block)
+        for attempt in range(_ATTEMPTS):
+            try:
+                values = self._read_rows(name, self.plan.rows_of(number))
+            except (IntegrityError, NotFoundError):
+                if attempt == _ATTEMPTS - 1:
+                    raise
+                continue
+            if "arrays" not in known or sha256_of(values) == _sum(known, array, number):
+                return values, True
+        return values, False
+
+    def _folder(self, block: str) -> Path:
+        folder = self.path / _FEATURES / block
+        return folder if folder.is_dir() else set_aside(folder)
 
     def read_split(self, name: str, split: Split) -> FloatArray:
-        """The rows of a split of an array."""
-        chosen = split_rows(self.rows, split)
+        """The rows of a split of an array.
+
+        Raises:
+            UsageError: the split is empty.
+        """
+        chosen = self.split_rows(split)
         if len(chosen) == 0:
             raise UsageError(f"{self.path} has no row in the split {split}", "Generate more points.")
         pieces = []
-        for rows in self.batches():
+        for rows in map(self.plan.rows_of, range(self.plan.parts)):
             first, last = np.searchsorted(chosen, (rows.start, rows.stop))
             pieces.append(self.read(name, rows)[chosen[first:last] - rows.start])
         return np.concatenate(pieces)
+
+    def split_rows(self, split: Split) -> npt.NDArray[np.int64]:
+        """Row numbers of a split, ascending."""
+        if self._known.codes is None:
+            if self.split_rule == "rows":
+                self._known.codes = row_codes(self.rows)
+            else:
+                parts = map(self.plan.rows_of, range(self.plan.parts))
+                self._known.codes = np.concatenate([event_codes(self.read("momenta", rows)) for rows in parts])
+        return rows_in(self._known.codes, split)
+
+    def split_by(self, rule: SplitRule) -> Store:
+        """The same store, with its splits made by another rule."""
+        return replace(self, split_rule=rule, _known=replace(self._known, codes=None))
 
     def batches(self) -> Iterator[slice]:
         """Row ranges that line up with the chunks."""
@@ -104,14 +215,30 @@ class Store:
 
         Raises:
             NotFoundError: the store has no such block.
+            IntegrityError: they are damaged.
         """
-        folder = self.path / "features" / block
-        if not folder.is_dir():
+        hint = f"Make its features again with `ampcli features {self.path} {block} --replace`."
+        folder = self._folder(block)
+        try:
+            attributes = read_attributes(folder, hint)
+        except (FileNotFoundError, NotADirectoryError):
+            if folder.is_dir():
+                raise IntegrityError(f"{folder} has no metadata", hint) from None
             raise NotFoundError(
                 f"{self.path} has no features {block}",
                 f"Make them with `ampcli features {self.path} {block}`.",
-            )
-        return dict(zarr.open_group(folder, mode="r").attrs)
+            ) from None
+        if {SEAL, "arrays"} & set(attributes):  # blocks of older versions have no checksums
+            check_seal(attributes, folder, hint)
+        if self._known.blocks.get(block) != attributes:
+            self._known.forget(f"{_FEATURES}/{block}/")
+            self._known.blocks[block] = attributes
+        return dict(attributes)
+
+
+def _sum(attributes: Mapping[str, Any], array: str, number: int) -> str | None:
+    sums = attributes["arrays"].get(array, [])
+    return str(sums[number]) if number < len(sums) else None
 
 
 def open_store(path: Path) -> Store:
@@ -123,26 +250,20 @@ def open_store(path: Path) -> Store:
         IntegrityError: unfinished, damaged or of a newer format.
     """
     plan = read_plan(path)
-    try:
-        attributes = dict(zarr.open_group(path, mode="r").attrs).get("ampcli")
-    except (FileNotFoundError, ValueError, KeyError) as error:
-        raise IntegrityError(f"{path} cannot be opened as a Zarr group: {error}") from None
-    if not isinstance(attributes, dict):
+    attributes = finished_attributes(path)
+    if attributes is None:
         left = len(missing_parts(path, plan))
         state = f"{left} of {plan.parts} parts are missing" if left else "its parts were not checked yet"
-        raise IntegrityError(
-            f"{path} is not finished: {state}",
-            "Run its `ampcli gen` command again with --resume.",
-        )
+        raise IntegrityError(f"{path} is not finished: {state}", RESUME)
     if not _same_plan(attributes.get("plan"), plan):
-        raise IntegrityError(f"{path}: its attributes and its plan disagree", "Generate the store again.")
+        raise IntegrityError(f"{path}: its attributes and its plan disagree", RESUME)
     if not all((path / name).is_dir() for name in plan.arrays):
-        raise IntegrityError(f"{path} lacks an array", "Generate the store again.")
-    return Store(path, plan, attributes)
+        raise IntegrityError(f"{path} lacks an array", RESUME)
+    return Store(path, plan, attributes, part_records(path, plan, attributes))
 
 
 def _same_plan(stored: Any, plan: Plan) -> bool:
     try:
-        return Plan.model_validate(stored) == plan
+        return Plan.model_validate(stored).content == plan.content
     except pydantic.ValidationError:
         return False

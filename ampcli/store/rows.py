@@ -2,40 +2,90 @@
 
 from __future__ import annotations
 
+import asyncio
+import hashlib
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import zarr
+from zarr.core.sync import sync
 
-from ampcli.errors import IntegrityError, NotFoundError
+from ampcli.errors import AmpcliError, IntegrityError, NotFoundError
+from ampcli.files import require_ordinary
 from ampcli.kinematics import FloatArray
+from ampcli.store.metadata import check_array, reading
+from ampcli.store.plan import Plan
 
 
-def read_rows(path: Path, name: str, rows: slice) -> FloatArray:
+def sha256_of(values: FloatArray) -> str:
+    """SHA-256 of the values of an array, in hex: what parts of stores and feature blocks are known by."""
+    return hashlib.sha256(np.ascontiguousarray(values).data).hexdigest()
+
+
+def check_layout(path: Path, plan: Plan, name: str, row: Sequence[int] | None = None) -> None:
+    """Make sure that the metadata of an array are what the plan says.
+
+    Args:
+        row: shape of a row; None for any, where the plan does not know it.
+
+    Raises:
+        NotFoundError: there is no such array.
+        IntegrityError: its metadata are damaged.
+    """
+    try:
+        check_array(
+            path / name, plan.points, plan.shard_rows, plan.chunk_rows, plan.arrays.get(name, row), _repair(path, name)
+        )
+    except (FileNotFoundError, NotADirectoryError):
+        if (path / name).is_dir():
+            raise IntegrityError(f"the array {path / name} has no metadata", _repair(path, name)) from None
+        raise NotFoundError(f"{path} has no array {name}", _repair(path, name)) from None
+
+
+def read_rows(path: Path, plan: Plan, name: str, rows: slice) -> FloatArray:
     """Rows of an array as float64.
 
     Raises:
-        IntegrityError: a chunk is missing, truncated or fails its checksum.
+        AmpcliError: no permission to read them.
+        NotFoundError: there is no such array.
+        IntegrityError: its metadata or a chunk are damaged, truncated, missing or no files.
     """
+    place, hint = f"{path}/{name}, rows {rows.start} to {rows.stop},", _repair(path, name)
+    check_layout(path, plan, name)
     try:
-        values = np.asarray(zarr.open_array(path / name, mode="r")[rows], dtype=np.float64)
-    except FileNotFoundError as error:
-        raise NotFoundError(f"{path} has no array {name}: {error}") from None
-    except (ValueError, RuntimeError, OSError, KeyError) as error:
+        with reading(path / name, hint):
+            array = zarr.open_array(path / name, mode="r", zarr_format=3)
+            for number in range(rows.start // plan.shard_rows, -(-rows.stop // plan.shard_rows)):
+                file = shard_file(path, name, number, array.ndim)
+                require_ordinary(file)
+                file.open("rb").close()  # Zarr takes a file without permission for one that is missing
+            values = np.asarray(array[rows], dtype=np.float64)
+    except (FileNotFoundError, NotADirectoryError) as error:
+        raise IntegrityError(f"{place} are missing: there is no file {error.filename}", hint) from None
+    except (AmpcliError, OSError, MemoryError):
+        raise
+    except Exception as error:  # what Zarr and its codecs say about damaged chunks is of many types
+        sync(_settle())
         first = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise IntegrityError(
-            f"{path}/{name}, rows {rows.start} to {rows.stop}, cannot be read: {first}",
-            f"The store is damaged: {_repair(path, name)}.",
-        ) from None
+        raise IntegrityError(f"{place} cannot be read: {first}", hint) from None
     if np.isnan(values.reshape(len(values), -1)[:, 0]).any():
-        raise IntegrityError(
-            f"{path}/{name}: rows between {rows.start} and {rows.stop} are missing",
-            f"The store is truncated: {_repair(path, name)}.",
-        )
+        raise IntegrityError(f"{place} are missing in part", hint)
     return values
+
+
+def shard_file(path: Path, name: str, number: int, dimensions: int) -> Path:
+    """The file of a part of an array."""
+    return (path / name / "c" / str(number)).joinpath(*["0"] * (dimensions - 1))
+
+
+async def _settle() -> None:
+    """Wait for what else Zarr had begun to read; otherwise it complains about it when the process ends."""
+    others = asyncio.all_tasks() - {asyncio.current_task()}
+    await asyncio.gather(*others, return_exceptions=True)
 
 
 def _repair(path: Path, name: str) -> str:
     if name.startswith("features/"):
-        return f"make its features again with `ampcli features {path} {name.split('/')[1]} --replace`"
-    return "run its `ampcli gen` command again with --resume"
+        return f"Make its features again with `ampcli features {path} {name.split('/')[1]} --replace`."
+    return "The store is damaged: run its `ampcli gen` command again with --resume."

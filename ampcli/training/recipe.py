@@ -10,6 +10,7 @@ from ampcli.errors import UsageError
 from ampcli.features.blocks import IMPROVED_MARK, parse_radiations
 from ampcli.models.mlp import Activation
 from ampcli.models.network import EQUIVARIANT, NetworkKind
+from ampcli.store.splits import SplitRule
 from ampcli.training.optimiser import OptimiserName
 
 _SMALL = {"preset": "small"}
@@ -105,6 +106,8 @@ class Recipe(pydantic.BaseModel):
     """Size of the shifts of perturbed copies, with exact labels, that every epoch but the first is trained on."""
     precision: Literal["float32", "tf32"] = "float32"
     dataset_digest: str
+    split_rule: SplitRule = "rows"
+    """How the store is split (`ampcli.store.splits`); runs of older versions had "rows"."""
     init_from: str | None = None
 
     def differences(self, other: Recipe) -> list[str]:

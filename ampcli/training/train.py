@@ -19,6 +19,7 @@ from ampcli.inference.certificate import relative_size, spread_region
 from ampcli.inference.predictor import Network as TrainedNetwork
 from ampcli.inference.predictor import Predictor, check_probe, make_probe
 from ampcli.inference.recalibration import LEAST_POINTS, fit_recalibration
+from ampcli.inference.seen import require_unseen
 from ampcli.interrupt import held
 from ampcli.kinematics import FloatArray, min_invariant
 from ampcli.models.ansatz import Ansatz, Settings
@@ -30,7 +31,7 @@ from ampcli.registry.manifest import Dataset, Features, Manifest, check_name, re
 from ampcli.registry.resolve import resolve, versions
 from ampcli.registry.storage import publish, read_weights
 from ampcli.store.measures import measures
-from ampcli.store.reader import Store, split_rows
+from ampcli.store.reader import Store
 from ampcli.training.checkpoint import State
 from ampcli.training.loop import Trainer
 from ampcli.training.perturbed import PerturbedCopies
@@ -69,6 +70,8 @@ def train(
     check_name(run.name)
     if recipe.network not in ("mlp", "separate") and len(recipe.seeds) > 1:
         raise UsageError(f"--replicas: networks of the kind {recipe.network} train alone", "Run it once for each seed.")
+    run, inherited = _unseen_by_parent(run, recipe)
+    recipe = recipe.model_copy(update={"split_rule": run.store.split_rule})
     kind = ansatz_class(recipe.kind)
     process = run.store.process
     block_name = recipe.block or kind.block
@@ -108,8 +111,8 @@ def train(
         published = []
         for replica in range(len(recipe.seeds)):
             found = _found(run, trainer.state, replica)
-            momenta = held_out["momenta"].numpy()
-            published.append(found or _publish(run, trainer, replica, region, momenta, exact.numpy()))
+            measured = held_out["momenta"].numpy(), exact.numpy()
+            published.append(found or _publish(run, trainer, replica, region, inherited, *measured))
         checkpoint.unlink()
     return published
 
@@ -130,6 +133,15 @@ def _tables(
         return replace(Table.of(ansatz, moved, labels, run.device), labelled=count)
 
     return of
+
+
+def _unseen_by_parent(run: TrainingRun, recipe: Recipe) -> tuple[TrainingRun, list[Dataset]]:
+    """The run with its store split as the training of the model that this one starts from, and what that one saw."""
+    if recipe.init_from is None:
+        return run, []
+    parent = read_manifest(resolve(run.registry, recipe.init_from))
+    store, _ = require_unseen([parent], run.store, "validation")
+    return replace(run, store=store), [parent.dataset]
 
 
 def _particles(process: Process) -> list[int]:
@@ -213,6 +225,7 @@ def _publish(
     trainer: Trainer,
     replica: int,
     region: dict[str, JsonValue],
+    inherited: list[Dataset],
     momenta: FloatArray,
     exact: FloatArray,
 ) -> Manifest:
@@ -255,9 +268,11 @@ def _publish(
         dataset=Dataset(
             digest=store.digest,
             points=store.rows,
-            splits={s: len(split_rows(store.rows, s)) for s in ("train", "validation", "test")},
+            splits={s: len(store.split_rows(s)) for s in ("train", "validation", "test")},
             y_cut=store.y_cut,
             selection=store.plan.source.model_dump(mode="json"),
+            split_rule=store.split_rule,
+            others=inherited,
         ),
         region=region,
         hardware=dict(hardware(run.device)),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import shutil
 
 import numpy as np
@@ -14,6 +15,7 @@ from ampcli.features.blocks import make_block
 from ampcli.features.fame import FameBlock
 from ampcli.features.write import stored_block, write_features
 from ampcli.process import parse_process
+from ampcli.seal import sealed
 from ampcli.store.reader import open_store
 from ampcli.training.table import read_arrays
 
@@ -112,7 +114,12 @@ def test_stored_features_are_those_of_the_stored_momenta(store4):
     for name, array in computed.items():
         np.testing.assert_array_equal(store4.read(f"features/fame/{name}"), array)
     attributes = store4.block_attributes("fame")
-    assert attributes == {"block": "fame", "version": 1, "options": {"alpha_s": 0.118}, "store_digest": store4.digest}
+    known = {"block": "fame", "version": 1, "options": {"alpha_s": 0.118}, "store_digest": store4.digest}
+    assert {key: attributes[key] for key in known} == known
+    assert set(attributes) == {*known, "arrays", "seal"}
+    for name, sums in attributes["arrays"].items():
+        stored = [store4.read(f"features/fame/{name}", store4.plan.rows_of(part)) for part in range(store4.plan.parts)]
+        assert sums == [hashlib.sha256(values.tobytes()).hexdigest() for values in stored]
 
 
 @pytest.fixture
@@ -140,15 +147,22 @@ def test_replacing(copy):
 
 
 def test_features_of_other_points_are_not_mistaken_for_ours(copy):
-    zarr.open_group(copy.path / "features" / "fame", mode="r+").attrs["store_digest"] = "0" * 64
+    attributes = zarr.open_group(copy.path / "features" / "fame", mode="r+").attrs
+    changed = {**attributes, "store_digest": "0" * 64}
+    attributes.update(changed)
+    with pytest.raises(IntegrityError, match=r"seal\n.*--replace"):
+        write_features(copy, "fame", CPU)
+    attributes.update(sealed(changed))
     with pytest.raises(UsageError, match="--replace"):
         write_features(copy, "fame", CPU)
+    with pytest.raises(IntegrityError, match=r"not those that this ampcli computes"):
+        read_arrays(copy, "fame", "train")
 
 
 def test_stored_features_of_another_version_are_not_trained_on(copy):
     assert stored_block(copy, "fame").shapes() == block(copy.process.n_jets).shapes()
-    group = zarr.open_group(copy.path / "features" / "fame", mode="r+")
-    group.attrs["version"] = 0
+    attributes = zarr.open_group(copy.path / "features" / "fame", mode="r+").attrs
+    attributes.update(sealed({**attributes, "version": 0}))
     with pytest.raises(IntegrityError, match=r"not those that this ampcli computes"):
         read_arrays(copy, "fame", "train")
 

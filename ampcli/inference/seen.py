@@ -1,0 +1,74 @@
+"""Whether a model was trained on the points that it is asked to be judged by."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from ampcli.errors import UsageError
+from ampcli.registry.manifest import Dataset, Manifest
+from ampcli.store.reader import Store
+from ampcli.store.splits import Split
+
+
+def require_unseen(manifests: Sequence[Manifest], store: Store, split: Split) -> tuple[Store, list[str]]:
+    """A store, split so that its validation and test points are none that these models were trained on.
+
+    Models know which events they were trained on by a hash of the event, the same in every store; older ones by the
+    number of the row, which says something about the store of their training alone.
+
+    Args:
+        split: whose points are going to be used; that training points are among those of "train" and "all" is said.
+
+    Returns:
+        The store, which splits its points as these models' training did, and what has to be said about them.
+
+    Raises:
+        UsageError: the points may be training points and nobody can tell, or the models' splits are different ones.
+    """
+    notes: dict[str, None] = {}
+    by: dict[str, str] = {}
+    for manifest in manifests:
+        for data in _data(manifest.dataset):
+            if (meeting := _meeting(data, store)) is None:
+                continue
+            mine = f"{manifest.reference} was trained on"
+            if split in ("train", "all") and meeting != "given":
+                notes[f"{mine} points of the split train: these are not all new to it"] = None
+            if data.split_rule == "events" or meeting == "same":
+                by[data.split_rule] = manifest.reference
+            elif meeting == "given":
+                notes[f"{mine} a split by rows: whether it saw some of these points cannot be known"] = None
+            elif split not in ("train", "all"):
+                raise UsageError(
+                    f"{mine} points of the seed {data.selection['seed']}, by the number of their row: {split} points "
+                    f"of {store.path}, which has the same seed, may be among them",
+                    "Take a store with another --seed, or the one that it was trained on.",
+                )
+    if len(by) > 1:
+        raise UsageError(
+            f"{by['events']} and {by['rows']} split the points of {store.path} differently: "
+            f"test points of one are training points of the other",
+            "Take a store with another --seed.",
+        )
+    return (store.split_by("rows") if "rows" in by else store), list(notes)
+
+
+def _data(dataset: Dataset) -> Iterator[Dataset]:
+    yield dataset
+    for other in dataset.others:
+        yield from _data(other)
+
+
+def _meeting(data: Dataset, store: Store) -> str | None:
+    """How points of a model's training may be in a store: None, they cannot.
+
+    "same": row by row; "seed": some of them, at other rows; "given": who knows, some were taken from a file.
+    """
+    source = store.plan.source
+    mine, theirs = data.selection, source.model_dump(mode="json")
+    same_file = all(mine.get(key) == theirs.get(key) for key in ("kind", "sha256", "skipped"))
+    if data.digest == store.digest or (source.kind == "given" and same_file):
+        return "same"
+    if source.kind == "given" or mine.get("kind") in ("given", None):
+        return "given"
+    return "seed" if (mine["kind"], mine.get("seed")) == (source.kind, theirs["seed"]) else None
