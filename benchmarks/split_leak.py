@@ -63,10 +63,7 @@ def main() -> None:
             trained, tested = (make(Path(folder), process, int(n * scale), y_cut) for n, y_cut in sizes)
             common, by_rows = seen(trained.split_by("rows"), tested.split_by("rows"))
             _, by_events = seen(trained, tested)
-            names = [
-                f"{store.rows}" + (f", {y_cut:g}" if y_cut else "")
-                for store, (_, y_cut) in zip((trained, tested), sizes, strict=True)
-            ]
+            names = [f"{n * scale:.0f}" + (f", {y_cut:g}" if y_cut else "") for n, y_cut in sizes]
             print(f"{process:18}{names[0]:>18}{names[1]:>18}{common:9.1%}{by_rows:15.1%}{by_events:11.1%}", flush=True)
 
 

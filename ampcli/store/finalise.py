@@ -17,14 +17,13 @@ from ampcli.store.parts import finished_records, holding, remove_all_leftovers
 from ampcli.store.plan import FORMAT_VERSION, Plan
 from ampcli.store.record import (
     PartRecord,
-    combined_sha256,
+    checksums,
     finished_attributes,
     read_marker,
     read_part,
     read_plan,
     write_plan,
 )
-from ampcli.store.rows import sha256_of
 
 
 class PartSums(pydantic.BaseModel):
@@ -54,12 +53,8 @@ def check_part(path: Path, plan: Plan, number: int) -> tuple[PartRecord, PartSum
     """
     marker = read_marker(path, plan, number)
     arrays = read_part(path, plan, number)
-    found = marker.record.model_copy(
-        update={
-            "sha256": combined_sha256(arrays),
-            "arrays": {name: sha256_of(values) for name, values in arrays.items()},
-        }
-    )
+    combined, each = checksums(arrays)
+    found = marker.record.model_copy(update={"sha256": combined, "arrays": each})
     if found.sha256 != marker.sha256 or marker.arrays not in (None, found.arrays):
         raise IntegrityError(
             f"part {number + 1} of {plan.parts} of {path} does not match its checksum",

@@ -34,7 +34,7 @@ from ampcli.store.record import (
     Marker,
     NewerFormatError,
     PartRecord,
-    combined_sha256,
+    checksums,
     finished_attributes,
     marker_file,
     part_records,
@@ -44,7 +44,7 @@ from ampcli.store.record import (
     write_marker,
     write_plan,
 )
-from ampcli.store.rows import check_layout, sha256_of
+from ampcli.store.rows import check_layout
 
 _FOLDERS = ("parts", "locks")
 
@@ -63,12 +63,12 @@ class Part:
     """Exact amplitudes that it took, where they were counted."""
 
     def record(self, plan: Plan) -> PartRecord:
-        arrays = {name: getattr(self, name) for name in plan.arrays}
+        combined, each = checksums({name: getattr(self, name) for name in plan.arrays})
         return PartRecord(
             rows=len(self.amplitude),
             tried=self.tried,
-            sha256=combined_sha256(arrays),
-            arrays={name: sha256_of(values) for name, values in arrays.items()},
+            sha256=combined,
+            arrays=each,
             exact=self.exact,
         )
 

@@ -21,7 +21,7 @@ from ampcli.store.parts import missing_parts
 from ampcli.store.plan import Plan, RamboSource
 from ampcli.store.record import (
     PartRecord,
-    combined_sha256,
+    checksums,
     finished_attributes,
     part_records,
     read_part,
@@ -123,7 +123,7 @@ class Store:
         rows, record = self.plan.rows_of(number), self.parts[number]
         if name in self.plan.arrays and record.arrays is None:  # format 1: one checksum for all arrays of a part
             arrays = read_part(self.path, self.plan, number)
-            values, same = arrays[name], combined_sha256(arrays) == record.sha256
+            values, same = arrays[name], checksums(arrays)[0] == record.sha256
             self._known.verified |= {(other, number) for other in arrays}
             hint = RESUME
         elif name in self.plan.arrays:

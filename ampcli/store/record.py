@@ -50,12 +50,15 @@ class Marker(PartRecord):
         return PartRecord.model_validate(self.model_dump(include=set(PartRecord.model_fields)))
 
 
-def combined_sha256(arrays: Mapping[str, FloatArray]) -> str:
-    """SHA-256 of the values of a part's arrays, in the order of the plan."""
-    digest = hashlib.sha256()
-    for values in arrays.values():
-        digest.update(np.ascontiguousarray(values).data)
-    return digest.hexdigest()
+def checksums(arrays: Mapping[str, FloatArray]) -> tuple[str, dict[str, str]]:
+    """SHA-256 of the values of a part's arrays, in the order of the plan: one after the other, and of each."""
+    combined = hashlib.sha256()
+    each: dict[str, str] = {}
+    for name, values in arrays.items():
+        combined.update(np.ascontiguousarray(values).data)
+        # Momenta come first and are most of the bytes: they are not read twice.
+        each[name] = sha256_of(values) if each else combined.hexdigest()
+    return combined.hexdigest(), each
 
 
 def read_part(path: Path, plan: Plan, number: int) -> dict[str, FloatArray]:
@@ -221,8 +224,8 @@ def _from_arrays(path: Path, plan: Plan, tried: int) -> list[PartRecord]:
         arrays = read_part(path, plan, number)
         rows = len(arrays["amplitude"])
         share = tried - (plan.parts - 1) if number == 0 else 1  # only the sum is known, and used
-        sums = {name: sha256_of(values) for name, values in arrays.items()}
-        records.append(PartRecord(rows=rows, tried=share, sha256=combined_sha256(arrays), arrays=sums))
+        combined, each = checksums(arrays)
+        records.append(PartRecord(rows=rows, tried=share, sha256=combined, arrays=each))
     return records
 
 

@@ -24,8 +24,8 @@ def event_codes(momenta: FloatArray) -> npt.NDArray[np.uint8]:
 
     The sum of the squared transverse momenta is hashed, which neither another order of the legs changes, nor a
     rotation about the beams, a boost along them, or their exchange: the same event has the same code wherever it
-    stands.  Its last digits are rounded away, because event files round theirs: of momenta with 9 digits one event in
-    a thousand changes its code.  Events that share the 18 leading bits share their code.
+    stands.  Its last digits are rounded away, because event files round theirs: of momenta with 8 digits two events in
+    a thousand change their codes.  Events that share the 18 leading bits share their code.
     """
     squared = (momenta[:, :, 1] ** 2 + momenta[:, :, 2] ** 2).sum(axis=1)
     mantissa, exponent = np.frexp(squared)
