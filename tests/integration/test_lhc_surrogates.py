@@ -150,7 +150,7 @@ def test_perturbed_copies_need_events_of_beams(ampcli: Ampcli, tmp_path: Path) -
     train = ("train", store, "--name", "m", "--registry", tmp_path / "r")
     ampcli.fails(2, *train, "--perturb", "0.1", naming=naming)
     ampcli.fails(2, *train, "--beta", "0.5", naming=("--beta", "predicts no uncertainty"))
-    ampcli.fails(2, *train, "--model", "nofa+", "--orient", naming=("--orient is for fame and plain",))
+    ampcli.fails(2, *train, "--model", "nofa+", "--orient", naming=("--orient has no effect for --model nofa+",))
     ampcli.fails(2, *train, "--bayesian", naming=("--bayesian is not for --model fame", "nofa"))
     ampcli.fails(2, *train, "--model", "lgatr", "--hidden", "8,8", naming=("has layers of its own", "--hidden"))
 
