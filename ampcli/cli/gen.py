@@ -186,6 +186,14 @@ def gen(
             f"{statistics['mean_weighted_amplitude_error']:.2g} pb, "
             f"worth {statistics['effective_points']:.0f} events of equal weight"
         ]
+    if "expected_two_stage" in attributes and attributes["unweighting"] == "direct":
+        two, direct = (attributes[f"expected_{way}"] for way in ("two_stage", "direct"))
+        text += [
+            f"unweighted directly: two stages would try {two['points']:.3g} points and take {two['exact']:.3g} exact "
+            f"amplitudes per event, directly it is {direct['points']:.3g} and {direct['exact']:.3g}"
+        ]
+    elif attributes.get("unweighting") == "direct":
+        text += ["unweighted directly: the surrogate of the two stages finds no events"]
     if "exact_amplitudes" in attributes:
         per_event = attributes["exact_amplitudes"] / plan.points
         text += [f"{per_event:.3g} exact amplitudes per event, and those of the adaptation"]

@@ -13,7 +13,7 @@ import numpy.random  # noqa: F401 - numpy imports it late, and an import in the 
 
 from ampcli.amplitudes.providers import make_provider
 from ampcli.errors import UsageError
-from ampcli.generation.hadron_points import HadronPoints, HadronSettings
+from ampcli.generation.hadron_points import HadronPoints, HadronSettings, require_possible
 from ampcli.generation.points import GivenPoints, PointSource, SampledPoints
 from ampcli.generation.run import Job, fill
 from ampcli.phasespace.sampler import Sampling
@@ -60,6 +60,12 @@ def prepare(request: GenerationRequest) -> Job:
         raise UsageError("--beams goes with neither --sqrt-s nor --momenta", "Give one of them.")
     if request.seed < 0:
         raise UsageError(f"--seed {request.seed}: seeds are non-negative integers")
+    hadrons = None
+    if request.hadrons is not None:
+        hadrons = request.hadrons.source(request.seed)
+        require_possible(process, hadrons)
+    elif request.momenta is None and request.y_cut == 0:
+        raise UsageError("--y-cut 0: soft and collinear partons make the cross section infinite", "Give one above 0.")
     provider = make_provider(request.provider, process, request.parameters, request.unchecked)
     if request.unchecked and getattr(provider, "fault", None) is None:
         raise UsageError(f'--unchecked has no effect: the amplitude of "{process}" is right', "Leave it out.")
@@ -78,17 +84,11 @@ def prepare(request: GenerationRequest) -> Job:
         points = available if request.points is None else request.points
         if points > available:
             raise UsageError(f"--points {points}: {request.momenta} has only {available}")
-    elif request.hadrons is not None:
+    elif hadrons is not None:
         points = _required(request.points)
-        record = request.hadrons.source(request.seed)
-        identity = provider.identity()
-        source = HadronPoints(process, record, provider, identity.parameters["alpha_s"])
-        source.check()
+        record = hadrons
+        source = HadronPoints(process, record, provider, provider.identity().parameters["alpha_s"])
     else:
-        if request.y_cut == 0:
-            raise UsageError(
-                "--y-cut 0: soft and collinear partons make the cross section infinite", "Give one above 0."
-            )
         record = RamboSource(
             sqrt_s=sqrt_s,
             y_cut=request.y_cut,

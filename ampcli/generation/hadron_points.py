@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -16,11 +17,11 @@ from ampcli.generation.proposal import PROPOSAL, Proposal
 from ampcli.locks import locked
 from ampcli.phasespace.colour_chain import JetCuts, chain
 from ampcli.phasespace.divergences import require_finite
-from ampcli.phasespace.hadron_sampler import Adaptation, HadronSampler
+from ampcli.phasespace.hadron_sampler import TAIL, Adaptation, HadronSampler
 from ampcli.phasespace.partons import file_sha256, find_pdf, pdf_grid, require_madspace
 from ampcli.phasespace.pdf_sets import PROTON, PdfSet, pdf_set
 from ampcli.phasespace.running_coupling import Running, running_alpha_s
-from ampcli.process import Particle, Process
+from ampcli.process import Process
 from ampcli.store.plan import HadronSource
 
 #: Collision energy in GeV of the beams that `--beams` knows.
@@ -31,7 +32,7 @@ _ADAPTATION = "adaptation.npz"
 
 @dataclass(frozen=True)
 class HadronSettings:
-    """What the user chose: cuts (GeV), scale (GeV or None: H_T/2), parton density, alpha_s(M_Z) (None: the set's), ..."""
+    """What the user chose: cuts and scale (GeV; None: H_T/2), densities, alpha_s(M_Z) (None: theirs), unweighting."""
 
     beams: str
     pt_min: float = 20.0
@@ -69,7 +70,7 @@ class HadronSettings:
             raise UsageError(f"--scale {self.scale:g}: {self.pdf} reaches from {grid.q[0]:g} to {grid.q[-1]:g} GeV")
         if known.particle != PROTON:
             raise UsageError(
-                f"--pdf {self.pdf} describes the partons of another particle (PDG code {known.particle}), not of a proton",
+                f"--pdf {self.pdf}: the densities of another particle than the proton (PDG code {known.particle})",
                 "Choose a set of proton densities.",
             )
         at_z = known.alpha_s_mz if self.alpha_s_mz is None else self.alpha_s_mz
@@ -122,6 +123,29 @@ def _madspace_version() -> str:
     return version("madspace")
 
 
+def require_possible(process: Process, source: HadronSource) -> None:
+    """Refuse what cannot be sampled, before anything is generated or written.
+
+    Raises:
+        UsageError: a process without a chain of partons or with an infinite cross section, a parton that the set
+            lacks, or scales below it.
+    """
+    chain(process)
+    require_finite(process)
+    grid = pdf_grid(find_pdf(source.pdf))
+    for parton in process.incoming:
+        if parton.pdg not in grid.partons:
+            raise UsageError(f"{source.pdf} has no density of the parton {parton.name}", "Choose another --pdf.")
+    least = [source.pt_min if leg.kind != "lepton" and leg.mass == 0 else leg.mass for leg in process.outgoing]
+    lowest = source.scale or 0.5 * sum(least)
+    if lowest < grid.q[0]:
+        raise UsageError(
+            f"H_T/2 may be as small as {lowest:g} GeV, where {source.pdf} begins at {grid.q[0]:g} GeV",
+            "Give a fixed --scale, or a larger --pt-min.",
+        )
+    running_alpha_s(np.array([lowest]), source.alpha_s_mz, source.running)  # raises where it is not perturbative
+
+
 @dataclass(frozen=True)
 class HadronPoints:
     """Points of a plan's hadron source; every part has a stream of its own, all share one adaptation."""
@@ -153,32 +177,6 @@ class HadronPoints:
             source.running,
         )
 
-    def check(self) -> None:
-        """Refuse what cannot be sampled, before anything is written.
-
-        Raises:
-            UsageError: a process without a chain of partons or with an infinite cross section, a parton that the set
-                lacks, or scales below it.
-        """
-        chain(self.process)
-        require_finite(self.process)
-        grid = pdf_grid(find_pdf(self.source.pdf))
-        for parton in self.process.incoming:
-            if parton.pdg not in grid.partons:
-                raise UsageError(
-                    f"{self.source.pdf} has no density of the parton {parton.name}", "Choose another --pdf."
-                )
-        lowest = self.source.scale or 0.5 * sum(leg.mass or self._least_pt(leg) for leg in self.process.outgoing)
-        if lowest < grid.q[0]:
-            raise UsageError(
-                f"H_T/2 may be as small as {lowest:g} GeV, where {self.source.pdf} begins at {grid.q[0]:g} GeV",
-                "Give a fixed --scale, or a larger --pt-min.",
-            )
-        running_alpha_s(np.array([lowest]), self.source.alpha_s_mz, self.source.running)  # perturbative down to there?
-
-    def _least_pt(self, leg: Particle) -> float:
-        return 0.0 if leg.kind == "lepton" else self.source.pt_min
-
     def _stream(self, *key: int) -> np.random.Generator:
         return np.random.Generator(np.random.SFC64(np.random.SeedSequence(self.source.seed, spawn_key=key)))
 
@@ -188,12 +186,19 @@ class HadronPoints:
         with locked(books / "locks" / "adaptation.lock", f"{books} is being prepared", "Wait.", seconds=-1):
             if not file.is_file():
                 draft = file.with_suffix(".draft")
-                self.sampler.adapt(self._stream(0, 0)).save(draft)
+                tail = TAIL if self.source.unweighted is True else 0
+                self.sampler.adapt(self._stream(0, 0), tail).save(draft)
                 draft.replace(file)
             if self.source.unweighted == "two-stage" and not (books / PROPOSAL).is_file():
                 grid = Adaptation.load(file).grid
                 proposal = Proposal.train(self.sampler, grid, self._stream(0, 1), self.source.overweight, books)
                 proposal.save(books / PROPOSAL)
+
+    def attributes(self, books: Path) -> dict[str, Any]:
+        """See `PointSource`; how the surrogate's proposals did."""
+        if self.source.unweighted != "two-stage":
+            return {}
+        return Proposal.load(books / PROPOSAL, self.process, self.provider).attributes
 
     def points(self, part: int, rows: slice, books: Path, on_pass: Callable[[], None]) -> Points:
         adaptation = Adaptation.load(books / _ADAPTATION)

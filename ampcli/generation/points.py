@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -71,6 +71,10 @@ class PointSource(Protocol):
         """The points of a part; `on_pass` is called now and then, and may raise to stop."""
         ...
 
+    def attributes(self, books: Path) -> dict[str, Any]:
+        """What a finished store's attributes say of how its points were drawn."""
+        ...
+
 
 @dataclass(frozen=True)
 class SampledPoints:
@@ -106,6 +110,9 @@ class SampledPoints:
                 weights = points.weight * self.provider.evaluate(points.batch(slice(None)))
                 largest = excess_threshold(weights, self.source.overweight)
                 write_atomically(file, json.dumps(sealed({"largest_weight": largest})))
+
+    def attributes(self, books: Path) -> dict[str, Any]:
+        return {}
 
     def points(self, part: int, rows: slice, books: Path, on_pass: Callable[[], None]) -> Points:
         n = rows.stop - rows.start
@@ -197,6 +204,9 @@ class GivenPoints:
 
     def prepare(self, books: Path) -> None:
         """Nothing to prepare."""
+
+    def attributes(self, books: Path) -> dict[str, Any]:
+        return {}
 
     def points(self, part: int, rows: slice, books: Path, on_pass: Callable[[], None]) -> Points:
         momenta = self.momenta[rows]

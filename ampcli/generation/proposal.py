@@ -1,10 +1,15 @@
-"""The surrogate that proposes a store's events: trained once, kept beside the store's adaptation."""
+"""The surrogate that proposes a store's events: trained once, kept beside the store's adaptation.
+
+Whether its two stages are worth it is decided once as well, from the counts of a pilot; if they are not, the store is
+unweighted directly.
+"""
 
 from __future__ import annotations
 
 import zipfile
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +21,8 @@ from ampcli.amplitudes.protocol import Provider
 from ampcli.errors import IntegrityError
 from ampcli.generation.quick_surrogate import QuickSurrogate, train_quick_surrogate
 from ampcli.kinematics import FloatArray
-from ampcli.phasespace.hadron_sampler import Adaptation, Drawn, HadronSampler
-from ampcli.phasespace.two_stage import Stages, choose_stages, draw_two_stage
+from ampcli.phasespace.hadron_sampler import TAIL, Adaptation, Drawn, HadronSampler, excess_threshold
+from ampcli.phasespace.two_stage import Choice, Cost, Stages, choose_stages, draw_two_stage
 from ampcli.phasespace.vegas import VegasGrid
 from ampcli.process import Process
 
@@ -29,11 +34,18 @@ _POINTS, _TRAINING = 120_000, 40_000  # weighted points with exact amplitudes, a
 
 @dataclass(frozen=True)
 class Proposal:
-    """A surrogate as its tensors, and the maxima of both stages."""
+    """A surrogate as its tensors, the maxima of both stages, and what they are expected to cost.
+
+    Attributes:
+        choice: None in stores that older versions began.
+        w_max: the weight in pb to unweight by directly, where the two stages are not worth it.
+    """
 
     tensors: dict[str, Tensor]
     surrogate: QuickSurrogate
     stages: Stages
+    choice: Choice | None = None
+    w_max: float | None = None
 
     @classmethod
     def train(
@@ -43,11 +55,17 @@ class Proposal:
         drawn, _ = sampler.draw(rng, _POINTS, Adaptation(grid, 1.0), False, lambda: None)
         chosen = _likely(drawn.weight, rng)
         seed = int(rng.integers(2**31))
-        tensors = train_quick_surrogate(
-            sampler.process, sampler.provider, drawn.momenta[chosen], drawn.amplitude[chosen], seed, books
-        )
-        surrogate = QuickSurrogate.restore(tensors, sampler.process, sampler.provider)
-        return cls(tensors, surrogate, choose_stages(sampler, surrogate, rng, grid, overweight))
+        with _one_thread():
+            tensors = train_quick_surrogate(
+                sampler.process, sampler.provider, drawn.momenta[chosen], drawn.amplitude[chosen], seed, books
+            )
+            surrogate = QuickSurrogate.restore(tensors, sampler.process, sampler.provider)
+            reference = excess_threshold(drawn.weight, overweight)
+            choice = choose_stages(sampler, surrogate, rng, grid, overweight, reference)
+        if choice is not None and choice.worth_it:
+            return cls(tensors, surrogate, choice.stages, choice)
+        w_max = excess_threshold(sampler.weights(rng, grid, TAIL), overweight)
+        return cls(tensors, surrogate, Stages(reference, 1.0), choice, w_max)
 
     def draw(
         self,
@@ -56,14 +74,28 @@ class Proposal:
         rows: int,
         grid: VegasGrid,
         on_pass: Callable[[], None],
-    ) -> tuple[Drawn, int, int]:
-        """See `draw_two_stage`."""
-        torch.set_num_threads(1)  # every worker is a process of its own
-        return draw_two_stage(sampler, self.surrogate, self.stages, rng, rows, grid, on_pass)
+    ) -> tuple[Drawn, int, int | None]:
+        """Events, how many points were tried, and how many exact amplitudes that took, where they were counted."""
+        if self.w_max is not None:
+            return *sampler.draw(rng, rows, Adaptation(grid, self.w_max), True, on_pass), None
+        with _one_thread():
+            return draw_two_stage(sampler, self.surrogate, self.stages, rng, rows, grid, on_pass)
+
+    @property
+    def attributes(self) -> dict[str, Any]:
+        """For the store: which way its events were unweighted, and what either was expected to cost per event."""
+        way = {"unweighting": "two-stage" if self.w_max is None else "direct"}
+        if self.choice is None:
+            return way
+        return way | {"expected_two_stage": asdict(self.choice.cost), "expected_direct": asdict(self.choice.direct)}
 
     def save(self, file: Path) -> None:
         draft = file.with_suffix(".draft")
         arrays: dict[str, Any] = {name: tensor.numpy() for name, tensor in self.tensors.items()}
+        if self.choice is not None:
+            arrays["costs"] = np.array([[cost.points, cost.exact] for cost in (self.choice.cost, self.choice.direct)])
+        if self.w_max is not None:
+            arrays["w_max"] = self.w_max
         with draft.open("wb") as stream:
             np.savez(stream, s_max=self.stages.s_max, r_max=self.stages.r_max, **arrays)
         draft.replace(file)
@@ -78,10 +110,24 @@ class Proposal:
             with file.open("rb") as stream, np.load(stream) as stored:
                 arrays = {name: stored[name] for name in stored.files}
             stages = Stages(float(arrays.pop("s_max")), float(arrays.pop("r_max")))
+            costs, w_max = arrays.pop("costs", None), arrays.pop("w_max", None)
+            choice = None if costs is None else Choice(stages, *(Cost(*cost) for cost in costs.tolist()))
             tensors = {name: torch.from_numpy(array) for name, array in arrays.items()}
-            return cls(tensors, QuickSurrogate.restore(tensors, process, provider), stages)
-        except (OSError, ValueError, KeyError, EOFError, RuntimeError, zipfile.BadZipFile) as error:
+            surrogate = QuickSurrogate.restore(tensors, process, provider)
+            return cls(tensors, surrogate, stages, choice, None if w_max is None else float(w_max))
+        except (OSError, TypeError, ValueError, KeyError, EOFError, RuntimeError, zipfile.BadZipFile) as error:
             raise IntegrityError(f"{file} cannot be read: {error}", "Generate the store again.") from None
+
+
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    """Sums of a network, and so which points become events, must not depend on how many threads share the work."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 def _likely(weight: FloatArray, rng: np.random.Generator) -> np.ndarray:

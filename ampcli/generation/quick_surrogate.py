@@ -48,7 +48,7 @@ class QuickSurrogate:
             rows = slice(start, start + _CHUNK)
             amplitude, _ = self.network.predict(torch.from_numpy(np.ascontiguousarray(momenta[rows, 2:])))
             found[rows] = amplitude.numpy()
-        # Far beyond all training points there is nothing to be learned: any bound keeps the events unbiased.
+        # Beyond what exact amplitudes support there is nothing to be learned: any bound keeps the events unbiased.
         bounded: FloatArray = np.clip(np.nan_to_num(found, nan=self.lowest), self.lowest, self.highest)
         return bounded
 
@@ -98,7 +98,7 @@ def train_quick_surrogate(
     checkpoint = scratch / "surrogate.draft"
     trainer.run(lambda epoch: train, validation, checkpoint, None)
     checkpoint.unlink()
-    bounds = torch.tensor([float(exact.min()) * 1e-3, float(exact.max()) * 1e3], dtype=torch.float64)
+    bounds = torch.tensor([float(exact.min()) * 1e-3, float(exact.max()) * 10], dtype=torch.float64)
     return Network.pack(network, trainer.best[0], ansatz) | {"range": bounds}
 
 

@@ -109,7 +109,8 @@ def fill(
             for number in damaged:
                 parts.forget_part(job.path, number)
             _make(pool, damaged, on_rows)
-        return finalise.finalise(job.path, job.plan, lambda numbers: pool.in_order("check", numbers))
+        drawn = job.source.attributes(job.path / parts.BOOKS)
+        return finalise.finalise(job.path, job.plan, lambda numbers: pool.in_order("check", numbers), drawn)
 
 
 @contextmanager

@@ -26,6 +26,6 @@ def require_finite(process: Process) -> None:
         partner = next(name for name, leg in PARTICLES.items() if leg.pdg == -PARTICLES[lepton].pdg)
         if lepton in names and partner in names:
             raise UsageError(
-                f'"{process}" has an infinite cross section: a photon may turn into {lepton} {partner} of any small mass',
+                f'"{process}" has an infinite cross section: a photon may turn into {lepton} {partner} of any mass',
                 _HINT,
             )

@@ -25,6 +25,7 @@ from ampcli.process import Process
 BLOCK = 8192
 
 _ROUNDS, _ROUND_BLOCKS = 12, 8  # of the adaptation: about 0.8 million points
+TAIL = 96  # more passes for the weight to unweight by: 0.3 % of the cross section sit in few of the largest weights
 HOPELESS = 2_000  # passes without a single event
 
 
@@ -160,8 +161,11 @@ class HadronSampler:
         drawn.weight *= jacobian[kept]
         return kept, drawn, bins[kept]
 
-    def adapt(self, rng: np.random.Generator) -> Adaptation:
+    def adapt(self, rng: np.random.Generator, tail: int = 0) -> Adaptation:
         """Learn the grid and the weight to unweight by.
+
+        Args:
+            tail: passes beyond those of the adaptation from which that weight is chosen.
 
         Raises:
             UsageError: next to nothing passes the cuts.
@@ -180,7 +184,12 @@ class HadronSampler:
                 grid = grid.refined(np.concatenate([bins for _, _, bins in passes]), found)
             else:
                 weights.append(found)
+        weights.append(self.weights(rng, grid, tail))
         return Adaptation(grid, excess_threshold(np.concatenate(weights), self.overweight))
+
+    def weights(self, rng: np.random.Generator, grid: VegasGrid, passes: int) -> FloatArray:
+        """Weights in pb of the points of some passes that lie within the cuts."""
+        return np.concatenate([np.empty(0), *(self._pass(rng, grid)[1].weight for _ in range(passes))])
 
     def draw(
         self, rng: np.random.Generator, rows: int, adaptation: Adaptation, unweighted: bool, on_pass: Callable[[], None]
@@ -223,12 +232,17 @@ def event_scales(momenta: FloatArray, process: Process, fixed: float | None) -> 
     return np.asarray(0.5 * np.sqrt(transverse2 + np.array(process.final_masses) ** 2).sum(axis=1))
 
 
-def excess_threshold(weights: FloatArray, share: float) -> float:
-    """The weight whose excess, sum of max(w - w_max, 0), is this share of the sum of all weights."""
-    descending = np.sort(weights)[::-1]
-    above = np.cumsum(descending)
-    counts = np.arange(1, len(descending) + 1)
+def excess_threshold(weights: FloatArray, share: float, copies: FloatArray | None = None) -> float:
+    """The weight whose excess, sum of max(w - w_max, 0), is this share of the sum of all weights.
+
+    Args:
+        copies: how many times each weight counts, (n,); not given: once.
+    """
+    order = np.argsort(weights)[::-1]
+    descending = weights[order]
+    counts = np.cumsum(np.ones(len(weights)) if copies is None else copies[order])
+    above = np.cumsum(descending if copies is None else descending * copies[order])
     excess = above - counts * descending  # were w_max the weight of that rank
     rank = int(np.searchsorted(excess, share * above[-1]))
     rank = min(max(rank, 1), len(descending))
-    return float((above[rank - 1] - share * above[-1]) / rank)
+    return float((above[rank - 1] - share * above[-1]) / counts[rank - 1])

@@ -145,7 +145,7 @@ def density(file: Path, pdg: int, x: FloatArray, scale: FloatArray) -> FloatArra
     def inside(at_x: FloatArray, at_q: FloatArray) -> FloatArray:
         return np.asarray(interpolation(at_x, at_q)).reshape(len(at_x))
 
-    outside = (x <= grid.x[0]) | (x > grid.x[-1]) | (scale <= grid.q[0]) | (scale >= grid.q[-1])
+    outside = (x <= grid.x[0]) | (x >= grid.x[-1]) | (scale <= grid.q[0]) | (scale >= grid.q[-1])
     if not outside.any():
         found = inside(x, scale)
     else:

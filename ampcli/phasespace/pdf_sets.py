@@ -1,4 +1,4 @@
-"""What is known of a set of parton densities beside its grid: whose partons, and the alpha_s that it was fitted with."""
+"""What is known of a set of parton densities beside its grid: whose partons, and the alpha_s that goes with them."""
 
 from __future__ import annotations
 
@@ -6,9 +6,11 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+
 from ampcli.errors import IntegrityError
 from ampcli.files import read_file
-from ampcli.phasespace.running_coupling import LOOPS, ONE_LOOP, Running
+from ampcli.phasespace.running_coupling import LOOPS, ONE_LOOP, Running, running_alpha_s
 
 PROTON = 2212
 
@@ -82,8 +84,11 @@ def pdf_set(grid: Path) -> PdfSet:
         return PdfSet(PROTON, at_z, Running(loops))
     try:
         entries = _entries(info) | _entries(grid)
+        running = _running(entries)
         at_z = float(entries["AlphaS_MZ"]) if "AlphaS_MZ" in entries else None
-        return PdfSet(int(entries.get("Particle", PROTON)), at_z, _running(entries))
+        if at_z is None and running.scales:
+            at_z = float(running_alpha_s(np.array([running.m_z]), 0.0, running)[0])
+        return PdfSet(int(entries.get("Particle", PROTON)), at_z, running)
     except ValueError as error:
         raise IntegrityError(f"{info} cannot be understood: {error}", "Install the set again.") from None
 
@@ -93,7 +98,7 @@ def _entries(file: Path) -> dict[str, str]:
     text = read_file(file).decode("utf-8", "replace").split("\n---")[0]
     text = re.sub(r"\[[^\]]*\]", lambda found: found[0].replace("\n", " "), text)
     lines = (line.split(":", 1) for line in text.splitlines() if ":" in line and not line.startswith("#"))
-    return {key.strip(): value.strip().strip("\"'") for key, value in lines}
+    return {key.strip(): value.split(" #")[0].strip().strip("\"'") for key, value in lines}
 
 
 def _running(entries: dict[str, str]) -> Running:

@@ -1,6 +1,12 @@
 """Two-stage unweighting: a quick surrogate proposes, the exact amplitude decides.
 
 K. Danziger, T. Janßen, S. Schumann, F. Siegert, 2109.11964; with factorisation-aware networks 2301.13562.
+
+A point with the exact weight w and the surrogate's weight s passes the first stage with probability
+p = min(1, s/s_max), and then has the weight v = w/p: on average w, whatever the surrogate predicts.  The second stage
+accepts it with probability min(1, v/v_max), and leaves it the weight max(v, v_max).  So the share of the cross section
+above the maxima is that of max(w - p v_max, 0): it is measured in exact weights, and a prediction that is too large,
+by any factor, costs an exact amplitude and nothing else.  One that is too small raises v_max, or the excess.
 """
 
 from __future__ import annotations
@@ -18,8 +24,25 @@ from ampcli.phasespace.vegas import VegasGrid
 #: Amplitudes of events (n, n_external, 4) by the surrogate: positive and finite, (n,).
 Surrogate = Callable[[FloatArray], FloatArray]
 
-_PILOT = 4000  # events that the first stage accepts, from which the second one's maximum follows
-_PILOT_PASSES = 40
+#: What a tried point (phase space, densities, surrogate) costs in exact amplitudes of the kind that two stages are for.
+PROPOSAL_COST = 0.05
+
+_PILOT, _PILOT_PASSES = 12_000, 512  # points with exact amplitudes that the maxima are chosen from, or passes for them
+_PILOT_MAXIMUM = 0.3  # of the first stage, in units of the reference: low, so that what is underpredicted is seen
+_MAXIMA = np.geomspace(0.1, 10.0, 41)  # of the first stage that are compared, in the same units
+
+
+@dataclass(frozen=True)
+class Cost:
+    """Points tried and exact amplitudes, per event."""
+
+    points: float
+    exact: float
+
+    @property
+    def total(self) -> float:
+        """In exact amplitudes."""
+        return PROPOSAL_COST * self.points + self.exact
 
 
 @dataclass(frozen=True)
@@ -30,15 +53,35 @@ class Stages:
     r_max: float
 
 
+@dataclass(frozen=True)
+class Choice:
+    """The best maxima, what an event is expected to cost with them, and what one costs directly."""
+
+    stages: Stages
+    cost: Cost
+    direct: Cost
+
+    @property
+    def worth_it(self) -> bool:
+        """By counts alone, so that another machine decides alike."""
+        return self.cost.total < self.direct.total
+
+
 @dataclass
 class _Proposed:
-    """Survivors of the first stage: events with the weight that it gave them, and the surrogate's amplitudes."""
+    """Survivors of the first stage: events, the surrogate's weights in pb, and what |M|^2 is multiplied by."""
 
     rows: np.ndarray
     momenta: FloatArray
     x: FloatArray
-    weight: FloatArray
     predicted: FloatArray
+    factor: FloatArray
+    within: int
+    """How many points of the block lie within the cuts."""
+
+    def exact(self, sampler: HadronSampler) -> FloatArray:
+        """|M|^2, (n,)."""
+        return sampler.provider.evaluate(np.ascontiguousarray(self.momenta)) if len(self.rows) else np.empty(0)
 
 
 def _propose(
@@ -46,39 +89,49 @@ def _propose(
 ) -> _Proposed:
     """One block through the first stage."""
     kept, momenta, x, factor = sampler.proposals(rng, grid)
-    predicted = surrogate(momenta) if len(kept) else np.empty(0)
-    weight = factor * predicted
-    accepted = np.flatnonzero(rng.random(len(kept)) * s_max < weight)
-    return _Proposed(
-        kept[accepted],
-        momenta[accepted],
-        x[accepted],
-        np.maximum(weight[accepted], s_max),
-        predicted[accepted],
-    )
+    predicted = factor * surrogate(momenta) if len(kept) else np.empty(0)
+    rows = np.flatnonzero(rng.random(len(kept)) * s_max < predicted)
+    return _Proposed(kept[rows], momenta[rows], x[rows], predicted[rows], factor[rows], len(kept))
 
 
 def choose_stages(
-    sampler: HadronSampler, surrogate: Surrogate, rng: np.random.Generator, grid: VegasGrid, share: float
-) -> Stages:
-    """Maxima with this share of the cross section in excess weights, half of it from each stage."""
-    weights = []
-    for _ in range(_PILOT_PASSES):
-        _, momenta, _, factor = sampler.proposals(rng, grid)
-        weights.append(factor * surrogate(momenta) if len(momenta) else np.empty(0))
-    s_max = excess_threshold(np.concatenate(weights), share / 2)
-    ratios: list[FloatArray] = []
-    found = passes = 0
-    while found < _PILOT and passes < HOPELESS:
-        proposed = _propose(sampler, surrogate, rng, grid, s_max)
-        passes += 1
-        found += len(proposed.rows)
-        if len(proposed.rows):
-            exact = sampler.provider.evaluate(proposed.momenta)
-            ratios.append(proposed.weight / s_max * exact / proposed.predicted)
-    if not ratios:
-        raise UsageError("no point passes the first stage of the unweighting", "Generate without --two-stage.")
-    return Stages(s_max, excess_threshold(np.concatenate(ratios), share / 2))
+    sampler: HadronSampler,
+    surrogate: Surrogate,
+    rng: np.random.Generator,
+    grid: VegasGrid,
+    share: float,
+    reference: float,
+) -> Choice | None:
+    """The cheapest maxima with this share of the cross section in excess weights; None: the pilot finds no event.
+
+    Args:
+        reference: a large exact weight in pb, about the one to unweight by directly.
+    """
+    pilot = _PILOT_MAXIMUM * reference
+    weights: list[FloatArray] = []
+    predictions: list[FloatArray] = []
+    passes = within = found = 0
+    while found < _PILOT and passes < _PILOT_PASSES:
+        proposed = _propose(sampler, surrogate, rng, grid, pilot)
+        weights.append(proposed.factor * proposed.exact(sampler))
+        predictions.append(proposed.predicted)
+        passes, within, found = passes + 1, within + proposed.within, found + len(proposed.rows)
+    weight, predicted = np.concatenate(weights), np.concatenate(predictions)
+    if not (weight > 0).any():
+        return None
+    tried = passes * BLOCK
+    copies = 1 / np.minimum(predicted / pilot, 1.0)  # so many tried points does a survivor stand for
+    accepted = (1 - share) * (copies * weight).sum() / tried  # events per tried point are this by the largest weight
+    w_max = excess_threshold(weight, share, copies)
+    direct = Cost(w_max / accepted, w_max / accepted * within / tried)
+    choices = []
+    for s_max in (_MAXIMA * reference).tolist():
+        chance = np.minimum(predicted / s_max, 1.0)
+        v_max = excess_threshold(weight / chance, share, copies * chance)
+        points = v_max / accepted
+        cost = Cost(points, points * (copies * chance).sum() / tried)
+        choices.append(Choice(Stages(s_max, v_max / s_max), cost, direct))
+    return min(choices, key=lambda choice: choice.cost.total)
 
 
 def draw_two_stage(
@@ -90,13 +143,7 @@ def draw_two_stage(
     grid: VegasGrid,
     on_pass: Callable[[], None],
 ) -> tuple[Drawn, int, int]:
-    """Events, how many points were tried, and how many exact amplitudes that took.
-
-    A point with the surrogate's weight s passes the first stage with probability min(1, s/s_max) and then has the
-    weight max(s, s_max): on average s.  The ratio r of exact to predicted amplitude makes it v = max(s, s_max) r, on
-    average the exact weight, whatever the surrogate predicts; the second stage accepts v with probability
-    min(1, v/v_max), v_max = s_max r_max, and leaves it the weight max(v, v_max).  A poor surrogate costs time only.
-    """
+    """Events, how many points were tried, and how many exact amplitudes that took."""
     pieces: list[Drawn] = []
     done = tried = exact = passes = 0
     v_max = stages.s_max * stages.r_max
@@ -104,11 +151,9 @@ def draw_two_stage(
         on_pass()
         proposed = _propose(sampler, surrogate, rng, grid, stages.s_max)
         passes += 1
-        kept, amplitude = proposed.rows, np.empty(0)
-        if len(kept):
-            amplitude = sampler.provider.evaluate(np.ascontiguousarray(proposed.momenta))
+        kept, amplitude = proposed.rows, proposed.exact(sampler)
         exact += len(kept)
-        weight = proposed.weight * amplitude / proposed.predicted
+        weight = proposed.factor * amplitude / np.minimum(proposed.predicted / stages.s_max, 1.0)
         accepted = np.flatnonzero(rng.random(len(kept)) * v_max < weight)
         weight = np.maximum(weight[accepted], v_max)
         if done == 0 and passes > HOPELESS:

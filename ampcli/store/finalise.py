@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -72,6 +72,7 @@ def finalise(
     path: Path,
     plan: Plan,
     check_all: Callable[[Iterable[int]], Iterable[tuple[PartRecord, PartSums]]],
+    drawn: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
     """Check every part, then write statistics, digest and attributes; returns the attributes.
 
@@ -79,6 +80,7 @@ def finalise(
 
     Args:
         check_all: maps `check_part` over part numbers, in order (serially or over workers).
+        drawn: further attributes, on how the points were drawn.
 
     Raises:
         IntegrityError: a part does not match its marker, or the store was finished already with other values.
@@ -86,7 +88,7 @@ def finalise(
     checked = list(check_all(range(plan.parts)))
     with holding(path, "finalise", f"{path} is being finished by another process", timeout=-1):
         remove_all_leftovers(path, plan)
-        attributes = _attributes(plan, [record for record, _ in checked], [sums for _, sums in checked])
+        attributes = _attributes(plan, [record for record, _ in checked], [sums for _, sums in checked], drawn or {})
         known = _finished(path, plan)
         if known is not None and known["digest"] != attributes["digest"]:
             raise IntegrityError(
@@ -108,7 +110,9 @@ def _finished(path: Path, plan: Plan) -> dict[str, Any] | None:
     return finished_attributes(path)
 
 
-def _attributes(plan: Plan, records: list[PartRecord], sums: list[PartSums]) -> dict[str, Any]:
+def _attributes(
+    plan: Plan, records: list[PartRecord], sums: list[PartSums], drawn: Mapping[str, Any]
+) -> dict[str, Any]:
     tried = sum(record.tried for record in records)
     mean = sum(s.sum_f for s in sums) / tried
     variance = max(sum(s.sum_f2 for s in sums) / tried - mean**2, 0.0)
@@ -127,6 +131,7 @@ def _attributes(plan: Plan, records: list[PartRecord], sums: list[PartSums]) -> 
         },
         "ampcli_version": ampcli.__version__,
         "parts": [record.model_dump(exclude_none=True) for record in records],
+        **drawn,
     }
     counted = [record.exact for record in records if record.exact is not None]
     if len(counted) == len(records):

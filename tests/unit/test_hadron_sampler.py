@@ -14,8 +14,9 @@ from ampcli.kinematics import with_beams
 from ampcli.phasespace import hadron_sampler
 from ampcli.phasespace.colour_chain import ChainMap, JetCuts, chain
 from ampcli.phasespace.hadron_sampler import BLOCK, Adaptation, HadronSampler, excess_threshold
-from ampcli.phasespace.partons import density, find_pdf, running_alpha_s
+from ampcli.phasespace.partons import density, find_pdf
 from ampcli.phasespace.rambo import flat_volume, rambo
+from ampcli.phasespace.running_coupling import running_alpha_s
 from ampcli.phasespace.vegas import VegasGrid
 from ampcli.process import parse_process
 

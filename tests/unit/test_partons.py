@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 
 from ampcli.errors import AmpcliError, NotFoundError
-from ampcli.phasespace.partons import density, file_sha256, find_pdf, require_madspace, running_alpha_s
+from ampcli.phasespace.partons import density, file_sha256, find_pdf, require_madspace
+from ampcli.phasespace.running_coupling import running_alpha_s
 
 pytest.importorskip("madspace")
 
