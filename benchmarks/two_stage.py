@@ -62,7 +62,8 @@ def main() -> None:
                 before = time.perf_counter() - start - seconds * events
                 way = "two stages" if two_stage else "direct"
                 print(
-                    f"{seed:4d}  {way:10s} {tried:13.1f} {exact:12.2f} {excess:8.5f} {before:12.1f} {1e3 * seconds:12.2f}",
+                    f"{seed:4d}  {way:10s} {tried:13.1f} {exact:12.2f} {excess:8.5f} {before:12.1f}"
+                    f" {1e3 * seconds:12.2f}",
                     flush=True,
                 )
 

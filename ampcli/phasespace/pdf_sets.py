@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -135,7 +136,7 @@ def _require_table(scales: tuple[float, ...], values: tuple[float, ...]) -> None
         raise ValueError(f"{len(scales)} AlphaS_Qs and {len(values)} AlphaS_Vals")
     if not all(0 < number < float("inf") for number in (*scales, *values)):
         raise ValueError("AlphaS_Qs and AlphaS_Vals must be positive")
-    steps = [after - before for before, after in zip(scales, scales[1:], strict=False)]
+    steps = [after - before for before, after in pairwise(scales)]
     # a threshold is a scale that stands there twice, within a table and not at its ends
     double = [k for k, step in enumerate(steps) if step == 0]
     if min(steps) < 0 or 0 in double or len(steps) - 1 in double or any(k + 1 in double for k in double):

@@ -13,7 +13,7 @@ from ampcli.errors import IntegrityError, UsageError
 from ampcli.kinematics import with_beams
 from ampcli.phasespace import hadron_sampler
 from ampcli.phasespace.colour_chain import ChainMap, JetCuts, chain
-from ampcli.phasespace.hadron_sampler import BLOCK, Adaptation, HadronSampler, excess_threshold
+from ampcli.phasespace.hadron_sampler import BLOCK, TAIL, Adaptation, HadronSampler, excess_threshold
 from ampcli.phasespace.partons import density, find_pdf
 from ampcli.phasespace.rambo import flat_volume, rambo
 from ampcli.phasespace.running_coupling import running_alpha_s
@@ -385,7 +385,7 @@ def test_amplitudes_are_those_of_the_provider(jets2):
 def jets2():
     """d d~ > z g g, adapted.  Read only."""
     sampler = sampler_of("d d~ > z g g")
-    return sampler, sampler.adapt(np.random.default_rng(8))
+    return sampler, sampler.adapt(np.random.default_rng(8), TAIL)
 
 
 @pytest.fixture(scope="module")

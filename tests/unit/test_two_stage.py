@@ -9,13 +9,14 @@ import numpy as np
 import pytest
 import torch
 
+from ampcli.cli.main import run
 from ampcli.errors import IntegrityError
 from ampcli.generation.generate import GenerationRequest, generate, prepare
 from ampcli.generation.hadron_points import HadronPoints, HadronSettings
 from ampcli.generation.proposal import PROPOSAL, Proposal
 from ampcli.generation.quick_surrogate import QuickSurrogate, proposal_block, train_quick_surrogate
-from ampcli.phasespace.hadron_sampler import Adaptation, HadronSampler, event_scales
-from ampcli.phasespace.two_stage import Stages, choose_stages, draw_two_stage
+from ampcli.phasespace.hadron_sampler import Adaptation, HadronSampler, event_scales, excess_threshold
+from ampcli.phasespace.two_stage import Choice, Cost, Stages, choose_stages, draw_two_stage
 from ampcli.process import parse_process
 from ampcli.store.reader import open_store
 
@@ -59,15 +60,39 @@ def poor(sampler):
     return predict
 
 
+def wild(sampler):
+    """Mostly right, but now and then too large by four orders of magnitude, or too small by one."""
+
+    def predict(momenta):
+        number = (1e6 * momenta[:, 3, 0]) % 1000
+        factor = np.where(number < 1, 1e4, np.where(number > 998, 0.1, 1.0))
+        return sampler.provider.evaluate(momenta) * factor
+
+    return predict
+
+
+def useless(sampler):
+    """Knows nothing, over six orders of magnitude."""
+
+    def predict(momenta):
+        return 1e-6 * 10 ** (6 * ((1e6 * momenta[:, 3, 0]) % 1))
+
+    return predict
+
+
+def chosen(sampler, adaptation, surrogate, rng, share=0.003):
+    return choose_stages(sampler, surrogate, rng, adaptation.grid, share, adaptation.w_max)
+
+
 def cross_section(drawn, tried) -> tuple[float, float]:
     mean = drawn.weight.sum() / tried
     return mean, np.sqrt((drawn.weight**2).sum() / tried - mean**2) / np.sqrt(tried)
 
 
-@pytest.mark.parametrize("kind", [perfect, poor])
+@pytest.mark.parametrize("kind", [perfect, poor, wild])
 def test_the_distribution_is_exact_whatever_is_predicted(sampler, adaptation, weighted, kind):
     surrogate, rng = kind(sampler), np.random.default_rng(3)
-    stages = choose_stages(sampler, surrogate, rng, adaptation.grid, 0.003)
+    stages = chosen(sampler, adaptation, surrogate, rng).stages
     drawn, tried, exact = draw_two_stage(sampler, surrogate, stages, rng, ROWS, adaptation.grid, lambda: None)
     assert len(drawn.weight) == ROWS
     assert exact >= ROWS
@@ -85,23 +110,60 @@ def test_the_distribution_is_exact_whatever_is_predicted(sampler, adaptation, we
 
 def test_a_good_surrogate_saves_exact_amplitudes(sampler, adaptation):
     calls = {}
-    for kind in (perfect, poor):
+    for kind in (perfect, poor, wild):
         rng = np.random.default_rng(4)
-        stages = choose_stages(sampler, kind(sampler), rng, adaptation.grid, 0.003)
+        stages = chosen(sampler, adaptation, kind(sampler), rng).stages
         _, _, exact = draw_two_stage(sampler, kind(sampler), stages, rng, 2000, adaptation.grid, lambda: None)
         calls[kind] = exact / 2000
-    assert 1 <= calls[perfect] < 1.1  # the last pass makes more than are taken
+    assert 1 <= calls[perfect] < 1.6  # at few points per event, points are worth as much as exact amplitudes
     assert 1.5 < calls[poor] < 10
+    assert calls[wild] < 3
+
+
+@pytest.mark.parametrize("kind", [perfect, poor, wild])
+def test_costs_are_those_expected(sampler, adaptation, kind):
+    """Points tried and exact amplitudes per event, from a pilot of other points."""
+    rng = np.random.default_rng(7)
+    choice = chosen(sampler, adaptation, kind(sampler), rng)
+    assert choice.worth_it
+    drawn, tried, exact = draw_two_stage(
+        sampler, kind(sampler), choice.stages, rng, ROWS, adaptation.grid, lambda: None
+    )
+    assert tried / ROWS == pytest.approx(choice.cost.points, rel=0.1)
+    assert exact / ROWS == pytest.approx(choice.cost.exact, rel=0.1)
+    excess = 1 - choice.stages.s_max * choice.stages.r_max * ROWS / drawn.weight.sum()
+    assert 0.003 / 2.5 < excess < 0.003 * 2.5
+    _, directly = sampler.draw(rng, ROWS, adaptation, True, lambda: None)
+    assert directly / ROWS == pytest.approx(choice.direct.points, rel=0.3)  # w_max is that of fewer points
+    assert choice.cost.points < 1.5 * choice.direct.points  # wild predictions set no maximum
+
+
+def test_a_share_of_the_excess_in_either_way(rng):
+    """Copies of weights count as if the weights stood there as many times."""
+    weights, copies = rng.exponential(size=300), rng.integers(1, 9, 300)
+    repeated = np.repeat(weights, copies)
+    for share in (0.001, 0.03, 0.4):
+        expected = excess_threshold(repeated, share)
+        assert excess_threshold(weights, share, copies.astype(float)) == pytest.approx(expected, rel=1e-12)
+
+
+def test_a_useless_surrogate_is_noticed(sampler, adaptation, monkeypatch, tmp_path):
+    choice = chosen(sampler, adaptation, useless(sampler), np.random.default_rng(8))
+    assert choice is None or not choice.worth_it
+    nothing = choose_stages(
+        sampler, lambda p: np.full(len(p), 1e-300), np.random.default_rng(8), adaptation.grid, 0.003, 1.0
+    )
+    assert nothing is None
 
 
 def test_events_have_equal_weight_but_for_the_excess(sampler, adaptation):
     rng = np.random.default_rng(5)
     surrogate = poor(sampler)
-    stages = choose_stages(sampler, surrogate, rng, adaptation.grid, 0.003)
+    stages = chosen(sampler, adaptation, surrogate, rng).stages
     drawn, _, _ = draw_two_stage(sampler, surrogate, stages, rng, ROWS, adaptation.grid, lambda: None)
     usual = stages.s_max * stages.r_max
     assert drawn.weight.min() == pytest.approx(usual)
-    assert (drawn.weight > 1.0001 * usual).mean() < 0.12
+    assert 0 < (drawn.weight > 1.0001 * usual).mean() < 0.12
     assert (drawn.weight - usual).sum() / drawn.weight.sum() < 0.01
 
 
@@ -139,10 +201,17 @@ def test_predictions_are_positive_and_finite_anywhere(sampler, trained):
 
 def test_saving_and_damage(sampler, trained, tmp_path):
     surrogate = QuickSurrogate.restore(trained, sampler.process, sampler.provider)
-    before = Proposal(trained, surrogate, Stages(2.0, 3.0))
-    before.save(tmp_path / PROPOSAL)
-    after = Proposal.load(tmp_path / PROPOSAL, sampler.process, sampler.provider)
-    assert after.stages == before.stages
+    stages = Stages(2.0, 3.0)
+    choice = Choice(stages, Cost(100.0, 1.5), Cost(90.0, 40.0))
+    for before in (
+        Proposal(trained, surrogate, stages),  # as older versions saved it
+        Proposal(trained, surrogate, stages, choice),
+        Proposal(trained, surrogate, stages, None, 5.0),
+        Proposal(trained, surrogate, stages, choice, 5.0),
+    ):
+        before.save(tmp_path / PROPOSAL)
+        after = Proposal.load(tmp_path / PROPOSAL, sampler.process, sampler.provider)
+        assert (after.stages, after.choice, after.w_max) == (before.stages, before.choice, before.w_max)
     momenta = sampler.draw(np.random.default_rng(6), 50, Adaptation(sampler_grid(sampler), 1.0), False, lambda: None)[0]
     np.testing.assert_array_equal(after.surrogate(momenta.momenta), surrogate(momenta.momenta))
     (tmp_path / PROPOSAL).write_bytes((tmp_path / PROPOSAL).read_bytes()[:300])
@@ -157,17 +226,36 @@ def sampler_grid(sampler):
 
 
 def test_a_store_with_surrogates_and_its_resumption(tmp_path):
-    settings = HadronSettings("lhc13", two_stage=True)
+    settings, threads = HadronSettings("lhc13", two_stage=True), torch.get_num_threads()
     request = GenerationRequest("d d~ > z g g", tmp_path / "a", 2000, None, 0.0, 1, "auto", hadrons=settings)
     attributes = generate(prepare(request))
     store = open_store(tmp_path / "a")
     assert store.plan.source.unweighted == "two-stage"
     assert 1 < attributes["exact_amplitudes"] / 2000 < 3
+    assert attributes["unweighting"] == "two-stage"
+    assert attributes["exact_amplitudes"] / 2000 == pytest.approx(attributes["expected_two_stage"]["exact"], rel=0.2)
+    assert attributes["expected_two_stage"]["exact"] < attributes["expected_direct"]["exact"]
+    assert torch.get_num_threads() == threads
     assert attributes["statistics"]["effective_points"] > 1900
     shutil.copytree(tmp_path / "a", tmp_path / "b")
     (tmp_path / "b" / ".ampcli" / "parts" / "000001.json").unlink()
     again = prepare(GenerationRequest(PROCESS, tmp_path / "b", 2000, None, 0.0, 1, "auto", hadrons=settings))
     assert generate(again, resume=True)["digest"] == attributes["digest"]
+
+
+def test_a_store_where_two_stages_are_not_worth_it(tmp_path, monkeypatch, capsys):
+    """The same events as those of direct unweighting, but for the stream; said, and decided alike when resumed."""
+    monkeypatch.setattr(QuickSurrogate, "__call__", lambda self, momenta: np.full(len(momenta), self.lowest * 1e-6))
+    call = ["gen", PROCESS, str(tmp_path / "a"), "--points", "1500", "--beams", "lhc13", "--two-stage"]
+    assert run(call) == 0
+    assert "unweighted directly" in capsys.readouterr().out
+    attributes = open_store(tmp_path / "a").attributes
+    assert attributes["unweighting"] == "direct"
+    assert "exact_amplitudes" not in attributes
+    assert abs(attributes["statistics"]["mean_weighted_amplitude"] - 147.3) < 15
+    (tmp_path / "a" / ".ampcli" / "parts" / "000001.json").unlink()
+    assert run([*call, "--resume"]) == 0
+    assert open_store(tmp_path / "a").digest == attributes["digest"]
 
 
 def test_processes_that_undo_nothing_use_invariants(sampler):
