@@ -32,6 +32,8 @@ def cost(process: str, books: Path, events: int, seed: int, two_stage: bool) -> 
     points = source.points(0, slice(0, events), books, lambda: None)
     seconds = (time.perf_counter() - start) / events
     assert points.amplitude is not None
+    if two_stage and hasattr(source, "attributes"):
+        print("     ", source.attributes(books))
     weight = points.weight * points.amplitude
     within = 1.0 if points.exact is None else points.exact / events
     if points.exact is None:  # directly: every tried point within the cuts

@@ -193,7 +193,7 @@ def gen(
             f"amplitudes per event, directly it is {direct['points']:.3g} and {direct['exact']:.3g}"
         ]
     elif attributes.get("unweighting") == "direct":
-        text += ["unweighted directly: the surrogate of the two stages finds no events"]
+        text += ["unweighted directly: the surrogate of the two stages finds next to no events"]
     if "exact_amplitudes" in attributes:
         per_event = attributes["exact_amplitudes"] / plan.points
         text += [f"{per_event:.3g} exact amplitudes per event, and those of the adaptation"]

@@ -21,7 +21,7 @@ from ampcli.amplitudes.protocol import Provider
 from ampcli.errors import IntegrityError
 from ampcli.generation.quick_surrogate import QuickSurrogate, train_quick_surrogate
 from ampcli.kinematics import FloatArray
-from ampcli.phasespace.hadron_sampler import TAIL, Adaptation, Drawn, HadronSampler, excess_threshold
+from ampcli.phasespace.hadron_sampler import TAIL, Adaptation, Drawn, HadronSampler, largest_weight
 from ampcli.phasespace.two_stage import Choice, Cost, Stages, choose_stages, draw_two_stage
 from ampcli.phasespace.vegas import VegasGrid
 from ampcli.process import Process
@@ -60,11 +60,11 @@ class Proposal:
                 sampler.process, sampler.provider, drawn.momenta[chosen], drawn.amplitude[chosen], seed, books
             )
             surrogate = QuickSurrogate.restore(tensors, sampler.process, sampler.provider)
-            reference = excess_threshold(drawn.weight, overweight)
+            reference = largest_weight(drawn.weight, overweight)
             choice = choose_stages(sampler, surrogate, rng, grid, overweight, reference)
         if choice is not None and choice.worth_it:
             return cls(tensors, surrogate, choice.stages, choice)
-        w_max = excess_threshold(sampler.weights(rng, grid, TAIL), overweight)
+        w_max = largest_weight(sampler.weights(rng, grid, TAIL), overweight)
         return cls(tensors, surrogate, Stages(reference, 1.0), choice, w_max)
 
     def draw(

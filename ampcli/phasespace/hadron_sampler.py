@@ -185,7 +185,7 @@ class HadronSampler:
             else:
                 weights.append(found)
         weights.append(self.weights(rng, grid, tail))
-        return Adaptation(grid, excess_threshold(np.concatenate(weights), self.overweight))
+        return Adaptation(grid, largest_weight(np.concatenate(weights), self.overweight))
 
     def weights(self, rng: np.random.Generator, grid: VegasGrid, passes: int) -> FloatArray:
         """Weights in pb of the points of some passes that lie within the cuts."""
@@ -246,3 +246,15 @@ def excess_threshold(weights: FloatArray, share: float, copies: FloatArray | Non
     rank = int(np.searchsorted(excess, share * above[-1]))
     rank = min(max(rank, 1), len(descending))
     return float((above[rank - 1] - share * above[-1]) / counts[rank - 1])
+
+
+def largest_weight(weights: FloatArray, share: float, copies: FloatArray | None = None) -> float:
+    """The weight to unweight by: the median of the `excess_threshold` of three thirds of a sample.
+
+    A single point, far above all others, would set that of the whole sample; how much of the cross section lies there
+    is not known from one point, and its excess is kept as a weight if it comes again.
+    """
+    thirds = [slice(first, None, 3) for first in range(3)]
+    return float(
+        np.median([excess_threshold(weights[k], share, None if copies is None else copies[k]) for k in thirds])
+    )

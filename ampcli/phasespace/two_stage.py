@@ -18,7 +18,7 @@ import numpy as np
 
 from ampcli.errors import UsageError
 from ampcli.kinematics import FloatArray
-from ampcli.phasespace.hadron_sampler import BLOCK, HOPELESS, Drawn, HadronSampler, excess_threshold, joined
+from ampcli.phasespace.hadron_sampler import BLOCK, HOPELESS, Drawn, HadronSampler, joined, largest_weight
 from ampcli.phasespace.vegas import VegasGrid
 
 #: Amplitudes of events (n, n_external, 4) by the surrogate: positive and finite, (n,).
@@ -28,6 +28,7 @@ Surrogate = Callable[[FloatArray], FloatArray]
 PROPOSAL_COST = 0.05
 
 _PILOT, _PILOT_PASSES = 12_000, 512  # points with exact amplitudes that the maxima are chosen from, or passes for them
+_FEW = 30  # points that would tell nothing
 _PILOT_MAXIMUM = 0.3  # of the first stage, in units of the reference: low, so that what is underpredicted is seen
 _MAXIMA = np.geomspace(0.1, 10.0, 41)  # of the first stage that are compared, in the same units
 
@@ -102,7 +103,7 @@ def choose_stages(
     share: float,
     reference: float,
 ) -> Choice | None:
-    """The cheapest maxima with this share of the cross section in excess weights; None: the pilot finds no event.
+    """The cheapest maxima with this share of the cross section in excess weights; None: the pilot finds too little.
 
     Args:
         reference: a large exact weight in pb, about the one to unweight by directly.
@@ -117,17 +118,17 @@ def choose_stages(
         predictions.append(proposed.predicted)
         passes, within, found = passes + 1, within + proposed.within, found + len(proposed.rows)
     weight, predicted = np.concatenate(weights), np.concatenate(predictions)
-    if not (weight > 0).any():
+    if np.count_nonzero(weight) < _FEW:
         return None
     tried = passes * BLOCK
     copies = 1 / np.minimum(predicted / pilot, 1.0)  # so many tried points does a survivor stand for
     accepted = (1 - share) * (copies * weight).sum() / tried  # events per tried point are this by the largest weight
-    w_max = excess_threshold(weight, share, copies)
+    w_max = largest_weight(weight, share, copies)
     direct = Cost(w_max / accepted, w_max / accepted * within / tried)
     choices = []
     for s_max in (_MAXIMA * reference).tolist():
         chance = np.minimum(predicted / s_max, 1.0)
-        v_max = excess_threshold(weight / chance, share, copies * chance)
+        v_max = largest_weight(weight / chance, share, copies * chance)
         points = v_max / accepted
         cost = Cost(points, points * (copies * chance).sum() / tried)
         choices.append(Choice(Stages(s_max, v_max / s_max), cost, direct))
