@@ -83,8 +83,7 @@ def finalise(
     checked = list(check_all(range(plan.parts)))
     with holding(path, "finalise", f"{path} is being finished by another process", timeout=-1):
         remove_all_leftovers(path, plan)
-        attributes = _attributes(plan, [record for record, _ in checked], [sums for _, sums in checked])
-        attributes = sealed({**attributes, **(drawn or {})})
+        attributes = _attributes(plan, [record for record, _ in checked], [sums for _, sums in checked], drawn or {})
         known = _finished(path, plan)
         if known is not None and known["digest"] != attributes["digest"]:
             raise IntegrityError(
@@ -106,7 +105,9 @@ def _finished(path: Path, plan: Plan) -> dict[str, Any] | None:
     return finished_attributes(path)
 
 
-def _attributes(plan: Plan, records: list[PartRecord], sums: list[PartSums]) -> dict[str, Any]:
+def _attributes(
+    plan: Plan, records: list[PartRecord], sums: list[PartSums], drawn: Mapping[str, Any]
+) -> dict[str, Any]:
     tried = sum(record.tried for record in records)
     mean = sum(s.sum_f for s in sums) / tried
     variance = max(sum(s.sum_f2 for s in sums) / tried - mean**2, 0.0)
@@ -125,8 +126,9 @@ def _attributes(plan: Plan, records: list[PartRecord], sums: list[PartSums]) -> 
         },
         "ampcli_version": ampcli.__version__,
         "parts": [record.model_dump(exclude_none=True) for record in records],
+        **drawn,
     }
     counted = [record.exact for record in records if record.exact is not None]
     if len(counted) == len(records):
         attributes["exact_amplitudes"] = sum(counted)
-    return attributes
+    return sealed(attributes)
