@@ -13,13 +13,19 @@ import numpy as np
 import numpy.typing as npt
 
 from ampcli.errors import UsageError
-from ampcli.process import Process
+from ampcli.process import Particle, Process
 
 FloatArray = npt.NDArray[np.float64]
 
 #: Largest |E^2 - p^2 - m^2| / E^2 of a leg and largest |sum p_in - sum p_out| / sum E of an event.  It passes
 #: event files written with 10 digits and fails momenta that went through float32 (6e-8).
 TOLERANCE = 1e-8
+
+#: Largest relative fault that is taken for rounding; float32 resolves 6e-8, sums of legs and boosts a few of them.
+REPAIRABLE = 1e-5
+
+#: Largest relative difference of an energy from that of a model's training.
+ENERGY = 1e-6
 
 _BLOCK = 4096  # events checked at a time: the temporaries stay in cache
 
@@ -30,7 +36,7 @@ def shaped_momenta(momenta: npt.ArrayLike, process: Process) -> FloatArray:
     Raises:
         UsageError: a wrong shape or dtype.
     """
-    array = np.asarray(momenta)
+    array = plain_array(momenta)
     expected = f"(events, {process.n_external}, 4)"
     if array.ndim != 3 or array.shape[1:] != (process.n_external, 4):
         raise UsageError(
@@ -40,9 +46,21 @@ def shaped_momenta(momenta: npt.ArrayLike, process: Process) -> FloatArray:
     if array.dtype != np.float64:
         raise UsageError(
             f"momenta must be float64, not {array.dtype}",
-            "Single precision moves legs off their mass shell; give the momenta in double precision.",
+            "Give them in double precision (astype(float)); lower precision moves legs off their mass shell.",
         )
     return np.ascontiguousarray(array)
+
+
+def plain_array(momenta: npt.ArrayLike) -> npt.NDArray[Any]:
+    """As an array of this machine's byte order.
+
+    Raises:
+        UsageError: some of the momenta are masked.
+    """
+    if np.ma.is_masked(momenta):
+        raise UsageError("some of the momenta are masked", "Leave those events out before.")
+    array = np.asarray(momenta)
+    return array if array.dtype.isnative else array.astype(array.dtype.newbyteorder("="))
 
 
 def checked_momenta(momenta: npt.ArrayLike, process: Process) -> FloatArray:
@@ -63,29 +81,29 @@ def require_physical(momenta: FloatArray, process: Process, suspects: npt.NDArra
     Raises:
         UsageError: naming the first one that is not physical, and why.
     """
-    masses = _masses(process)
     for event in suspects:
-        if fault := _fault(momenta[event], masses):
+        if fault := find_fault(momenta[event], process):
             what, hint = fault
             raise UsageError(f"event {event} (from 0): {what}", hint)
 
 
 def physical_events(momenta: FloatArray, process: Process) -> npt.NDArray[np.bool_]:
     """Which events of momenta (n, n_external, 4) are physical; shape (n,)."""
-    masses = _masses(process)
     physical = np.ones(len(momenta), dtype=bool)
-    for event in _suspects(momenta, process):
-        physical[event] = _fault(momenta[event], masses) is None
+    suspects = _suspects(momenta, process)
+    p = momenta[suspects]
+    masses2 = np.array([leg.mass for leg in process.legs]) ** 2
+    with np.errstate(invalid="ignore", over="ignore"):  # as carefully as `find_fault`
+        off_shell = np.abs(p[..., 0] ** 2 - (p[..., 1:] ** 2).sum(axis=2) - masses2)
+        good = (p[..., 0] > 0) & (off_shell <= TOLERANCE * p[..., 0] ** 2) & np.isfinite(p).all(axis=2)
+        imbalance, scale = _imbalance(p)
+        physical[suspects] = good.all(axis=1) & (imbalance <= TOLERANCE * scale)
     return physical
-
-
-def _masses(process: Process) -> FloatArray:
-    return np.array([leg.mass for leg in process.legs])
 
 
 def _suspects(momenta: FloatArray, process: Process) -> npt.NDArray[np.int64]:
     """Events that a quick check does not pass.  The careful one names faults, or lets rounding pass."""
-    masses = _masses(process)
+    masses = np.array([leg.mass for leg in process.legs])
     blocks = range(0, len(momenta), _BLOCK)
     found = [start + np.flatnonzero(~_physical(momenta[start : start + _BLOCK], masses)) for start in blocks]
     return np.concatenate(found) if found else np.empty(0, dtype=np.int64)
@@ -110,13 +128,18 @@ def _flows(legs: int) -> tuple[FloatArray, FloatArray]:
 
 def _imbalance(p: FloatArray) -> tuple[FloatArray, FloatArray]:
     flow, energies = _flows(p.shape[1])
-    flat = p.reshape(len(p), -1)
+    flat = p.reshape(len(p), 4 * p.shape[1])
     return np.asarray(np.abs(flat @ flow).max(axis=1)), np.asarray(flat @ energies)
 
 
-def _fault(event: FloatArray, masses: FloatArray) -> tuple[str, str] | None:
-    """What is wrong with an event (legs, 4), and what to do about it."""
-    for leg, (p, mass) in enumerate(zip(event, masses, strict=True)):
+def find_fault(event: FloatArray, process: Process) -> tuple[str, str] | None:
+    """What is wrong with an event (legs, 4), and what to do about it; None if it is physical."""
+    with np.errstate(invalid="ignore", over="ignore"):
+        return _find_fault(event, process)
+
+
+def _find_fault(event: FloatArray, process: Process) -> tuple[str, str] | None:
+    for leg, (p, particle) in enumerate(zip(event, process.legs, strict=True)):
         if not np.isfinite(p).all():
             return f"leg {leg} has values that are not finite: {p.tolist()}", "Remove such events."
         if not p[0] > 0:
@@ -124,20 +147,36 @@ def _fault(event: FloatArray, masses: FloatArray) -> tuple[str, str] | None:
                 f"leg {leg} has the energy {p[0]:.6g} GeV; energies must be positive",
                 "Give incoming legs with their physical, positive energies.",
             )
-        relative = abs(p[0] ** 2 - (p[1:] ** 2).sum() - mass**2) / p[0] ** 2
+        mass2 = p[0] ** 2 - (p[1:] ** 2).sum()
+        relative = abs(mass2 - particle.mass**2) / p[0] ** 2
         if not relative <= TOLERANCE:
-            return (
-                f"leg {leg} is off its mass shell (m = {mass:.6g} GeV): "
-                f"|E^2 - p^2 - m^2| / E^2 = {relative:.2g}, more than {TOLERANCE:.0g}",
-                "Recompute the energy from the three-momentum in double precision.",
+            rounding = relative <= 2 * REPAIRABLE
+            what = (
+                f"leg {leg} is off its mass shell ({particle.name}, m = {particle.mass:.6g} GeV): "
+                f"|E^2 - p^2 - m^2| / E^2 = {relative:.2g}, more than {TOLERANCE:.0g}"
             )
+            if rounding and not particle.mass:
+                return what, "Momenta with too few digits, such as those of event files, are put right by --repair."
+            measured = mass2**0.5 if mass2 > 0 else 0.0
+            hint = mass_hint(particle, measured) + (" Too few digits are put right by --repair." if rounding else "")
+            return f"{what}; E and p are those of m = {measured:.6g} GeV", hint
     imbalance, scale = _imbalance(event[None])
     if not imbalance[0] <= TOLERANCE * scale[0]:
         return (
             f"momentum is not conserved: incoming and outgoing differ by {imbalance[0]:.3g} GeV",
-            "Check the order of the legs (incoming first) and that no leg is missing.",
+            "Momenta with too few digits are put right by --repair."
+            if imbalance[0] <= REPAIRABLE * scale[0]
+            else "Check the order of the legs (incoming first) and that no leg is missing.",
         )
     return None
+
+
+def mass_hint(particle: Particle, mass: float) -> str:
+    """What to do about events in which a particle has another mass (GeV) than ours."""
+    if particle.name == "z":
+        return f"`ampcli gen --parameter m_z={mass:.6g}` (provider native) computes with such a Z."
+    known = f"has {particle.mass:.6g} GeV" if particle.mass else "is massless"
+    return f"In ampcli {particle.name} {known}: make the events so."
 
 
 def beams_along_z(momenta: FloatArray, tolerance: float = TOLERANCE) -> npt.NDArray[np.bool_]:
@@ -150,6 +189,12 @@ def beams_along_z(momenta: FloatArray, tolerance: float = TOLERANCE) -> npt.NDAr
     off_axis = np.abs(momenta[:, :2, 1:3]).max(axis=(1, 2))
     forward = np.abs(first[:, 0] - first[:, 3]) + np.abs(second[:, 0] + second[:, 3])
     return np.asarray(np.maximum(off_axis, forward) <= tolerance * (first[:, 0] + second[:, 0]))
+
+
+def at_rest(momenta: FloatArray, sqrt_s: float) -> npt.NDArray[np.bool_]:
+    """Which events (n, n_external, 4) have the total momentum (`sqrt_s`, 0, 0, 0), to `ENERGY`; shape (n,)."""
+    total = momenta[:, 2:].sum(axis=1) - np.array([sqrt_s, 0.0, 0.0, 0.0])
+    return np.asarray(np.abs(total).max(axis=1) <= ENERGY * sqrt_s)
 
 
 def with_beams(final: FloatArray, sqrt_s: float | None = None) -> FloatArray:

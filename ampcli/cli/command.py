@@ -124,7 +124,7 @@ def save_configuration(folder: Path, name: str) -> None:
 
 
 @contextmanager
-def progress_bar(unit: str, total: int) -> Iterator[Callable[[int], None]]:
+def progress_bar(unit: str, total: int | None) -> Iterator[Callable[[int], None]]:
     """A bar on stderr, on a terminal and without ``-q``; yields the function that advances it."""
     from tqdm import tqdm
 

@@ -9,6 +9,7 @@ import typer
 
 from ampcli.cli.command import Result, command, progress_bar, resumable, save_configuration
 from ampcli.cli.effect import not_with, only_with
+from ampcli.cli.event_options import ProcessOnlyOption, RepairOption, SkipBadOption
 
 
 def add(app: typer.Typer) -> None:
@@ -65,13 +66,12 @@ def gen(
         list[str] | None, typer.Option(help="NAME=VALUE, such as alpha_s=0.13 or m_z=91.1876 (provider native).")
     ] = None,
     momenta: Annotated[
-        Path | None, typer.Option(help="Take the points from this file: npz with momenta (n, n_external, 4), or .lhe.")
+        Path | None,
+        typer.Option(help="Take the points from this file: npz with momenta (n, legs, 4), or a .lhe file."),
     ] = None,
-    skip_bad: Annotated[
-        bool,
-        typer.Option("--skip-bad", help="Leave out events of --momenta that are not physical, and count them."),
-        only_with("momenta"),
-    ] = False,
+    process_only: Annotated[ProcessOnlyOption, only_with("momenta")] = False,
+    skip_bad: Annotated[SkipBadOption, only_with("momenta")] = False,
+    repair: Annotated[RepairOption, only_with("momenta")] = False,
     beams: Annotated[
         str | None,
         typer.Option(help="Proton beams: lhc13, lhc13.6, lhc14.", rich_help_panel=_HADRONS),
@@ -122,6 +122,7 @@ def gen(
     from ampcli.amplitudes import coverage
     from ampcli.cli.numbers import parse_count, parse_parameters
     from ampcli.generation.generate import GenerationRequest, generate, parse_part, prepare
+    from ampcli.generation.given_points import GivenPoints
     from ampcli.generation.hadron_points import HadronSettings
     from ampcli.store.parts import BOOKS
 
@@ -141,7 +142,9 @@ def gen(
             seed,
             provider,
             momenta,
+            process_only,
             skip_bad,
+            repair,
             changed,
             hadrons if beams else None,
             cuts,
@@ -163,9 +166,12 @@ def gen(
             "rows_per_part": plan.shard_rows,
             "bytes": plan.size,
         }
+        document |= {"note": note} if note else {}
+        if isinstance(job.source, GivenPoints):
+            document["intake"] = job.source.intake.document
         what = f"{plan.points} points of {plan.process}, exact amplitudes of {plan.provider.name}"
         text = [f"{what}, {plan.size / 1e6:.3g} MB in {plan.parts} parts -> {store}", *([note] if note else [])]
-        return Result(document | ({"note": note} if note else {}), "\n".join(text))
+        return Result(document, "\n".join(text))
     with (
         resumable(f"{store} keeps its finished parts", "Go on with --resume."),
         progress_bar("points", plan.points) as advance,
@@ -179,9 +185,10 @@ def gen(
     text = [note] if note else []
     document |= {"note": note} if note else {}
     text += [f"{store}: {plan.points} points of {plan.process}, digest {attributes['digest'][:16]}"]
-    if skipped := getattr(plan.source, "skipped", 0):
-        text += [f"{skipped} events that are not physical were left out"]
-    if momenta is None:
+    if isinstance(job.source, GivenPoints):
+        document["intake"] = job.source.intake.document
+        text += job.source.intake.text
+    else:
         text += [
             f"acceptance {plan.points / attributes['tried']:.4f}, cross section "
             f"{statistics['mean_weighted_amplitude']:.6g} +- "

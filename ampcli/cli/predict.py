@@ -8,6 +8,8 @@ from typing import Annotated
 import typer
 
 from ampcli.cli.command import RegistryOption, Result, command, progress_bar, resumable
+from ampcli.cli.effect import only_if
+from ampcli.cli.event_options import ProcessOnlyOption, RepairOption, SkipBadOption
 
 
 def add(app: typer.Typer) -> None:
@@ -17,7 +19,10 @@ def add(app: typer.Typer) -> None:
 def predict(
     model: Annotated[str, typer.Argument(help="name, name@3 or name@alias.")],
     events: Annotated[Path, typer.Argument(help="npz file with momenta (n, legs, 4), .lhe file, or a store.")],
-    out: Annotated[Path, typer.Argument(help="New file .npz or .zarr: amplitude, uncertainty, outside (n,).")],
+    out: Annotated[Path, typer.Argument(help="New file .npz or .zarr: amplitude, uncertainty, outside, event (n,).")],
+    process_only: ProcessOnlyOption = False,
+    skip_bad: SkipBadOption = False,
+    repair: Annotated[RepairOption, only_if(lambda values: not values["events"].is_dir(), "for a store")] = False,
     device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
     threads: Annotated[int | None, typer.Option(help="CPU threads.", show_default="all cores")] = None,
     registry: RegistryOption = None,
@@ -28,36 +33,39 @@ def predict(
     from ampcli.events import open_events
     from ampcli.inference.predict_events import check_output, predict_events, write_predictions
     from ampcli.inference.predictor import load_predictor
+    from ampcli.intake import Intake
 
     check_output(out)
     set_threads(threads)
     predictor = load_predictor(model, registry, device)
-    opened = open_events(events, predictor.process)
+    opened = open_events(events, predictor.process, process_only)
+    intake = Intake(opened, predictor.process, skip_bad, repair, predictor.manifest.sqrt_s)
     with (
         resumable("nothing was written", "Run the same command again."),
         progress_bar("events", opened.rows) as advance,
     ):
-        arrays = predict_events(predictor, opened, advance)
+        arrays = predict_events(predictor, intake, advance)
         write_predictions(out, predictor, arrays)
     outside = int(arrays["outside"].sum())
     unknown = int((~(arrays["uncertainty"] > 0)).sum())
     kind, calibrated = predictor.uncertainty_kind, predictor.manifest.recalibration is not None
     document = {
         "model": predictor.manifest.reference,
-        "events": opened.rows,
+        "events": intake.taken,
         "outside": outside,
         "uncertainty_kind": str(kind),
         "unknown_uncertainty": unknown,
         "out": str(out),
+        "intake": intake.document,
     }
-    text = f"{out}: {opened.rows} amplitudes from {predictor.manifest.reference}"
-    text += f"\nuncertainties: {kind.described(calibrated)}"
+    text = [f"{out}: {intake.taken} amplitudes from {predictor.manifest.reference}", *intake.text]
+    text += [f"uncertainties: {kind.described(calibrated)}"]
     if unknown:
-        text += f"\n{unknown} uncertainties are not known (NaN)"
+        text += [f"{unknown} uncertainties are not known (NaN)"]
     if outside:
-        text += f"\n{outside} of the points lie outside the region it was trained on (array outside)"
+        text += [f"{outside} of the points lie outside the region it was trained on (array outside)"]
     made, options = predictor.manifest.provider, predictor.manifest.provider.get("options")
     if note := coverage.note(str(made["name"]), options if isinstance(options, dict) else {}, predictor.process):
         document["note"] = note
-        text += f"\n{note}"
-    return Result(document, text)
+        text += [note]
+    return Result(document, "\n".join(text))

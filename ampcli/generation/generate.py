@@ -14,8 +14,9 @@ import numpy.random  # noqa: F401 - numpy imports it late, and an import in the 
 
 from ampcli.amplitudes.providers import make_provider
 from ampcli.errors import UsageError
+from ampcli.generation.given_points import GivenPoints
 from ampcli.generation.hadron_points import HadronPoints, HadronSettings, require_possible
-from ampcli.generation.points import GivenPoints, PointSource, SampledPoints
+from ampcli.generation.points import PointSource, SampledPoints
 from ampcli.generation.run import Job, fill
 from ampcli.phasespace.sampler import Sampling
 from ampcli.phasespace.selection import Cuts
@@ -39,7 +40,9 @@ class GenerationRequest:
     seed: int
     provider: str
     momenta: Path | None = None
+    process_only: bool = False
     skip_bad: bool = False
+    repair: bool = False
     parameters: Mapping[str, float] = field(default_factory=dict)
     hadrons: HadronSettings | None = None
     cuts: Cuts = "durham"
@@ -77,14 +80,19 @@ def prepare(request: GenerationRequest) -> Job:
         raise UsageError(f'--unchecked has no effect: the amplitude of "{process}" is right', "Leave it out.")
     source: PointSource
     record: RamboSource | GivenSource | HadronSource
-    if request.skip_bad and request.momenta is None:
-        raise UsageError("--skip-bad is for points of a file", "Give events with --momenta FILE, or leave it out.")
+    if request.momenta is None:
+        for option in ("process_only", "skip_bad", "repair"):
+            if getattr(request, option):
+                raise UsageError(
+                    f"--{option.replace('_', '-')} is for points of a file",
+                    "Give events with --momenta FILE, or leave it out.",
+                )
     if request.cuts != "durham" and (request.momenta is not None or request.hadrons is not None):
         raise UsageError("--cuts is for sampled points of e+e- collisions", "Leave it out.")
     if request.overweight is not None and not 0 < request.overweight < 1:
         raise UsageError(f"--overweight {request.overweight:g}: a share between 0 and 1 is needed")
     if request.momenta is not None:
-        source = GivenPoints(process, request.momenta, request.skip_bad)
+        source = GivenPoints(process, request.momenta, request.process_only, request.skip_bad, request.repair)
         record = source.source()
         available = len(source.momenta)
         points = available if request.points is None else request.points

@@ -1,8 +1,7 @@
-"""Where phase-space points come from: a sampler with a seed, or a file."""
+"""Where phase-space points come from, and those of e+e- collisions."""
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -14,18 +13,9 @@ import numpy as np
 import numpy.typing as npt
 
 from ampcli.amplitudes.protocol import Provider
-from ampcli.errors import IntegrityError, UsageError
-from ampcli.events import NpzEvents
+from ampcli.errors import IntegrityError
 from ampcli.files import read_file
-from ampcli.kinematics import (
-    FloatArray,
-    beams_along_z,
-    checked_momenta,
-    physical_events,
-    shaped_momenta,
-    with_beams,
-)
-from ampcli.lhe.read import LheEvents, is_lhe
+from ampcli.kinematics import FloatArray, with_beams
 from ampcli.locks import locked
 from ampcli.phasespace.hadron_sampler import excess_threshold
 from ampcli.phasespace.rambo import cross_section_weight
@@ -34,7 +24,7 @@ from ampcli.phasespace.selection import Selection
 from ampcli.process import Process
 from ampcli.seal import check_seal, sealed
 from ampcli.store.parts import write_atomically
-from ampcli.store.plan import GivenSource, RamboSource
+from ampcli.store.plan import RamboSource
 
 IntArray = npt.NDArray[np.int64]
 
@@ -54,6 +44,8 @@ class Points:
     amplitude: FloatArray | None = None  # (n,), where sampling needed it
     x: FloatArray | None = None  # (n, 2), of hadron beams
     exact: int | None = None  # exact amplitudes that sampling took, where they were counted
+    event: FloatArray | None = None  # (n,), numbers of given events in their file
+    event_weight: FloatArray | None = None  # (n,), weights that the file has for them
 
     def batch(self, rows: slice) -> FloatArray:
         """Momenta (batch, n_external, 4) of some rows, incoming first."""
@@ -154,60 +146,3 @@ def _read_largest_weight(file: Path) -> float:
         return float(document["largest_weight"])
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise IntegrityError(f"{file} cannot be read: {error}", hint) from None
-
-
-def _open(file: Path, process: Process) -> NpzEvents | LheEvents:
-    return LheEvents.open(file, process) if is_lhe(file) else NpzEvents.open(file)
-
-
-@dataclass(frozen=True)
-class GivenPoints:
-    """Points of a file; their weight is 1, so sums over them are not cross sections."""
-
-    process: Process
-    file: Path
-    skip_bad: bool = False
-
-    @cached_property
-    def _read(self) -> tuple[FloatArray, int]:
-        """The momenta, and how many events were left out."""
-        momenta = _open(self.file, self.process).read()
-        if not self.skip_bad:
-            return checked_momenta(momenta, self.process), 0
-        shaped = shaped_momenta(momenta, self.process)
-        good = physical_events(shaped, self.process)
-        if not good.any():
-            checked_momenta(shaped, self.process)  # says what is wrong with the first one
-        return shaped[good], int((~good).sum())
-
-    @cached_property
-    def momenta(self) -> FloatArray:
-        momenta, _ = self._read
-        off_axis = ~beams_along_z(momenta)
-        if off_axis.any():
-            event = int(np.argmax(off_axis))
-            raise UsageError(
-                f"{self.file}: the beams of event {event} (from 0) are not massless along the z axis, leg 0 towards +z",
-                "Boost and rotate the events; |M|^2 does not change.",
-            )
-        return momenta
-
-    def source(self) -> GivenSource:
-        """What identifies these points in a plan."""
-        energies = self.momenta[:, :2, 0]
-        same = np.ptp(energies) <= 1e-9 * energies[0, 0]  # all beams of all events of one energy
-        return GivenSource(
-            sha256=hashlib.sha256(self.momenta.data).hexdigest(),
-            sqrt_s=float(2 * energies[0, 0]) if same else None,
-            skipped=self._read[1],
-        )
-
-    def prepare(self, books: Path) -> None:
-        """Nothing to prepare."""
-
-    def attributes(self, books: Path) -> dict[str, Any]:
-        return {}
-
-    def points(self, part: int, rows: slice, books: Path, on_pass: Callable[[], None]) -> Points:
-        momenta = self.momenta[rows]
-        return Points(momenta[:, :2], np.ascontiguousarray(momenta[:, 2:]), np.ones(len(momenta)), len(momenta))

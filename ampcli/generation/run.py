@@ -18,12 +18,12 @@ from typing import Any
 import numpy as np
 
 from ampcli.amplitudes.protocol import Provider
-from ampcli.errors import AmpcliError, IntegrityError
+from ampcli.errors import AmpcliError, IntegrityError, UsageError
 from ampcli.generation.points import Points, PointSource
 from ampcli.interrupt import blocked, held
 from ampcli.kinematics import FloatArray
 from ampcli.store import finalise, parts
-from ampcli.store.plan import Plan
+from ampcli.store.plan import GivenSource, Plan
 from ampcli.store.record import PartRecord
 
 #: Points per call of the provider: short enough to stop soon after Ctrl-C, long enough to cost nothing.
@@ -54,7 +54,16 @@ class Job:
         points = self.source.points(number, rows, self.path / parts.BOOKS, check_stop)
         amplitude = self._amplitudes(points, check_stop) if points.amplitude is None else points.amplitude
         _require_positive(amplitude, points.outgoing, rows.start)
-        part = parts.Part(points.outgoing, amplitude, points.weight, points.tried, points.x, points.exact)
+        part = parts.Part(
+            points.outgoing,
+            amplitude,
+            points.weight,
+            points.tried,
+            points.x,
+            points.exact,
+            points.event,
+            points.event_weight,
+        )
         parts.write_part(self.path, self.plan, number, part)
         return len(amplitude)
 
@@ -63,7 +72,15 @@ class Job:
         for start in range(0, len(amplitude), _BATCH):
             check_stop()
             batch = slice(start, start + _BATCH)
-            amplitude[batch] = self.provider.evaluate(points.batch(batch))
+            try:
+                amplitude[batch] = self.provider.evaluate(points.batch(batch))
+            except UsageError as error:
+                if isinstance(self.plan.source, GivenSource):
+                    raise
+                raise AmpcliError(
+                    f"the sampler made a point of {self.plan.process} that the provider refuses: {error.what}",
+                    "Please report this with the command that you ran.",
+                ) from error
         return amplitude
 
     def check(self, number: int, stop: Event | None = None) -> tuple[PartRecord, finalise.PartSums]:

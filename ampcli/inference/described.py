@@ -6,11 +6,9 @@ import math
 
 from ampcli.amplitudes import coverage
 from ampcli.errors import UsageError
+from ampcli.kinematics import ENERGY
 from ampcli.registry.manifest import Manifest
 from ampcli.store.reader import Store
-
-#: Largest relative difference of an energy from that of the training.
-ENERGY = 1e-6
 
 
 def require_described(manifest: Manifest, store: Store) -> None:

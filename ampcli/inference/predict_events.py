@@ -10,10 +10,11 @@ import numpy as np
 import numpy.typing as npt
 
 from ampcli.errors import UsageError
-from ampcli.events import Events, StoredEvents
+from ampcli.events import StoredEvents
 from ampcli.files import drafted, rename_if_free, replacing, writing
 from ampcli.inference.described import require_described
 from ampcli.inference.predictor import BATCH, Predictor
+from ampcli.intake import Intake
 
 
 def check_output(out: Path) -> None:
@@ -29,32 +30,34 @@ def check_output(out: Path) -> None:
 
 
 def predict_events(
-    predictor: Predictor, events: Events, on_rows: Callable[[int], None] = lambda rows: None
+    predictor: Predictor, intake: Intake, on_rows: Callable[[int], None] = lambda rows: None
 ) -> dict[str, npt.NDArray[Any]]:
-    """The arrays amplitude, uncertainty and outside (outside the training region) of all events, (n,) each.
+    """Predict the events that an intake takes; momenta are read and dropped batch by batch.
 
-    Momenta are read and dropped batch by batch.
+    Returns:
+        The arrays amplitude, uncertainty, outside (outside the training region), event (their numbers in the file,
+        from 0) and, of event files, event_weight; (n,) each.
 
     Raises:
         UsageError: events that the model does not describe, or that are not physical.
     """
-    if isinstance(events, StoredEvents):
-        require_described(predictor.manifest, events.store)
-    amplitude, uncertainty = np.empty(events.rows), np.empty(events.rows)
-    outside = np.empty(events.rows, dtype=bool)
-    done = 0
-    for momenta in events.batches(BATCH):
-        rows = slice(done, done + len(momenta))
-        try:
-            prediction = predictor.predict(momenta)
-        except UsageError as error:
-            if done == 0:
-                raise
-            raise UsageError(f"in the events from {done} on: {error.what}", error.hint) from None
-        amplitude[rows], uncertainty[rows], outside[rows] = *prediction, prediction.outside
-        done += len(momenta)
-        on_rows(len(momenta))
-    return {"amplitude": amplitude, "uncertainty": uncertainty, "outside": outside}
+    if isinstance(intake.events, StoredEvents):
+        require_described(predictor.manifest, intake.events.store)
+    pieces: dict[str, list[npt.NDArray[Any]]] = {}
+    for batch in intake.batches(BATCH):
+        amplitude, uncertainty = predictor.predict_final(batch.momenta[:, 2:])
+        finite = np.isfinite(amplitude) & ~np.isinf(uncertainty)
+        if not finite.all():
+            what = f"{predictor.manifest.reference} has no finite amplitude there"
+            intake.leave_out(batch, finite, what, "Its legs are soft or collinear: leave it out with --skip-bad.")
+            batch, amplitude, uncertainty = batch.chosen(finite), amplitude[finite], uncertainty[finite]
+        outside = predictor.certify(batch.momenta[:, 2:], amplitude, uncertainty).outside
+        columns = {"amplitude": amplitude, "uncertainty": uncertainty, "outside": outside} | batch.columns
+        for name, column in columns.items():
+            pieces.setdefault(name, []).append(column)
+        on_rows(len(batch.event))
+    intake.require_some()
+    return {name: np.concatenate(arrays) for name, arrays in pieces.items()}
 
 
 def write_predictions(out: Path, predictor: Predictor, arrays: Mapping[str, npt.NDArray[Any]]) -> None:

@@ -20,9 +20,7 @@ from ampcli.ensembles.mean import mean_and_error
 from ampcli.errors import IntegrityError, UsageError
 from ampcli.features.blocks import FeatureBlock, make_block
 from ampcli.inference.certificate import Certificate, Prediction, certify, relative_size
-from ampcli.inference.described import ENERGY
 from ampcli.inference.recalibration import recalibrated
-from ampcli.inference.single_precision import restored
 from ampcli.inference.tensors import (
     SCALE,
     require_numbers,
@@ -32,7 +30,7 @@ from ampcli.inference.tensors import (
     scales_of,
 )
 from ampcli.inference.uncertainty import UncertaintyKind
-from ampcli.kinematics import FloatArray, beams_along_z, checked_momenta, with_beams
+from ampcli.kinematics import FloatArray, at_rest, beams_along_z, checked_momenta, plain_array, with_beams
 from ampcli.models.ansatz import Ansatz
 from ampcli.models.bayesian import MEMBERS, mixture
 from ampcli.models.kinds import ansatz_class
@@ -43,6 +41,7 @@ from ampcli.process import Process, described_process
 from ampcli.registry.manifest import Manifest, Recalibration, read_manifest
 from ampcli.registry.resolve import registry_root, resolve
 from ampcli.registry.storage import member_folder, read_probe, read_weights, verify_members
+from ampcli.repair import restored
 
 #: Points per pass through the networks.
 BATCH = 16384
@@ -151,7 +150,7 @@ class Predictor:
             UsageError: momenta that are not physical, or not at the centre-of-mass energy of the training, or so
                 degenerate that the amplitude is not a finite number.
         """
-        final = self._checked(np.asarray(momenta))
+        final = self._checked(plain_array(momenta))
         amplitude, uncertainty = self.predict_final(final)
         if (bad := ~np.isfinite(amplitude) | np.isinf(uncertainty)).any():
             raise UsageError(
@@ -190,13 +189,12 @@ class Predictor:
                 "Rotate the events so that the first incoming leg moves along +z.",
             )
         if self.manifest.sqrt_s is not None and len(physical):
-            total = physical[:, 2:].sum(axis=1)
             # All of it must be energy: the networks know these events in their centre-of-mass frame only.
-            off = np.maximum(np.abs(total[:, 0] - self.manifest.sqrt_s), np.abs(total[:, 1:]).max(axis=1))
-            if (off > ENERGY * self.manifest.sqrt_s).any():
+            off = ~at_rest(physical, self.manifest.sqrt_s)
+            if off.any():
                 event = int(np.argmax(off))
                 raise UsageError(
-                    f"event {event} (from 0) has the total momentum {total[event].tolist()} GeV; "
+                    f"event {event} (from 0) has the total momentum {physical[event, 2:].sum(axis=0).tolist()} GeV; "
                     f"{self.manifest.reference} was trained at rest with E = {self.manifest.sqrt_s:g} GeV",
                     "Boost the events to their centre-of-mass frame, or use a model of their energy.",
                 )

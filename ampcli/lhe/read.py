@@ -1,117 +1,202 @@
-"""Les Houches event files (hep-ph/0609017) as momenta of one process, read as a stream."""
+"""Les Houches event files (hep-ph/0109068, hep-ph/0609017) as momenta of one process, read as a stream."""
 
 from __future__ import annotations
 
-import gzip
-import warnings
+import re
+from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
-from xml.etree.ElementTree import ParseError
 
 import numpy as np
-import numpy.typing as npt
 
-from ampcli.errors import IntegrityError, NotFoundError, UsageError
+from ampcli.errors import IntegrityError, UsageError
+from ampcli.event_batch import Batch
+from ampcli.lhe.blocks import EventBlocks
 from ampcli.process import Process
 
 _INCOMING, _OUTGOING = -1, 1  # status codes
-
-
-def is_lhe(path: Path) -> bool:
-    """Whether a file's name says that it is an event file."""
-    return path.name.endswith((".lhe", ".lhe.gz"))
+_MOST_KINDS = 1000  # subprocesses that are counted apart
 
 
 @dataclass(frozen=True)
+class LheParticle:
+    """What a line of an event says of a particle; momentum is (E, px, py, pz) in GeV."""
+
+    pdg: int
+    status: int
+    momentum: tuple[float, float, float, float]
+    mass: float
+
+
+@dataclass
 class LheEvents:
-    """Events of an ``.lhe`` or ``.lhe.gz`` file, legs ordered as in the process, first incoming leg towards +z."""
+    """Events of one process in an event file, legs ordered as in the process, first incoming leg towards +z.
+
+    Args:
+        process_only: count events of other processes instead of refusing them.
+    """
 
     path: Path
     process: Process
-    rows: int
+    process_only: bool = False
+    others: Counter[str] = field(default_factory=Counter)
+    """Events of other processes, so far."""
+    read: int = 0
+    """Events of any process, so far."""
+    ended: bool = True
+    """Whether what was read has its closing tag; known after the last batch."""
 
-    @classmethod
-    def open(cls, path: Path, process: Process) -> LheEvents:
-        """Count the events of a file.
+    @property
+    def rows(self) -> None:
+        """Known only after the last batch."""
+        return None
 
-        Raises:
-            NotFoundError: there is no such file.
-            UsageError: it holds no event.
-            IntegrityError: it cannot be read.
+    def batches(self, size: int) -> Iterator[Batch]:
         """
-        if not path.is_file():
-            raise NotFoundError(f"no file {path}")
-        opener = gzip.open if path.suffix == ".gz" else open
-        try:
-            with opener(path, "rt", encoding="utf-8", errors="replace") as lines:
-                rows = sum(line.lstrip().startswith("<event>") or line.lstrip().startswith("<event ") for line in lines)
-        except (OSError, EOFError) as error:
-            raise IntegrityError(f"{path} cannot be read: {error}") from None
-        if rows == 0:
-            raise UsageError(f"{path} holds no event", "A Les Houches event file has <event> blocks.")
-        return cls(path, process, rows)
-
-    def batches(self, size: int) -> Iterator[npt.NDArray[Any]]:
-        """Momenta (batch, n_external, 4), in order.
-
         Raises:
-            UsageError: an event of another process.
+            FileNotFoundError: no such file.
+            UsageError: an event of another process, or no event of this one.
             IntegrityError: a damaged file.
         """
-        import pylhe
-
-        pending: list[npt.NDArray[np.float64]] = []
-        read = 0
-        try:
-            for event in _strict(iter(pylhe.LHEFile.fromfile(self.path, with_attributes=False, generator=True).events)):
-                pending.append(self._momenta(event, read))
-                read += 1
-                if len(pending) == size:
-                    yield np.stack(pending)
-                    pending = []
-        except (ParseError, RuntimeWarning, ValueError, IndexError, OSError, EOFError) as error:
-            raise IntegrityError(f"{self.path} cannot be read beyond event {read}: {error}") from None
-        if read != self.rows:
-            raise IntegrityError(f"{self.path} ends after {read} of {self.rows} events", "It is damaged or truncated.")
+        self.others, self.read = Counter(), 0
+        self._names: dict[tuple[tuple[int, ...], ...], str] = {}
+        blocks = EventBlocks(self.path)
+        pending: list[tuple[int, float, list[LheParticle]]] = []
+        for block in blocks:
+            number, self.read = self.read, self.read + 1
+            weight, particles = parse_event(block, f"{self.path}: event {number} (from 0)")
+            if (legs := self._legs(particles, number)) is not None:
+                pending.append((number, weight, legs))
+            if len(pending) == size:
+                yield _batch(pending)
+                pending = []
+        self.ended = blocks.ended
         if pending:
-            yield np.stack(pending)
+            yield _batch(pending)
+        if not self.read:
+            raise UsageError(f"{self.path} holds no event", "A Les Houches event file has <event> blocks.")
+        if self.read == self.others.total():
+            raise UsageError(f"{self.path} holds no event of {self.process}, only {self.others_text(5)}")
 
-    def read(self) -> npt.NDArray[Any]:
-        """All momenta (n, n_external, 4)."""
-        return np.concatenate(list(self.batches(65536)))
+    def others_text(self, most: int) -> str:
+        """The commonest other processes with their numbers, in words."""
+        listed = [f"{count} of {name}" for name, count in self.others.most_common(most)]
+        rest = len(self.others) - len(listed)
+        return ", ".join(listed) + (f", and {rest} more" if rest else "")
 
-    def _momenta(self, event: Any, number: int) -> npt.NDArray[np.float64]:
-        particles = [p for p in event.particles if p.status in (_INCOMING, _OUTGOING)]
+    def _legs(self, particles: list[LheParticle], number: int) -> list[LheParticle] | None:
+        """Particles in the order of the process; None for another one."""
         incoming = [p for p in particles if p.status == _INCOMING]
         outgoing = [p for p in particles if p.status == _OUTGOING]
         wanted = [leg.pdg for leg in self.process.incoming]
-        turned = [p.id for p in incoming] == wanted[::-1] != wanted
-        ordered = incoming[::-1] if turned else incoming
+        turned = [p.pdg for p in incoming] == wanted[::-1] != wanted
+        legs = incoming[::-1] if turned else list(incoming)
         left = list(outgoing)
         for leg in self.process.outgoing:
-            match = next((p for p in left if p.id == leg.pdg), None)
+            match = next((p for p in left if p.pdg == leg.pdg), None)
             if match is not None:
                 left.remove(match)
-                ordered.append(match)
-        if [p.id for p in ordered] != [leg.pdg for leg in self.process.legs] or left:
-            found = " ".join(str(p.id) for p in incoming) + " > " + " ".join(str(p.id) for p in outgoing)
-            raise UsageError(f"{self.path}: event {number} (from 0) is {found}, not {self.process}")
-        momenta = np.array([[p.e, p.px, p.py, p.pz] for p in ordered])
-        # By the files' convention the first incoming particle flies along +z; half a turn about the x axis restores it.
-        if momenta[0, 3] < 0:
-            momenta[:, 2:] *= -1.0
-        return momenta
+                legs.append(match)
+        if [p.pdg for p in legs] == [leg.pdg for leg in self.process.legs] and not left:
+            return legs
+        if self.process_only:
+            self._count(incoming, outgoing)
+            return None
+        raise UsageError(
+            f"{self.path}: event {number} (from 0) is {_name(incoming, outgoing)}, not {self.process}",
+            "Take the events of the process, and count the others, with --process-only.",
+        )
+
+    def _count(self, incoming: list[LheParticle], outgoing: list[LheParticle]) -> None:
+        kind = tuple(tuple(sorted(p.pdg for p in side)) for side in (incoming, outgoing))
+        if len(self._names) < _MOST_KINDS:
+            self._names.setdefault(kind, _name(incoming, outgoing))
+        self.others[self._names.get(kind, "others")] += 1
 
 
-def _strict(events: Iterator[Any]) -> Iterator[Any]:
-    """What pylhe only warns of, a file that ends too early, is an error."""
-    while True:
-        with warnings.catch_warnings():
-            warnings.simplefilter("error", RuntimeWarning)
-            try:
-                event = next(events)
-            except StopIteration:
-                return
-        yield event
+def _name(incoming: list[LheParticle], outgoing: list[LheParticle]) -> str:
+    return " > ".join(" ".join(str(p.pdg) for p in side[:20]) for side in (incoming, outgoing))
+
+
+def _batch(events: list[tuple[int, float, list[LheParticle]]]) -> Batch:
+    momenta = np.array([[leg.momentum for leg in legs] for _, _, legs in events])
+    # By the files' convention the first incoming particle flies along +z; half a turn about the x axis restores it.
+    momenta[momenta[:, 0, 3] < 0, :, 2:] *= -1.0
+    return Batch(
+        momenta,
+        np.array([number for number, _, _ in events]),
+        np.array([weight for _, weight, _ in events]),
+        np.array([[leg.mass for leg in legs] for _, _, legs in events]),
+    )
+
+
+def parse_event(block: bytes, where: str) -> tuple[float, list[LheParticle]]:
+    """Weight and particles of the text between <event> and </event>.
+
+    Args:
+        where: the event's name, for messages.
+
+    Raises:
+        IntegrityError: lines that are not as the standard has them, or another number of particles than it says.
+    """
+    lines = []
+    for line in block.splitlines():
+        line = line.split(b"#", 1)[0].strip()
+        if line.startswith(b"<"):  # weights and the like, which only follow
+            break
+        if line:
+            lines.append(line)
+    if not lines:
+        raise IntegrityError(f"{where} is empty")
+    head = lines[0].split()
+    if len(head) != 6:
+        raise _malformed(where, lines[0], "6 numbers (NUP IDPRUP XWGTUP SCALUP AQEDUP AQCDUP)")
+    try:
+        said, _ = _integer(head[0]), _integer(head[1])
+        weight, *_ = [_real(word) for word in head[2:]]
+    except ValueError:
+        raise _malformed(where, lines[0], "2 integers and 4 numbers") from None
+    if not np.isfinite(weight):
+        raise _malformed(where, lines[0], "a finite weight")
+    if len(lines) - 1 != said:
+        raise IntegrityError(f"{where} says that it has {said} particles, and has {len(lines) - 1}", "It is damaged.")
+    return weight, [_particle(line, where) for line in lines[1:]]
+
+
+def _particle(line: bytes, where: str) -> LheParticle:
+    words = line.split()
+    if len(words) != 13:
+        raise _malformed(where, line, "13 numbers for each particle")
+    try:
+        pdg, status, *_ = [_integer(word) for word in words[:6]]
+        x, y, z, e, mass, *_ = [_real(word) for word in words[6:]]
+    except ValueError:
+        raise _malformed(where, line, "6 integers and 7 numbers for each particle") from None
+    return LheParticle(pdg, status, (e, x, y, z), mass)
+
+
+_PLAIN = re.compile(rb"[+-]?\d{1,18}")
+_FORTRAN = re.compile(rb"([+-]?(?:\d+\.?\d*|\.\d+))(?:[dDqQ]|(?=[+-]))([+-]?\d+)")
+
+
+def _integer(word: bytes) -> int:
+    if not _PLAIN.fullmatch(word):
+        raise ValueError
+    return int(word)
+
+
+def _real(word: bytes) -> float:
+    """A number, also as Fortran writes it: 1.0D+03, 1.0-100."""
+    if b"_" in word:  # which Python takes for a separator of thousands
+        raise ValueError
+    try:
+        return float(word)
+    except ValueError:
+        if (found := _FORTRAN.fullmatch(word)) is None:
+            raise
+        return float(found[1] + b"e" + found[2])
+
+
+def _malformed(where: str, line: bytes, wanted: str) -> IntegrityError:
+    return IntegrityError(f"{where}: the standard has {wanted}, not {repr(line[:120])[1:]}", "It is damaged.")

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import gzip
+import io
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import TextIO
+from xml.sax.saxutils import escape
 
 import numpy as np
 import numpy.typing as npt
@@ -16,6 +21,7 @@ from ampcli.errors import UsageError
 from ampcli.files import replacing
 from ampcli.kinematics import FloatArray, with_beams
 from ampcli.phasespace.hadron_sampler import event_scales
+from ampcli.phasespace.pdf_sets import lhapdf_id
 from ampcli.phasespace.running_coupling import running_alpha_s
 from ampcli.process import Particle
 from ampcli.store.plan import HadronSource
@@ -26,11 +32,11 @@ _WEIGHTS_IN_PB = 4  # IDWTUP: weights average to the cross section
 
 
 def write_lhe(store: Store, out: Path, seed: int, on_rows: Callable[[int], None] = lambda rows: None) -> int:
-    """Write all events; the file appears whole or not at all.  Returns their number.
+    """Write all events but those of weight 0; the file appears whole or not at all.  Returns their number.
 
     Momenta have 16 digits, and colour lines are drawn in proportion to the squared orderings.  Weights are in pb and
-    average to the cross section.  Where the incoming partons differ, half of the events are turned, so that either
-    proton gives either parton.
+    average to the cross section.  A name that ends in .gz asks for gzip.  Where the incoming partons differ, half of
+    the events are turned, so that either proton gives either parton.
 
     Raises:
         UsageError: a store of something else, a process without colour flows, or a file that exists.
@@ -48,37 +54,68 @@ def write_lhe(store: Store, out: Path, seed: int, on_rows: Callable[[int], None]
     assert isinstance(provider, Native)
     if out.exists():
         raise UsageError(f"{out} exists already", "Choose another name, or remove it.")
-    with replacing(out) as draft, draft.open("w", encoding="ascii") as file:
+    events = sum(int(np.count_nonzero(_integrand(store, rows))) for rows in store.batches())
+    if events == 0:
+        raise UsageError(f"all events of {store.path} have the weight 0", "Generate more points.")
+    with replacing(out) as draft, _opened(draft, zipped=out.name.endswith(".gz")) as file:
         file.write(_header(store, source))
         for rows in store.batches():
             rng = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(rows.start,)))
-            file.writelines(_events(store, source, provider, rows, rng))
+            file.writelines(_events(store, source, provider, rows, events, rng))
             on_rows(rows.stop - rows.start)
         file.write("</LesHouchesEvents>\n")
-    return store.rows
+    return events
+
+
+@contextmanager
+def _opened(path: Path, zipped: bool) -> Iterator[TextIO]:
+    with path.open("wb") as raw:
+        if zipped:  # without name and time: the same events give the same bytes
+            with gzip.GzipFile("", "wb", 6, raw, mtime=0) as squeezed, io.TextIOWrapper(squeezed, "ascii") as file:
+                yield file
+        else:
+            with io.TextIOWrapper(raw, "ascii") as file:
+                yield file
 
 
 def _header(store: Store, source: HadronSource) -> str:
     statistics = store.attributes["statistics"]
     sigma, error = statistics["mean_weighted_amplitude"], statistics["mean_weighted_amplitude_error"]
     beam = 0.5 * source.energy
+    density = lhapdf_id(source.pdf)
+    facts = {
+        "process": store.process,
+        "sqrt_s": f"{source.energy:.12g} GeV, two protons",
+        "cuts": f"jets: pT > {source.pt_min:g} GeV, |eta| < {source.eta_max:g}, Delta R > {source.delta_r:g}",
+        "scale": "mu_R = mu_F = " + ("H_T/2" if source.scale is None else f"{source.scale:.12g} GeV"),
+        "pdf": f"{source.pdf} (LHAPDF id {density or 'unknown'}, sha256 of the grid {source.pdf_sha256})",
+        "alpha_s": f"{source.alpha_s_mz:.12g} at M_Z, {source.running.loops} loops, running with the scale (AQCDUP)",
+        "provider": f"{store.plan.provider.name} {store.plan.provider.version}",
+        "digest": store.digest,
+    }
+    lines = "".join(f"{key} = {escape(str(value)).encode('ascii', 'xmlcharrefreplace').decode()}\n"
+                    for key, value in facts.items())  # fmt: skip
     return (
-        '<LesHouchesEvents version="3.0">\n<header>\n'
-        f"<!-- ampcli {ampcli.__version__}, {str(store.process).replace('>', 'to')}, digest {store.digest} -->\n"
+        f'<LesHouchesEvents version="3.0">\n<header>\n<ampcli version="{ampcli.__version__}">\n{lines}</ampcli>\n'
         "</header>\n<init>\n"
-        f"{_PROTON} {_PROTON} {beam:.16e} {beam:.16e} 0 0 0 0 {_WEIGHTS_IN_PB} 1\n"
+        f"{_PROTON} {_PROTON} {beam:.16e} {beam:.16e} 0 0 {density} {density} {_WEIGHTS_IN_PB} 1\n"
         f"{sigma:.16e} {error:.16e} {sigma:.16e} {_PROCESS_ID}\n</init>\n"
     )
 
 
+def _integrand(store: Store, rows: slice) -> FloatArray:
+    """Weight x amplitude: what adds up to the cross section."""
+    return store.read("weight", rows) * store.read("amplitude", rows)
+
+
 def _events(
-    store: Store, source: HadronSource, provider: Native, rows: slice, rng: np.random.Generator
+    store: Store, source: HadronSource, provider: Native, rows: slice, events: int, rng: np.random.Generator
 ) -> Iterator[str]:
     process = store.process
     momenta = with_beams(store.read("momenta", rows))
     n = len(momenta)
     tags = provider.colour_flows(momenta, rng.random(n))
-    weights = store.read("weight", rows) * store.read("amplitude", rows) * store.rows / store.tried
+    weights = _integrand(store, rows) * events / store.tried
     scales = event_scales(momenta, process, source.scale)
     couplings = running_alpha_s(scales, source.alpha_s_mz, source.running)
     order = np.tile(np.arange(process.n_external), (n, 1))
@@ -87,7 +124,7 @@ def _events(
         momenta[turned, :, 2:] *= -1.0  # half a turn about the x axis
         order[turned, :2] = [1, 0]
     alpha_ew = provider.parameters.alpha_ew
-    for event in range(n):
+    for event in np.flatnonzero(weights):
         numbers = (weights[event], scales[event], alpha_ew, couplings[event])
         yield _event(process.legs, momenta[event], tags[event], order[event], numbers)
 

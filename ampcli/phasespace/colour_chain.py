@@ -9,10 +9,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ampcli.errors import UsageError
-from ampcli.kinematics import FloatArray
+from ampcli.errors import AmpcliError, UsageError
+from ampcli.kinematics import TOLERANCE, FloatArray
 from ampcli.phasespace.partons import require_madspace
 from ampcli.process import Process
+
+_ROUNDING = 1e-10  # of the event's energy: what boosts and sums may have left of a leg's energy
 
 _JET = 21  # the code under which madspace's cuts know every jet
 
@@ -115,4 +117,31 @@ class ChainMap:
         # a branch is drawn with probability 1/2, which madspace leaves to its caller
         kept = np.flatnonzero(weight > 0)
         fractions = np.stack([first[kept], second[kept]], axis=1)
-        return kept, np.ascontiguousarray(momenta[kept]), fractions, weight[kept] * 2.0**self.branches
+        physical = on_shell(np.ascontiguousarray(momenta[kept]), self.process)
+        return kept, physical, fractions, weight[kept] * 2.0**self.branches
+
+
+def on_shell(momenta: FloatArray, process: Process) -> FloatArray:
+    """Sampled momenta (n, n_external, 4) with the energies of their mass shells, where rounding has moved a leg off.
+
+    Boosts leave errors of 1e-16 of the event's energy, which is much for a leg that has next to nothing of it, and
+    nothing for the balance of the event.
+
+    Raises:
+        AmpcliError: a point that is not physical: a region where double precision does not suffice.
+    """
+    masses2 = np.array([leg.mass for leg in process.legs]) ** 2
+    energy = momenta[..., 0]
+    squared = (momenta[..., 1:] ** 2).sum(axis=-1) + masses2
+    off = (np.abs(energy**2 - squared) > 0.1 * TOLERANCE * energy**2) | ~(energy > 0)
+    if off.any():
+        right = np.where(off, np.sqrt(squared), energy)
+        small = np.abs(right - energy) <= _ROUNDING * momenta[:, :2, 0].sum(axis=1, keepdims=True)
+        if not (small & (right > 0)).all():
+            event = int(np.argmin((small & (right > 0)).all(axis=1)))
+            raise AmpcliError(
+                f"the sampler made a point of {process} that is beyond double precision: {momenta[event].tolist()}",
+                "Tighter cuts may keep it away from there; please report this with the command that you ran.",
+            )
+        momenta[..., 0] = right
+    return momenta

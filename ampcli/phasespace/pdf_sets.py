@@ -9,8 +9,9 @@ from pathlib import Path
 
 import numpy as np
 
-from ampcli.errors import IntegrityError
+from ampcli.errors import IntegrityError, NotFoundError
 from ampcli.files import read_file
+from ampcli.phasespace.partons import find_pdf
 from ampcli.phasespace.running_coupling import LOOPS, ONE_LOOP, Running, running_alpha_s
 
 PROTON = 2212
@@ -59,6 +60,16 @@ _OTHERS = {
 }
 
 
+# LHAPDF's numbers of sets that come without .info files (pdfsets.index).
+_LHAPDF_IDS = {
+    "NNPDF23_lo_as_0130_qed": 247000,
+    "NNPDF31_lo_as_0118": 315000,
+    "NNPDF31_lo_as_0130": 315200,
+    "NNPDF31_nlo_as_0118_luxqed": 324900,
+    "NNPDF31_nnlo_as_0118_luxqed": 325100,
+}
+
+
 @dataclass(frozen=True)
 class PdfSet:
     """Whose partons a set describes (PDG code), its alpha_s(M_Z) where known, and how that runs."""
@@ -92,6 +103,17 @@ def pdf_set(grid: Path) -> PdfSet:
         return PdfSet(int(entries.get("Particle", PROTON)), at_z, running)
     except ValueError as error:
         raise IntegrityError(f"{info} cannot be understood: {error}", "Install the set again.") from None
+
+
+def lhapdf_id(name: str) -> int:
+    """LHAPDF's number of a set or grid file: from its .info file, or from our table; 0 if it is not known."""
+    try:
+        grid = find_pdf(name)
+        stem = re.sub(r"_\d{4}$", "", grid.stem)
+        member = int(grid.stem.removeprefix(stem).lstrip("_") or 0)
+        return int(_entries(grid.with_name(f"{stem}.info"))["SetIndex"]) + member
+    except (NotFoundError, OSError, KeyError, ValueError):
+        return _LHAPDF_IDS.get(Path(name).stem.removesuffix("_0000"), 0)
 
 
 def _entries(file: Path) -> dict[str, str]:

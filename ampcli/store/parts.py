@@ -61,6 +61,10 @@ class Part:
     """Momentum fractions (n, 2), of hadron beams."""
     exact: int | None = None
     """Exact amplitudes that it took, where they were counted."""
+    event: FloatArray | None = None
+    """Numbers of given events in their file (n,)."""
+    event_weight: FloatArray | None = None
+    """Weights that the file has for them (n,)."""
 
     def record(self, plan: Plan) -> PartRecord:
         combined, each = checksums({name: getattr(self, name) for name in plan.arrays})

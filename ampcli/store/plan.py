@@ -51,13 +51,26 @@ class RamboSource(Frozen):
 
 
 class GivenSource(Frozen):
-    """Points taken from a file, known by the hash of its momenta."""
+    """Points taken from a file, known by the hash of their momenta and of what else is kept of them."""
 
     kind: Literal["given"] = "given"
     sha256: str
     sqrt_s: _Energy | None
     skipped: int = 0
     """Events of the file that were left out because they are not physical."""
+    others: int = 0
+    """Events of other processes that were left out."""
+    repaired: bool = False
+    """Whether momenta moved by more than double precision explains (`ampcli.repair`)."""
+    columns: tuple[Literal["event", "event_weight"], ...] = ()
+    """Arrays besides momenta that come from the file: numbers of the events in it, and their weights there."""
+
+    @pydantic.model_serializer(mode="wrap")
+    def _plans_before_columns(self, dump: pydantic.SerializerFunctionWrapHandler) -> dict[str, object]:
+        """Without the defaults of later fields, so that plans and digests stay what they were before."""
+        fields: dict[str, object] = dump(self)
+        later = {"others": 0, "repaired": False, "columns": ()}
+        return {key: value for key, value in fields.items() if key not in later or getattr(self, key) != later[key]}
 
 
 class HadronSource(Frozen):
@@ -131,6 +144,8 @@ class Plan(Frozen):
     def arrays(self) -> dict[str, tuple[int, ...]]:
         """Arrays of the store and the shape of a row; the momentum fractions are those of hadron beams."""
         arrays: dict[str, tuple[int, ...]] = {"momenta": (self.n_final, 4), "amplitude": (), "weight": ()}
+        if isinstance(self.source, GivenSource):
+            arrays |= dict.fromkeys(self.source.columns, ())
         return arrays | ({"x": (2,)} if isinstance(self.source, HadronSource) else {})
 
     @property

@@ -43,8 +43,11 @@ def test_there_and_back_bit_by_bit(ampcli: Ampcli, tmp_path: Path, store: Store,
     back = open_store(tmp_path / "back.zarr")
     np.testing.assert_array_equal(back.read("momenta"), store.read("momenta"))
     np.testing.assert_array_equal(back.read("amplitude"), store.read("amplitude"))
+    np.testing.assert_array_equal(back.read("event_weight"), [e.eventinfo.weight for e in events(file)])
+    np.testing.assert_array_equal(back.read("event"), np.arange(store.rows))
     squeezed = tmp_path / "z.lhe.gz"
-    squeezed.write_bytes(gzip.compress(file.read_bytes()))
+    ampcli("export", store.path, squeezed)
+    assert gzip.decompress(squeezed.read_bytes()) == file.read_bytes()
     ampcli("gen", PROCESS, tmp_path / "gz.zarr", "--momenta", squeezed)
     assert open_store(tmp_path / "gz.zarr").plan.source == back.plan.source
 
@@ -62,6 +65,13 @@ def test_weights_and_orientation(store: Store, file: Path) -> None:
         total = np.sum([[p.e, p.px, p.py, p.pz] for p in event.particles[2:]], axis=0)
         np.testing.assert_allclose(total, [first.e + second.e, 0, 0, first.pz + second.pz], atol=1e-9)
         assert 0.07 < event.eventinfo.aqcd < 0.15
+
+
+def test_the_header_says_what_the_events_are(store: Store, file: Path) -> None:
+    text = file.read_text().split("<event>")[0]
+    for fact in ("process = d g &gt; z d g g", "13000 GeV", "pT &gt; 20 GeV", "H_T/2", "0.13 at M_Z", store.digest):
+        assert fact in text
+    assert text.split("<init>\n")[1].split()[4:10] == ["0", "0", "247000", "247000", "4", "1"]
 
 
 def test_colour_is_conserved(file: Path) -> None:
@@ -104,7 +114,8 @@ def test_predictions_of_an_event_file(ampcli: Ampcli, tmp_path: Path, store: Sto
 
 def test_what_is_refused(ampcli: Ampcli, tmp_path: Path, store: Store, file: Path) -> None:
     out = tmp_path / "s.zarr"
-    ampcli.fails(2, "gen", "d g > z d g", out, "--momenta", file, naming=("event 0", "not d g > z d g"))
+    named = ("event 0", "> 23 1 21 21, not d g > z d g", "--process-only")
+    ampcli.fails(2, "gen", "d g > z d g", out, "--momenta", file, naming=named)
     ampcli.fails(4, "gen", PROCESS, out, "--momenta", tmp_path / "none.lhe", naming="none.lhe")
     text = file.read_text()
     torn = tmp_path / "torn.lhe"

@@ -10,13 +10,13 @@ import ampcli
 from ampcli.errors import UsageError
 from ampcli.inference.certificate import SPREAD, certify, spread_region
 from ampcli.inference.recalibration import recalibrated
-from ampcli.inference.single_precision import restored
 from ampcli.inference.uncertainty import UncertaintyKind
 from ampcli.kinematics import checked_momenta, min_invariant, with_beams
 from ampcli.phasespace.jets import fastjet_exclusive_jets
 from ampcli.phasespace.rambo import rambo
 from ampcli.process import parse_process
 from ampcli.registry.manifest import Dataset, Manifest, Recalibration
+from ampcli.repair import restored
 from ampcli.store.measures import Measures
 
 FOUR_JETS = parse_process("e- e+ > d d~ g g")

@@ -210,7 +210,7 @@ def test_too_many_of_given_points(tmp_path, request_for, full):
 def test_beams_of_given_points(tmp_path, request_for, full):
     turned = full.copy()
     turned[5] = full[5][:, [0, 3, 1, 2]]
-    with pytest.raises(UsageError, match="beams of event 5"):
+    with pytest.raises(UsageError, match=r"event 5 \(from 0\): the beams"):
         prepare(request_for(tmp_path / "a.zarr", points=None, momenta=given(tmp_path, turned)))
 
 

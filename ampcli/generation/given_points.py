@@ -1,0 +1,89 @@
+"""Phase-space points that are taken from a file."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ampcli.event_batch import Batch
+from ampcli.events import open_events
+from ampcli.generation.points import Points
+from ampcli.intake import Intake
+from ampcli.kinematics import FloatArray
+from ampcli.lhe.read import LheEvents
+from ampcli.process import Process
+from ampcli.store.plan import GivenSource
+
+_BATCH = 16384
+
+
+@dataclass(frozen=True)
+class GivenPoints:
+    """Points of a file; their weight is 1, so sums over them are not cross sections.
+
+    The file is read once, batch by batch; what is kept are the events that are taken.
+    """
+
+    process: Process
+    file: Path
+    process_only: bool = False
+    skip_bad: bool = False
+    repair: bool = False
+
+    @cached_property
+    def intake(self) -> Intake:
+        return Intake(open_events(self.file, self.process, self.process_only), self.process, self.skip_bad, self.repair)
+
+    @cached_property
+    def _events(self) -> Batch:
+        """All events that are taken.
+
+        Raises:
+            UsageError, NotFoundError, IntegrityError: as the file is.
+        """
+        batches = list(self.intake.batches(_BATCH))
+        columns = {name: np.concatenate([batch.columns[name] for batch in batches]) for name in batches[0].columns}
+        return Batch(
+            np.concatenate([batch.momenta for batch in batches]), columns["event"], columns.get("event_weight")
+        )
+
+    @property
+    def momenta(self) -> FloatArray:
+        """(n, n_external, 4) in GeV, physical."""
+        return self._events.momenta
+
+    def source(self) -> GivenSource:
+        """What identifies these points in a plan."""
+        digest = hashlib.sha256(self.momenta.data)
+        for column in self._events.columns.values():
+            digest.update(column.data)
+        energies = self.momenta[:, :2, 0]
+        same = np.ptp(energies) <= 1e-9 * energies[0, 0]  # all beams of all events of one energy
+        events = self.intake.events
+        return GivenSource(
+            sha256=digest.hexdigest(),
+            sqrt_s=float(2 * energies[0, 0]) if same else None,
+            skipped=self.intake.bad,
+            others=events.others.total() if isinstance(events, LheEvents) else 0,
+            repaired=self.intake.repaired > 0,
+            columns=("event",) if self._events.weight is None else ("event", "event_weight"),
+        )
+
+    def prepare(self, books: Path) -> None:
+        """Nothing to prepare."""
+
+    def attributes(self, books: Path) -> dict[str, Any]:
+        return {}
+
+    def points(self, part: int, rows: slice, books: Path, on_pass: Callable[[], None]) -> Points:
+        momenta = self.momenta[rows]
+        points = Points(momenta[:, :2], np.ascontiguousarray(momenta[:, 2:]), np.ones(len(momenta)), len(momenta))
+        points.event = self._events.event[rows].astype(np.float64)
+        points.event_weight = None if self._events.weight is None else self._events.weight[rows]
+        return points

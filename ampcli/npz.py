@@ -1,0 +1,161 @@
+"""Momenta in npz files, read as a stream: no pickles, and no more memory than a batch takes."""
+
+from __future__ import annotations
+
+import io
+import lzma
+import struct
+import tokenize
+import warnings
+import zipfile
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from ampcli.errors import IntegrityError, NotFoundError, UsageError
+from ampcli.event_batch import Batch
+from ampcli.files import require_ordinary
+from ampcli.process import Process
+
+_MEMBER = "momenta.npy"
+_LONGEST_HEADER = 1 << 16
+_FORTRAN_BYTES = 1 << 30  # arrays in Fortran order are read whole: events are not rows of theirs
+
+#: What zipfile, its decompressors and numpy's parser of headers raise for damaged or hostile files.
+_DAMAGE = (
+    zipfile.BadZipFile, zlib.error, lzma.LZMAError, struct.error, tokenize.TokenError,
+    OSError, EOFError, ValueError, TypeError, KeyError, IndexError, AttributeError, OverflowError, SyntaxError,
+    RuntimeError, NotImplementedError, MemoryError,
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class NpzEvents:
+    """The array ``momenta`` of an npz file: (n, n_external, 4), or (n, n_final, 4) without the beams."""
+
+    path: Path
+    shape: tuple[int, int, int]
+    dtype: np.dtype[Any]
+    fortran: bool
+    offset: int
+    """Bytes before the data."""
+
+    @property
+    def rows(self) -> int:
+        return self.shape[0]
+
+    @classmethod
+    def open(cls, path: Path, process: Process) -> NpzEvents:
+        """
+        Raises:
+            NotFoundError: no array ``momenta`` in it.
+            UsageError: not an npz file, or an array that cannot be momenta of `process`.
+            IntegrityError: a damaged file.
+        """
+        require_ordinary(path)
+        hint = "Write it with numpy.savez(file, momenta=...)."
+        with path.open("rb") as file:
+            if not zipfile.is_zipfile(file):
+                file.seek(0)
+                if file.read(4) == b"PK\x03\x04":
+                    raise IntegrityError(f"{path} cannot be read: it has lost its end", "It is damaged or truncated.")
+                raise UsageError(f"{path} is not an npz file", hint)
+        with _reading(path), zipfile.ZipFile(path) as archive:
+            names = archive.namelist()
+            if _MEMBER not in names:
+                listed = ", ".join(name.removesuffix(".npy")[:80] for name in names[:10])
+                raise NotFoundError(f"{path} has no array momenta, only {listed or 'nothing'}", hint)
+            member = archive.getinfo(_MEMBER)
+            if member.flag_bits & 1:
+                raise UsageError(f"{path} is encrypted", hint)
+            with archive.open(member) as stream:
+                shape, fortran, dtype, offset = _read_header(stream)
+                room = member.file_size - offset
+        legs = (process.n_external, process.n_final)
+        if len(shape) != 3 or shape[1] not in legs or shape[2] != 4 or shape[0] == 0:
+            raise UsageError(
+                f"{path}: momenta of {process} must have the shape (events, {legs[0]}, 4), or (events, {legs[1]}, 4) "
+                f"without the beams, not {_short(shape)}",
+                "Legs are ordered as in the process string, incoming first, each as E, px, py, pz in GeV.",
+            )
+        if dtype.kind != "f" or dtype.itemsize < 4:
+            raise UsageError(
+                f"{path}: momenta must be floating-point numbers in double or single precision, not {_short(dtype)}",
+                "Compute and write them as numpy.float64.",
+            )
+        needed = shape[0] * shape[1] * shape[2] * dtype.itemsize
+        if needed != room:
+            held = room // (needed // shape[0])
+            raise IntegrityError(
+                f"{path} cannot be read: it should hold {shape[0]} events, and ends within event {held} (from 0)"
+                if needed > room
+                else f"{path} cannot be read: there is something behind its {shape[0]} events",
+                "It is damaged or truncated.",
+            )
+        if fortran and needed > _FORTRAN_BYTES:
+            raise UsageError(
+                f"{path}: {needed >> 20} MiB of momenta in Fortran order, more than {_FORTRAN_BYTES >> 20}",
+                "Write numpy.ascontiguousarray(momenta).",
+            )
+        return cls(path, (shape[0], shape[1], shape[2]), dtype, fortran, offset)
+
+    def batches(self, size: int) -> Iterator[Batch]:
+        """
+        Raises:
+            IntegrityError: a damaged file.
+        """
+        with zipfile.ZipFile(self.path) as archive, archive.open(_MEMBER) as stream:
+            with _reading(self.path):
+                stream.read(self.offset)
+                whole = self._read(stream, self.rows) if self.fortran else None
+            for start in range(0, self.rows, size):
+                rows = slice(start, min(start + size, self.rows))
+                with _reading(self.path):
+                    momenta = self._read(stream, rows.stop - start) if whole is None else whole[rows]
+                yield Batch(momenta, np.arange(start, rows.stop))
+
+    def _read(self, stream: IO[bytes], rows: int) -> npt.NDArray[Any]:
+        wanted = rows * self.shape[1] * self.shape[2] * self.dtype.itemsize
+        data = stream.read(wanted)
+        if len(data) != wanted:
+            raise EOFError("it ends early")
+        flat = np.frombuffer(data, self.dtype)
+        return flat.reshape(4, self.shape[1], rows).T if self.fortran else flat.reshape(rows, self.shape[1], 4)
+
+
+def _read_header(stream: IO[bytes]) -> tuple[tuple[int, ...], bool, np.dtype[Any], int]:
+    """Shape, whether in Fortran order, dtype, and the length of the header."""
+    beginning = io.BytesIO(stream.read(_LONGEST_HEADER))  # it may say that it has gigabytes
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # numpy's on headers of Python 2
+        version = np.lib.format.read_magic(beginning)
+        read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
+        shape, fortran, dtype = read(beginning)
+    if not all(type(length) is int and length >= 0 for length in shape):
+        raise ValueError(f"{_short(shape)} is no shape")
+    return shape, fortran, dtype, beginning.tell()
+
+
+@contextmanager
+def _reading(path: Path) -> Iterator[None]:
+    """
+    Raises:
+        IntegrityError: for whatever a damaged file makes its readers raise.
+    """
+    try:
+        yield
+    except _DAMAGE as error:
+        raise IntegrityError(
+            f"{path} cannot be read: {_short(error) or type(error).__name__}", "It is damaged, or not from numpy."
+        ) from None
+
+
+def _short(value: object) -> str:
+    text = " ".join(str(value).split())
+    return text if len(text) <= 200 else text[:200] + "..."
