@@ -8,12 +8,11 @@ from __future__ import annotations
 import os
 import runpy
 import signal
-import sys
 import threading
 
 
 def _end_with_parent() -> None:
-    sys.stdin.buffer.read()
+    os.read(0, 1)  # not sys.stdin: its lock, held by a thread, would abort the interpreter when it ends
     os.killpg(0, signal.SIGKILL)
 
 

@@ -56,7 +56,10 @@ def gen(
     resume: Annotated[bool, typer.Option("--resume", help="Continue a store; rewrite damaged parts.")] = False,
     provider: Annotated[
         str,
-        typer.Option(help="Exact amplitudes: native, pyamplicol, or auto: native where it covers the process."),
+        typer.Option(
+            help="Exact amplitudes: native, pyamplicol, or auto: native where it covers the process, else pyamplicol, "
+            "which is refused where it is wrong."
+        ),
     ] = "auto",
     unchecked: Annotated[
         bool,

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 
+from ampcli.kinematics import with_beams
 from ampcli.store.reader import open_store
 
 if TYPE_CHECKING:
@@ -150,3 +151,54 @@ def test_a_model_meets_the_other_provider(ampcli: Ampcli, tmp_path: Path, make_s
     assert ours["median_abs_delta"] == pytest.approx(other["median_abs_delta"], rel=1e-6)
     changed = make_store(tmp_path / "changed.zarr", "2k", "--parameter", "alpha_s=0.13")
     ampcli.fails(2, "eval", "m", changed, *registry, naming=("does not describe", "0.118", "0.13"))
+
+
+@pytest.fixture
+def pairs(tmp_path: Path) -> Callable[[float], Path]:
+    """Writes 60 events of two beams of 10 or 500 GeV and a pair of equal masses, one for each angle."""
+
+    def write(mass: float) -> Path:
+        energy, cos = 500.0 if mass else 10.0, np.linspace(-0.9, 0.9, 60)
+        momentum = np.sqrt(energy**2 - mass**2)
+        first = np.stack([0 * cos, momentum * np.sqrt(1 - cos**2), momentum * cos], axis=1)
+        final = np.full((60, 2, 4), energy)
+        final[:, 0, 1:], final[:, 1, 1:] = first, -first
+        np.savez(tmp_path / "pairs.npz", momenta=with_beams(final))
+        return tmp_path / "pairs.npz"
+
+    return write
+
+
+def test_colourless_processes_are_right(ampcli: Ampcli, tmp_path: Path, pairs: Callable[[float], Path]) -> None:
+    store = tmp_path / "muons.zarr"
+    ampcli("gen", "e- e+ > mu- mu+", store, "--momenta", pairs(0.0))
+    opened = open_store(store)
+    assert opened.plan.provider.options["normalisation"] == "corrected"
+    momenta = opened.read("momenta")
+    cos = momenta[:, 0, 3] / momenta[:, 0, 0]
+    qed = (4 * np.pi / 132.507) ** 2 * (1 + cos**2)  # at 20 GeV the Z changes less than 10 %
+    np.testing.assert_allclose(opened.read("amplitude"), qed, rtol=0.1)
+
+
+def test_wrong_amplitudes_are_refused_or_marked(ampcli: Ampcli, tmp_path: Path, pairs: Callable[[float], Path]) -> None:
+    store = tmp_path / "ww.zarr"
+    call = ("gen", "e- e+ > w+ w-", store, "--momenta", pairs(80.41900244575616), "--json")
+    ampcli.fails(2, *call, naming=("e- e+ > w+ w-", "W bosons", "neutrino", "--unchecked"))
+    assert not store.exists()
+    said = ampcli(*call, "--unchecked").document
+    assert open_store(store).plan.provider.options["unchecked"] == "yes"
+    assert "unchecked" in said["note"]
+    useless = ("gen", "e- e+ > d d~", tmp_path / "s.zarr", "--momenta", pairs(0.0), "--unchecked")
+    ampcli.fails(2, *useless, naming=("--unchecked has no effect", "e- e+ > d d~"))
+
+
+def test_what_pyamplicol_lacks_is_not_said_to_vanish(
+    ampcli: Ampcli, tmp_path: Path, pairs: Callable[[float], Path]
+) -> None:
+    call = (tmp_path / "s.zarr", "--momenta", pairs(0.0))
+    for process, why in (("u d~ > c s~", "there is one"), ("e- e+ > d u~", "vanishes")):
+        said = ampcli.run("gen", process, *call)
+        assert said.code == 2
+        assert process in said.stderr
+        assert why in said.stderr
+    assert not (tmp_path / "s.zarr").exists()

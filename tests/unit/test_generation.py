@@ -226,14 +226,18 @@ def test_no_file_of_given_points(tmp_path, request_for):
 
 
 def test_an_amplitude_that_is_not_positive_ends_the_run(tmp_path, request_for):
-    # Forward scattering through a photon in the t channel: exactly collinear legs make |M|^2 infinite.
-    p = np.zeros((3, 4, 4))
-    p[:, :, 0] = 50.0
+    # A gluon exactly along its quark makes |M|^2 infinite.
+    p = np.zeros((3, 5, 4))
+    p[:, :2, 0] = 50.0
     p[:, 0, 3], p[:, 1, 3] = 50.0, -50.0
-    p[:, 2, 1], p[:, 3, 1] = 50.0, -50.0
-    p[1, 2:, 1:] = [[0, 0, 50.0], [0, 0, -50.0]]
+    p[:, 2:] = [[40.0, 0, 40.0, 0], [30.0, 24.0, -18.0, 0], [0.0, -24.0, -22.0, 0]]
+    p[:, 4, 0] = np.hypot(24.0, 22.0)
+    p[:, 0, 0] = p[:, 1, 0] = p[:, 2:, 0].sum(axis=1) / 2
+    p[:, 0, 3], p[:, 1, 3] = p[:, 0, 0], -p[:, 1, 0]
+    energy = p[0, 0, 0]
+    p[1, 2:] = energy * np.array([[0.6, 0.6, 0, 0], [1, -1, 0, 0], [0.4, 0.4, 0, 0]])
     request = GenerationRequest(
-        "e- e+ > e- e+", tmp_path / "a.zarr", None, 100.0, 0.01, 1, "pyamplicol", given(tmp_path, p)
+        "e- e+ > d d~ g", tmp_path / "a.zarr", None, 100.0, 0.01, 1, "native", given(tmp_path, p)
     )
     with pytest.raises(AmpcliError, match=r"\|M\|\^2 of point 1 is"):
         generate(prepare(request))
