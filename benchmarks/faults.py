@@ -30,7 +30,7 @@ from pathlib import Path
 import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests"))
-from faults import Ended, killed_everywhere, run_failing  # noqa: E402
+from faults import Ended, killed_everywhere, run_failing
 
 _LIMIT = 60.0  # seconds until a command is taken to hang
 _COLUMNS = ("fine", "wrong", "lost", "hang", "internal", "bare")
@@ -207,7 +207,8 @@ def digits(base: Path, trial: Path, step: int) -> Campaign:
 
 
 def _files(base: Path, name: str) -> list[Path]:
-    return [path.relative_to(base) for path in sorted((base / name).rglob("*")) if path.is_file() and path.stat().st_size]
+    found = [path for path in sorted((base / name).rglob("*")) if path.is_file() and path.stat().st_size]
+    return [path.relative_to(base) for path in found]
 
 
 def _targets() -> list[tuple[str, list[Action], tuple[str, ...]]]:
@@ -219,7 +220,12 @@ def _targets() -> list[tuple[str, list[Action], tuple[str, ...]]]:
 
 
 def _damaged(
-    base: Path, trial: Path, name: str, actions: list[Action], names: tuple[str, ...], damages: dict[str, Callable[[Path], None]]
+    base: Path,
+    trial: Path,
+    name: str,
+    actions: list[Action],
+    names: tuple[str, ...],
+    damages: dict[str, Callable[[Path], None]],
 ) -> Iterator[tuple[str, str]]:
     fresh(base, trial, *names)
     references = [action(trial)[1] for action in actions]
