@@ -1,6 +1,6 @@
 """Damage and interruptions by enumeration: how many end in a clear error or do no harm, and how many do not.
 
-    python benchmarks/faults.py [--only digits,flips,files,kills] [--step 1] [--work FOLDER]
+    python benchmarks/faults.py [--only digits,flips,files,kills] [--step 1] [--match REGEX] [--work FOLDER]
 
 One small store, one small model.  `digits`: every `step`-th digit of a manifest, of the markers and the attributes of a
 store is changed, one at a time; `flips`: bytes in all files of store, checkpoint and registry; `files`: each of them
@@ -19,6 +19,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import re
 import shutil
 import sys
 import tempfile
@@ -49,6 +50,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--only", default="digits,flips,files,kills")
     parser.add_argument("--step", type=int, default=1, help="every STEP-th digit")
+    parser.add_argument("--match", default="", help="only lines of the table that match this regular expression")
     parser.add_argument("--work", type=Path, help="a folder for stores and models (default: one that is removed)")
     options = parser.parse_args()
     place = options.work or Path(tempfile.mkdtemp(prefix="faults-"))
@@ -59,6 +61,8 @@ def main() -> None:
     total: Counter[str] = Counter()
     for name in options.only.split(","):
         for title, verdicts in campaigns[name](base, place / "trial", options.step):
+            if not re.search(options.match, title):
+                continue
             started, counts = time.monotonic(), Counter[str]()
             for what, verdict in verdicts:
                 counts[verdict] += 1
