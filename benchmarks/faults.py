@@ -36,6 +36,7 @@ from faults import Ended, killed_everywhere, run_failing
 _LIMIT = 60.0  # seconds until a command is taken to hang
 _COLUMNS = ("fine", "wrong", "lost", "hang", "internal", "bare")
 _FLIPS_PER_FILE = 6
+_FLIPS_PER_CHECKPOINT = 40  # it is one file, most of which only the rest of a training needs
 
 GEN = ["gen", "e- e+ > d d~ g", "s.zarr", "--points", "3k", "--y-cut", "0.01", "--resume", "--json"]
 TRAIN = ["train", "s.zarr", "--model", "fame+", "--name", "m", "--epochs", "2", "--hidden", "8,8,8", "--threads", "1"]
@@ -243,16 +244,17 @@ def _damaged(
 
 
 def flips(base: Path, trial: Path, step: int) -> Campaign:
-    def flip(part: int) -> Callable[[Path], None]:
+    def flip(part: int, parts: int) -> Callable[[Path], None]:
         def change(path: Path) -> None:
             content = bytearray(path.read_bytes())
-            content[int((part + 0.5) / _FLIPS_PER_FILE * len(content))] ^= 1 << (part % 8)
+            content[int((part + 0.5) / parts * len(content))] ^= 1 << (part % 8)
             path.write_bytes(content)
 
         return change
 
-    damages = {f"flipped at {part}/{_FLIPS_PER_FILE}": flip(part) for part in range(_FLIPS_PER_FILE)}
     for name, actions, names in _targets():
+        parts = _FLIPS_PER_CHECKPOINT if name == "unfinished" else _FLIPS_PER_FILE
+        damages = {f"flipped at {part}/{parts}": flip(part, parts) for part in range(parts)}
         yield f"flips in {name}", _damaged(base, trial, name, actions, names, damages)
 
 
