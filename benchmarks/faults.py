@@ -1,6 +1,6 @@
 """Damage and interruptions by enumeration: how many end in a clear error or do no harm, and how many do not.
 
-    python benchmarks/faults.py [--only digits,flips,files,kills] [--step 1] [--work FOLDER]
+    python benchmarks/faults.py [--only digits,flips,files,kills] [--step 1] [--match REGEX] [--work FOLDER]
 
 One small store, one small model.  `digits`: every `step`-th digit of a manifest, of the markers and the attributes of a
 store is changed, one at a time; `flips`: bytes in all files of store, checkpoint and registry; `files`: each of them
@@ -19,6 +19,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import re
 import shutil
 import sys
 import tempfile
@@ -30,11 +31,12 @@ from pathlib import Path
 import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests"))
-from faults import Ended, killed_everywhere, run_failing  # noqa: E402
+from faults import Ended, killed_everywhere, run_failing
 
 _LIMIT = 60.0  # seconds until a command is taken to hang
 _COLUMNS = ("fine", "wrong", "lost", "hang", "internal", "bare")
 _FLIPS_PER_FILE = 6
+_FLIPS_PER_CHECKPOINT = 40  # it is one file, most of which only the rest of a training needs
 
 GEN = ["gen", "e- e+ > d d~ g", "s.zarr", "--points", "3k", "--y-cut", "0.01", "--resume", "--json"]
 TRAIN = ["train", "s.zarr", "--model", "fame+", "--name", "m", "--epochs", "2", "--hidden", "8,8,8", "--threads", "1"]
@@ -49,6 +51,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--only", default="digits,flips,files,kills")
     parser.add_argument("--step", type=int, default=1, help="every STEP-th digit")
+    parser.add_argument("--match", default="", help="only lines of the table that match this regular expression")
     parser.add_argument("--work", type=Path, help="a folder for stores and models (default: one that is removed)")
     options = parser.parse_args()
     place = options.work or Path(tempfile.mkdtemp(prefix="faults-"))
@@ -59,6 +62,8 @@ def main() -> None:
     total: Counter[str] = Counter()
     for name in options.only.split(","):
         for title, verdicts in campaigns[name](base, place / "trial", options.step):
+            if not re.search(options.match, title):
+                continue
             started, counts = time.monotonic(), Counter[str]()
             for what, verdict in verdicts:
                 counts[verdict] += 1
@@ -207,7 +212,8 @@ def digits(base: Path, trial: Path, step: int) -> Campaign:
 
 
 def _files(base: Path, name: str) -> list[Path]:
-    return [path.relative_to(base) for path in sorted((base / name).rglob("*")) if path.is_file() and path.stat().st_size]
+    found = [path for path in sorted((base / name).rglob("*")) if path.is_file() and path.stat().st_size]
+    return [path.relative_to(base) for path in found]
 
 
 def _targets() -> list[tuple[str, list[Action], tuple[str, ...]]]:
@@ -219,7 +225,12 @@ def _targets() -> list[tuple[str, list[Action], tuple[str, ...]]]:
 
 
 def _damaged(
-    base: Path, trial: Path, name: str, actions: list[Action], names: tuple[str, ...], damages: dict[str, Callable[[Path], None]]
+    base: Path,
+    trial: Path,
+    name: str,
+    actions: list[Action],
+    names: tuple[str, ...],
+    damages: dict[str, Callable[[Path], None]],
 ) -> Iterator[tuple[str, str]]:
     fresh(base, trial, *names)
     references = [action(trial)[1] for action in actions]
@@ -233,16 +244,17 @@ def _damaged(
 
 
 def flips(base: Path, trial: Path, step: int) -> Campaign:
-    def flip(part: int) -> Callable[[Path], None]:
+    def flip(part: int, parts: int) -> Callable[[Path], None]:
         def change(path: Path) -> None:
             content = bytearray(path.read_bytes())
-            content[int((part + 0.5) / _FLIPS_PER_FILE * len(content))] ^= 1 << (part % 8)
+            content[int((part + 0.5) / parts * len(content))] ^= 1 << (part % 8)
             path.write_bytes(content)
 
         return change
 
-    damages = {f"flipped at {part}/{_FLIPS_PER_FILE}": flip(part) for part in range(_FLIPS_PER_FILE)}
     for name, actions, names in _targets():
+        parts = _FLIPS_PER_CHECKPOINT if name == "unfinished" else _FLIPS_PER_FILE
+        damages = {f"flipped at {part}/{parts}": flip(part, parts) for part in range(parts)}
         yield f"flips in {name}", _damaged(base, trial, name, actions, names, damages)
 
 
