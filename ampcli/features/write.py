@@ -138,9 +138,14 @@ def _written(store: Store, block: FeatureBlock) -> dict[str, Any]:
 
     Raises:
         UsageError: other features of that name.
-        IntegrityError: damaged ones.
+        IntegrityError: damaged ones, or those of another store.
     """
     attributes = store.block_attributes(block.name)
+    if attributes.get("store_digest") != store.digest:
+        raise IntegrityError(
+            f"the features {block.name} of {store.path} were not computed for its points",
+            f"Write them anew with `ampcli features {store.path} {block.name} --replace`.",
+        )
     if not _same(attributes, expected_attributes(store, block)):
         raise UsageError(
             f"{store.path}/features/{block.name} holds features of another version or other options",

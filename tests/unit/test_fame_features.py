@@ -153,7 +153,7 @@ def test_features_of_other_points_are_not_mistaken_for_ours(copy):
     with pytest.raises(IntegrityError, match=r"seal\n.*--replace"):
         write_features(copy, "fame", CPU)
     attributes.update(sealed(changed))
-    with pytest.raises(UsageError, match="--replace"):
+    with pytest.raises(IntegrityError, match=r"not computed for its points\n.*--replace"):
         write_features(copy, "fame", CPU)
     with pytest.raises(IntegrityError, match=r"not those that this ampcli computes"):
         read_arrays(copy, "fame", "train")
