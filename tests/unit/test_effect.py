@@ -30,6 +30,7 @@ OTHER = {
     "seed": "5",
     "provider": "native",
     "parameter": "alpha_s=0.13",
+    "unchecked": None,
     "skip-bad": None,
     "pt-min": "30",
     "eta-max": "3",
@@ -43,9 +44,10 @@ OTHER = {
 }
 #: How the work is done or shown, not what comes of it; and what names the situation.
 NEUTRAL = {"workers", "part", "resume", "dry-run", "json", "quiet", "verbose", "config", "help", "momenta", "beams"}
-#: May be asked for where it changes nothing: it checks, and finds that all is well.
-SAME_PLAN = {("file", "skip-bad"), ("beams", "two-stage"), ("unweighted beams", "two-stage")} | {
-    (situation, "provider")
+#: May be asked for where it changes nothing: it checks (or leaves out checks), and all is well.
+SAME_PLAN = {("file", "skip-bad")} | {
+    (situation, option)
+    for option in ("provider", "unchecked")
     for situation in ("jets", "mixed jets", "unweighted jets", "file", "beams", "unweighted beams")
 }
 
