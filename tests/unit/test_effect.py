@@ -32,6 +32,8 @@ OTHER = {
     "parameter": "alpha_s=0.13",
     "unchecked": None,
     "skip-bad": None,
+    "process-only": None,
+    "repair": None,
     "pt-min": "30",
     "eta-max": "3",
     "delta-r": "0.7",
@@ -45,7 +47,7 @@ OTHER = {
 #: How the work is done or shown, not what comes of it; and what names the situation.
 NEUTRAL = {"workers", "part", "resume", "dry-run", "json", "quiet", "verbose", "config", "help", "momenta", "beams"}
 #: May be asked for where it changes nothing: it checks (or leaves out checks), and all is well.
-SAME_PLAN = {("file", "skip-bad")} | {
+SAME_PLAN = {("file", name) for name in ("skip-bad", "process-only", "repair")} | {
     (situation, option)
     for option in ("provider", "unchecked")
     for situation in ("jets", "mixed jets", "unweighted jets", "file", "beams", "unweighted beams")
