@@ -44,7 +44,7 @@ def read_config(ctx: typer.Context, path: Path | None) -> Path | None:
             f"{path}: {', '.join(unknown)} is no option of `ampcli {ctx.info_name}`",
             f"Known: {', '.join(sorted(set(known) - {'config'}))}.",
         )
-    checked = {name: _as_given(f"{path}: {name}", known[name], value) for name, value in values.items()}
+    checked = {name: _as_given(f"{path}: {known[name].opts[0]}", known[name], value) for name, value in values.items()}
     ctx.default_map = {**(ctx.default_map or {}), **checked}
     return path
 

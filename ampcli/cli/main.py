@@ -21,12 +21,13 @@ _GO_ON = ("gen", "features", "train", "predict", "export", "demo")
 
 def main() -> None:
     """Run the command line and leave with its exit code (docs/commands.md)."""
-    interrupt.listen()
-    open_standard_streams()
-    import warnings
-
-    warnings.filterwarnings("ignore", "coroutine .* was never awaited", RuntimeWarning)  # Zarr's, when a signal comes
     try:
+        interrupt.listen()
+        open_standard_streams()
+        import warnings
+
+        # Zarr's, when a signal comes
+        warnings.filterwarnings("ignore", "coroutine .* was never awaited", RuntimeWarning)
         code = run(sys.argv[1:])
     except KeyboardInterrupt:
         code = _interrupted(sys.argv[1:])

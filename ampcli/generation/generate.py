@@ -27,6 +27,8 @@ from ampcli.store.plan import GivenSource, HadronSource, Plan, ProviderRecord, R
 #: Of collisions in GeV, far beyond any machine: squares and fourth powers are still numbers.
 _ENERGIES = (1e-6, 1e12)
 
+_LARGE = 1e11  # bytes
+
 
 @dataclass(frozen=True)
 class GenerationRequest:
@@ -128,12 +130,12 @@ def prepare(request: GenerationRequest) -> Job:
 
 
 def _require_space(store: Path, plan: Plan) -> None:
-    """Refuse a new store that its disk cannot hold; momenta do not compress."""
+    """Refuse a large new store that its disk cannot hold; a smaller one that fills the disk goes on with --resume."""
     if store.exists():
         return
     place = next(folder for folder in (*store.absolute().parents, Path(os.sep)) if folder.is_dir())
     free = shutil.disk_usage(place).free
-    if plan.size > free:
+    if plan.size > max(free, _LARGE):
         raise UsageError(
             f"--points {plan.points}: the store takes {plan.size / 1e9:.3g} GB, and the disk of {place} has "
             f"{free / 1e9:.3g} GB left",

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
+import sys
 import time
 
 import pytest
 
 from ampcli import interrupt
 from ampcli.cli.command import progress_bar, resumable
+from ampcli.cli.main import run
 from ampcli.errors import AmpcliError, InterruptedRun
 from ampcli.interrupt import STOP_SIGNALS, asked, blocked, check, held, listen, listening
 
@@ -168,3 +171,58 @@ def test_a_full_disk_says_how_to_go_on():
         resumable("parts are kept", "Go on with --resume."),
     ):
         raise OSError(28, "No space left on device", "here")
+
+
+#: A call of each command, and the core function in which the signal comes.
+CALLS = {
+    "gen": (["gen", "e- e+ > d d~ g", "s.zarr", "--points", "9"], "ampcli.generation.generate.prepare"),
+    "train": (["train", "s.zarr", "--name", "m"], "ampcli.store.reader.open_store"),
+    "features": (["features", "s.zarr", "fame"], "ampcli.store.reader.open_store"),
+    "predict": (["predict", "m", "s.npz", "o.npz"], "ampcli.inference.predictor.load_predictor"),
+    "export": (["export", "s.zarr", "o.lhe"], "ampcli.store.reader.open_store"),
+    "eval": (["eval", "m", "s.zarr"], "ampcli.inference.predictor.load_predictor"),
+    "ensemble": (["ensemble", "e", "m@1", "m@2"], "ampcli.ensembles.build.build_ensemble"),
+    "registry": (["registry", "list"], "ampcli.registry.resolve.registry_root"),
+}
+
+
+@pytest.mark.parametrize("failure", [None, ImportError("half a package"), RuntimeError("half a read")], ids=str)
+@pytest.mark.parametrize("number", STOP_SIGNALS)
+@pytest.mark.parametrize("name", CALLS)
+def test_the_exit_codes_of_the_table(capsys, monkeypatch, tmp_path, name, number, failure):
+    """docs/commands.md; whatever a package makes of the interruption."""
+    call, function = CALLS[name]
+    monkeypatch.chdir(tmp_path)
+
+    def stop(*_, **__):
+        try:
+            signal.raise_signal(number)
+        finally:
+            if failure is not None:
+                raise failure
+        pytest.fail("the signal did not break in")
+
+    monkeypatch.setattr(function, stop)
+    resumable_too = name in ("gen", "train", "features", "predict", "export")
+    assert run(call) == (130 if number == signal.SIGINT and not resumable_too else 75)
+    err = capsys.readouterr().err
+    assert err.startswith("ampcli: error: interrupted")
+    assert "Run the same command again." in err
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_first_moment_of_a_process(tmp_path):
+    """The first moment, before anything is imported that takes time."""
+    script = (
+        "import os, signal, sys\nfrom ampcli.cli import main\nlisten = main.interrupt.listen\n"
+        "number = getattr(signal, sys.argv.pop(1))\n"
+        "def first():\n    listen()\n    os.kill(os.getpid(), number)\n"
+        "main.interrupt.listen = first\nmain.main()\n"
+    )
+    for number in STOP_SIGNALS:
+        command = [sys.executable, "-c", script, signal.Signals(number).name, "gen", "e- e+ > d d~ g", "s.zarr"]
+        done = subprocess.run([*command, "--points", "9"], cwd=tmp_path, capture_output=True, text=True, check=False)
+        assert (done.returncode, done.stderr) == (
+            75,
+            "ampcli: error: interrupted; nothing was written\n  Run the same command again.\n",
+        )
