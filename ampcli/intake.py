@@ -29,6 +29,7 @@ class Intake:
         skip_bad: leave out events that are not physical instead of stopping at the first one.
         repair: put right what rounding did (`ampcli.repair`); single precision always is.
         sqrt_s: energy in GeV that the collisions must have, at rest, if any.
+        model: whose energy that is.
     """
 
     events: Events
@@ -36,6 +37,7 @@ class Intake:
     skip_bad: bool = False
     repair: bool = False
     sqrt_s: float | None = None
+    model: str = "the model"
     taken: int = 0
     bad: int = 0
     first_bad: str = ""
@@ -131,7 +133,7 @@ class Intake:
             return "it is at the edge of what passes for physical", "Give momenta with more digits."
         total = momenta[row, 2:].sum(axis=0).tolist()
         return (
-            f"it has the total momentum {total} GeV; the model was trained at rest with E = {self.sqrt_s:g} GeV",
+            f"it has the total momentum {total} GeV; {self.model} was trained at rest with E = {self.sqrt_s:g} GeV",
             "Boost the events to their centre-of-mass frame, or use a model of their energy.",
         )
 

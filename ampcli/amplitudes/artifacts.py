@@ -85,7 +85,9 @@ def ensure_artifact(process: Process) -> Path:
 
 
 def _generate(process: Process, folder: Path) -> None:
-    log.warning("generating the amplitude of %s, once: this takes seconds to minutes", process)
+    # A person at a terminal is told; of a script that fails, one message is all that stderr holds.
+    level = logging.WARNING if sys.stderr is not None and sys.stderr.isatty() else logging.INFO
+    log.log(level, "generating the amplitude of %s, once: this takes seconds to minutes", process)
     draft = folder.with_name(f".{folder.name}.{uuid.uuid4().hex[:8]}")
     options = [word for key, value in OPTIONS.items() for word in (f"--{key}", value)]
     call = [sys.executable, "-m", "ampcli.amplitudes.child", "generate", str(process), str(draft), *options]

@@ -39,7 +39,8 @@ def predict(
     set_threads(threads)
     predictor = load_predictor(model, registry, device)
     opened = open_events(events, predictor.process, process_only)
-    intake = Intake(opened, predictor.process, skip_bad, repair, predictor.manifest.sqrt_s)
+    manifest = predictor.manifest
+    intake = Intake(opened, predictor.process, skip_bad, repair, manifest.sqrt_s, manifest.reference)
     with (
         resumable("nothing was written", "Run the same command again."),
         progress_bar("events", opened.rows) as advance,

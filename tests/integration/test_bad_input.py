@@ -129,8 +129,6 @@ def _flawed(momenta: np.ndarray, flaw: str) -> np.ndarray:
             momenta[7, 3] *= -1
         case "one leg too few":
             momenta = momenta[:, :4]
-        case "single precision":
-            momenta = momenta.astype(np.float32)
     return momenta
 
 
@@ -142,7 +140,6 @@ def _flawed(momenta: np.ndarray, flaw: str) -> np.ndarray:
         ("not conserved", "event 7"),
         ("negative energy", "event 7"),
         ("one leg too few", ("(events, 5, 4)", "(20, 4, 4)")),
-        ("single precision", "float32"),
     ],
 )
 def test_momenta(ampcli: Ampcli, trained: Trained, tmp_path: Path, flaw: str, naming: str | tuple[str, ...]) -> None:

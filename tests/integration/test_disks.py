@@ -85,8 +85,8 @@ def test_predict_on_a_full_disk(ampcli: Ampcli, mounted: Mount, store: Path, tmp
 def test_a_read_only_registry(ampcli: Ampcli, mounted: Mount, remount: Remount, store: Path, tmp_path: Path) -> None:
     disk = mounted("size=10m")
     registry = disk / "registry"
-    for _ in range(2):
-        ampcli(*_train(store, registry))
+    for seed in (1, 2):
+        ampcli(*_train(store, registry), "--seed", seed)
     remount(disk, "ro")
     options = ("--registry", registry)
     ampcli.fails(1, *_train(store, registry), naming=("registry", "another place"))

@@ -97,7 +97,7 @@ def test_the_bare_ansatz(ampcli: Ampcli, tmp_path: Path, chain: Chain) -> None:
     assert set(said["blocks"]) == {"iq1+", "iq1,iq2+"}
     assert 0.1 < said["blocks"]["iq1+"]["deviation"] < 3
     assert (tmp_path / "a" / "ansatz.png").stat().st_size > 1000
-    ampcli.fails(2, "ansatz", chain.store, "invariants", naming=("undo no emission",))
+    ampcli.fails(2, "ansatz", chain.store, "invariants", naming=("undoes no emission",))
     ampcli.fails(4, "ansatz", chain.store, "iq2", naming=("no features iq2",))
 
 
@@ -151,7 +151,7 @@ def test_perturbed_copies_need_events_of_beams(ampcli: Ampcli, tmp_path: Path) -
     ampcli.fails(2, *train, "--perturb", "0.1", naming=naming)
     ampcli.fails(2, *train, "--beta", "0.5", naming=("--beta", "predicts no uncertainty"))
     ampcli.fails(2, *train, "--model", "nofa+", "--orient", naming=("--orient has no effect for --model nofa+",))
-    ampcli.fails(2, *train, "--bayesian", naming=("--bayesian is not for --model fame", "nofa"))
+    ampcli.fails(2, *train, "--bayesian", naming=("--bayesian has no effect for --model fame", "nofa"))
     ampcli.fails(2, *train, "--model", "lgatr", "--hidden", "8,8", naming=("has layers of its own", "--hidden"))
 
 

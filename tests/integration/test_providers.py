@@ -99,7 +99,7 @@ def test_the_mass_of_the_z(ampcli: Ampcli, tmp_path: Path, z_events: Path, ampli
         (("--parameter", "beta=1"), ("beta", "alpha_s")),
         (("--parameter", "alpha_s=0.1", "--provider", "pyamplicol"), ("pyamplicol", "alpha_s")),
         (("--skip-bad",), ("--skip-bad", "--momenta")),
-        (("--unweighted",), ("--unweighted", "--beams")),
+        (("--two-stage",), ("--two-stage", "--beams")),
         (("--pt-min", "30"), ("--pt-min", "--beams")),
     ],
 )

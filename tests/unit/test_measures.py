@@ -254,7 +254,7 @@ def test_eval_reports_both(registry, store3, capsys):
 def test_calibration_for_points_and_events(repository, tmp_path, request_for):
     """The shipped three-jet model, whose uncertainties hold for flat points only, on points for both measures."""
     root = tmp_path / "registry"
-    shutil.copytree(repository / "registry" / "ee-3jets", root / "ee-3jets")
+    shutil.copytree(repository / "registry" / "ee-3jets" / "1", root / "ee-3jets" / "1")
     request = request_for(tmp_path / "mixed.zarr", points=40_000, y_cut=1e-4, sampling="mixed", seed=5)
     generate(prepare(request))
     store = open_store(request.store)

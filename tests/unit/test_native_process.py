@@ -139,9 +139,9 @@ def test_another_z_mass():
     assert [leg.mass for leg in heavy.process.legs] == [0, 0, 0, 95.0, 0, 0]
     usual, changed = sample(Z), sample(Z, m_z=95.0)
     assert (heavy.evaluate(changed) > 0).all()
-    with pytest.raises(UsageError, match=r"event 0 .*leg 3 is off its mass shell \(m = 95 GeV\)"):
+    with pytest.raises(UsageError, match=r"event 0 .*leg 3 is off its mass shell \(z, m = 95 GeV\)"):
         heavy.evaluate(usual)
-    with pytest.raises(UsageError, match=r"event 0 .*leg 3 is off its mass shell \(m = 91.188 GeV\)"):
+    with pytest.raises(UsageError, match=r"event 0 .*leg 3 is off its mass shell \(z, m = 91.188 GeV\)"):
         native(Z).evaluate(changed)
 
 

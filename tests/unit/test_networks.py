@@ -153,7 +153,11 @@ def recipe_of(store: Store, model: str, **changes) -> Recipe:
     return Recipe.model_validate({**settings, "batch_size": 32, "learning_rate": 3e-3, **changes})
 
 
-CASES = [("nofa", {"network": "bayesian", "hidden": (16, 16), "epochs": 8}), ("lgatr", {}), ("lloca", {})]
+CASES = [
+    ("nofa", {"network": "bayesian", "hidden": (16, 16), "epochs": 8}),
+    ("lgatr", {"epochs": 3}),
+    ("lloca", {"epochs": 6}),
+]
 
 
 @pytest.mark.parametrize(("model", "changes"), CASES)

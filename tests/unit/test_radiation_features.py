@@ -445,7 +445,7 @@ def test_the_mass_of_the_z():
     found = made.compute(final)
     exact = Native(reduced, Parameters.of({"m_z": 120.0})).evaluate(with_beams(found["reduced_momenta"].numpy()))
     np.testing.assert_allclose(found["reduced_amplitude"], exact, rtol=1e-9)
-    with pytest.raises(UsageError, match=r"off its mass shell \(m = 91\.188 GeV\)"):
+    with pytest.raises(UsageError, match=r"off its mass shell \(z, m = 91\.188 GeV\)"):
         make_block("fg1", process, {}).compute(final)
 
 
