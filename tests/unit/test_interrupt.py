@@ -19,7 +19,13 @@ from ampcli.interrupt import STOP_SIGNALS, asked, blocked, check, held, listen, 
 
 @pytest.fixture(autouse=True)
 def afresh():
+    """As in a shell, also where nohup or a scheduler started the tests with signals ignored."""
+    ignored = [number for number in STOP_SIGNALS if signal.getsignal(number) == signal.SIG_IGN]
+    for number in ignored:
+        signal.signal(number, signal.default_int_handler if number == signal.SIGINT else signal.SIG_DFL)
     yield
+    for number in ignored:
+        signal.signal(number, signal.SIG_IGN)
     interrupt.forget()
 
 
