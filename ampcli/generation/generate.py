@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import os
 import shutil
 from collections.abc import Callable, Mapping
@@ -63,8 +62,6 @@ def prepare(request: GenerationRequest) -> Job:
     """
     process = described_process(request.process, request.parameters)
     sqrt_s = 1000.0 if request.sqrt_s is None else request.sqrt_s
-    if not (math.isfinite(sqrt_s) and sqrt_s > 0):
-        raise UsageError(f"--sqrt-s {sqrt_s:g}: the energy must be a positive number")
     if not _ENERGIES[0] <= sqrt_s <= _ENERGIES[1]:
         raise UsageError(f"--sqrt-s {sqrt_s:g}: energies in GeV lie between {_ENERGIES[0]:g} and {_ENERGIES[1]:g}")
     if request.hadrons is not None and (request.sqrt_s is not None or request.momenta is not None):

@@ -16,7 +16,7 @@ from ampcli.inference.recalibration import fit_recalibration
 from ampcli.inference.seen import require_unseen
 from ampcli.inference.uncertainty import UncertaintyKind
 from ampcli.provenance import git_commit, package_versions
-from ampcli.registry.manifest import Manifest, read_manifest
+from ampcli.registry.manifest import Manifest, check_name, read_manifest
 from ampcli.registry.resolve import resolve
 from ampcli.registry.storage import publish, read_probe, read_weights
 from ampcli.store.measures import measures
@@ -33,9 +33,11 @@ def publish_calibrated(root: Path, reference: str, store: Store, name: str | Non
         name: another name for it.
 
     Raises:
-        UsageError: the store holds something else than the model describes, or too few validation points, or the model
-            has no uncertainty.
+        UsageError: what cannot name a model, a store that holds something else than the model describes, too few
+            validation points, or a model that has no uncertainty.
     """
+    if name is not None:
+        check_name(name)
     folder = resolve(root, reference)
     manifest = read_manifest(folder)
     require_described(manifest, store)

@@ -23,6 +23,7 @@ from ampcli.registry.manifest import (
     SEALED_SINCE,
     VERSION,
     Manifest,
+    check_name,
     manifest_bytes,
     manifest_sha256,
     read_manifest,
@@ -50,10 +51,12 @@ def publish(root: Path, draft: Manifest, weights: Tensors | None, probe: Tensors
         The manifest as published.
 
     Raises:
-        UsageError: an ensemble with weights, or another model without; no version is left for the name.
+        UsageError: what cannot name a model; an ensemble with weights, or another model without; no version is left
+            for the name.
         IntegrityError: a member of the ensemble is missing or has changed, or what `check` found.
         AmpcliError: the registry cannot be written.
     """
+    check_name(draft.name)
     if (weights is None) != (draft.kind == "ensemble"):
         raise UsageError(f'"{draft.name}" is of kind {draft.kind}: only ensembles come without weights')
     home = root / draft.name
