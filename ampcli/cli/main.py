@@ -28,6 +28,7 @@ def main() -> None:
 
         # Zarr's, when a signal comes
         warnings.filterwarnings("ignore", "coroutine .* was never awaited", RuntimeWarning)
+        sys.unraisablehook = _unraisable
         code = run(sys.argv[1:])
     except KeyboardInterrupt:
         code = _interrupted(sys.argv[1:])
@@ -38,6 +39,12 @@ def main() -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         code = code or 1
     sys.exit(code)
+
+
+def _unraisable(failure: sys.UnraisableHookArgs) -> None:
+    """Destructors of what a signal left half built complain; who asked to stop need not read it."""
+    if interrupt.asked() is None:
+        sys.__unraisablehook__(failure)
 
 
 def run(arguments: list[str]) -> int:

@@ -84,11 +84,15 @@ def follow(
 
     Raises:
         UsageError: models of different processes, energies or parameters; of no fixed energy; without a cut of their
-            own where none is given; no points.
+            own where none is given; an impossible cut; no points.
     """
     first = predictors[0].manifest
     if count < 1 or points < 2:
         raise UsageError(f"--count {count} and --points {points}: at least 1 and 2 are needed")
+    if y_cut is not None and not 0 < y_cut < 0.5:
+        raise UsageError(
+            f"--y-cut {y_cut:g}: a share of s between 0 and 0.5 is needed", "Typical values are 1e-2 to 1e-4."
+        )
     if first.sqrt_s is None or first.process.split(">")[0].split() not in (["e-", "e+"], ["e+", "e-"]):
         raise UsageError(
             f"{first.reference} is for {first.process}", "Trajectories are for e+e- collisions at a fixed energy."

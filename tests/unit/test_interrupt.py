@@ -232,3 +232,16 @@ def test_the_first_moment_of_a_process(tmp_path):
             75,
             "ampcli: error: interrupted; nothing was written\n  Run the same command again.\n",
         )
+
+
+@pytest.mark.parametrize("stopped", [False, True])
+def test_complaints_of_destructors_are_for_runs_that_were_not_stopped(stopped):
+    script = (
+        "import os, signal, sys\nfrom ampcli import interrupt\nfrom ampcli.cli import main\n"
+        "class Half:\n    def __del__(self):\n        raise AttributeError('half built')\n"
+        "def run(arguments):\n    with interrupt.held():\n        if sys.argv[1] == 'True':\n"
+        "            os.kill(os.getpid(), signal.SIGTERM)\n        Half()\n    return 0\n"
+        "main.run = run\nmain.main()\n"
+    )
+    done = subprocess.run([sys.executable, "-c", script, str(stopped)], capture_output=True, text=True, check=True)
+    assert ("half built" in done.stderr) is not stopped
