@@ -7,79 +7,27 @@ import os
 import stat
 import subprocess
 import sys
-import tarfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 import torch
+from lines import check, draft, everything, publish_line, publish_mean
 
 from ampcli.cli.main import run
 from ampcli.errors import AmpcliError, IntegrityError, LockedError, NotFoundError, UsageError
 from ampcli.registry.archive import export_model, import_model
 from ampcli.registry.manifest import (
     MANIFEST,
-    Dataset,
     Manifest,
     Member,
     Metric,
     manifest_bytes,
-    manifest_sha256,
     read_manifest,
 )
 from ampcli.registry.resolve import aliases, names, references, registry_root, resolve, set_alias, versions
-from ampcli.registry.storage import PROBE, WEIGHTS, member_folder, publish, read_probe, read_weights, verify
-
-
-def draft(name: str = "line", **entries: object) -> Manifest:
-    plain = {
-        "name": name,
-        "kind": "plain",
-        "process": "e- e+ > d d~ g",
-        "provider": {"name": "table", "version": "1", "parameters": {}},
-        "dataset": Dataset(digest="d" * 64, points=6, splits={"train": 4, "validation": 1, "test": 1}),
-    }
-    return Manifest.model_validate(plain | entries)
-
-
-# The models of these tests are straight lines, slope * x + offset; an ensemble is its members' mean.
-def predictions(folder: Path, manifest: Manifest, x: torch.Tensor) -> torch.Tensor:
-    if manifest.kind == "ensemble":
-        folders = [member_folder(folder.parent.parent, member.model) for member in manifest.members]
-        return torch.stack([predictions(f, read_manifest(f), x) for f in folders]).mean(0)
-    weights = read_weights(folder, manifest)
-    return weights["slope"] * x + weights["offset"]
-
-
-def check(folder: Path, manifest: Manifest) -> None:
-    probe = read_probe(folder, manifest)
-    if not torch.equal(predictions(folder, manifest, probe["x"]), probe["prediction"]):
-        raise IntegrityError("the predictions differ")
-
-
-def publish_line(root: Path, name: str = "line", slope: float = 2.0, **entries: object) -> Manifest:
-    weights = {"slope": torch.tensor(slope), "offset": torch.tensor(1.0)}
-    x = torch.linspace(0.0, 1.0, 5)
-    return publish(root, draft(name, **entries), weights, {"x": x, "prediction": slope * x + 1.0}, check)
-
-
-def publish_mean(root: Path) -> Manifest:
-    slopes = [1.0, 4.0]
-    members = [publish_line(root, "member", slope) for slope in slopes]
-    pinned = [Member(model=m.reference, manifest_sha256=manifest_sha256(resolve(root, m.reference))) for m in members]
-    x = torch.tensor([0.0, 1.0, 2.0])
-    return publish(
-        root,
-        draft("mean", kind="ensemble", members=pinned, combine="mean"),
-        None,
-        {"x": x, "prediction": 2.5 * x + 1.0},
-        check,
-    )
-
-
-def everything(root: Path) -> set[str]:
-    return {str(path.relative_to(root)) for path in root.rglob("*")}
+from ampcli.registry.storage import PROBE, WEIGHTS, publish, read_probe, read_weights, verify
 
 
 @contextmanager
@@ -417,115 +365,13 @@ def test_an_ensemble_of_what_is_not_there_is_not_published(tmp_path: Path) -> No
     assert everything(tmp_path) == set()
 
 
-# --- export and import
-
-
-def test_an_ensemble_travels_with_its_members(tmp_path: Path) -> None:
-    here, there, archive = tmp_path / "here", tmp_path / "there", tmp_path / "mean.tar"
-    publish_mean(here)
-    models = ["member@1", "member@2", "mean@1"]
-    assert export_model(resolve(here, "mean"), archive) == models
-    assert import_model(there, archive, check) == models
-    assert everything(there) == everything(here)
-    for name in everything(here):
-        if (here / name).is_file():
-            assert (here / name).read_bytes() == (there / name).read_bytes()
-    before = everything(there)
-    assert import_model(there, archive, check) == models  # identical: nothing to do
-    assert everything(there) == before
-
-
-def test_import_never_overwrites(tmp_path: Path) -> None:
-    here, there, archive = tmp_path / "here", tmp_path / "there", tmp_path / "line.tar"
-    publish_line(here, slope=2.0)
-    publish_line(there, slope=3.0)
-    export_model(resolve(here, "line"), archive)
-    before = everything(there)
-    with pytest.raises(IntegrityError, match="is a different model from line@1"):
-        import_model(there, archive)
-    assert everything(there) == before
-    assert read_weights(there / "line" / "1", read_manifest(there / "line" / "1"))["slope"] == 3.0
-
-
-def test_export_neither_overwrites_nor_spreads_damage(tmp_path: Path) -> None:
-    publish_line(tmp_path / "registry")
-    folder = resolve(tmp_path / "registry", "line")
-    (tmp_path / "taken.tar").write_text("precious")
-    with pytest.raises(UsageError, match="already there"):
-        export_model(folder, tmp_path / "taken.tar")
-    with pytest.raises(NotFoundError, match="no folder"):
-        export_model(folder, tmp_path / "absent" / "line.tar")
-    (folder / WEIGHTS).write_bytes(b"")
-    with pytest.raises(IntegrityError, match="has changed"):
-        export_model(folder, tmp_path / "line.tar")
-    assert {path.name for path in tmp_path.iterdir()} == {"registry", "taken.tar"}
-
-
-@pytest.mark.parametrize(
-    "name",
-    [
-        "../outside/1/manifest.json",
-        "/tmp/line/1/manifest.json",
-        "line/1/../2/manifest.json",
-        "line/1/model.pkl",
-        "line/0/manifest.json",
-        "line/manifest.json",
-        "line/1/manifest.json\n",
-    ],
-)
-def test_import_refuses_names_that_are_no_part_of_a_model(tmp_path: Path, name: str) -> None:
-    archive = tmp_path / "bad.tar"
-    with tarfile.open(archive, "w") as tar:
-        tar.addfile(tarfile.TarInfo(name))
-    with pytest.raises(IntegrityError, match="which is no part of a model"):
-        import_model(tmp_path / "registry", archive)
-    assert everything(tmp_path) == {"bad.tar"}
-
-
-@pytest.mark.parametrize("kind", [tarfile.SYMTYPE, tarfile.LNKTYPE, tarfile.DIRTYPE, tarfile.FIFOTYPE])
-def test_import_refuses_what_is_no_plain_file(tmp_path: Path, kind: bytes) -> None:
-    archive = tmp_path / "bad.tar"
-    info = tarfile.TarInfo("line/1/manifest.json")
-    info.type, info.linkname = kind, "/etc/passwd"
-    with tarfile.open(archive, "w") as tar:
-        tar.addfile(info)
-    with pytest.raises(IntegrityError, match="which is no part of a model"):
-        import_model(tmp_path / "registry", archive)
-    assert everything(tmp_path) == {"bad.tar"}
-
-
-def test_import_refuses_doubles_and_damage(tmp_path: Path) -> None:
-    here, there = tmp_path / "here", tmp_path / "there"
-    publish_line(here)
-    whole = tmp_path / "line.tar"
-    export_model(resolve(here, "line"), whole)
-    data = whole.read_bytes()
-    double = tmp_path / "double.tar"
-    double.write_bytes(data)
-    with tarfile.open(double, "a") as tar:
-        tar.add(here / "line" / "1" / PROBE, "line/1/probe.safetensors")
-    for name, content in {"cut": data[:1500], "none": b"", "text": b"no tar" * 1000}.items():
-        (tmp_path / name).write_bytes(content)
-    for name in ("double.tar", "cut", "none", "text"):
-        with pytest.raises(IntegrityError, match=name):
-            import_model(there, tmp_path / name)
-    with pytest.raises(NotFoundError, match="no file"):
-        import_model(there, tmp_path / "absent")
-    assert not there.exists()
-
-
-def test_import_verifies_before_anything_appears(tmp_path: Path) -> None:
-    here, there, archive = tmp_path / "here", tmp_path / "there", tmp_path / "mean.tar"
-    publish_mean(here)
-    export_model(resolve(here, "mean"), archive)
-    partial = tmp_path / "partial.tar"
-    with tarfile.open(archive) as tar, tarfile.open(partial, "w") as rest:
-        for entry in tar:
-            if not entry.name.startswith("member/2/"):
-                rest.addfile(entry, tar.extractfile(entry))
-    with pytest.raises(IntegrityError, match=r"member@2, a member of mean@1"):
-        import_model(there, partial)
-    assert not there.exists()
+def test_the_last_version(tmp_path: Path) -> None:
+    publish_line(tmp_path)
+    (tmp_path / "line" / "1").rename(tmp_path / "line" / "999999999")
+    with pytest.raises(UsageError, match="line"):
+        publish_line(tmp_path)
+    assert versions(tmp_path, "line") == [999999999]
+    assert not [path for path in (tmp_path / "line").iterdir() if path.name.startswith(".")]
 
 
 # --- the commands
