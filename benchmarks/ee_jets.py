@@ -16,12 +16,14 @@ from pathlib import Path
 from typing import Literal
 
 from ampcli.cli.numbers import parse_count
+from ampcli.collisions.leptons import LeptonCollisions
 from ampcli.evaluation.evaluate import Measured
 from ampcli.evaluation.model import evaluate_model
 from ampcli.evaluation.report import aligned, with_error
 from ampcli.evaluation.trajectory_seeds import follow_seeds, parse_seeds
 from ampcli.evaluation.trajectory_table import seeds_table
 from ampcli.generation.generate import GenerationRequest, generate, prepare
+from ampcli.generation.lepton_points import LeptonSettings
 from ampcli.inference.predictor import Predictor, load_predictor
 from ampcli.store.reader import Store, open_store
 
@@ -35,20 +37,16 @@ _HEADER = [
 def store_of(predictor: Predictor, sampling: Literal["flat", "mixed"], points: int, folder: Path) -> Store:
     """New points within a model's cuts."""
     manifest = predictor.manifest
-    parameters = manifest.provider.get("parameters")
-    cuts: Literal["durham", "jade"] = "jade" if manifest.dataset.selection.get("cuts") == "jade" else "durham"
-    native = manifest.provider["name"] == "native" and isinstance(parameters, dict)
+    source, provider = manifest.dataset.source, manifest.provider
+    assert isinstance(source, LeptonCollisions)
     request = GenerationRequest(
         manifest.process,
         folder / f"{manifest.reference}-{sampling}.zarr",
         points,
-        manifest.sqrt_s,
-        manifest.dataset.y_cut or 0.0,
+        LeptonSettings(source.sqrt_s, source.y_cut, source.cuts, sampling),
         _SEEDS[sampling],
-        str(manifest.provider["name"]),
-        parameters={name: float(str(value)) for name, value in parameters.items()} if native else {},  # type: ignore[union-attr]
-        cuts=cuts,
-        sampling=sampling,
+        provider.name,
+        parameters=provider.parameters if provider.name == "native" else {},
     )
     generate(prepare(request))
     return open_store(request.store)

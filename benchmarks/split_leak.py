@@ -12,7 +12,8 @@ from pathlib import Path
 import numpy as np
 
 from ampcli.generation.generate import GenerationRequest, generate, prepare
-from ampcli.generation.hadron_points import HadronSettings
+from ampcli.generation.lepton_points import LeptonSettings
+from ampcli.generation.proton_points import ProtonSettings
 from ampcli.store.reader import Store, open_store
 
 _EE, _Z = "e- e+ > d d~ g g", "d d~ > z g g"
@@ -34,10 +35,8 @@ def make(folder: Path, process: str, points: int, y_cut: float) -> Store:
     """A store of seed 1; y_cut 0: unweighted events of proton collisions."""
     path = folder / f"{process.count('g')}-{points}-{y_cut:g}.zarr"
     if not path.exists():
-        hadrons = None if y_cut else HadronSettings("lhc13", unweighted=True)
-        sqrt_s = 1000.0 if y_cut else None
-        request = GenerationRequest(process, path, points, sqrt_s, y_cut or 1e-3, 1, "native", hadrons=hadrons)
-        generate(prepare(request))
+        collisions = LeptonSettings(1000.0, y_cut) if y_cut else ProtonSettings("lhc13", unweighted=True)
+        generate(prepare(GenerationRequest(process, path, points, collisions, provider="native")))
     return open_store(path)
 
 

@@ -17,16 +17,16 @@ import numpy as np
 import torch
 
 from ampcli.generation.generate import GenerationRequest, prepare
-from ampcli.generation.hadron_points import HadronPoints, HadronSettings
+from ampcli.generation.proton_points import ProtonPoints, ProtonSettings
 from ampcli.phasespace.hadron_sampler import BLOCK, Adaptation
 
 
 def cost(process: str, books: Path, events: int, seed: int, two_stage: bool) -> tuple[float, float, float, float]:
     """Points tried and exact amplitudes per event, share of the cross section in excess weights, seconds per event."""
-    settings = HadronSettings("lhc13", unweighted=not two_stage, two_stage=two_stage)
-    request = GenerationRequest(process, books, events, None, 1e-3, seed, "auto", hadrons=settings)
+    settings = ProtonSettings("lhc13", unweighted=not two_stage, two_stage=two_stage)
+    request = GenerationRequest(process, books, events, settings, seed)
     source = prepare(request).source
-    assert isinstance(source, HadronPoints)
+    assert isinstance(source, ProtonPoints)
     source.prepare(books)
     start = time.perf_counter()
     points = source.points(0, slice(0, events), books, lambda: None)

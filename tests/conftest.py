@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 
@@ -20,6 +21,8 @@ import torch  # noqa: E402
 
 from ampcli.features.write import write_features  # noqa: E402
 from ampcli.generation.generate import GenerationRequest, generate, prepare  # noqa: E402
+from ampcli.generation.given_points import GivenFile  # noqa: E402
+from ampcli.generation.lepton_points import LeptonSettings  # noqa: E402
 from ampcli.store.reader import Store, open_store  # noqa: E402
 from ampcli.training.recipe import Recipe  # noqa: E402
 from ampcli.training.train import TrainingRun, train  # noqa: E402
@@ -58,14 +61,19 @@ def rng() -> np.random.Generator:
     return np.random.default_rng(20240611)
 
 
+_LEP = {"sqrt_s": 1000.0, "y_cut": 0.01}
+
+
 @pytest.fixture(scope="session")
 def request_for() -> Callable[..., GenerationRequest]:
     """A generation request for so many gluons."""
 
     def make(path: Path, gluons: int = 1, points: int | None = 3000, **changes: object) -> GenerationRequest:
         process = "e- e+ > d d~" + " g" * gluons
-        settings: dict[str, object] = {"sqrt_s": 1000.0, "y_cut": 0.01, "seed": 7, "provider": "auto"}
-        return GenerationRequest(process, path, points, **(settings | changes))  # type: ignore[arg-type]
+        asked: dict[str, Any] = {"seed": 7, **changes}
+        common = {name: asked.pop(name) for name in ("seed", "provider", "parameters", "unchecked") if name in asked}
+        collisions = GivenFile(asked.pop("momenta"), **asked) if "momenta" in asked else LeptonSettings(**_LEP | asked)
+        return GenerationRequest(process, path, points, collisions, **common)
 
     return make
 

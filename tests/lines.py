@@ -5,9 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 import torch
+from samples import DATASET, PROVIDER, REGION
 
 from ampcli.errors import IntegrityError
-from ampcli.registry.manifest import Dataset, Manifest, Member, manifest_sha256, read_manifest
+from ampcli.registry.manifest import Manifest, Member, manifest_sha256, read_manifest
 from ampcli.registry.resolve import resolve
 from ampcli.registry.storage import member_folder, publish, read_probe, read_weights
 
@@ -17,8 +18,9 @@ def draft(name: str = "line", **entries: object) -> Manifest:
         "name": name,
         "kind": "plain",
         "process": "e- e+ > d d~ g",
-        "provider": {"name": "table", "version": "1", "parameters": {}},
-        "dataset": Dataset(digest="d" * 64, points=6, splits={"train": 4, "validation": 1, "test": 1}),
+        "provider": PROVIDER,
+        "dataset": DATASET,
+        "region": REGION,
     }
     return Manifest.model_validate(plain | entries)
 

@@ -27,13 +27,11 @@ def gen(
     store: Annotated[Path, typer.Argument(help="Folder of the new store.")],
     points: Annotated[
         str | None,
-        typer.Option(help="Accepted points (k and M are understood).", show_default="all of --momenta"),
+        typer.Option(help="Number of accepted points, for example 500k or 2M.", show_default="all of --momenta"),
     ] = None,
     sqrt_s: Annotated[
-        float | None,
-        typer.Option(help="Centre-of-mass energy in GeV of e+e- and the like.", show_default="1000"),
-        _LEPTONS,
-    ] = None,
+        float, typer.Option(help="Centre-of-mass energy in GeV of e+e- and the like."), _LEPTONS
+    ] = 1000.0,
     y_cut: Annotated[float, typer.Option(help="Smallest s_ij / s, of e+e- and the like."), _LEPTONS] = 1e-3,
     cuts: Annotated[
         Literal["durham", "jade"],
@@ -125,40 +123,46 @@ def gen(
     from ampcli.amplitudes import coverage
     from ampcli.cli.numbers import parse_count, parse_parameters
     from ampcli.generation.generate import GenerationRequest, generate, parse_part, prepare
-    from ampcli.generation.given_points import GivenPoints
-    from ampcli.generation.hadron_points import HadronSettings
+    from ampcli.generation.given_points import GivenFile
+    from ampcli.generation.lepton_points import LeptonSettings
+    from ampcli.generation.points import Settings
+    from ampcli.generation.proton_points import ProtonSettings
+    from ampcli.phasespace.cuts import JetCuts
     from ampcli.store.parts import BOOKS
 
     share = parse_part(part)
     count = None if points is None else parse_count("--points", points)
-    hadrons = HadronSettings(
-        beams or "", pt_min, eta_max, delta_r, scale, pdf, alpha_s_mz, unweighted, overweight, two_stage
-    )
-    changed = parse_parameters("--parameter", parameter or [])
+    collisions: Settings
+    if momenta is not None:
+        collisions = GivenFile(momenta, process_only, skip_bad, repair)
+    elif beams is not None:
+        collisions = ProtonSettings(
+            beams,
+            JetCuts(pt_min, eta_max, delta_r),
+            scale=scale,
+            pdf=pdf,
+            alpha_s_mz=alpha_s_mz,
+            unweighted=unweighted,
+            overweight=overweight,
+            two_stage=two_stage,
+        )
+    else:
+        collisions = LeptonSettings(sqrt_s, y_cut, cuts, sampling, overweight if unweighted else None)
     job = prepare(
         GenerationRequest(
             process,
             store,
             count,
-            sqrt_s,
-            y_cut,
-            seed,
-            provider,
-            momenta,
-            process_only,
-            skip_bad,
-            repair,
-            changed,
-            hadrons if beams else None,
-            cuts,
-            sampling,
-            overweight if unweighted and beams is None else None,
-            unchecked,
+            collisions,
+            seed=seed,
+            provider=provider,
+            parameters=parse_parameters("--parameter", parameter or []),
+            unchecked=unchecked,
         )
     )
     plan = job.plan
     notes = [
-        hadrons.note if beams else None,
+        collisions.note,
         coverage.note(plan.provider.name, plan.provider.options, job.provider.process),
     ]
     note = "\n".join(text for text in notes if text) or None
@@ -170,7 +174,7 @@ def gen(
             "bytes": plan.size,
         }
         document |= {"note": note} if note else {}
-        if isinstance(job.source, GivenPoints):
+        if job.source.intake is not None:
             document["intake"] = job.source.intake.document
         what = f"{plan.points} points of {plan.process}, exact amplitudes of {plan.provider.name}"
         text = [f"{what}, {plan.size / 1e6:.3g} MB in {plan.parts} parts -> {store}", *([note] if note else [])]
@@ -188,7 +192,7 @@ def gen(
     text = [note] if note else []
     document |= {"note": note} if note else {}
     text += [f"{store}: {plan.points} points of {plan.process}, digest {attributes['digest'][:16]}"]
-    if isinstance(job.source, GivenPoints):
+    if job.source.intake is not None:
         document["intake"] = job.source.intake.document
         text += job.source.intake.text
     else:

@@ -65,8 +65,8 @@ def predict(
         text += [f"{unknown} uncertainties are not known (NaN)"]
     if outside:
         text += [f"{outside} of the points lie outside the region it was trained on (array outside)"]
-    made, options = predictor.manifest.provider, predictor.manifest.provider.get("options")
-    if note := coverage.note(str(made["name"]), options if isinstance(options, dict) else {}, predictor.process):
+    made = predictor.manifest.provider
+    if note := coverage.note(made.name, made.options, predictor.process):
         document["note"] = note
         text += [note]
     return Result(document, "\n".join(text))

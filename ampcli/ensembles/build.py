@@ -13,7 +13,7 @@ from ampcli.ensembles.covariance import error_correlation
 from ampcli.ensembles.independence import require_different, require_independent
 from ampcli.errors import UsageError
 from ampcli.evaluation.summary import summary_metrics
-from ampcli.inference.certificate import SPREAD, relative_size, spread_region
+from ampcli.inference.certificate import relative_size, unusual_spread
 from ampcli.inference.described import require_described
 from ampcli.inference.predictor import Network, Predictor, check_probe, load_folder, make_probe
 from ampcli.inference.recalibration import LEAST_POINTS, fit_recalibration
@@ -75,7 +75,7 @@ def build_ensemble(
         "sqrt_s": first.sqrt_s,
         "provider": first.provider,
         "dataset": first.dataset.model_copy(update={"others": _others(manifests)}),
-        "region": {name: value for name, value in first.region.items() if name != SPREAD},
+        "region": first.region.model_copy(update={"relative_uncertainty_999": None}),
         "members": [
             Member(model=manifest.reference, manifest_sha256=manifest_sha256(folder))
             for manifest, folder in zip(manifests, folders, strict=True)
@@ -106,11 +106,11 @@ def build_ensemble(
         exact = data.read_split("amplitude", "validation")
         counted = measures(data, "validation")
         honest = combine == "covariance" and len(exact) >= LEAST_POINTS
+        spread = unusual_spread(predictor.uncertainty_kind, relative_size(predicted, uncertainty), counted)
         draft = draft.model_copy(
             update={
                 "metrics": summary_metrics(exact, predicted, draft.log_moments, counted),
-                "region": draft.region
-                | spread_region(predictor.uncertainty_kind, relative_size(predicted, uncertainty), counted),
+                "region": draft.region.model_copy(update={"relative_uncertainty_999": spread}),
                 "recalibration": fit_recalibration(exact, predicted, uncertainty, counted) if honest else None,
             }
         )

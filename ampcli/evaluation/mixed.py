@@ -26,7 +26,7 @@ from ampcli.evaluation.speedup import (
     outcome,
     two_stage_unweighting,
 )
-from ampcli.evaluation.spent import Spent, is_unweighted, spent_on
+from ampcli.evaluation.spent import Spent, spent_on
 from ampcli.evaluation.strategies import Candidate, Cascade, Points, Seconds, cascades, rank_candidates
 from ampcli.evaluation.timing import (
     SurrogateTimes,
@@ -42,7 +42,6 @@ from ampcli.inference.seen import require_unseen
 from ampcli.inference.uncertainty import UncertaintyKind
 from ampcli.kinematics import FloatArray, with_beams
 from ampcli.registry.manifest import Manifest
-from ampcli.store.plan import GivenSource
 from ampcli.store.reader import Store
 
 _JUDGES = 5  # one in so many test points judges, the others certify
@@ -326,7 +325,7 @@ def break_even(spent: Spent, exact: float, factor: float) -> float | None:
 
 def _unweighting(store: Store, test: Points, seconds: float, exact: dict[str, float]) -> dict[str, Unweighting] | None:
     """Only weighted points tell how often an event would be accepted."""
-    if isinstance(store.plan.source, GivenSource) or is_unweighted(store):
+    if not store.plan.source.are_sampled or store.plan.source.are_unweighted:
         return None
     delta = test.predicted[-1] / test.exact - 1
     return {name: two_stage_unweighting(test.weight, delta, seconds, each) for name, each in exact.items()}

@@ -17,12 +17,9 @@ from ampcli.inference.seen import require_unseen
 from ampcli.inference.uncertainty import UncertaintyKind
 from ampcli.kinematics import min_invariant
 from ampcli.models.kinds import WITH_UNCERTAINTY
-from ampcli.phasespace.jets import exclusive_jets
-from ampcli.phasespace.selection import Selection
 from ampcli.registry.manifest import read_manifest
 from ampcli.registry.resolve import names, resolve
 from ampcli.store.measures import Measures, measures
-from ampcli.store.plan import GivenSource
 from ampcli.store.reader import Split, Store
 
 
@@ -94,21 +91,17 @@ def evaluate_model(predictor: Predictor, store: Store, split: Split) -> Comparis
     s = total[:, 0] ** 2 - (total[:, 1:] ** 2).sum(axis=1)
     min_sij = np.maximum(min_invariant(momenta) / s, 0.0)
     cut = manifest.dataset.y_cut
-    if store.process.incoming[0].kind == "lepton":
-        jets = exclusive_jets(momenta, Selection(float(np.sqrt(s.mean())), cut or 0.0).d_cut)
-    else:  # cuts keep every parton a jet of its own
-        jets = np.full(len(momenta), store.process.n_jets)
     log_mean, log_std = manifest.log_moments
-    counted, given = measures(store, split), isinstance(store.plan.source, GivenSource)
+    counted, sampled = measures(store, split), store.plan.source.are_sampled
     kind = predictor.uncertainty_kind
     unknown = kind is UncertaintyKind.NONE
     evaluation = evaluate(
         exact,
         predicted,
         None if unknown else np.nan_to_num(uncertainty, nan=0.0),
-        None if given else store.read_split("weight", split),
+        store.read_split("weight", split) if sampled else None,
         tried=store.tried * len(momenta) / store.rows,
-        n_jets=jets,
+        n_jets=manifest.dataset.source.jets(momenta, store.process),
         min_sij=min_sij,
         y_cut=cut,
         log_mean=log_mean,
@@ -118,7 +111,7 @@ def evaluate_model(predictor: Predictor, store: Store, split: Split) -> Comparis
         certificate=predictor.certify(momenta, predicted, uncertainty),
         members=members if manifest.combine == "mean" else None,
         density=counted.points,
-        share=counted.events if given else None,
+        share=None if sampled else counted.events,
         uncertainty_kind=kind,
     ).model_copy(update={"seen": tuple(seen)})
     relative = relative_size(predicted, uncertainty) if kind.by_point else None

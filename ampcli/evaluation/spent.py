@@ -12,10 +12,8 @@ import numpy as np
 from pydantic import FiniteFloat
 
 from ampcli.evaluation.metrics import Frozen
-from ampcli.phasespace.perturb import perturbed_events
 from ampcli.registry.manifest import Manifest, read_manifest
 from ampcli.registry.storage import member_folder
-from ampcli.store.plan import HadronSource, RamboSource
 from ampcli.store.reader import Store
 
 _SHARE_FROM = 8192  # events, for the share of copies that are new
@@ -78,15 +76,7 @@ def amplitudes_per_event(store: Store) -> tuple[float, bool]:
     """Exact amplitudes that each event of a store took, and whether they were counted (else: at most so many)."""
     if (known := store.attributes.get("exact_amplitudes")) is not None:
         return int(known) / store.rows, True
-    return (store.tried / store.rows, False) if is_unweighted(store) else (1.0, True)
-
-
-def is_unweighted(store: Store) -> bool:
-    """Whether rows were accepted in proportion to their weight (given points: not known, so no)."""
-    source = store.plan.source
-    if isinstance(source, HadronSource):
-        return bool(source.unweighted)
-    return isinstance(source, RamboSource) and source.overweight is not None
+    return (store.tried / store.rows, False) if store.plan.source.are_unweighted else (1.0, True)
 
 
 def labelled_points(manifest: Manifest, store: Store) -> tuple[int, bool]:
@@ -103,12 +93,8 @@ def labelled_points(manifest: Manifest, store: Store) -> tuple[int, bool]:
 
 def _moved(store: Store, size: float) -> float:
     """The share of perturbed copies that stay within the cuts: the others are the event itself, and cost nothing."""
-    source = store.plan.source
-    if not isinstance(source, HadronSource):
+    if not store.plan.source.can_be_perturbed:  # points of a file
         return 1.0
+    shaken = store.plan.source.perturbation(store.process, size)
     final = store.read("momenta", slice(0, _SHARE_FROM))
-    _, new = perturbed_events(
-        final, store.process, size, np.random.default_rng(0),
-        source.pt_min, source.eta_max, source.delta_r, source.energy,
-    )  # fmt: skip
-    return float(new.mean())
+    return float(shaken(final, np.random.default_rng(0))[1].mean())

@@ -21,7 +21,6 @@ from ampcli.evaluation.metrics import Floats, Frozen
 from ampcli.evaluation.speedup import Outcome, Stage, best_thresholds, outcome
 from ampcli.inference.predictor import Predictor
 from ampcli.kinematics import FloatArray
-from ampcli.store.plan import GivenSource
 from ampcli.store.reader import Split, Store
 
 _RATIO = 1.4  # U2 / U1 of the paper
@@ -42,8 +41,8 @@ class Points:
     def of(cls, predictors: Sequence[Predictor], store: Store, split: Split) -> Points:
         """A split of a store, whose rows count as events: weight x |M|^2; those of given points count alike."""
         momenta, exact = store.read_split("momenta", split), store.read_split("amplitude", split)
-        given = isinstance(store.plan.source, GivenSource)
-        weight = np.ones(len(exact)) if given else exact * store.read_split("weight", split)
+        sampled = store.plan.source.are_sampled
+        weight = exact * store.read_split("weight", split) if sampled else np.ones(len(exact))
         predicted, relative = [], []
         for predictor in predictors:
             amplitude, uncertainty = predictor.predict_final(momenta)

@@ -18,7 +18,6 @@ from ampcli.kinematics import with_beams
 from ampcli.phasespace.selection import Selection
 from ampcli.phasespace.trajectories import trajectories
 from ampcli.phasespace.unresolved import REGIONS, singular_invariant, unresolved_regions
-from ampcli.store.plan import ProviderRecord
 
 
 class Accuracy(Frozen):
@@ -93,7 +92,7 @@ def follow(
         raise UsageError(
             f"--y-cut {y_cut:g}: a share of s between 0 and 0.5 is needed", "Typical values are 1e-2 to 1e-4."
         )
-    if first.sqrt_s is None or first.process.split(">")[0].split() not in (["e-", "e+"], ["e+", "e-"]):
+    if first.sqrt_s is None or any(leg.name not in ("e-", "e+") for leg in predictors[0].process.incoming):
         raise UsageError(
             f"{first.reference} is for {first.process}", "Trajectories are for e+e- collisions at a fixed energy."
         )
@@ -104,13 +103,13 @@ def follow(
                 f"{other.reference} for {other.process} at {other.sqrt_s} GeV",
                 "Name models of one process and energy.",
             )
-        if other.provider.get("parameters") != first.provider.get("parameters"):
+        if other.provider.parameters != first.provider.parameters:
             raise UsageError(f"{first.reference} and {other.reference} learned from different amplitudes")
     process = predictors[0].process
     momenta = trajectories(count, points, process.n_final, first.sqrt_s, seed)
     final = momenta.reshape(-1, process.n_final, 4)
-    given = ProviderRecord.model_validate(first.provider)
-    provider = provider_of(given.name, given.options, given.parameters, process)
+    made = first.provider
+    provider = provider_of(made.name, made.options, made.parameters, process)
     exact = provider.evaluate(with_beams(final, first.sqrt_s))
     found, summaries = {}, {}
     for predictor in predictors:

@@ -13,45 +13,36 @@ import numpy.random  # noqa: F401 - numpy imports it late, and an import in the 
 
 from ampcli.amplitudes.providers import make_provider
 from ampcli.errors import UsageError
-from ampcli.generation.given_points import GivenPoints
-from ampcli.generation.hadron_points import HadronPoints, HadronSettings, require_possible
-from ampcli.generation.points import PointSource, SampledPoints
+from ampcli.generation.points import PointSource, Settings
 from ampcli.generation.run import Job, fill
-from ampcli.phasespace.sampler import Sampling
-from ampcli.phasespace.selection import Cuts
 from ampcli.process import described_process
+from ampcli.records.provider import ProviderRecord
 from ampcli.store import parts
-from ampcli.store.plan import GivenSource, HadronSource, Plan, ProviderRecord, RamboSource
-
-#: Of collisions in GeV, far beyond any machine: squares and fourth powers are still numbers.
-_ENERGIES = (1e-6, 1e12)
+from ampcli.store.plan import Plan
 
 _LARGE = 1e11  # bytes
 
 
 @dataclass(frozen=True)
 class GenerationRequest:
-    """What the user asked for."""
+    """What the user asked for.
+
+    Attributes:
+        points: how many; None: all events of a file.
+        collisions: their class, and what is asked of them.
+        provider: of exact amplitudes, by name (`ampcli.amplitudes.providers`).
+        parameters: couplings and masses that differ from the provider's.
+        unchecked: take an amplitude of pyamplicol that is not known to be right.
+    """
 
     process: str
     store: Path
     points: int | None
-    sqrt_s: float | None
-    y_cut: float
-    seed: int
-    provider: str
-    momenta: Path | None = None
-    process_only: bool = False
-    skip_bad: bool = False
-    repair: bool = False
+    collisions: Settings
+    seed: int = 1
+    provider: str = "auto"
     parameters: Mapping[str, float] = field(default_factory=dict)
-    hadrons: HadronSettings | None = None
-    cuts: Cuts = "durham"
-    sampling: Sampling = "flat"
-    overweight: float | None = None
-    """Of unweighted e+e- events: share of the cross section in excess weights."""
     unchecked: bool = False
-    """Take an amplitude of pyamplicol that is not known to be right."""
 
 
 def prepare(request: GenerationRequest) -> Job:
@@ -61,69 +52,42 @@ def prepare(request: GenerationRequest) -> Job:
         UsageError: an impossible request.
     """
     process = described_process(request.process, request.parameters)
-    sqrt_s = 1000.0 if request.sqrt_s is None else request.sqrt_s
-    if not _ENERGIES[0] <= sqrt_s <= _ENERGIES[1]:
-        raise UsageError(f"--sqrt-s {sqrt_s:g}: energies in GeV lie between {_ENERGIES[0]:g} and {_ENERGIES[1]:g}")
-    if request.hadrons is not None and (request.sqrt_s is not None or request.momenta is not None):
-        raise UsageError("--beams goes with neither --sqrt-s nor --momenta", "Give one of them.")
     if request.seed < 0:
         raise UsageError(f"--seed {request.seed}: seeds are non-negative integers")
-    hadrons = None
-    if request.hadrons is not None:
-        hadrons = request.hadrons.source(request.seed)
-        require_possible(process, hadrons)
-    elif request.momenta is None and request.y_cut == 0:
-        raise UsageError("--y-cut 0: soft and collinear partons make the cross section infinite", "Give one above 0.")
+    request.collisions.require_possible(process)
     provider = make_provider(request.provider, process, request.parameters, request.unchecked)
     if request.unchecked and getattr(provider, "fault", None) is None:
         raise UsageError(f'--unchecked has no effect: the amplitude of "{process}" is right', "Leave it out.")
-    source: PointSource
-    record: RamboSource | GivenSource | HadronSource
-    if request.momenta is None:
-        for option in ("process_only", "skip_bad", "repair"):
-            if getattr(request, option):
-                raise UsageError(
-                    f"--{option.replace('_', '-')} is for points of a file",
-                    "Give events with --momenta FILE, or leave it out.",
-                )
-    if request.cuts != "durham" and (request.momenta is not None or request.hadrons is not None):
-        raise UsageError("--cuts is for sampled points of e+e- collisions", "Leave it out.")
-    if request.overweight is not None and not 0 < request.overweight < 1:
-        raise UsageError(f"--overweight {request.overweight:g}: a share between 0 and 1 is needed")
-    if request.momenta is not None:
-        source = GivenPoints(process, request.momenta, request.process_only, request.skip_bad, request.repair)
-        record = source.source()
-        available = len(source.momenta)
-        points = available if request.points is None else request.points
-        if points > available:
-            raise UsageError(f"--points {points}: {request.momenta} has only {available}")
-    elif hadrons is not None:
-        points = _required(request.points)
-        record = hadrons
-        source = HadronPoints(process, record, provider, provider.identity().parameters["alpha_s"])
-    else:
-        record = RamboSource(
-            sqrt_s=sqrt_s,
-            y_cut=request.y_cut,
-            seed=request.seed,
-            cuts=request.cuts,
-            sampling=request.sampling if request.overweight is None else "mixed",
-            overweight=request.overweight,
-        )
-        source = SampledPoints(process, record, provider)
-        source.sampler  # noqa: B018 - refuses impossible cuts before anything is generated
-        points = _required(request.points)
-    if points < 1:
-        raise UsageError(f"--points {points}: at least one point is needed")
+    source = request.collisions.points(process, provider, request.seed)
+    collisions = source.collisions  # reads a file of events
     plan = Plan(
         process=str(process),
-        points=points,
+        points=_points(request, source),
         n_final=process.n_final,
         provider=ProviderRecord.model_validate(provider.identity().as_dict()),
-        source=record,
+        source=collisions,
     )
     _require_space(request.store, plan)
     return Job(request.store, plan, source, provider)
+
+
+def _points(request: GenerationRequest, source: PointSource) -> int:
+    """How many points a store is going to have.
+
+    Raises:
+        UsageError: nobody said, none, or more than there are.
+    """
+    points = request.points
+    if source.intake is not None:
+        available = source.intake.taken
+        points = available if points is None else points
+        if points > available:
+            raise UsageError(f"--points {points}: {source.intake.events.path} has only {available}")
+    if points is None:
+        raise UsageError("how many points?", "Give --points N, or events with --momenta FILE.")
+    if points < 1:
+        raise UsageError(f"--points {points}: at least one point is needed")
+    return points
 
 
 def _require_space(store: Path, plan: Plan) -> None:
@@ -138,12 +102,6 @@ def _require_space(store: Path, plan: Plan) -> None:
             f"{free / 1e9:.3g} GB left",
             "Take fewer, or a larger disk.",
         )
-
-
-def _required(points: int | None) -> int:
-    if points is None:
-        raise UsageError("how many points?", "Give --points N, or events with --momenta FILE.")
-    return points
 
 
 def parse_part(text: str | None) -> tuple[int, int]:

@@ -7,10 +7,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
+from ampcli.amplitudes.protocol import Provider
+from ampcli.collisions.given import GivenEvents
 from ampcli.event_batch import Batch
 from ampcli.events import open_events
 from ampcli.generation.points import Points
@@ -18,9 +20,27 @@ from ampcli.intake import Intake
 from ampcli.kinematics import FloatArray
 from ampcli.lhe.read import LheEvents
 from ampcli.process import Process
-from ampcli.store.plan import GivenSource
 
 _BATCH = 16384
+
+
+@dataclass(frozen=True)
+class GivenFile:
+    """What the user chose: a file of events, and what to do with those that are of other processes or not physical."""
+
+    file: Path
+    process_only: bool = False
+    skip_bad: bool = False
+    repair: bool = False
+
+    note: ClassVar[None] = None
+
+    def require_possible(self, process: Process) -> None:
+        """Nothing that the file does not say itself."""
+
+    def points(self, process: Process, provider: Provider, seed: int) -> GivenPoints:
+        """See `ampcli.generation.points.Settings`."""
+        return GivenPoints(process, self)
 
 
 @dataclass(frozen=True)
@@ -31,14 +51,12 @@ class GivenPoints:
     """
 
     process: Process
-    file: Path
-    process_only: bool = False
-    skip_bad: bool = False
-    repair: bool = False
+    given: GivenFile
 
     @cached_property
     def intake(self) -> Intake:
-        return Intake(open_events(self.file, self.process, self.process_only), self.process, self.skip_bad, self.repair)
+        opened = open_events(self.given.file, self.process, self.given.process_only)
+        return Intake(opened, self.process, self.given.skip_bad, self.given.repair)
 
     @cached_property
     def _events(self) -> Batch:
@@ -58,7 +76,8 @@ class GivenPoints:
         """(n, n_external, 4) in GeV, physical."""
         return self._events.momenta
 
-    def source(self) -> GivenSource:
+    @cached_property
+    def collisions(self) -> GivenEvents:
         """What identifies these points in a plan."""
         digest = hashlib.sha256(self.momenta.data)
         for column in self._events.columns.values():
@@ -66,7 +85,7 @@ class GivenPoints:
         energies = self.momenta[:, :2, 0]
         same = np.ptp(energies) <= 1e-9 * energies[0, 0]  # all beams of all events of one energy
         events = self.intake.events
-        return GivenSource(
+        return GivenEvents(
             sha256=digest.hexdigest(),
             sqrt_s=float(2 * energies[0, 0]) if same else None,
             skipped=self.intake.bad,

@@ -23,7 +23,7 @@ from ampcli.generation.points import Points, PointSource
 from ampcli.interrupt import blocked, held
 from ampcli.kinematics import FloatArray
 from ampcli.store import finalise, parts
-from ampcli.store.plan import GivenSource, Plan
+from ampcli.store.plan import Plan
 from ampcli.store.record import PartRecord
 
 #: Points per call of the provider: short enough to stop soon after Ctrl-C, long enough to cost nothing.
@@ -75,7 +75,7 @@ class Job:
             try:
                 amplitude[batch] = self.provider.evaluate(points.batch(batch))
             except UsageError as error:
-                if isinstance(self.plan.source, GivenSource):
+                if not self.plan.source.are_sampled:
                     raise
                 raise AmpcliError(
                     f"the sampler made a point of {self.plan.process} that the provider refuses: {error.what}",

@@ -9,7 +9,7 @@ from pathlib import Path
 import torch
 
 from ampcli.errors import UsageError
-from ampcli.inference.certificate import relative_size, spread_region
+from ampcli.inference.certificate import relative_size, unusual_spread
 from ampcli.inference.described import require_described
 from ampcli.inference.predictor import check_probe, load_folder, make_probe
 from ampcli.inference.recalibration import fit_recalibration
@@ -50,13 +50,14 @@ def publish_calibrated(root: Path, reference: str, store: Store, name: str | Non
         raise UsageError(f"{manifest.reference} has no uncertainty that could be calibrated")
     predicted, uncertainty = predictor.predict_final(store.read_split("momenta", "validation"))
     exact, counted = store.read_split("amplitude", "validation"), measures(store, "validation")
+    spread = unusual_spread(kind, relative_size(predicted, uncertainty), counted)
     draft = manifest.model_copy(
         update={
             "name": name or manifest.name,
             "version": 0,
             "created": datetime.now(UTC).isoformat(timespec="seconds"),
             "recalibration": fit_recalibration(exact, predicted, uncertainty, counted),
-            "region": manifest.region | spread_region(kind, relative_size(predicted, uncertainty), counted),
+            "region": manifest.region.model_copy(update={"relative_uncertainty_999": spread}),
             "packages": package_versions(),
             "git_commit": git_commit(),
             "parents": [manifest.reference],

@@ -14,19 +14,14 @@ import torch
 from ampcli import weighted
 from ampcli.inference.recalibration import recalibrated
 from ampcli.inference.uncertainty import UncertaintyKind
-from ampcli.kinematics import FloatArray, min_invariant
-from ampcli.phasespace.cuts import within_cuts
-from ampcli.phasespace.jets import exclusive_jets
-from ampcli.phasespace.selection import Selection
+from ampcli.kinematics import FloatArray
 from ampcli.process import Process
 from ampcli.registry.manifest import Manifest
 from ampcli.store.measures import Measures
 
 BoolArray = npt.NDArray[np.bool_]
 
-#: In a manifest's region: what this share of the validation points' relative uncertainties does not exceed, before the
-#: recalibration, which keeps their order.  The share is one of points of phase space and one of events.
-SPREAD, SPREAD_QUANTILE = "relative_uncertainty_999", 0.999
+_SPREAD_QUANTILE = 0.999
 
 
 @dataclass(frozen=True)
@@ -102,41 +97,22 @@ def relative_size(amplitude: FloatArray, uncertainty: FloatArray) -> FloatArray:
 
 def certify(manifest: Manifest, process: Process, final: FloatArray, relative: FloatArray) -> Certificate:
     """Flags of final-state momenta (n, n_final, 4) in GeV with predicted relative uncertainties (n,)."""
-    reasons: dict[str, BoolArray] = {}
-    cut, known = manifest.dataset.y_cut, manifest.region.get("min_sij_over_s")
-    if manifest.sqrt_s is not None and (cut or isinstance(known, float)):
-        threshold = cut or known
-        assert isinstance(threshold, float)
-        reasons["min_sij"] = min_invariant(final) < threshold * manifest.sqrt_s**2
-    selection = manifest.dataset.selection
-    if (
-        selection.get("kind") == "rambo"
-        and selection.get("cuts") != "jade"
-        and manifest.sqrt_s is not None
-        and cut is not None
-    ):
-        d_cut = Selection(manifest.sqrt_s, cut).d_cut
-        reasons["jets"] = exclusive_jets(final, d_cut) < process.n_final - 1
-    if selection.get("kind") == "hadron":
-        pt_min, eta_max, delta_r = (float(str(selection[name])) for name in ("pt_min", "eta_max", "delta_r"))
-        reasons["cuts"] = ~within_cuts(final, process, pt_min, eta_max, delta_r)
-    largest = manifest.region.get(SPREAD)
-    if isinstance(largest, float):
+    reasons = manifest.dataset.source.outside(final, process, manifest.region)
+    largest = manifest.region.relative_uncertainty_999
+    if largest is not None:
         if manifest.recalibration is not None:
             largest = float(recalibrated(torch.tensor([largest], dtype=torch.float64), manifest.recalibration))
         reasons["spread"] = ~(relative <= largest)  # and where it is not known
     return Certificate(reasons, len(final))
 
 
-def spread_region(kind: UncertaintyKind, relative: FloatArray, counted: Measures | None = None) -> dict[str, float]:
-    """What a manifest's region says about bare relative uncertainties (n,) predicted for validation points.
-
-    Nothing for kinds that do not tell points apart.
+def unusual_spread(kind: UncertaintyKind, relative: FloatArray, counted: Measures | None = None) -> float | None:
+    """`Region.relative_uncertainty_999` from bare relative uncertainties (n,) predicted for validation points.
 
     Args:
         counted: what the points count.
     """
     if len(relative) == 0 or not kind.by_point:
-        return {}
+        return None
     known = (counted or Measures()).known(len(relative))
-    return {SPREAD: max(weighted.quantile(relative, SPREAD_QUANTILE, weight) for weight in known.values())}
+    return max(weighted.quantile(relative, _SPREAD_QUANTILE, weight) for weight in known.values())

@@ -17,26 +17,19 @@ def require_described(manifest: Manifest, store: Store) -> None:
     Raises:
         UsageError: another process, energy, parameters or amplitudes (corrected, unchecked), naming the differences.
     """
-    known = manifest.provider.get("parameters")
-    parameters = known if isinstance(known, dict) else {}
+    mine, theirs = manifest.provider, store.plan.provider
     # Providers name different parameters, and may write them with other last digits.
-    shared = sorted(set(parameters) & set(store.plan.provider.parameters))
-    described, found = (
-        {name: f"{side[name]:.12g}" for name in shared} for side in (parameters, store.plan.provider.parameters)
-    )
+    shared = sorted(set(mine.parameters) & set(theirs.parameters))
+    parameters = [{name: f"{side.parameters[name]:.12g}" for name in shared} for side in (mine, theirs)]
+    marks = [coverage.marks(side.options) for side in (mine, theirs)]
     energy = store.sqrt_s
     if energy is not None and manifest.sqrt_s is not None and math.isclose(energy, manifest.sqrt_s, rel_tol=ENERGY):
         energy = manifest.sqrt_s
-    options = manifest.provider.get("options")
-    marks = [
-        coverage.marks(side) for side in (options if isinstance(options, dict) else {}, store.plan.provider.options)
-    ]
-    mine = (manifest.process, manifest.sqrt_s, described, marks[0])
-    theirs = (store.plan.process, energy, found, marks[1])
-    if mine != theirs:
-        what = [
-            f"{name}: {a} in the model, {b} in the store"
-            for name, a, b in zip(("process", "sqrt(s)", "parameters", "amplitudes"), mine, theirs, strict=True)
-            if a != b
-        ]
+    facts = {
+        "process": (manifest.process, store.plan.process),
+        "sqrt(s)": (manifest.sqrt_s, energy),
+        "parameters": parameters,
+        "amplitudes": marks,
+    }
+    if what := [f"{name}: {a} in the model, {b} in the store" for name, (a, b) in facts.items() if a != b]:
         raise UsageError(f"{manifest.reference} does not describe {store.path}: " + "; ".join(what))

@@ -23,7 +23,6 @@ from ampcli.inference.certificate import Certificate, Prediction, certify, relat
 from ampcli.inference.recalibration import recalibrated
 from ampcli.inference.tensors import (
     SCALE,
-    require_numbers,
     require_parameters,
     require_probe,
     require_tensors,
@@ -263,7 +262,6 @@ def load_folder(folder: Path, manifest: Manifest, device: torch.device) -> Predi
         IntegrityError: files that are missing, damaged, or do not fit each other.
     """
     root = folder.parent.parent
-    require_numbers(manifest)
     verify_members(root, manifest)
     if not manifest.members:
         return Predictor(manifest, [_load_network(folder, manifest, device)], device)
@@ -277,8 +275,7 @@ def load_folder(folder: Path, manifest: Manifest, device: torch.device) -> Predi
 
 
 def _process(manifest: Manifest) -> Process:
-    parameters = manifest.provider.get("parameters")
-    return described_process(manifest.process, parameters if isinstance(parameters, dict) else {})
+    return described_process(manifest.process, manifest.provider.parameters)
 
 
 def _load_network(folder: Path, manifest: Manifest, device: torch.device) -> Network:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from ampcli.collisions.base import SampledCollisions
 from ampcli.errors import UsageError
 from ampcli.registry.manifest import Dataset, Manifest
 from ampcli.store.reader import Store
@@ -29,18 +30,20 @@ def require_unseen(manifests: Sequence[Manifest], store: Store, split: Split) ->
     by: dict[str, str] = {}
     for manifest in manifests:
         for data in _data(manifest.dataset):
-            if (meeting := _meeting(data, store)) is None:
+            meeting = "same" if data.digest == store.digest else store.plan.source.overlap(data.source)
+            if meeting is None:
                 continue
             mine = f"{manifest.reference} was trained on"
-            if split in ("train", "all") and meeting != "given":
+            if split in ("train", "all") and meeting != "unknown":
                 notes[f"{mine} points of the split train: these are not all new to it"] = None
             if data.split_rule == "events" or meeting == "same":
                 by[data.split_rule] = manifest.reference
-            elif meeting == "given":
+            elif meeting == "unknown":
                 notes[f"{mine} a split by rows: whether it saw some of these points cannot be known"] = None
             elif split not in ("train", "all"):
+                assert isinstance(data.source, SampledCollisions)
                 raise UsageError(
-                    f"{mine} points of the seed {data.selection['seed']}, by the number of their row: {split} points "
+                    f"{mine} points of the seed {data.source.seed}, by the number of their row: {split} points "
                     f"of {store.path}, which has the same seed, may be among them",
                     "Take a store with another --seed, or the one that it was trained on.",
                 )
@@ -57,18 +60,3 @@ def _data(dataset: Dataset) -> Iterator[Dataset]:
     yield dataset
     for other in dataset.others:
         yield from _data(other)
-
-
-def _meeting(data: Dataset, store: Store) -> str | None:
-    """How points of a model's training may be in a store: None, they cannot.
-
-    "same": row by row; "seed": some of them, at other rows; "given": who knows, some were taken from a file.
-    """
-    source = store.plan.source
-    mine, theirs = data.selection, source.model_dump(mode="json")
-    same_file = all(mine.get(key) == theirs.get(key) for key in ("kind", "sha256", "skipped"))
-    if data.digest == store.digest or (source.kind == "given" and same_file):
-        return "same"
-    if source.kind == "given" or mine.get("kind") in ("given", None):
-        return "given"
-    return "seed" if (mine["kind"], mine.get("seed")) == (source.kind, theirs["seed"]) else None

@@ -110,18 +110,3 @@ def require_parameters(expected: int, tensors: dict[str, Tensor]) -> None:
     """
     if (found := len(tensors["parameters"])) != expected:
         raise IntegrityError(f"its tensor parameters has {found} numbers, its layers {expected}")
-
-
-def require_numbers(manifest: Manifest) -> None:
-    """Make sure that the parameters of a model's amplitudes, and the cuts of one of proton collisions, are numbers.
-
-    Raises:
-        IntegrityError: they are not.
-    """
-    parameters = manifest.provider.get("parameters", {})
-    if not isinstance(parameters, dict) or any(type(value) not in (int, float) for value in parameters.values()):
-        raise IntegrityError(f"the manifest of {manifest.reference} has parameters that are no numbers")
-    selection = manifest.dataset.selection
-    for name in ("pt_min", "eta_max", "delta_r") if selection.get("kind") == "hadron" else ():
-        if type(selection.get(name)) not in (int, float):
-            raise IntegrityError(f"the manifest of {manifest.reference} lacks the cut {name}")

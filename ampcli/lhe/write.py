@@ -17,6 +17,7 @@ import ampcli
 from ampcli.amplitudes.native.provider import Native
 from ampcli.amplitudes.native.quark_line import find_quark_line
 from ampcli.amplitudes.providers import make_provider
+from ampcli.collisions.protons import ProtonCollisions
 from ampcli.errors import UsageError
 from ampcli.files import replacing
 from ampcli.kinematics import FloatArray, with_beams
@@ -24,7 +25,6 @@ from ampcli.phasespace.hadron_sampler import event_scales
 from ampcli.phasespace.pdf_sets import lhapdf_id
 from ampcli.phasespace.running_coupling import running_alpha_s
 from ampcli.process import Particle
-from ampcli.store.plan import HadronSource
 from ampcli.store.reader import Store
 
 _PROTON, _PROCESS_ID = 2212, 1
@@ -42,7 +42,7 @@ def write_lhe(store: Store, out: Path, seed: int, on_rows: Callable[[int], None]
         UsageError: a store of something else, a process without colour flows, or a file that exists.
     """
     source = store.plan.source
-    if not isinstance(source, HadronSource):
+    if not isinstance(source, ProtonCollisions):
         raise UsageError(f"{store.path} does not hold proton collisions", "Make one with `ampcli gen --beams`.")
     if find_quark_line(store.process) is None:
         raise UsageError(
@@ -78,7 +78,7 @@ def _opened(path: Path, zipped: bool) -> Iterator[TextIO]:
                 yield file
 
 
-def _header(store: Store, source: HadronSource) -> str:
+def _header(store: Store, source: ProtonCollisions) -> str:
     statistics = store.attributes["statistics"]
     sigma, error = statistics["mean_weighted_amplitude"], statistics["mean_weighted_amplitude_error"]
     beam = 0.5 * source.energy
@@ -86,7 +86,7 @@ def _header(store: Store, source: HadronSource) -> str:
     facts = {
         "process": store.process,
         "sqrt_s": f"{source.energy:.12g} GeV, two protons",
-        "cuts": f"jets: pT > {source.pt_min:g} GeV, |eta| < {source.eta_max:g}, Delta R > {source.delta_r:g}",
+        "cuts": f"jets: {source.cuts}",
         "scale": "mu_R = mu_F = " + ("H_T/2" if source.scale is None else f"{source.scale:.12g} GeV"),
         "pdf": f"{source.pdf} (LHAPDF id {density or 'unknown'}, sha256 of the grid {source.pdf_sha256})",
         "alpha_s": f"{source.alpha_s_mz:.12g} at M_Z, {source.running.loops} loops, running with the scale (AQCDUP)",
@@ -109,7 +109,7 @@ def _integrand(store: Store, rows: slice) -> FloatArray:
 
 
 def _events(
-    store: Store, source: HadronSource, provider: Native, rows: slice, events: int, rng: np.random.Generator
+    store: Store, source: ProtonCollisions, provider: Native, rows: slice, events: int, rng: np.random.Generator
 ) -> Iterator[str]:
     process = store.process
     momenta = with_beams(store.read("momenta", rows))

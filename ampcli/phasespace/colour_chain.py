@@ -11,21 +11,13 @@ import numpy.typing as npt
 
 from ampcli.errors import AmpcliError, UsageError
 from ampcli.kinematics import TOLERANCE, FloatArray
+from ampcli.phasespace.cuts import JetCuts
 from ampcli.phasespace.partons import require_madspace
 from ampcli.process import Process
 
 _ROUNDING = 1e-10  # of the event's energy: what boosts and sums may have left of a leg's energy
 
 _JET = 21  # the code under which madspace's cuts know every jet
-
-
-@dataclass(frozen=True)
-class JetCuts:
-    """pT > pt_min [GeV] and |eta| < eta_max of every jet, Delta R > delta_r of every pair."""
-
-    pt_min: float
-    eta_max: float
-    delta_r: float
 
 
 def chain(process: Process) -> list[int]:

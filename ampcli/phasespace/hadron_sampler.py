@@ -14,7 +14,8 @@ import numpy.typing as npt
 from ampcli.amplitudes.protocol import Provider
 from ampcli.errors import IntegrityError, UsageError
 from ampcli.kinematics import FloatArray
-from ampcli.phasespace.colour_chain import ChainMap, JetCuts
+from ampcli.phasespace.colour_chain import ChainMap
+from ampcli.phasespace.cuts import JetCuts
 from ampcli.phasespace.partons import density
 from ampcli.phasespace.rambo import GEV2_PB
 from ampcli.phasespace.running_coupling import ONE_LOOP, Running, running_alpha_s

@@ -8,7 +8,7 @@ import numpy.typing as npt
 from ampcli.errors import UsageError
 from ampcli.factorisation.radiation import jet_legs
 from ampcli.kinematics import FloatArray
-from ampcli.phasespace.cuts import within_cuts
+from ampcli.phasespace.cuts import JetCuts
 from ampcli.process import Process
 
 
@@ -33,9 +33,7 @@ def perturbed_events(
     process: Process,
     size: float,
     rng: np.random.Generator,
-    pt_min: float,
-    eta_max: float,
-    delta_r: float,
+    cuts: JetCuts,
     energy: float,
 ) -> tuple[FloatArray, npt.NDArray[np.bool_]]:
     """Shake every outgoing particle: ln pT, pseudorapidity and azimuth of jets, the rapidity of the other one.
@@ -43,7 +41,7 @@ def perturbed_events(
     Args:
         final: outgoing momenta (n, n_final, 4) in GeV, massless jets and one other particle.
         size: standard deviation of the shifts.
-        energy: of the collision in GeV; pt_min, eta_max, delta_r: the jets' cuts.
+        cuts: of the jets; energy: of the collision in GeV.
 
     Returns:
         Events (n, n_final, 4), and which of them are new: copies that leave the cuts are the event itself again.
@@ -65,6 +63,6 @@ def perturbed_events(
         [transverse * np.cosh(rapidity), recoil[:, 0], recoil[:, 1], transverse * np.sinh(rapidity)], axis=-1
     )
     total = copies.sum(axis=1)
-    new = (total[:, 0] + np.abs(total[:, 3]) < energy) & within_cuts(copies, process, pt_min, eta_max, delta_r)
+    new = (total[:, 0] + np.abs(total[:, 3]) < energy) & cuts.passed(copies, process)
     copies[~new] = final[~new]
     return copies, new

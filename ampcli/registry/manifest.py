@@ -7,19 +7,23 @@ import itertools
 import json
 import math
 import re
-from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError, model_validator
+from pydantic import Field, JsonValue, ValidationError, model_validator
 
+from ampcli.collisions import AnyCollisions
 from ampcli.errors import AmpcliError, IntegrityError, UsageError
 from ampcli.files import read_model_file
+from ampcli.records.base import Frozen
+from ampcli.records.provider import ProviderRecord
+from ampcli.records.region import Region
+from ampcli.registry.upgrade import upgraded
 from ampcli.seal import SEAL, check_seal, sealed
 
-SCHEMA_VERSION = 2
-"""2: sealed; 1: the same without a seal."""
+SCHEMA_VERSION: Literal[3] = 3
+"""Older ones are read (`ampcli.registry.upgrade`)."""
 MANIFEST = "manifest.json"
 
 NAME = r"[a-z0-9][a-z0-9._-]{0,127}"
@@ -27,7 +31,6 @@ VERSION = r"[1-9][0-9]{0,8}"
 SEALED_SINCE = 2
 LAST_VERSION = 10**9 - 1
 _CHANGED_HINT = "Import the model again, or take another version."
-_FINITE_HINT = "Leave the entry out, or find out where the run diverged."
 
 
 def check_name(name: str) -> str:
@@ -44,54 +47,34 @@ def check_name(name: str) -> str:
     return name
 
 
-def _non_finite(value: object, path: str) -> Iterator[str]:
-    if isinstance(value, float) and not math.isfinite(value):
-        yield f"{path} is {value}"
-    elif isinstance(value, dict):
-        for key, entry in value.items():
-            yield from _non_finite(entry, f"{path}.{key}")
-    elif isinstance(value, list):
-        for position, entry in enumerate(value):
-            yield from _non_finite(entry, f"{path}.{position}")
-
-
-class _Record(BaseModel):
-    """Immutable, without unknown fields, all numbers finite (JSON has neither NaN nor infinity)."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    @model_validator(mode="after")
-    def _all_finite(self) -> Self:
-        for field in type(self).model_fields:
-            for finding in _non_finite(getattr(self, field), field):
-                raise AmpcliError(f"{type(self).__name__}: {finding}, not a finite number", _FINITE_HINT)
-        return self
-
-
-class Metric(_Record):
+class Metric(Frozen):
     """A measured figure of merit with its statistical error, both in the metric's own unit."""
 
     value: float
     error: float | None = None
 
 
-class Dataset(_Record):
+class Dataset(Frozen):
     """The store that a model was trained on."""
 
     digest: str
     points: int = Field(ge=0)
     splits: dict[str, int]
     """Number of points of each split (``train``, ``validation``, ``test``)."""
-    y_cut: float | None = Field(default=None, ge=0)
-    selection: dict[str, JsonValue] = {}
-    """What was asked of the points besides the cut."""
+    source: AnyCollisions
+    """What its points are, and what was asked of them."""
     split_rule: Literal["events", "rows"] = "rows"
     """What decided the split of a point: the event, or in older versions its row (`ampcli.store.splits`)."""
     others: list[Dataset] = []
     """What the model saw besides: data of the model it was initialised from, of the other members of an ensemble."""
 
+    @property
+    def y_cut(self) -> float | None:
+        """The cut on min s_ij / s of its points."""
+        return self.source.y_cut
 
-class Features(_Record):
+
+class Features(Frozen):
     """The feature block that makes the network's inputs; without a block, the plain momenta."""
 
     block: str | None
@@ -99,7 +82,7 @@ class Features(_Record):
     options: dict[str, JsonValue] = {}
 
 
-class Member(_Record):
+class Member(Frozen):
     """One model of an ensemble, pinned by the checksum of its manifest."""
 
     model: str = Field(pattern=rf"^{NAME}@{VERSION}$")
@@ -108,7 +91,7 @@ class Member(_Record):
     """Its weight in the combination; None: all members count alike."""
 
 
-class Recalibration(_Record):
+class Recalibration(Frozen):
     """How predicted relative uncertainties become honest ones (`ampcli.inference.recalibration`).
 
     Attributes:
@@ -136,14 +119,13 @@ class Recalibration(_Record):
         return [math.exp(value) for value in self.log_scale]
 
 
-class Manifest(_Record):
+class Manifest(Frozen):
     """One version of one model.
 
     A draft has version 0 and no checksums: `ampcli.registry.storage.publish` fills them in.
     """
 
-    schema_version: int = SCHEMA_VERSION
-    """That of the file it was read from."""
+    schema_version: Literal[3] = SCHEMA_VERSION
     name: str
     version: int = Field(default=0, ge=0)
     created: str = Field(default_factory=lambda: datetime.now(UTC).isoformat(timespec="seconds"))
@@ -152,8 +134,8 @@ class Manifest(_Record):
     process: str
     sqrt_s: float | None = Field(default=None, gt=0)
     """Centre-of-mass energy of the training points in GeV; None where it varies from point to point."""
-    provider: dict[str, JsonValue]
-    """Where the exact amplitudes came from: name, version, parameters."""
+    provider: ProviderRecord
+    """Where the exact amplitudes came from."""
     features: Features | None = None
     architecture: dict[str, JsonValue] = {}
     """What rebuilds the network: hidden, activation, inputs, outputs."""
@@ -161,8 +143,8 @@ class Manifest(_Record):
     """The resolved training recipe."""
     seed: int | None = None
     dataset: Dataset
-    region: dict[str, JsonValue] = {}
-    """The region of phase space that the training points cover, such as ``min_sij_over_s``."""
+    region: Region
+    """Where the training points lie."""
     metrics: dict[str, Metric] = {}
     hardware: dict[str, JsonValue] = {}
     seconds: float | None = None
@@ -212,16 +194,12 @@ class Manifest(_Record):
     @property
     def log_moments(self) -> tuple[float, float]:
         """Mean and standard deviation of ln|M|^2 over the training split."""
-        mean, deviation = (self.region.get(f"log_amplitude_{key}") for key in ("mean", "std"))
-        if not isinstance(mean, float) or not isinstance(deviation, float):
-            raise IntegrityError(f"the manifest of {self.reference} lacks the mean and deviation of ln|M|^2")
-        return mean, deviation
+        return self.region.log_amplitude_mean, self.region.log_amplitude_std
 
     @property
     def document(self) -> dict[str, JsonValue]:
         """The content of ``manifest.json``, with its seal."""
-        content = self.model_dump(mode="json")
-        return sealed(content) if self.schema_version >= SEALED_SINCE else content
+        return sealed(self.model_dump(mode="json"))
 
     @property
     def reference(self) -> str:
@@ -255,7 +233,7 @@ def read_manifest(folder: Path) -> Manifest:
     try:
         document = json.loads(content)
         _check_document(document, path)
-        manifest = Manifest.model_validate(document)
+        manifest = Manifest.model_validate(upgraded(document))
     except ValidationError as error:  # before ValueError, which it is
         findings = [f"{'.'.join(map(str, entry['loc']))}: {entry['msg']}" for entry in error.errors()]
         raise IntegrityError(f"{path} is not a valid manifest: {'; '.join(findings)}") from None
@@ -274,6 +252,11 @@ def read_manifest(folder: Path) -> Manifest:
     return manifest
 
 
+def has_seal(folder: Path) -> bool:
+    """Whether the manifest in a version's folder is sealed: those of schema 1 are not."""
+    return SEAL in json.loads(read_model_file(folder / MANIFEST))
+
+
 def _check_document(document: object, path: Path) -> None:
     """Schema and seal.  A seal that is there must fit, whatever the schema says of itself."""
     schema = document.get("schema_version") if isinstance(document, dict) else None
@@ -281,7 +264,7 @@ def _check_document(document: object, path: Path) -> None:
         raise IntegrityError(f"{path} is not a model's manifest: it has no schema version")
     if schema > SCHEMA_VERSION:  # before anything else: a newer schema may have fields that are unknown here
         raise IntegrityError(
-            f"{path} has schema version {schema}; this ampcli reads schema version {SCHEMA_VERSION}",
+            f"{path} has schema version {schema}; this ampcli reads schema versions up to {SCHEMA_VERSION}",
             "Upgrade ampcli to use this model.",
         )
     if SEAL in document or schema >= SEALED_SINCE:

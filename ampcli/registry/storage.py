@@ -19,11 +19,10 @@ from ampcli.files import read_model_file, rename_if_free, staged, sync_folder, w
 from ampcli.registry.manifest import (
     LAST_VERSION,
     MANIFEST,
-    SCHEMA_VERSION,
-    SEALED_SINCE,
     VERSION,
     Manifest,
     check_name,
+    has_seal,
     manifest_bytes,
     manifest_sha256,
     read_manifest,
@@ -64,7 +63,6 @@ def publish(root: Path, draft: Manifest, weights: Tensors | None, probe: Tensors
         with writing(home):
             manifest = draft.model_copy(
                 update={
-                    "schema_version": SCHEMA_VERSION,
                     "version": _next_version(home),
                     "weights_sha256": None if weights is None else _store(folder / WEIGHTS, weights),
                     "probe_sha256": _store(folder / PROBE, probe),
@@ -118,7 +116,7 @@ def verify(folder: Path, check: Check | None = None) -> list[str]:
             that is missing or has changed, predictions that differ.
     """
     manifest = read_manifest(folder)  # compares it with its seal and its folder
-    compared = ["manifest" if manifest.schema_version >= SEALED_SINCE else "manifest (of schema 1, without a seal)"]
+    compared = ["manifest" if has_seal(folder) else "manifest (of schema 1, without a seal)"]
     if manifest.weights_sha256 is not None:
         read_weights(folder, manifest)
         compared.append("weights")

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ampcli.store.plan import GivenSource, RamboSource
 from ampcli.store.reader import Split, Store
 from ampcli.weighted import Floats, effective_number, significant
 
@@ -60,11 +59,11 @@ def balanced(known: Mapping[str, Floats | None], rows: int) -> Floats | None:
 
 def measures(store: Store, split: Split) -> Measures:
     """The measures of a split of a store."""
-    if isinstance(store.plan.source, GivenSource):
+    if not store.plan.source.are_sampled:
         if "event_weight" not in store.plan.arrays:
             return Measures()
         events = store.read_split("event_weight", split)
         return Measures(events=events if (events >= 0).all() and events.any() else None)
     weight = store.read_split("weight", split)
-    is_flat = isinstance(store.plan.source, RamboSource)
-    return Measures(weight if is_flat else None, weight * store.read_split("amplitude", split))
+    flat = weight if store.plan.source.have_flat_weights else None
+    return Measures(flat, weight * store.read_split("amplitude", split))

@@ -5,11 +5,13 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-from typing import Annotated, Any, Literal
+from typing import Any
 
 import pydantic
 
-from ampcli.phasespace.running_coupling import ONE_LOOP, Running
+from ampcli.collisions import AnyCollisions
+from ampcli.records.base import Frozen
+from ampcli.records.provider import ProviderRecord
 
 #: 2: checksums of every array of a part, plan and markers under a seal, all of it in the attributes too.
 FORMAT_VERSION = 2
@@ -21,105 +23,6 @@ _SHARD_BYTES = 128 * 2**20
 _CHUNK_BYTES = 2 * 2**20
 
 
-class Frozen(pydantic.BaseModel):
-    """Immutable, and strict about unknown fields."""
-
-    model_config = pydantic.ConfigDict(frozen=True, extra="forbid")
-
-
-_Energy = Annotated[float, pydantic.Field(gt=0, allow_inf_nan=False)]
-
-
-class RamboSource(Frozen):
-    """Phase space of e+e- collisions within a selection (`ampcli.phasespace.selection`)."""
-
-    kind: Literal["rambo"] = "rambo"
-    sqrt_s: _Energy
-    y_cut: float
-    seed: int
-    cuts: Literal["durham", "jade"] = "durham"
-    sampling: Literal["flat", "mixed"] = "flat"
-    overweight: float | None = None
-    """Of unweighted events: share of the cross section in excess weights, for which the largest weight was chosen."""
-
-    @pydantic.model_serializer(mode="wrap")
-    def _plans_before_choices(self, dump: pydantic.SerializerFunctionWrapHandler) -> dict[str, object]:
-        """Without the defaults of later choices, so that plans and digests stay what they were before."""
-        fields: dict[str, object] = dump(self)
-        later = {"cuts": "durham", "sampling": "flat", "overweight": None}
-        return {key: value for key, value in fields.items() if key not in later or value != later[key]}
-
-
-class GivenSource(Frozen):
-    """Points taken from a file, known by the hash of their momenta and of what else is kept of them."""
-
-    kind: Literal["given"] = "given"
-    sha256: str
-    sqrt_s: _Energy | None
-    skipped: int = 0
-    """Events of the file that were left out because they are not physical."""
-    others: int = 0
-    """Events of other processes that were left out."""
-    repaired: bool = False
-    """Whether momenta moved by more than double precision explains (`ampcli.repair`)."""
-    columns: tuple[Literal["event", "event_weight"], ...] = ()
-    """Arrays besides momenta that come from the file: numbers of the events in it, and their weights there."""
-
-    @pydantic.model_serializer(mode="wrap")
-    def _plans_before_columns(self, dump: pydantic.SerializerFunctionWrapHandler) -> dict[str, object]:
-        """Without the defaults of later fields, so that plans and digests stay what they were before."""
-        fields: dict[str, object] = dump(self)
-        later = {"others": 0, "repaired": False, "columns": ()}
-        return {key: value for key, value in fields.items() if key not in later or getattr(self, key) != later[key]}
-
-
-class HadronSource(Frozen):
-    """Proton-proton collisions with cuts on jets."""
-
-    kind: Literal["hadron"] = "hadron"
-    energy: _Energy
-    """Of the collision, in GeV."""
-    pt_min: float
-    eta_max: float
-    delta_r: float
-    scale: float | None
-    """Renormalisation and factorisation scale in GeV; None: H_T/2."""
-    pdf: str
-    pdf_sha256: str
-    alpha_s_mz: float
-    """The coupling that runs with the scale; amplitudes in the store are at the provider's alpha_s."""
-    running: Running = ONE_LOOP
-    """How it runs."""
-    unweighted: bool | Literal["two-stage"]
-    """Events of equal weight; two-stage: proposed by a surrogate that was trained for the store."""
-    overweight: float
-    """Share of the cross section in excess weights of unweighted events, for which w_max was chosen."""
-    seed: int
-    sampler: str
-
-    @pydantic.model_serializer(mode="wrap")
-    def _plans_before_running(self, dump: pydantic.SerializerFunctionWrapHandler) -> dict[str, object]:
-        """Without the default, so that plans and digests stay what they were when it was the only one."""
-        fields: dict[str, object] = dump(self)
-        if self.running == ONE_LOOP:
-            fields.pop("running")
-        return fields
-
-    @property
-    def sqrt_s(self) -> None:
-        """Varies from event to event."""
-        return None
-
-
-class ProviderRecord(Frozen):
-    """The exact amplitudes' provenance (`ampcli.amplitudes.protocol.ProviderIdentity`)."""
-
-    name: str
-    version: str
-    options: dict[str, str]
-    parameters: dict[str, float]
-
-
 class Plan(Frozen):
     """Everything that determines a store's content, bit for bit."""
 
@@ -128,7 +31,7 @@ class Plan(Frozen):
     points: int = pydantic.Field(ge=1, le=MOST_POINTS)
     n_final: int = pydantic.Field(ge=1, le=64)
     provider: ProviderRecord
-    source: Annotated[RamboSource | GivenSource | HadronSource, pydantic.Field(discriminator="kind")]
+    source: AnyCollisions
 
     @property
     def content(self) -> dict[str, Any]:
@@ -142,11 +45,8 @@ class Plan(Frozen):
 
     @property
     def arrays(self) -> dict[str, tuple[int, ...]]:
-        """Arrays of the store and the shape of a row; the momentum fractions are those of hadron beams."""
-        arrays: dict[str, tuple[int, ...]] = {"momenta": (self.n_final, 4), "amplitude": (), "weight": ()}
-        if isinstance(self.source, GivenSource):
-            arrays |= dict.fromkeys(self.source.columns, ())
-        return arrays | ({"x": (2,)} if isinstance(self.source, HadronSource) else {})
+        """Arrays of the store and the shape of a row."""
+        return {"momenta": (self.n_final, 4), "amplitude": (), "weight": (), **self.source.arrays}
 
     @property
     def size(self) -> int:

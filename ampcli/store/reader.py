@@ -18,7 +18,7 @@ from ampcli.process import Process, described_process
 from ampcli.seal import SEAL, check_seal
 from ampcli.store.metadata import RESUME, read_attributes
 from ampcli.store.parts import missing_parts
-from ampcli.store.plan import Plan, RamboSource
+from ampcli.store.plan import Plan
 from ampcli.store.record import (
     PartRecord,
     checksums,
@@ -86,7 +86,7 @@ class Store:
 
     @property
     def y_cut(self) -> float | None:
-        return self.plan.source.y_cut if isinstance(self.plan.source, RamboSource) else None
+        return self.plan.source.y_cut
 
     def read(self, name: str, rows: slice = slice(None)) -> FloatArray:
         """Rows of an array (``momenta``, ``amplitude``, ``weight``, ``x``, ``features/BLOCK/...``) as float64.

@@ -12,9 +12,10 @@ import pydantic
 
 from ampcli.errors import IntegrityError, NotFoundError, UsageError
 from ampcli.kinematics import FloatArray
+from ampcli.records.base import Frozen
 from ampcli.seal import SEAL, check_seal, sealed
 from ampcli.store.metadata import RESUME, ZARR, read_attributes, read_document, write_document
-from ampcli.store.plan import FORMAT_VERSION, Frozen, Plan
+from ampcli.store.plan import FORMAT_VERSION, Plan
 from ampcli.store.rows import read_rows, sha256_of
 
 BOOKS = ".ampcli"  # plan, markers and locks; a Zarr group, so that other readers of Zarr do not stumble over it

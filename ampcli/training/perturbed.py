@@ -14,13 +14,10 @@ from torch import Tensor
 
 from ampcli.amplitudes.protocol import Provider
 from ampcli.amplitudes.providers import provider_of
-from ampcli.errors import UsageError
+from ampcli.collisions.base import Perturbation
 from ampcli.features.blocks import FeatureBlock
 from ampcli.features.write import stored_block
 from ampcli.kinematics import with_beams
-from ampcli.phasespace.perturb import perturbed_events, recoiling_leg
-from ampcli.process import Process
-from ampcli.store.plan import HadronSource
 from ampcli.store.reader import Store
 from ampcli.training.recipe import Recipe
 
@@ -31,11 +28,9 @@ _CHUNK = 16384  # events at a time: the features' temporary arrays stay small
 class PerturbedCopies:
     """Copies of a store's training events, a function of the recipe's seed and the epoch."""
 
-    process: Process
-    source: HadronSource
+    shaken: Perturbation
     provider: Provider
     block: FeatureBlock | None
-    size: float
     seed: int
     momenta: Tensor
     amplitude: Tensor
@@ -52,14 +47,11 @@ class PerturbedCopies:
         Raises:
             UsageError: the store's events are not those of hadron beams, or no particle can take the recoil.
         """
-        source = store.plan.source
-        if not isinstance(source, HadronSource):
-            raise UsageError("--perturb needs a store with events of hadron beams", "Leave it out.")
-        recoiling_leg(store.process)
+        shaken = store.plan.source.perturbation(store.process, recipe.perturb)
         given = store.plan.provider
         provider = provider_of(given.name, given.options, given.parameters, store.process)
         block = None if block_name is None else stored_block(store, block_name)
-        return cls(store.process, source, provider, block, recipe.perturb, recipe.seeds[0], momenta, amplitude)
+        return cls(shaken, provider, block, recipe.seeds[0], momenta, amplitude)
 
     def labelled(self, epoch: int) -> tuple[dict[str, Tensor], Tensor, int]:
         """Arrays (n, ...) of an epoch's copies and their exact amplitudes (n,), float64 on the CPU.
@@ -68,16 +60,12 @@ class PerturbedCopies:
         amplitudes were computed.
         """
         rng = np.random.default_rng(np.random.SeedSequence(self.seed, spawn_key=(epoch, 1)))
-        source = self.source
         pieces: list[dict[str, Tensor]] = []
         labels = []
         new = 0
         for start in range(0, len(self.momenta), _CHUNK):
             rows = slice(start, start + _CHUNK)
-            events, moved = perturbed_events(
-                self.momenta[rows].numpy(), self.process, self.size, rng,
-                source.pt_min, source.eta_max, source.delta_r, source.energy,
-            )  # fmt: skip
+            events, moved = self.shaken(self.momenta[rows].numpy(), rng)
             exact = self.amplitude[rows].clone()
             exact[torch.from_numpy(moved)] = torch.from_numpy(self.provider.evaluate(with_beams(events[moved])))
             new += int(np.count_nonzero(moved))

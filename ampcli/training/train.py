@@ -15,7 +15,7 @@ from pydantic import JsonValue
 from ampcli.errors import IntegrityError, NotFoundError, UsageError
 from ampcli.evaluation.summary import summary_metrics
 from ampcli.features.write import stored_block
-from ampcli.inference.certificate import relative_size, spread_region
+from ampcli.inference.certificate import relative_size, unusual_spread
 from ampcli.inference.predictor import Network as TrainedNetwork
 from ampcli.inference.predictor import Predictor, check_probe, make_probe
 from ampcli.inference.recalibration import LEAST_POINTS, fit_recalibration
@@ -27,6 +27,7 @@ from ampcli.models.kinds import ansatz_class
 from ampcli.models.network import EQUIVARIANT, Network, make_network
 from ampcli.process import Process
 from ampcli.provenance import git_commit, hardware, package_versions
+from ampcli.records.region import Region
 from ampcli.registry.manifest import Dataset, Features, Manifest, check_name, read_manifest
 from ampcli.registry.resolve import resolve, versions
 from ampcli.registry.storage import publish, read_weights
@@ -201,13 +202,14 @@ def _resume(run: TrainingRun, recipe: Recipe, trainer: Trainer, checkpoint: Path
         )
 
 
-def _region(store: Store, momenta: FloatArray, amplitude: FloatArray) -> dict[str, JsonValue]:
+def _region(store: Store, momenta: FloatArray, amplitude: FloatArray) -> Region:
     """Where the training points lie: predictions beyond are extrapolations."""
     logs = np.log(amplitude)
-    region: dict[str, JsonValue] = {"log_amplitude_mean": float(logs.mean()), "log_amplitude_std": float(logs.std())}
-    if store.sqrt_s is not None:
-        region["min_sij_over_s"] = float(min_invariant(momenta).min()) / store.sqrt_s**2
-    return region
+    return Region(
+        log_amplitude_mean=float(logs.mean()),
+        log_amplitude_std=float(logs.std()),
+        min_sij_over_s=None if store.sqrt_s is None else float(min_invariant(momenta).min()) / store.sqrt_s**2,
+    )
 
 
 def _found(run: TrainingRun, state: State, replica: int) -> Manifest | None:
@@ -225,7 +227,7 @@ def _publish(
     run: TrainingRun,
     trainer: Trainer,
     replica: int,
-    region: dict[str, JsonValue],
+    region: Region,
     inherited: list[Dataset],
     momenta: FloatArray,
     exact: FloatArray,
@@ -252,7 +254,7 @@ def _publish(
         kind=recipe.kind,
         process=store.plan.process,
         sqrt_s=store.sqrt_s,
-        provider=store.plan.provider.model_dump(),
+        provider=store.plan.provider,
         features=None
         if block is None
         else Features(block=block.name, version=block.version, options=dict(block.options)),
@@ -270,8 +272,7 @@ def _publish(
             digest=store.digest,
             points=store.rows,
             splits={s: len(store.split_rows(s)) for s in ("train", "validation", "test")},
-            y_cut=store.y_cut,
-            selection=store.plan.source.model_dump(mode="json"),
+            source=store.plan.source,
             split_rule=store.split_rule,
             others=inherited,
         ),
@@ -290,7 +291,11 @@ def _publish(
     draft = draft.model_copy(
         update={
             "metrics": summary_metrics(exact, predicted, draft.log_moments, counted),
-            "region": draft.region | spread_region(kind, relative_size(predicted, uncertainty), counted),
+            "region": region.model_copy(
+                update={
+                    "relative_uncertainty_999": unusual_spread(kind, relative_size(predicted, uncertainty), counted)
+                }
+            ),
             "recalibration": fit_recalibration(exact, predicted, uncertainty, counted)
             if kind.by_point and len(exact) >= LEAST_POINTS
             else None,

@@ -19,6 +19,7 @@ import torch
 from ampcli import files
 from ampcli.features.write import write_features
 from ampcli.generation.generate import GenerationRequest, generate, prepare
+from ampcli.generation.lepton_points import LeptonSettings
 from ampcli.store.reader import open_store
 from ampcli.training.table import read_arrays
 
@@ -63,7 +64,7 @@ def in_child(action: Callable[[], object]) -> int:
 
 
 def request(path: Path) -> GenerationRequest:
-    return GenerationRequest("e- e+ > d d~ g", path, 1100, 1000.0, 0.01, 7, "auto")
+    return GenerationRequest("e- e+ > d d~ g", path, 1100, LeptonSettings(1000.0, 0.01), 7)
 
 
 def features(path: Path, replace: bool) -> None:

@@ -10,7 +10,7 @@ from ampcli.errors import NotFoundError, UsageError
 from ampcli.evaluation.ansatz import measure_ansatz
 from ampcli.features.write import write_features
 from ampcli.generation.generate import GenerationRequest, generate, prepare
-from ampcli.generation.hadron_points import HadronSettings
+from ampcli.generation.proton_points import ProtonSettings
 from ampcli.kinematics import with_beams
 from ampcli.plots.ansatz import plot_ansatz
 from ampcli.store.reader import Store, open_store
@@ -22,8 +22,8 @@ CPU = torch.device("cpu")
 def store(tmp_path_factory) -> Store:
     pytest.importorskip("madspace")
     folder = tmp_path_factory.mktemp("ansatz") / "z.zarr"
-    settings = HadronSettings("lhc13", unweighted=True)
-    generate(prepare(GenerationRequest("d d~ > z g g g", folder, 2000, None, 0.0, 1, "auto", hadrons=settings)))
+    settings = ProtonSettings("lhc13", unweighted=True)
+    generate(prepare(GenerationRequest("d d~ > z g g g", folder, 2000, settings)))
     opened = open_store(folder)
     for name in ("fg1+", "fg3", "iq1", "fg1,iq1", "invariants"):
         write_features(opened, name, CPU)

@@ -5,17 +5,19 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
+from samples import DATASET, PROTONS, PROVIDER, REGION
 
 import ampcli
 from ampcli.errors import UsageError
-from ampcli.inference.certificate import SPREAD, certify, spread_region
+from ampcli.inference.certificate import certify, unusual_spread
 from ampcli.inference.recalibration import recalibrated
 from ampcli.inference.uncertainty import UncertaintyKind
 from ampcli.kinematics import checked_momenta, min_invariant, with_beams
 from ampcli.phasespace.jets import fastjet_exclusive_jets
 from ampcli.phasespace.rambo import rambo
 from ampcli.process import parse_process
-from ampcli.registry.manifest import Dataset, Manifest, Recalibration
+from ampcli.records.region import Region
+from ampcli.registry.manifest import Manifest, Recalibration
 from ampcli.repair import restored
 from ampcli.store.measures import Measures
 
@@ -28,12 +30,15 @@ def manifest_of(process: str = "e- e+ > d d~ g g", **changes: object) -> Manifes
         "kind": "fame",
         "process": process,
         "sqrt_s": 1000.0,
-        "provider": {"name": "native", "parameters": {}},
-        "dataset": Dataset(
-            digest="d", points=1, splits={}, y_cut=1e-3, selection={"kind": "rambo", "y_cut": 1e-3, "seed": 1}
-        ),
+        "provider": PROVIDER,
+        "dataset": DATASET,
+        "region": REGION,
     }
     return Manifest.model_validate(settings | changes)
+
+
+def spread(largest: float | None) -> Region:
+    return REGION.model_copy(update={"relative_uncertainty_999": largest})
 
 
 @pytest.fixture(scope="module")
@@ -72,17 +77,18 @@ def test_a_prediction_is_a_pair(registry, store3):
 
 def test_spread_beyond_that_of_the_validation_points(final):
     relative = np.linspace(0.001, 0.1, 2001)
-    region = spread_region(UncertaintyKind.OWN, relative)
-    assert region[SPREAD] == pytest.approx(0.001 + 0.999 * 0.099)
-    flags = certify(manifest_of(region=region), FOUR_JETS, final[:2001], relative).reasons["spread"]
+    largest = unusual_spread(UncertaintyKind.OWN, relative)
+    assert largest == pytest.approx(0.001 + 0.999 * 0.099)
+    flags = certify(manifest_of(region=spread(largest)), FOUR_JETS, final[:2001], relative).reasons["spread"]
     assert flags.tolist() == [False] * 1999 + [True] * 2
 
 
 def test_the_recalibration_does_not_change_who_is_flagged(final):
     relative = np.geomspace(1e-3, 1e-1, 2001)
     recalibration = Recalibration(log_sigma=[-6.0, -3.0], log_scale=[1.0, 0.5], intervals={})
-    bare = certify(manifest_of(region=spread_region(UncertaintyKind.OWN, relative)), FOUR_JETS, final[:2001], relative)
-    manifest = manifest_of(region=spread_region(UncertaintyKind.OWN, relative), recalibration=recalibration)
+    region = spread(unusual_spread(UncertaintyKind.OWN, relative))
+    bare = certify(manifest_of(region=region), FOUR_JETS, final[:2001], relative)
+    manifest = manifest_of(region=region, recalibration=recalibration)
     honest = recalibrated(torch.from_numpy(relative), recalibration).numpy()
     flags = certify(manifest, FOUR_JETS, final[:2001], honest).reasons["spread"]
     np.testing.assert_array_equal(flags, bare.reasons["spread"])
@@ -90,28 +96,27 @@ def test_the_recalibration_does_not_change_who_is_flagged(final):
 
 def test_uncertainties_that_tell_no_points_apart_say_nothing():
     for kind in (UncertaintyKind.TYPICAL, UncertaintyKind.NONE):
-        assert spread_region(kind, np.linspace(0.1, 0.2, 100)) == {}
-    assert spread_region(UncertaintyKind.OWN, np.empty(0)) == {}
+        assert unusual_spread(kind, np.linspace(0.1, 0.2, 100)) is None
+    assert unusual_spread(UncertaintyKind.OWN, np.empty(0)) is None
 
 
 def test_an_unusual_spread_is_one_of_points_and_of_events(rng):
     """Where the cross section lies at large uncertainties, 99.9 % of it stay inside too."""
     relative = np.exp(rng.normal(-6, 1, 200_000))
     events = relative.copy()  # log-normal again, a deviation higher
-    region = spread_region(UncertaintyKind.OWN, relative, Measures(events=events))
-    assert np.log(region[SPREAD]) == pytest.approx(-6 + 1 + 3.09, abs=0.15)
-    assert events[relative > region[SPREAD]].sum() / events.sum() == pytest.approx(1e-3, rel=0.5)
+    largest = unusual_spread(UncertaintyKind.OWN, relative, Measures(events=events))
+    assert np.log(largest) == pytest.approx(-6 + 1 + 3.09, abs=0.15)
+    assert events[relative > largest].sum() / events.sum() == pytest.approx(1e-3, rel=0.5)
     few = np.zeros(200_000)
     few[:500] = 1.0  # too few effective events to know their tail
-    assert spread_region(UncertaintyKind.OWN, relative, Measures(events=few)) == spread_region(
+    assert unusual_spread(UncertaintyKind.OWN, relative, Measures(events=few)) == unusual_spread(
         UncertaintyKind.OWN, relative
     )
 
 
 def test_cuts_at_hadron_colliders():
     process = parse_process("d d~ > z g g")
-    selection = {"kind": "hadron", "pt_min": 20.0, "eta_max": 5.0, "delta_r": 0.4}
-    dataset = Dataset(digest="d", points=1, splits={}, selection=selection)
+    dataset = DATASET.model_copy(update={"source": PROTONS})
     manifest = manifest_of("d d~ > z g g", sqrt_s=None, dataset=dataset)
 
     def event(pt: float, eta: float, phi: float) -> np.ndarray:

@@ -16,6 +16,7 @@ from ampcli.amplitudes.trees import Trees
 from ampcli.errors import UsageError
 from ampcli.inference.described import require_described
 from ampcli.process import parse_process
+from ampcli.records.provider import ProviderRecord
 
 EXAMPLES = [(key, text) for key, known in coverage.CLASSES.items() for text in known.examples]
 RIGHT = [text for key, text in EXAMPLES if coverage.CLASSES[key].fault is None]
@@ -162,7 +163,7 @@ def test_stores_from_before_the_correction_are_not_continued(generated):
 
 @pytest.mark.parametrize("options", [{}, {"normalisation": "corrected"}, {"unchecked": "yes"}])
 def test_a_model_describes_the_same_amplitudes_only(options):
-    provider = {"name": "pyamplicol", "version": "1.0.1", "options": options, "parameters": {"alpha_s": 0.118}}
+    provider = ProviderRecord(name="pyamplicol", version="1.0.1", options=options, parameters={"alpha_s": 0.118})
     manifest = SimpleNamespace(process="e- e+ > mu- mu+", sqrt_s=500.0, provider=provider, reference="m@1")
     for other in ({}, {"normalisation": "corrected"}, {"unchecked": "yes"}):
         plan = SimpleNamespace(

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 import torch
 from safetensors.torch import load, save
+from samples import of_older_schema
 from torch import Tensor
 
 import ampcli
@@ -96,12 +97,13 @@ def test_an_alias_means_the_manifest_that_it_was_given_to(copy: Path) -> None:
 def test_a_manifest_of_schema_1_has_no_seal_and_verify_says_so(copy: Path, capsys: pytest.CaptureFixture[str]) -> None:
     manifest = copy / "plain3" / "1" / MANIFEST
     document = json.loads(manifest.read_bytes())
+    older = of_older_schema(document, 1)
     before = ampcli.load("plain3", copy).predict(torch.ones((0, 3, 4)).double().numpy())
     del document[SEAL]
     manifest.write_text(json.dumps(document))
-    with pytest.raises(IntegrityError, match="does not match its seal"):  # of schema 2
+    with pytest.raises(IntegrityError, match="does not match its seal"):  # of schema 3
         ampcli.load("plain3", copy)
-    manifest.write_text(json.dumps(document | {"schema_version": 1}))
+    manifest.write_text(json.dumps(older))
     assert len(ampcli.load("plain3", copy).predict(torch.ones((0, 3, 4)).double().numpy())) == len(before)
     assert run(["registry", "verify", "plain3", "--registry", str(copy)]) == 0
     assert "without a seal" in capsys.readouterr().out
@@ -109,12 +111,12 @@ def test_a_manifest_of_schema_1_has_no_seal_and_verify_says_so(copy: Path, capsy
 
 def test_what_the_manifest_says_of_uncertainties_and_region_is_in_the_probe(copy: Path) -> None:
     manifest = copy / "fame3" / "1" / MANIFEST
-    document = {k: v for k, v in json.loads(manifest.read_bytes()).items() if k != SEAL} | {"schema_version": 1}
+    document = of_older_schema(json.loads(manifest.read_bytes()), 1)
     metrics = document["metrics"]
     metrics["quantile68_abs_delta"]["value"] *= 1.5
     for changed in (
         {"metrics": metrics},
-        {"dataset": document["dataset"] | {"y_cut": 0.2}},
+        {"dataset": document["dataset"] | {"selection": document["dataset"]["selection"] | {"y_cut": 0.2}}},
         {"recalibration": {"log_sigma": [0.0], "log_scale": [0.5], "intervals": {}}},
     ):
         manifest.write_text(json.dumps(document | changed))
@@ -295,7 +297,11 @@ FACTS: list[dict[str, object]] = [
     {"architecture": {"hidden": [16, 16], "residual": True}},
     {"training": {"recoil": False}},
     {"sqrt_s": -1.0},
-    {"dataset": {"digest": "d", "points": 1, "splits": {}, "selection": {"kind": "hadron", "pt_min": "x"}}},
+    {"dataset": {"digest": "d", "points": 1, "splits": {}, "source": {"kind": "hadron", "pt_min": "x"}}},
+    {"dataset": {"digest": "d", "points": 1, "splits": {}, "source": {"kind": "of the third kind"}}},
+    {"dataset": {"digest": "d", "points": 1, "splits": {}}},
+    {"region": {}},
+    {"region": {"log_amplitude_mean": 1.0, "log_amplitude_std": "wide"}},
 ]
 
 

@@ -19,6 +19,7 @@ from ampcli.features.blocks import default_choices, make_block
 from ampcli.features.radiation import RadiationBlock
 from ampcli.features.write import write_features
 from ampcli.generation.generate import GenerationRequest, generate, prepare
+from ampcli.generation.given_points import GivenFile
 from ampcli.inference.predictor import check_probe, load_predictor
 from ampcli.kinematics import min_invariant, with_beams
 from ampcli.models.ansatz import Batch, Settings
@@ -380,7 +381,7 @@ def z_store(tmp_path_factory) -> Store:
     folder = tmp_path_factory.mktemp("z_store")
     np.savez(folder / "events.npz", momenta=with_beams(sample(parse_process(PROCESS), 3000)))
     request = GenerationRequest(
-        PROCESS, folder / "z.zarr", None, None, 0.01, 1, "auto", folder / "events.npz", parameters={"alpha_s": 0.13}
+        PROCESS, folder / "z.zarr", None, GivenFile(folder / "events.npz"), parameters={"alpha_s": 0.13}
     )
     generate(prepare(request))
     store = open_store(folder / "z.zarr")

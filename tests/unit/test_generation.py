@@ -9,6 +9,8 @@ import pytest
 
 from ampcli.errors import AmpcliError, IntegrityError, NotFoundError, UsageError
 from ampcli.generation.generate import GenerationRequest, generate, parse_part, prepare
+from ampcli.generation.given_points import GivenFile
+from ampcli.generation.lepton_points import LeptonSettings
 from ampcli.kinematics import min_invariant, with_beams
 from ampcli.phasespace.rambo import cross_section_weight
 from ampcli.store.parts import missing_parts
@@ -79,7 +81,7 @@ def test_content(store3):
     momenta, amplitude = store3.read("momenta"), store3.read("amplitude")
     assert (min_invariant(momenta) >= 0.01 * 1000.0**2 * (1 - 1e-9)).all()
     provider = prepare(
-        GenerationRequest("e- e+ > d d~ g", store3.path.with_name("none"), 10, 1000.0, 0.01, 1, "auto")
+        GenerationRequest("e- e+ > d d~ g", store3.path.with_name("none"), 10, LeptonSettings(1000.0, 0.01))
     ).provider
     np.testing.assert_allclose(provider.evaluate(with_beams(momenta, 1000.0)), amplitude, rtol=1e-14)
     np.testing.assert_array_equal(store3.read("weight"), cross_section_weight(3, 1000.0))
@@ -237,7 +239,7 @@ def test_an_amplitude_that_is_not_positive_ends_the_run(tmp_path, request_for):
     energy = p[0, 0, 0]
     p[1, 2:] = energy * np.array([[0.6, 0.6, 0, 0], [1, -1, 0, 0], [0.4, 0.4, 0, 0]])
     request = GenerationRequest(
-        "e- e+ > d d~ g", tmp_path / "a.zarr", None, 100.0, 0.01, 1, "native", given(tmp_path, p)
+        "e- e+ > d d~ g", tmp_path / "a.zarr", None, GivenFile(given(tmp_path, p)), provider="native"
     )
     with pytest.raises(AmpcliError, match=r"\|M\|\^2 of point 1 is"):
         generate(prepare(request))

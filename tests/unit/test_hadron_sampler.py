@@ -12,7 +12,8 @@ from ampcli.amplitudes.native.provider import Native
 from ampcli.errors import IntegrityError, UsageError
 from ampcli.kinematics import with_beams
 from ampcli.phasespace import hadron_sampler
-from ampcli.phasespace.colour_chain import ChainMap, JetCuts, chain
+from ampcli.phasespace.colour_chain import ChainMap, chain
+from ampcli.phasespace.cuts import JetCuts
 from ampcli.phasespace.hadron_sampler import BLOCK, TAIL, Adaptation, HadronSampler, excess_threshold
 from ampcli.phasespace.partons import density, find_pdf
 from ampcli.phasespace.rambo import flat_volume, rambo

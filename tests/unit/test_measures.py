@@ -10,6 +10,9 @@ import numpy as np
 import pytest
 
 from ampcli.cli.main import run
+from ampcli.collisions.given import GivenEvents
+from ampcli.collisions.leptons import LeptonCollisions
+from ampcli.collisions.protons import ProtonCollisions
 from ampcli.errors import IntegrityError
 from ampcli.evaluation.evaluate import evaluate
 from ampcli.evaluation.model import evaluate_model
@@ -17,13 +20,12 @@ from ampcli.evaluation.report import notes, summary_table, table
 from ampcli.evaluation.summary import summary_metrics
 from ampcli.generation.generate import generate, prepare
 from ampcli.inference.calibrate import publish_calibrated
-from ampcli.inference.certificate import SPREAD, Certificate
+from ampcli.inference.certificate import Certificate
 from ampcli.inference.predictor import load_predictor
 from ampcli.inference.uncertainty import UncertaintyKind
 from ampcli.registry.manifest import manifest_bytes, read_manifest
 from ampcli.registry.resolve import resolve
 from ampcli.store.measures import ENOUGH, Measures, balanced, measures
-from ampcli.store.plan import GivenSource, HadronSource, RamboSource
 from ampcli.store.reader import open_store
 
 
@@ -177,7 +179,7 @@ def test_impossible_densities():
 
 @pytest.mark.parametrize(
     ("source", "points", "events"),
-    [(RamboSource, [1, 2, 2], [3, 8, 10]), (HadronSource, None, [3, 8, 10]), (GivenSource, None, None)],
+    [(LeptonCollisions, [1, 2, 2], [3, 8, 10]), (ProtonCollisions, None, [3, 8, 10]), (GivenEvents, None, None)],
 )
 def test_what_the_rows_of_a_store_count(source, points, events):
     columns = {"weight": np.array([1.0, 2, 2]), "amplitude": np.array([3.0, 4, 5])}
@@ -193,7 +195,7 @@ def test_what_the_rows_of_a_store_count(source, points, events):
 @pytest.mark.parametrize("weights", [[2.0, 0, 1], [2.0, -1, 1], [0.0, 0, 0]])
 def test_given_events_count_as_their_file_says(weights):
     """Unless some weights are negative: such a sample has no shares."""
-    plan = SimpleNamespace(source=GivenSource.model_construct(), arrays={"event_weight": ()})
+    plan = SimpleNamespace(source=GivenEvents.model_construct(), arrays={"event_weight": ()})
     store = SimpleNamespace(plan=plan, read_split=lambda name, split: np.array(weights))
     found = measures(store, "all")
     assert found.points is None
@@ -259,11 +261,11 @@ def test_calibration_for_points_and_events(repository, tmp_path, request_for):
     generate(prepare(request))
     store = open_store(request.store)
     shipped = read_manifest(resolve(root, "ee-3jets@1"))
-    bare = shipped.model_copy(update={"region": {k: v for k, v in shipped.region.items() if k != SPREAD}})
+    bare = shipped.model_copy(update={"region": shipped.region.model_copy(update={"relative_uncertainty_999": None})})
     (root / "ee-3jets" / "1" / "manifest.json").write_bytes(manifest_bytes(bare))  # as published before certificates
     made = publish_calibrated(root, "ee-3jets@1", store)
     assert made.recalibration.measures == ["points", "events"]
-    assert made.region[SPREAD] > 5 * shipped.region[SPREAD]
+    assert made.region.relative_uncertainty_999 > 5 * shipped.region.relative_uncertainty_999
     found = evaluate_model(load_predictor("ee-3jets@2", root, "cpu"), store, "test").evaluation
     before = evaluate_model(load_predictor("ee-3jets@1", repository / "registry", "cpu"), store, "test").evaluation
     assert before.events.calibration.coverage["1"].observed.value < 0.6

@@ -9,7 +9,10 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import torch
+from samples import LEPTONS, PROVIDER, REGION
 
+from ampcli.collisions.leptons import LeptonCollisions
+from ampcli.collisions.protons import ProtonCollisions
 from ampcli.errors import UsageError
 from ampcli.evaluation.executed import Mixture
 from ampcli.evaluation.mixed import break_even, require_own_uncertainty
@@ -21,7 +24,6 @@ from ampcli.kinematics import with_beams
 from ampcli.phasespace.rambo import rambo
 from ampcli.process import parse_process
 from ampcli.registry.manifest import Dataset, Manifest
-from ampcli.store.plan import HadronSource, RamboSource
 
 PROCESS = parse_process("e- e+ > d d~ g")
 
@@ -113,9 +115,11 @@ def test_break_even():
 
 
 def manifest(**changes) -> Manifest:
-    dataset = Dataset(digest=changes.pop("digest", "d"), points=600, splits={"train": 400, "validation": 100})
-    values = {"name": "m", "kind": "factorised", "process": "d d~ > z g g g", "provider": {}, "seconds": 10.0}
-    return Manifest(dataset=dataset, **{**values, "weights_sha256": "0", **changes})
+    dataset = Dataset(
+        digest=changes.pop("digest", "d"), points=600, splits={"train": 400, "validation": 100}, source=LEPTONS
+    )
+    values = {"name": "m", "kind": "factorised", "process": "d d~ > z g g g", "provider": PROVIDER, "seconds": 10.0}
+    return Manifest(dataset=dataset, region=REGION, **{**values, "weights_sha256": "0", **changes})
 
 
 def store_of(source, attributes, rows=600):
@@ -135,11 +139,11 @@ RAMBO = {"sqrt_s": 1000.0, "y_cut": 1e-3, "seed": 1}
 @pytest.mark.parametrize(
     ("source", "attributes", "expected"),
     [
-        (HadronSource(**HADRON, unweighted=True), {"tried": 6000}, (10.0, False)),
-        (HadronSource(**HADRON, unweighted="two-stage"), {"tried": 6000, "exact_amplitudes": 900}, (1.5, True)),
-        (HadronSource(**HADRON, unweighted=False), {"tried": 6000}, (1.0, True)),
-        (RamboSource(**RAMBO), {"tried": 6000}, (1.0, True)),
-        (RamboSource(**RAMBO, overweight=0.003), {"tried": 6000, "exact_amplitudes": 3000}, (5.0, True)),
+        (ProtonCollisions(**HADRON, unweighted=True), {"tried": 6000}, (10.0, False)),
+        (ProtonCollisions(**HADRON, unweighted="two-stage"), {"tried": 6000, "exact_amplitudes": 900}, (1.5, True)),
+        (ProtonCollisions(**HADRON, unweighted=False), {"tried": 6000}, (1.0, True)),
+        (LeptonCollisions(**RAMBO), {"tried": 6000}, (1.0, True)),
+        (LeptonCollisions(**RAMBO, overweight=0.003), {"tried": 6000, "exact_amplitudes": 3000}, (5.0, True)),
     ],
 )
 def test_exact_amplitudes_of_an_event(source, attributes, expected):
@@ -147,7 +151,7 @@ def test_exact_amplitudes_of_an_event(source, attributes, expected):
 
 
 def test_exact_amplitudes_of_copies():
-    store = store_of(RamboSource(**RAMBO), {"tried": 6000})  # no cuts of jets: every copy is new
+    store = store_of(LeptonCollisions(**RAMBO), {"tried": 6000})  # no cuts of jets: every copy is new
     assert labelled_points(manifest(training={"perturb": 0.0, "epochs_done": 5}), store) == (0, True)
     assert labelled_points(manifest(training={"perturb": 0.1, "epochs_done": 5}), store) == (1600, False)
     counted = manifest(training={"perturb": 0.1, "epochs_done": 5, "labelled_points": 1234})
@@ -155,7 +159,7 @@ def test_exact_amplitudes_of_copies():
 
 
 def test_everything_is_paid_for_once():
-    store = store_of(HadronSource(**HADRON, unweighted="two-stage"), {"tried": 6000, "exact_amplitudes": 900})
+    store = store_of(ProtonCollisions(**HADRON, unweighted="two-stage"), {"tried": 6000, "exact_amplitudes": 900})
     run = {"training": {"labelled_points": 50, "seeds": [1]}}
     alike = [manifest(**run), manifest(**run, name="again")]  # recalibrated: no training of its own
     other = manifest(training={"labelled_points": 7, "seeds": [2]}, seconds=4.0, weights_sha256="1")

@@ -9,6 +9,7 @@ import torch
 from ampcli.errors import InterruptedRun, UsageError
 from ampcli.features.write import write_features
 from ampcli.generation.generate import GenerationRequest, generate, prepare
+from ampcli.generation.lepton_points import LeptonSettings
 from ampcli.inference.predictor import load_predictor
 from ampcli.models.ansatz import Settings
 from ampcli.models.bayesian import MEMBERS, BayesianMlp, mixture
@@ -142,7 +143,7 @@ def test_soap_is_for_matrices():
 def store(tmp_path_factory) -> Store:
     """Three jets in e+e-, as momenta and as invariants."""
     path = tmp_path_factory.mktemp("networks") / "ee3.zarr"
-    generate(prepare(GenerationRequest("e- e+ > d d~ g", path, 500, 1000.0, 0.01, 7, "auto")))
+    generate(prepare(GenerationRequest("e- e+ > d d~ g", path, 500, LeptonSettings(1000.0, 0.01), 7)))
     for name in ("invariants", "momenta"):
         write_features(open_store(path), name, CPU)
     return open_store(path)

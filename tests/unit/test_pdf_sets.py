@@ -11,7 +11,8 @@ import pytest
 
 from ampcli.cli.main import run
 from ampcli.errors import AmpcliError, IntegrityError, NotFoundError, UsageError
-from ampcli.generation.hadron_points import HadronSettings, require_possible
+from ampcli.generation.proton_points import ProtonSettings, require_possible
+from ampcli.phasespace.cuts import JetCuts
 from ampcli.phasespace.partons import density, pdf_grid
 from ampcli.phasespace.pdf_sets import pdf_set
 from ampcli.phasespace.running_coupling import ONE_LOOP, Running, running_alpha_s
@@ -20,7 +21,7 @@ from ampcli.process import parse_process
 pytest.importorskip("madspace")
 
 SHIPPED = sorted((Path(sys.prefix) / "share" / "Pythia8" / "pdfdata").glob("*.dat"))
-LHC = HadronSettings("lhc13")
+LHC = ProtonSettings("lhc13")
 
 
 def power_law(x, q):
@@ -69,7 +70,7 @@ def test_an_info_file(grid):
     known = pdf_set(grid)
     assert (known.particle, known.alpha_s_mz) == (2212, 0.1165)
     assert known.running == Running(3, 91.1876, 5, (1.4, 4.7))
-    source = replace(LHC, pdf=str(grid)).source(1)
+    source = replace(LHC, pdf=str(grid)).collisions(1)
     assert source.alpha_s_mz == 0.1165
     assert type(source).model_validate_json(source.model_dump_json()) == source
     assert source.running == known.running
@@ -89,9 +90,9 @@ def test_values_of_alpha_s(grid):
     assert known.running.scales == (1.0, 4.7, 4.7, 20.0, 91.1876, 1000.0)
     assert running_alpha_s(np.array([20.0]), 0.1165, known.running) == pytest.approx(0.15)
     chosen = replace(LHC, pdf=str(grid), alpha_s_mz=0.12)  # no longer the set's: its values do not apply
-    assert chosen.source(1).running == Running(3, 91.1876)
+    assert chosen.collisions(1).running == Running(3, 91.1876)
     assert chosen.note == f"alpha_s(M_Z) is 0.12 as asked for, where {grid} goes with 0.1165"
-    assert replace(chosen, alpha_s_mz=0.1165).source(1).running == known.running
+    assert replace(chosen, alpha_s_mz=0.1165).collisions(1).running == known.running
     info.write_text(INFO.replace("AlphaS_MZ: 0.1165\n", "").replace("AlphaS_Type: ode\n", ipol))
     assert pdf_set(grid).alpha_s_mz == pytest.approx(0.1165)
 
@@ -120,18 +121,18 @@ def test_info_files_that_make_no_sense(grid, old, new):
 def test_other_particles(grid, code):
     grid.with_name("Mine.info").write_text(INFO.replace("2212", str(code)))
     with pytest.raises(UsageError, match=rf"another particle than the proton \(PDG code {code}\)"):
-        replace(LHC, pdf=str(grid)).source(1)
+        replace(LHC, pdf=str(grid)).collisions(1)
 
 
 def test_nothing_is_known(grid):
     grid.with_name("Mine.info").unlink()
     with pytest.raises(UsageError, match=r"no \.info file beside it") as refused:
-        replace(LHC, pdf=str(grid)).source(1)
+        replace(LHC, pdf=str(grid)).collisions(1)
     assert "--alpha-s-mz" in str(refused.value.hint)
     chosen = replace(LHC, pdf=str(grid), alpha_s_mz=0.12)
-    assert chosen.source(1).alpha_s_mz == 0.12
+    assert chosen.collisions(1).alpha_s_mz == 0.12
     assert chosen.note is None
-    assert "running" not in chosen.source(1).model_dump()  # one loop, as ever
+    assert "running" not in chosen.collisions(1).model_dump()  # one loop, as ever
 
 
 @pytest.mark.parametrize("file", SHIPPED, ids=lambda file: file.stem)
@@ -139,7 +140,7 @@ def test_every_shipped_grid_is_known_or_refused(file):
     """All sets that pythia8mc brings: a proton's with the alpha_s of its name, or no proton's, or unknown."""
     settings = replace(LHC, pdf=str(file))
     if file.stem.startswith(("NNPDF", "CT14")):
-        source = settings.source(1)
+        source = settings.collisions(1)
         digits = file.stem.split("_as_")[1][:4] if "_as_" in file.stem else "0118"
         assert source.alpha_s_mz == float(digits) / 1000
         assert source.running.loops == (3 if "_nnlo" in file.stem else 1 if "_lo_" in file.stem else 2)
@@ -148,15 +149,15 @@ def test_every_shipped_grid_is_known_or_refused(file):
     if file.stem.startswith(("mrst", "mstw")):
         said = "no sound grid"  # formats of their own
     with pytest.raises(AmpcliError) as refused:
-        settings.source(1)
+        settings.collisions(1)
     assert said in str(refused.value)
 
 
 def test_the_default_set_has_the_plan_that_it_had():
-    fields = LHC.source(1).model_dump()
+    fields = LHC.collisions(1).model_dump()
     assert fields["alpha_s_mz"] == 0.130
     assert "running" not in fields
-    assert LHC.source(1).running == ONE_LOOP
+    assert LHC.collisions(1).running == ONE_LOOP
     assert LHC.note is None
 
 
@@ -251,9 +252,9 @@ def test_below_the_grid(grid):
     [
         ("d d~ > z g", {"scale": 1.5}, "reaches from 2 to 1000 GeV"),
         ("d d~ > z g", {"scale": 1500.0}, "reaches from 2 to 1000 GeV"),
-        ("d d~ > g g", {"pt_min": 1.9}, "H_T/2 may be as small as 1.9 GeV"),
+        ("d d~ > g g", {"cuts": JetCuts(pt_min=1.9)}, "H_T/2 may be as small as 1.9 GeV"),
         ("d d~ > ve ve~", {}, "H_T/2 may be as small as 0 GeV"),
-        ("d d~ > z g", {"pt_min": 1.9}, None),  # half of the Z mass is enough
+        ("d d~ > z g", {"cuts": JetCuts(pt_min=1.9)}, None),  # half of the Z mass is enough
         ("g g > t t~", {}, None),
         ("d d~ > ve ve~", {"scale": 91.0}, None),
         ("s s~ > z g", {}, "no density of the parton s"),
@@ -261,7 +262,7 @@ def test_below_the_grid(grid):
 )
 def test_what_a_set_cannot_serve(grid, process, options, said):
     def ask():
-        require_possible(parse_process(process), replace(LHC, pdf=str(grid), **options).source(1))
+        require_possible(parse_process(process), replace(LHC, pdf=str(grid), **options).collisions(1))
 
     if said is None:
         ask()

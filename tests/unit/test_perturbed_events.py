@@ -10,8 +10,9 @@ from ampcli.amplitudes.native.provider import Native
 from ampcli.errors import UsageError
 from ampcli.features.write import write_features
 from ampcli.generation.generate import GenerationRequest, generate, prepare
-from ampcli.generation.hadron_points import HadronSettings
+from ampcli.generation.proton_points import ProtonSettings
 from ampcli.kinematics import with_beams
+from ampcli.phasespace.cuts import JetCuts
 from ampcli.phasespace.perturb import perturbed_events, recoiling_leg
 from ampcli.process import parse_process
 from ampcli.store.reader import Store, open_store
@@ -19,14 +20,14 @@ from ampcli.training.perturbed import PerturbedCopies
 from ampcli.training.recipe import Recipe
 
 PROCESS = "d d~ > z g g"
-CUTS = {"pt_min": 20.0, "eta_max": 5.0, "delta_r": 0.4, "energy": 13000.0}
+CUTS, ENERGY = JetCuts(20.0, 5.0, 0.4), 13000.0
 
 
 @pytest.fixture(scope="module")
 def store(tmp_path_factory) -> Store:
     pytest.importorskip("madspace")
     folder = tmp_path_factory.mktemp("perturbed") / "z.zarr"
-    request = GenerationRequest(PROCESS, folder, 1500, None, 0.0, 1, "auto", hadrons=HadronSettings("lhc13"))
+    request = GenerationRequest(PROCESS, folder, 1500, ProtonSettings("lhc13"))
     generate(prepare(request))
     write_features(open_store(folder), "iq1+", torch.device("cpu"))
     return open_store(folder)
@@ -40,7 +41,7 @@ def jets(final: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 
 def shaken(store: Store, size: float, seed: int = 1) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     final = store.read("momenta")
-    copies, new = perturbed_events(final, store.process, size, np.random.default_rng(seed), **CUTS)
+    copies, new = perturbed_events(final, store.process, size, np.random.default_rng(seed), CUTS, ENERGY)
     return final, copies, new
 
 

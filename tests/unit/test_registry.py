@@ -111,10 +111,12 @@ def test_weights_and_kind_agree(tmp_path: Path) -> None:
 PUBLISH_FIVE = """
 import sys, torch
 from pathlib import Path
-from ampcli.registry.manifest import Dataset, Manifest
+from ampcli.registry.manifest import Manifest
 from ampcli.registry.storage import publish
-draft = Manifest(name="line", kind="plain", process="e- e+ > d d~ g", provider={},
-                 dataset=Dataset(digest="d", points=1, splits={}))
+sys.path.insert(0, "tests")
+from samples import DATASET, PROVIDER, REGION
+draft = Manifest(name="line", kind="plain", process="e- e+ > d d~ g", provider=PROVIDER,
+                 dataset=DATASET, region=REGION)
 print("ready", flush=True)
 sys.stdin.readline()
 for _ in range(5):

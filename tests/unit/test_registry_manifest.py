@@ -7,13 +7,13 @@ import math
 from pathlib import Path
 
 import pytest
+from samples import DATASET, PROVIDER, REGION, of_older_schema
 
 from ampcli.errors import AmpcliError, IntegrityError, UsageError
 from ampcli.registry.compare import compare, parse_requirement
 from ampcli.registry.manifest import (
     MANIFEST,
     SCHEMA_VERSION,
-    Dataset,
     Manifest,
     Member,
     Metric,
@@ -29,8 +29,9 @@ def draft(name: str = "ee", **entries: object) -> Manifest:
         "version": 1,
         "kind": "plain",
         "process": "e- e+ > d d~ g",
-        "provider": {"name": "pyamplicol", "version": "1.0.1", "parameters": {"alpha_s": 0.118}},
-        "dataset": Dataset(digest="d" * 64, points=60, splits={"train": 40, "validation": 10, "test": 10}),
+        "provider": PROVIDER,
+        "dataset": DATASET,
+        "region": REGION,
     }
     return Manifest.model_validate(plain | entries)
 
@@ -42,9 +43,7 @@ def written(folder: Path, document: object) -> Path:
 
 def document(**entries: object) -> dict[str, object]:
     """Of schema 1, which has no seal."""
-    plain = json.loads(manifest_bytes(draft())) | {"schema_version": 1} | entries
-    del plain["seal"]
-    return plain
+    return of_older_schema(json.loads(manifest_bytes(draft())), 1) | entries
 
 
 def test_a_manifest_survives_the_disk(tmp_path: Path) -> None:
@@ -98,7 +97,7 @@ def test_ensembles_and_only_they_have_members(entries: dict[str, object]) -> Non
 
 def test_a_newer_schema_is_named_before_its_unknown_fields(tmp_path: Path) -> None:
     newer = sealed(document(schema_version=SCHEMA_VERSION + 1, unheard_of=True))
-    with pytest.raises(IntegrityError, match=r"schema version 3; .* schema version 2\n  Upgrade ampcli"):
+    with pytest.raises(IntegrityError, match=r"schema version 4; .* schema versions up to 3\n  Upgrade ampcli"):
         read_manifest(written(tmp_path, newer))
 
 

@@ -34,7 +34,7 @@ def stores(tmp_path_factory, request_for, store3) -> dict[str, Store]:
         "larger": {"points": 4000},
         "another cut": {"y_cut": 0.02},
         "another seed": {"seed": 8},
-        "given": {"momenta": root / "events.npz", "points": None, "sqrt_s": None},
+        "given": {"momenta": root / "events.npz", "points": None},
     }
     for name, change in changes.items():
         generate(prepare(request_for(root / f"{name}.zarr", **change)))
@@ -108,11 +108,11 @@ def test_an_old_model_on_other_points(stores, old):
 
 def test_points_of_one_file(stores, old):
     """Given points have no seed; of the same file they are the same, row by row, however many are taken."""
-    source = stores["given"].plan.source.model_dump(mode="json")
-    given = old.model_copy(update={"dataset": old.dataset.model_copy(update={"selection": source, "digest": "x"})})
+    source = stores["given"].plan.source
+    given = old.model_copy(update={"dataset": old.dataset.model_copy(update={"source": source, "digest": "x"})})
     split_store, notes = require_unseen([given], stores["given"], "test")
     assert (split_store.split_rule, notes) == ("rows", [])
-    other = given.dataset.model_copy(update={"selection": source | {"sha256": "y"}})
+    other = given.dataset.model_copy(update={"source": source.model_copy(update={"sha256": "y"})})
     assert (
         "cannot be known"
         in require_unseen([given.model_copy(update={"dataset": other})], stores["given"], "test")[1][0]
@@ -127,9 +127,7 @@ def test_models_that_split_one_store_differently(stores, new, old):
 
 def test_every_member_of_an_ensemble_counts(stores, new, old):
     """An ensemble whose second member alone was trained on points of this seed."""
-    elsewhere = new.dataset.model_copy(
-        update={"digest": "x", "selection": stores["another seed"].plan.source.model_dump(mode="json")}
-    )
+    elsewhere = new.dataset.model_copy(update={"digest": "x", "source": stores["another seed"].plan.source})
     ensemble = new.model_copy(
         update={"dataset": elsewhere.model_copy(update={"others": [old.dataset]}), "kind": "ensemble"}
     )

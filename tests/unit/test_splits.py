@@ -111,7 +111,7 @@ def test_a_store_and_its_relatives_split_alike(tmp_path, store3, request_for):
     for name, changes in {
         "larger": {"points": 20_000},
         "cut": {"y_cut": 0.02, "points": 4000},
-        "given": {"momenta": tmp_path / "events.npz", "points": None, "sqrt_s": None},
+        "given": {"momenta": tmp_path / "events.npz", "points": None},
     }.items():
         path = tmp_path / f"{name}.zarr"
         generate(prepare(request_for(path, **changes)))

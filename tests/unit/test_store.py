@@ -12,11 +12,14 @@ import pytest
 import zarr
 from filelock import FileLock
 
+from ampcli.collisions.given import GivenEvents
+from ampcli.collisions.leptons import LeptonCollisions
 from ampcli.errors import IntegrityError, LockedError, NotFoundError, UsageError
+from ampcli.records.provider import ProviderRecord
 from ampcli.seal import sealed
 from ampcli.store import finalise as finalisation
 from ampcli.store import parts
-from ampcli.store.plan import GivenSource, Plan, ProviderRecord, RamboSource
+from ampcli.store.plan import Plan
 from ampcli.store.reader import open_store
 
 PROVIDER = ProviderRecord(name="table", version="1", options={}, parameters={"alpha_s": 0.118})
@@ -28,7 +31,7 @@ def plan(points: int = 2500, **changes) -> Plan:
         "points": points,
         "n_final": 3,
         "provider": PROVIDER,
-        "source": RamboSource(sqrt_s=1000.0, y_cut=0.01, seed=1),
+        "source": LeptonCollisions(sqrt_s=1000.0, y_cut=0.01, seed=1),
     }
     return Plan(**(settings | changes))
 
@@ -88,12 +91,12 @@ def test_plan_is_strict_and_frozen():
 
 
 def test_plan_survives_json():
-    for of in (plan(), plan(source=GivenSource(sha256="ab", sqrt_s=None))):
+    for of in (plan(), plan(source=GivenEvents(sha256="ab", sqrt_s=None))):
         assert Plan.model_validate_json(of.model_dump_json()) == of
 
 
 def test_differences_are_named():
-    other = plan(100, source=RamboSource(sqrt_s=1000.0, y_cut=0.02, seed=1))
+    other = plan(100, source=LeptonCollisions(sqrt_s=1000.0, y_cut=0.02, seed=1))
     assert plan().differences(other) == ["points: 2500 here, 100 there", "source.y_cut: 0.01 here, 0.02 there"]
     assert plan().differences(plan()) == []
 
@@ -136,7 +139,7 @@ def test_other_readers_of_zarr_understand_it_without_warnings(store):
 def test_digest_knows_content_and_plan(tmp_path, store):
     digests = {open_store(store).digest}
     for name, of, changed in (
-        ("seed", plan(source=RamboSource(sqrt_s=1000.0, y_cut=0.01, seed=2)), 0),
+        ("seed", plan(source=LeptonCollisions(sqrt_s=1000.0, y_cut=0.01, seed=2)), 0),
         ("value", plan(), 1),
     ):
         path = tmp_path / name
@@ -225,7 +228,7 @@ def test_a_damaged_plan(store, content):
 
 def test_attributes_that_belong_to_another_plan(store):
     file = store / ".ampcli" / "plan.json"
-    other = plan(source=RamboSource(sqrt_s=1000.0, y_cut=0.01, seed=2))
+    other = plan(source=LeptonCollisions(sqrt_s=1000.0, y_cut=0.01, seed=2))
     file.write_text(json.dumps(sealed(other.model_dump(mode="json"))))
     with pytest.raises(IntegrityError, match="disagree"):
         open_store(store)
@@ -291,11 +294,11 @@ def test_small_files_are_whole_or_absent(tmp_path):
 
 def test_plans_from_before_there_was_a_choice_of_cuts():
     """The default is not written, so that stores made by older versions keep their digests."""
-    source = RamboSource(sqrt_s=1000.0, y_cut=0.01, seed=1)
+    source = LeptonCollisions(sqrt_s=1000.0, y_cut=0.01, seed=1)
     known = {"kind": "rambo", "sqrt_s": 1000.0, "y_cut": 0.01, "seed": 1}
     assert source.model_dump() == known
-    assert RamboSource.model_validate(known) == source
-    jade = RamboSource(sqrt_s=1000.0, y_cut=0.01, seed=1, cuts="jade")
+    assert LeptonCollisions.model_validate(known) == source
+    jade = LeptonCollisions(sqrt_s=1000.0, y_cut=0.01, seed=1, cuts="jade")
     assert jade.model_dump() == {**known, "cuts": "jade"}
     assert plan(source=source).model_dump_json() != plan(source=jade).model_dump_json()
     assert plan(source=jade).differences(plan(source=source)) == ["source.cuts: jade here, None there"]

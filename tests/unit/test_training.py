@@ -384,7 +384,7 @@ def test_publishing(registry, store3):
     assert first.dataset.digest == store3.digest
     assert first.dataset.splits["train"] + first.dataset.splits["validation"] + first.dataset.splits["test"] == 3000
     assert first.sqrt_s == 1000.0
-    assert first.provider["parameters"]["alpha_s"] == 0.118
+    assert first.provider.parameters["alpha_s"] == 0.118
     assert first.training["epochs_done"] == 10
     assert first.metrics["median_abs_delta"].value < first.metrics["mean_abs_delta"].value
     assert first.log_moments[0] == pytest.approx(np.log(store3.read_split("amplitude", "train")).mean())

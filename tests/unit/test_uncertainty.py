@@ -63,7 +63,7 @@ def test_members_that_agree_are_not_certain(registry, store3):
     prediction = twice.predict(store3.read("momenta", slice(0, 20)))
     assert np.isnan(prediction.uncertainty).all()
     assert prediction.uncertainty_kind == "ensemble"
-    region = {**model.manifest.region, "relative_uncertainty_999": 0.1}
+    region = model.manifest.region.model_copy(update={"relative_uncertainty_999": 0.1})
     certified = Predictor(twice.manifest.model_copy(update={"region": region}), twice.networks, torch.device("cpu"))
     assert certified.predict(store3.read("momenta", slice(0, 20))).certificate.reasons["spread"].all()
 

@@ -3,26 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
 from ampcli.amplitudes.protocol import Provider
+from ampcli.collisions.protons import ProtonCollisions
 from ampcli.errors import UsageError
 from ampcli.generation.points import Points
 from ampcli.generation.proposal import PROPOSAL, Proposal
 from ampcli.locks import locked
-from ampcli.phasespace.colour_chain import JetCuts, chain
+from ampcli.phasespace.colour_chain import chain
+from ampcli.phasespace.cuts import JetCuts
 from ampcli.phasespace.divergences import require_finite
 from ampcli.phasespace.hadron_sampler import TAIL, Adaptation, HadronSampler
 from ampcli.phasespace.partons import file_sha256, find_pdf, pdf_grid, require_madspace
 from ampcli.phasespace.pdf_sets import PROTON, PdfSet, pdf_set
 from ampcli.phasespace.running_coupling import Running, running_alpha_s
 from ampcli.process import Process
-from ampcli.store.plan import HadronSource
 
 #: Collision energy in GeV of the beams that `--beams` knows.
 BEAMS = {"lhc13": 13000.0, "lhc13.6": 13600.0, "lhc14": 14000.0}
@@ -31,13 +32,11 @@ _ADAPTATION = "adaptation.npz"
 
 
 @dataclass(frozen=True)
-class HadronSettings:
+class ProtonSettings:
     """What the user chose: cuts and scale (GeV; None: H_T/2), densities, alpha_s(M_Z) (None: theirs), unweighting."""
 
     beams: str
-    pt_min: float = 20.0
-    eta_max: float = 5.0
-    delta_r: float = 0.4
+    cuts: JetCuts = field(default_factory=JetCuts)
     scale: float | None = None
     pdf: str = "NNPDF23_lo_as_0130_qed"
     alpha_s_mz: float | None = None
@@ -45,7 +44,15 @@ class HadronSettings:
     overweight: float = 0.003
     two_stage: bool = False
 
-    def source(self, seed: int) -> HadronSource:
+    def require_possible(self, process: Process) -> None:
+        """See `ampcli.generation.points.Settings`."""
+        require_possible(process, self.collisions(0))
+
+    def points(self, process: Process, provider: Provider, seed: int) -> ProtonPoints:
+        """See `ampcli.generation.points.Settings`."""
+        return ProtonPoints(process, self.collisions(seed), provider, provider.identity().parameters["alpha_s"])
+
+    def collisions(self, seed: int) -> ProtonCollisions:
         """The record for a store's plan.
 
         Raises:
@@ -56,7 +63,7 @@ class HadronSettings:
         """
         if self.beams not in BEAMS:
             raise UsageError(f"--beams {self.beams}: unknown", f"Known: {', '.join(BEAMS)}.")
-        positive = {"--pt-min": self.pt_min, "--eta-max": self.eta_max, "--delta-r": self.delta_r}
+        positive = {"--pt-min": self.cuts.pt_min, "--eta-max": self.cuts.eta_max, "--delta-r": self.cuts.delta_r}
         positive |= {} if self.alpha_s_mz is None else {"--alpha-s-mz": self.alpha_s_mz}
         positive |= {} if self.scale is None else {"--scale": self.scale}
         for option, value in positive.items():
@@ -79,11 +86,11 @@ class HadronSettings:
                 f"--pdf {self.pdf}: no .info file beside it says with which alpha_s(M_Z) it goes",
                 "Put the set's .info file there, or give --alpha-s-mz (it then runs with one loop).",
             )
-        return HadronSource(
+        return ProtonCollisions(
             energy=BEAMS[self.beams],
-            pt_min=self.pt_min,
-            eta_max=self.eta_max,
-            delta_r=self.delta_r,
+            pt_min=self.cuts.pt_min,
+            eta_max=self.cuts.eta_max,
+            delta_r=self.cuts.delta_r,
             scale=self.scale,
             pdf=self.pdf,
             pdf_sha256=file_sha256(file),
@@ -123,7 +130,7 @@ def _madspace_version() -> str:
     return version("madspace")
 
 
-def require_possible(process: Process, source: HadronSource) -> None:
+def require_possible(process: Process, collisions: ProtonCollisions) -> None:
     """Refuse what cannot be sampled, before anything is generated or written.
 
     Raises:
@@ -132,28 +139,31 @@ def require_possible(process: Process, source: HadronSource) -> None:
     """
     chain(process)
     require_finite(process)
-    grid = pdf_grid(find_pdf(source.pdf))
+    grid = pdf_grid(find_pdf(collisions.pdf))
     for parton in process.incoming:
         if parton.pdg not in grid.partons:
-            raise UsageError(f"{source.pdf} has no density of the parton {parton.name}", "Choose another --pdf.")
-    least = [source.pt_min if leg.kind != "lepton" and leg.mass == 0 else leg.mass for leg in process.outgoing]
-    lowest = source.scale or 0.5 * sum(least)
+            raise UsageError(f"{collisions.pdf} has no density of the parton {parton.name}", "Choose another --pdf.")
+    least = [collisions.pt_min if leg.kind != "lepton" and leg.mass == 0 else leg.mass for leg in process.outgoing]
+    lowest = collisions.scale or 0.5 * sum(least)
     if lowest < grid.q[0]:
         raise UsageError(
-            f"H_T/2 may be as small as {lowest:g} GeV, where {source.pdf} begins at {grid.q[0]:g} GeV",
+            f"H_T/2 may be as small as {lowest:g} GeV, where {collisions.pdf} begins at {grid.q[0]:g} GeV",
             "Give a fixed --scale, or a larger --pt-min.",
         )
-    running_alpha_s(np.array([lowest]), source.alpha_s_mz, source.running)  # raises where it is not perturbative
+    # raises where the coupling is not perturbative
+    running_alpha_s(np.array([lowest]), collisions.alpha_s_mz, collisions.running)
 
 
 @dataclass(frozen=True)
-class HadronPoints:
+class ProtonPoints:
     """Points of a plan's hadron source; every part has a stream of its own, all share one adaptation."""
 
     process: Process
-    source: HadronSource
+    collisions: ProtonCollisions
     provider: Provider
     alpha_s: float
+
+    intake: ClassVar[None] = None
 
     def __getstate__(self) -> dict[str, object]:
         return {name: getattr(self, name) for name in self.__dataclass_fields__}  # no compiled functions
@@ -163,22 +173,22 @@ class HadronPoints:
 
     @cached_property
     def sampler(self) -> HadronSampler:
-        source = self.source
+        drawn = self.collisions
         return HadronSampler(
             self.process,
             self.provider,
             self.alpha_s,
-            source.energy,
-            JetCuts(source.pt_min, source.eta_max, source.delta_r),
-            source.scale,
-            find_pdf(source.pdf),
-            source.alpha_s_mz,
-            source.overweight,
-            source.running,
+            drawn.energy,
+            drawn.cuts,
+            drawn.scale,
+            find_pdf(drawn.pdf),
+            drawn.alpha_s_mz,
+            drawn.overweight,
+            drawn.running,
         )
 
     def _stream(self, *key: int) -> np.random.Generator:
-        return np.random.Generator(np.random.SFC64(np.random.SeedSequence(self.source.seed, spawn_key=key)))
+        return np.random.Generator(np.random.SFC64(np.random.SeedSequence(self.collisions.seed, spawn_key=key)))
 
     def prepare(self, books: Path) -> None:
         """Adapt the sampler to the process, unless another share of the store has done it."""
@@ -186,17 +196,17 @@ class HadronPoints:
         with locked(books / "locks" / "adaptation.lock", f"{books} is being prepared", "Wait.", seconds=-1):
             if not file.is_file():
                 draft = file.with_suffix(".draft")
-                tail = TAIL if self.source.unweighted is True else 0
+                tail = TAIL if self.collisions.unweighted is True else 0
                 self.sampler.adapt(self._stream(0, 0), tail).save(draft)
                 draft.replace(file)
-            if self.source.unweighted == "two-stage" and not (books / PROPOSAL).is_file():
+            if self.collisions.unweighted == "two-stage" and not (books / PROPOSAL).is_file():
                 grid = Adaptation.load(file).grid
-                proposal = Proposal.train(self.sampler, grid, self._stream(0, 1), self.source.overweight, books)
+                proposal = Proposal.train(self.sampler, grid, self._stream(0, 1), self.collisions.overweight, books)
                 proposal.save(books / PROPOSAL)
 
     def attributes(self, books: Path) -> dict[str, Any]:
         """See `PointSource`; how the surrogate's proposals did."""
-        if self.source.unweighted != "two-stage":
+        if self.collisions.unweighted != "two-stage":
             return {}
         return Proposal.load(books / PROPOSAL, self.process, self.provider).attributes
 
@@ -204,11 +214,11 @@ class HadronPoints:
         adaptation = Adaptation.load(books / _ADAPTATION)
         n = rows.stop - rows.start
         exact = None
-        if self.source.unweighted == "two-stage":
+        if self.collisions.unweighted == "two-stage":
             proposal = Proposal.load(books / PROPOSAL, self.process, self.provider)
             drawn, tried, exact = proposal.draw(self.sampler, self._stream(part), n, adaptation.grid, on_pass)
         else:
-            drawn, tried = self.sampler.draw(self._stream(part), n, adaptation, self.source.unweighted, on_pass)
+            drawn, tried = self.sampler.draw(self._stream(part), n, adaptation, self.collisions.unweighted, on_pass)
         outgoing = np.ascontiguousarray(drawn.momenta[:, 2:])
         # weight x |M|^2 is what adds up to a cross section, as in every store
         weight = drawn.weight / drawn.amplitude

@@ -1,0 +1,55 @@
+"""Collisions of leptons at a fixed energy, into jets."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import pydantic
+
+from ampcli.collisions.base import BoolArray, Energy, IntArray, SampledCollisions
+from ampcli.kinematics import FloatArray, min_invariant
+from ampcli.phasespace.jets import exclusive_jets
+from ampcli.phasespace.selection import Selection
+from ampcli.process import Process
+from ampcli.records.base import without_later
+from ampcli.records.region import Region
+
+
+class LeptonCollisions(SampledCollisions):
+    """Phase space of e+e- collisions within a selection (`ampcli.phasespace.selection`)."""
+
+    kind: Literal["rambo"] = "rambo"
+    sqrt_s: Energy
+    y_cut: float
+    cuts: Literal["durham", "jade"] = "durham"
+    sampling: Literal["flat", "mixed"] = "flat"
+    overweight: float | None = None
+    """Of unweighted events: share of the cross section in excess weights, for which the largest weight was chosen."""
+
+    @pydantic.model_serializer(mode="wrap")
+    def _as_before(self, dump: pydantic.SerializerFunctionWrapHandler) -> dict[str, object]:
+        return without_later(self, dump, "cuts", "sampling", "overweight")
+
+    @property
+    def have_flat_weights(self) -> bool:
+        return True
+
+    @property
+    def are_unweighted(self) -> bool:
+        return self.overweight is not None
+
+    @property
+    def selection(self) -> Selection:
+        """The cuts on the points."""
+        return Selection(self.sqrt_s, self.y_cut, self.cuts)
+
+    def jets(self, final: FloatArray, process: Process) -> IntArray:
+        """Exclusive jets at the resolution of the selection."""
+        return exclusive_jets(final, self.selection.d_cut)
+
+    def outside(self, final: FloatArray, process: Process, region: Region) -> dict[str, BoolArray]:
+        smallest = self.y_cut or region.min_sij_over_s
+        reasons = {} if smallest is None else {"min_sij": min_invariant(final) < smallest * self.sqrt_s**2}
+        if self.cuts == "durham":
+            reasons["jets"] = self.jets(final, process) < process.n_final - 1
+        return reasons

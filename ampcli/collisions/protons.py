@@ -1,0 +1,86 @@
+"""Collisions of protons, with cuts on jets."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import numpy as np
+import pydantic
+
+from ampcli.collisions.base import BoolArray, Energy, IntArray, Perturbation, SampledCollisions
+from ampcli.kinematics import FloatArray
+from ampcli.phasespace.cuts import JetCuts
+from ampcli.phasespace.perturb import perturbed_events, recoiling_leg
+from ampcli.phasespace.running_coupling import ONE_LOOP, Running
+from ampcli.process import Process
+from ampcli.records.base import without_later
+from ampcli.records.region import Region
+
+
+class ProtonCollisions(SampledCollisions):
+    """Proton-proton collisions with cuts on jets."""
+
+    kind: Literal["hadron"] = "hadron"
+    energy: Energy
+    """Of the collision, in GeV."""
+    pt_min: float
+    eta_max: float
+    delta_r: float
+    scale: float | None
+    """Renormalisation and factorisation scale in GeV; None: H_T/2."""
+    pdf: str
+    pdf_sha256: str
+    alpha_s_mz: float
+    """The coupling that runs with the scale; amplitudes in the store are at the provider's alpha_s."""
+    running: Running = ONE_LOOP
+    """How it runs."""
+    unweighted: bool | Literal["two-stage"]
+    """Events of equal weight; two-stage: proposed by a surrogate that was trained for the store."""
+    overweight: float
+    """Share of the cross section in excess weights of unweighted events, for which w_max was chosen."""
+    sampler: str
+
+    @pydantic.model_serializer(mode="wrap")
+    def _as_before(self, dump: pydantic.SerializerFunctionWrapHandler) -> dict[str, object]:
+        return without_later(self, dump, "running")
+
+    @property
+    def sqrt_s(self) -> None:
+        return None
+
+    @property
+    def y_cut(self) -> None:
+        return None
+
+    @property
+    def are_unweighted(self) -> bool:
+        return bool(self.unweighted)
+
+    @property
+    def arrays(self) -> dict[str, tuple[int, ...]]:
+        """The momentum fractions of both partons."""
+        return {"x": (2,)}
+
+    @property
+    def cuts(self) -> JetCuts:
+        """The cuts on all jets."""
+        return JetCuts(self.pt_min, self.eta_max, self.delta_r)
+
+    def jets(self, final: FloatArray, process: Process) -> IntArray:
+        """The cuts keep every parton a jet of its own."""
+        return np.full(len(final), process.n_jets)
+
+    def outside(self, final: FloatArray, process: Process, region: Region) -> dict[str, BoolArray]:
+        return {"cuts": ~self.cuts.passed(final, process)}
+
+    @property
+    def can_be_perturbed(self) -> bool:
+        return True
+
+    def perturbation(self, process: Process, size: float) -> Perturbation:
+        recoiling_leg(process)
+
+        def shaken(final: FloatArray, rng: np.random.Generator) -> tuple[FloatArray, BoolArray]:
+            return perturbed_events(final, process, size, rng, self.cuts, self.energy)
+
+        return shaken

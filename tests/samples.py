@@ -1,0 +1,44 @@
+"""Small records for tests that need one and do not care which."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ampcli.collisions.leptons import LeptonCollisions
+from ampcli.collisions.protons import ProtonCollisions
+from ampcli.records.provider import ProviderRecord
+from ampcli.records.region import Region
+from ampcli.registry.manifest import Dataset
+from ampcli.seal import SEAL
+
+LEPTONS = LeptonCollisions(sqrt_s=1000.0, y_cut=1e-3, seed=1)
+PROTONS = ProtonCollisions(
+    energy=13000.0,
+    pt_min=20.0,
+    eta_max=5.0,
+    delta_r=0.4,
+    scale=None,
+    pdf="NNPDF23_lo_as_0130_qed",
+    pdf_sha256="0" * 64,
+    alpha_s_mz=0.13,
+    unweighted=True,
+    overweight=0.003,
+    seed=1,
+    sampler="madspace 1",
+)
+DATASET = Dataset(digest="d" * 64, points=60, splits={"train": 40, "validation": 10, "test": 10}, source=LEPTONS)
+REGION = Region(log_amplitude_mean=-10.0, log_amplitude_std=2.0)
+PROVIDER = ProviderRecord(name="native", version="1", options={"colour": "full"}, parameters={"alpha_s": 0.118})
+
+
+def of_older_schema(document: dict[str, Any], schema: int) -> dict[str, Any]:
+    """The content of a manifest as an ampcli of schema 1 or 2 wrote it, without a seal."""
+    content = {key: value for key, value in document.items() if key != SEAL}
+    return content | {"schema_version": schema, "dataset": _older_dataset(content["dataset"])}
+
+
+def _older_dataset(dataset: dict[str, Any]) -> dict[str, Any]:
+    source = dataset["source"]
+    older = {key: value for key, value in dataset.items() if key != "source"}
+    older |= {"selection": source, "y_cut": source.get("y_cut")}
+    return older | {"others": [_older_dataset(other) for other in dataset["others"]]}
