@@ -211,7 +211,7 @@ LHC13 = ("--beams", "lhc13")
         (2, "e- e+ > d d~ g", LHC13, ("e- e+ > d d~ g", "no partons in both beams")),
         (2, "d d~ > z", LHC13, ("d d~ > z", "one outgoing particle")),
         (4, PROCESS, (*LHC13, "--pdf", "CT99"), ('"CT99"', "CT99_0000.dat", "LHAPDF_DATA_PATH")),
-        (2, PROCESS, (*LHC13, "--pt-min", "6600"), ("0 of 65536 points pass", "pt_min=6600", "Loosen the cuts")),
+        (2, PROCESS, (*LHC13, "--pt-min", "6600"), ("0 of 65536 points pass", "pT > 6600", "Loosen the cuts")),
     ],
 )
 def test_what_is_refused(
