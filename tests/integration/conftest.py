@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from in_process import run_here
 
 THREE_JETS = "e- e+ > d d~ g"
 
@@ -126,25 +127,36 @@ class Running:
 
 
 class Ampcli:
-    """Runs ``python -m ampcli`` in a folder."""
+    """Runs ``ampcli`` in a folder: here where nothing else matters, as a process of its own where that is the point."""
 
-    def __init__(self, folder: Path, environment: dict[str, str]) -> None:
+    def __init__(self, folder: Path, environment: dict[str, str], apart: bool = False) -> None:
         self.folder = folder
         self.environment = environment
+        self._apart = apart
+
+    @property
+    def apart(self) -> Ampcli:
+        """The same with a process for every command."""
+        return Ampcli(self.folder, self.environment, apart=True)
 
     def run(self, *arguments: object, variables: dict[str, str] | None = None, cwd: Path | None = None) -> Outcome:
         """Run to the end, whatever its exit code."""
-        done = subprocess.run(
-            _command(arguments),
-            cwd=cwd or self.folder,
-            env=self.environment | (variables or {}),
-            capture_output=True,
-            text=True,
-            timeout=_LIMIT,
-            check=False,
-        )
-        _no_traceback(done.stderr)
-        return Outcome(done.returncode, done.stdout, done.stderr)
+        folder, environment = cwd or self.folder, self.environment | (variables or {})
+        if not self._apart:
+            code, out, err = run_here([str(word) for word in arguments], folder, environment)
+        else:
+            done = subprocess.run(
+                _command(arguments),
+                cwd=folder,
+                env=environment,
+                capture_output=True,
+                text=True,
+                timeout=_LIMIT,
+                check=False,
+            )
+            code, out, err = done.returncode, done.stdout, done.stderr
+        _no_traceback(err)
+        return Outcome(code, out, err)
 
     def __call__(self, *arguments: object, **where: Any) -> Outcome:
         """Run a command that must succeed."""
