@@ -16,7 +16,7 @@ from torch import Tensor
 
 from ampcli.errors import IntegrityError
 from ampcli.files import read_file, replacing, write_durably
-from ampcli.training.recipe import Recipe
+from ampcli.records.training import Recipe
 from ampcli.training.schedule import Progress
 
 

@@ -18,8 +18,8 @@ from ampcli.collisions.base import Perturbation
 from ampcli.features.blocks import FeatureBlock
 from ampcli.features.write import stored_block
 from ampcli.kinematics import with_beams
+from ampcli.records.training import Recipe
 from ampcli.store.reader import Store
-from ampcli.training.recipe import Recipe
 
 _CHUNK = 16384  # events at a time: the features' temporary arrays stay small
 
