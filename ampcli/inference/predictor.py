@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -21,22 +20,15 @@ from ampcli.errors import IntegrityError, UsageError
 from ampcli.features.blocks import FeatureBlock, make_block
 from ampcli.inference.certificate import Certificate, Prediction, certify, relative_size
 from ampcli.inference.recalibration import recalibrated
-from ampcli.inference.tensors import (
-    SCALE,
-    require_parameters,
-    require_probe,
-    require_tensors,
-    scales_of,
-)
+from ampcli.inference.tensors import PARAMETERS, SCALE, network_parameters, require_probe, restored_ansatz
 from ampcli.inference.uncertainty import UncertaintyKind
 from ampcli.kinematics import FloatArray, at_rest, beams_along_z, checked_momenta, plain_array, with_beams
 from ampcli.models.ansatz import Ansatz
 from ampcli.models.bayesian import MEMBERS, mixture
-from ampcli.models.kinds import ansatz_class
-from ampcli.models.mlp import Activation
-from ampcli.models.network import Network as Architecture
-from ampcli.models.network import NetworkKind, make_network
+from ampcli.models.network import NETWORKS
+from ampcli.models.network import Network as Layers
 from ampcli.process import Process, described_process
+from ampcli.records.architecture import Architecture
 from ampcli.registry.manifest import Manifest, Recalibration, read_manifest
 from ampcli.registry.resolve import registry_root, resolve
 from ampcli.registry.storage import member_folder, read_probe, read_weights, verify_members
@@ -54,9 +46,9 @@ PROBE_TOLERANCE = 1e-3
 class Network:
     """One trained network with its ansatz and features, ready on a device."""
 
-    network: Architecture
+    network: Layers
     layers: Any
-    ansatz: Ansatz
+    ansatz: Ansatz[Any]
     block: FeatureBlock | None
     typical: float = math.nan
     """68 % quantile of |Delta| on the validation split: the uncertainty of kinds that predict none."""
@@ -65,33 +57,37 @@ class Network:
     @classmethod
     def build(
         cls,
-        kind: str,
+        ansatz: Ansatz[Any],
+        architecture: Architecture,
         block: FeatureBlock | None,
-        architecture: Mapping[str, Any],
-        tensors: dict[str, Tensor],
+        parameters: Tensor,
         device: torch.device,
     ) -> Network:
-        """From a manifest's `architecture` and tensors: `parameters` (P,), `widths`, and the scales of the ansatz.
+        """The network of an architecture with its parameters (P,).
 
         Several networks that predict together (Bayesian ones) are one `Network`.
+
+        Raises:
+            UsageError: an unknown kind of network.
+            IntegrityError: the architecture does not fit the ansatz, or the parameters are not as many as it has.
         """
-        ansatz: Ansatz = ansatz_class(kind).restore(scales_of(tensors)).to(device)
-        activation: Activation = "gelu" if architecture.get("activation") == "gelu" else "tanh"
-        widths = tuple(int(width) for width in tensors["widths"])
-        kind_of_network: NetworkKind = architecture.get("network", "mlp")
-        particles = architecture.get("particles", [])
-        if (widths[0], widths[-1]) != (ansatz.n_inputs, ansatz.n_outputs):
-            raise IntegrityError(f"layers of the widths {widths} do not fit {ansatz.n_inputs} inputs")
-        network = make_network(kind_of_network, widths, activation, architecture.get("residual") is True, particles)
-        require_parameters(network.n_parameters, tensors)
-        return cls(network, network.members(tensors["parameters"].to(device)), ansatz, block)
+        if (architecture.inputs, architecture.outputs) != (ansatz.n_inputs, ansatz.n_outputs):
+            raise IntegrityError(
+                f"a network with {architecture.inputs} inputs and {architecture.outputs} outputs does not fit "
+                f"{ansatz.n_inputs} inputs and {ansatz.n_outputs} outputs"
+            )
+        network = NETWORKS[architecture.network].make(architecture)
+        if len(parameters) != network.n_parameters:
+            raise IntegrityError(
+                f"its tensor {PARAMETERS} has {len(parameters)} numbers, its layers {network.n_parameters}"
+            )
+        return cls(network, network.members(parameters.to(device)), ansatz.to(device), block)
 
     @staticmethod
-    def pack(network: Architecture, parameters: Tensor, ansatz: Ansatz) -> dict[str, Tensor]:
-        """The tensors that `build` reads."""
+    def pack(parameters: Tensor, ansatz: Ansatz[Any]) -> dict[str, Tensor]:
+        """The tensors of a model, of its network and of its ansatz (`ampcli.inference.tensors`)."""
         return {
-            "parameters": parameters.detach().cpu().contiguous(),
-            "widths": torch.tensor(network.widths),
+            PARAMETERS: parameters.detach().cpu().contiguous(),
             **{SCALE + name: t.cpu().contiguous() for name, t in ansatz.scales().items()},
         }
 
@@ -280,10 +276,14 @@ def _process(manifest: Manifest) -> Process:
 
 def _load_network(folder: Path, manifest: Manifest, device: torch.device) -> Network:
     tensors = read_weights(folder, manifest)
+    process, architecture, training = _process(manifest), manifest.architecture, manifest.training
     try:
+        if architecture is None or training is None or training.kind != manifest.kind:
+            raise IntegrityError(f"the manifest of {manifest.reference} describes no network of its kind")
         block = _block(manifest)
-        require_tensors(manifest, _process(manifest), block, tensors)
-        network = Network.build(manifest.kind, block, manifest.architecture, tensors, device)
+        parameters = network_parameters(architecture, process, tensors)
+        ansatz = restored_ansatz(manifest.kind, training.options, process, block, tensors)
+        network = Network.build(ansatz, architecture, block, parameters, device)
     except (UsageError, IntegrityError) as error:
         raise IntegrityError(f"{folder}: its manifest and its weights do not fit: {error.what}", error.hint) from None
     return network.of(manifest)

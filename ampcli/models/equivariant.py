@@ -36,7 +36,7 @@ class EquivariantNetwork:
     particles: tuple[int, ...]
 
     kind: ClassVar[str]
-    module: ClassVar[Callable[[int, int], torch.nn.Module]]  # of the numbers of species and of outputs
+    module: ClassVar[type[_LGatr] | type[_LLoCa]]  # of the numbers of species and of outputs
     stochastic: ClassVar[bool] = False
 
     @classmethod
