@@ -14,8 +14,9 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, ClassVar
 
 import typer
 
@@ -107,6 +108,41 @@ def command(app: typer.Typer, name: str, example: str) -> Callable[[Callable[...
         return run
 
     return register
+
+
+class _Late(typer.core.TyperCommand):
+    """A command whose function, and the parameters with it, are imported when they are asked for."""
+
+    where: ClassVar[str]
+
+    @functools.cached_property
+    def _whole(self) -> Any:
+        module, _, attribute = self.where.partition(":")
+        app = typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
+        command(app, str(self.name), "")(getattr(import_module(module), attribute))
+        return typer.main.get_command(app)
+
+    @property
+    def params(self) -> Any:
+        return self._whole.params
+
+    @params.setter
+    def params(self, value: Any) -> None:
+        """Of the place holder."""
+
+    @property
+    def callback(self) -> Any:
+        return self._whole.callback
+
+    @callback.setter
+    def callback(self, value: Any) -> None:
+        """Of the place holder."""
+
+
+def late_command(app: typer.Typer, name: str, summary: str, example: str, where: str) -> None:
+    """Register a subcommand, like `command`, whose function stands at ``module:attribute``: importing it takes time."""
+    late = type("Late", (_Late,), {"where": where})
+    app.command(name, cls=late, help=summary, epilog=f"Example: {example}")(lambda: None)
 
 
 def show(result: Result) -> None:
