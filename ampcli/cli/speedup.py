@@ -52,7 +52,7 @@ def speedup(
     from ampcli.evaluation.mixed import measure_speedup, providers_of
     from ampcli.evaluation.model import surrogates_for
     from ampcli.evaluation.spent import trained_networks
-    from ampcli.inference.predictor import load_predictor
+    from ampcli.inference.load import load_predictor
     from ampcli.registry.resolve import registry_root
     from ampcli.store.reader import open_store
 

@@ -39,10 +39,10 @@ from ampcli.evaluation.timing import (
 from ampcli.inference.described import require_described
 from ampcli.inference.predictor import Predictor
 from ampcli.inference.seen import require_unseen
-from ampcli.inference.uncertainty import UncertaintyKind
 from ampcli.kinematics import FloatArray, with_beams
 from ampcli.registry.manifest import Manifest
 from ampcli.store.reader import Store
+from ampcli.uncertainty.kind import UncertaintyKind
 
 _JUDGES = 5  # one in so many test points judges, the others certify
 _TOLERANCES = np.geomspace(1e-5, 1e-2, 13)

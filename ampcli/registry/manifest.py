@@ -92,7 +92,7 @@ class Member(Frozen):
 
 
 class Recalibration(Frozen):
-    """How predicted relative uncertainties become honest ones (`ampcli.inference.recalibration`).
+    """How predicted relative uncertainties become honest ones (`ampcli.uncertainty.recalibration`).
 
     Attributes:
         log_sigma: knots: logarithms of predicted relative uncertainties, ascending.

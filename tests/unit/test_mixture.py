@@ -19,11 +19,11 @@ from ampcli.evaluation.mixed import break_even, require_own_uncertainty
 from ampcli.evaluation.spent import Spent, amplitudes_per_event, labelled_points, spent_on
 from ampcli.evaluation.strategies import Cascade
 from ampcli.evaluation.timing import seconds_per_event
-from ampcli.inference.uncertainty import UncertaintyKind
 from ampcli.kinematics import with_beams
 from ampcli.phasespace.rambo import rambo
 from ampcli.process import parse_process
 from ampcli.registry.manifest import Dataset, Manifest
+from ampcli.uncertainty.kind import UncertaintyKind
 
 PROCESS = parse_process("e- e+ > d d~ g")
 
