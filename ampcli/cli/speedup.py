@@ -11,7 +11,7 @@ from ampcli.cli.command import RegistryOption, Result, command, save_configurati
 from ampcli.cli.output import say, shown
 
 if TYPE_CHECKING:
-    from ampcli.speedup.measure import Report
+    from ampcli.speedup.report import Report
 
 
 _SHOWN = 8  # candidates
