@@ -23,13 +23,13 @@ import numpy as np
 import torch
 
 from ampcli.device import set_threads
-from ampcli.evaluation.certify import Weights, certified_scale, critical_scales
 from ampcli.evaluation.metrics import Floats
-from ampcli.evaluation.mixed import measure_speedup, providers_of
-from ampcli.evaluation.spent import trained_networks
-from ampcli.evaluation.strategies import Cascade, Points, Seconds, cascades, rank_candidates
 from ampcli.inference.load import load_predictor
 from ampcli.registry.resolve import registry_root
+from ampcli.speedup.cascades import Cascade, Points, Seconds, cascades, rank_candidates
+from ampcli.speedup.certify import Weights, certified_scale, critical_scales
+from ampcli.speedup.measure import measure_speedup, providers_of
+from ampcli.speedup.spent import trained_networks
 from ampcli.store.reader import open_store
 from ampcli.uncertainty.covariance import combine_by_covariance
 

@@ -15,11 +15,11 @@ import torch
 from torch import Tensor
 
 from ampcli.errors import UsageError
-from ampcli.evaluation.certify import critical_scales
 from ampcli.evaluation.metrics import Floats, Frozen
-from ampcli.evaluation.speedup import Outcome, Stage, best_thresholds, outcome
 from ampcli.inference.predictor import Predictor
 from ampcli.kinematics import FloatArray
+from ampcli.speedup.certify import critical_scales
+from ampcli.speedup.stages import Outcome, Stage, best_thresholds, outcome
 from ampcli.store.reader import Split, Store
 from ampcli.uncertainty.covariance import combine_by_covariance, error_correlation
 
