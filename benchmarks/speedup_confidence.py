@@ -23,15 +23,15 @@ import numpy as np
 import torch
 
 from ampcli.device import set_threads
-from ampcli.ensembles.covariance import combine_by_covariance
-from ampcli.evaluation.certify import Weights, certified_scale, critical_scales
 from ampcli.evaluation.metrics import Floats
-from ampcli.evaluation.mixed import measure_speedup, providers_of
-from ampcli.evaluation.spent import trained_networks
-from ampcli.evaluation.strategies import Cascade, Points, Seconds, cascades, rank_candidates
-from ampcli.inference.predictor import load_predictor
+from ampcli.inference.load import load_predictor
 from ampcli.registry.resolve import registry_root
+from ampcli.speedup.cascades import Cascade, Points, Seconds, cascades, rank_candidates
+from ampcli.speedup.certify import Weights, certified_scale, critical_scales
+from ampcli.speedup.measure import measure_speedup, providers_of
+from ampcli.speedup.spent import trained_networks
 from ampcli.store.reader import open_store
+from ampcli.uncertainty.covariance import combine_by_covariance
 
 ACCURACY, EXACT = 0.03, 300e-6
 SURROGATES = ((-5.6, 0.75, 7e-6), (-5.1, 0.7, 6e-6), (-5.3, 0.8, 8e-6))  # mean and deviation of ln sigma, seconds

@@ -35,7 +35,7 @@ def evaluate(
     from ampcli.errors import UsageError
     from ampcli.evaluation.model import evaluate_model
     from ampcli.evaluation.report import notes, summary_table, table
-    from ampcli.inference.predictor import load_predictor
+    from ampcli.inference.load import load_predictor
     from ampcli.store.reader import open_store
 
     *models, store = arguments

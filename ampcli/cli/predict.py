@@ -31,8 +31,8 @@ def predict(
     from ampcli.amplitudes.providers import note_on
     from ampcli.device import set_threads
     from ampcli.events import open_events
+    from ampcli.inference.load import load_predictor
     from ampcli.inference.predict_events import check_output, predict_events, write_predictions
-    from ampcli.inference.predictor import load_predictor
     from ampcli.intake import Intake
 
     check_output(out)

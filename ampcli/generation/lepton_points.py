@@ -59,6 +59,8 @@ class LeptonSettings:
             raise UsageError(
                 f"--sqrt-s {self.sqrt_s:g}: energies in GeV lie between {_ENERGIES[0]:g} and {_ENERGIES[1]:g}"
             )
+        if not self.y_cut >= 0:
+            raise UsageError(f"--y-cut {self.y_cut:g}: a share of s is needed", "Typical values are 1e-2 to 1e-4.")
         if self.y_cut == 0:
             raise UsageError(
                 "--y-cut 0: soft and collinear partons make the cross section infinite", "Give one above 0."

@@ -13,12 +13,9 @@ import torch
 from pydantic import JsonValue
 
 from ampcli.errors import IntegrityError, NotFoundError, UsageError
-from ampcli.evaluation.summary import summary_metrics
 from ampcli.features.write import stored_block
-from ampcli.inference.certificate import relative_size, unusual_spread
-from ampcli.inference.predictor import Network as TrainedNetwork
-from ampcli.inference.predictor import Predictor, check_probe, make_probe
-from ampcli.inference.recalibration import LEAST_POINTS, fit_recalibration
+from ampcli.inference.network import TrainedNetwork
+from ampcli.inference.predictor import Predictor
 from ampcli.inference.seen import require_unseen
 from ampcli.interrupt import held
 from ampcli.kinematics import FloatArray, min_invariant
@@ -27,10 +24,11 @@ from ampcli.models.kinds import ansatz_class
 from ampcli.models.network import EQUIVARIANT, Network, make_network
 from ampcli.process import Process
 from ampcli.provenance import git_commit, hardware, package_versions
+from ampcli.publishing.publish import Validation, measured, publish_model
 from ampcli.records.region import Region
 from ampcli.registry.manifest import Dataset, Features, Manifest, check_name, read_manifest
 from ampcli.registry.resolve import resolve, versions
-from ampcli.registry.storage import publish, read_weights
+from ampcli.registry.storage import read_weights
 from ampcli.store.measures import measures
 from ampcli.store.reader import Store
 from ampcli.training.checkpoint import State
@@ -113,8 +111,7 @@ def train(
         published = []
         for replica in range(len(recipe.seeds)):
             found = _found(run, trainer.state, replica)
-            measured = held_out["momenta"].numpy(), exact.numpy()
-            published.append(found or _publish(run, trainer, replica, region, inherited, *measured))
+            published.append(found or _publish(run, trainer, replica, region, inherited, held_out, exact.numpy()))
         checkpoint.unlink()
     return published
 
@@ -229,10 +226,10 @@ def _publish(
     replica: int,
     region: Region,
     inherited: list[Dataset],
-    momenta: FloatArray,
+    arrays: dict[str, torch.Tensor],
     exact: FloatArray,
 ) -> Manifest:
-    """Publish a replica's best parameters with its metrics on the validation split."""
+    """Publish a replica's best parameters with its metrics on the validation split, whose arrays these are."""
     state, store, recipe = trainer.state, run.store, trainer.state.recipe
     tensors = TrainedNetwork.pack(trainer.network, trainer.best[replica], trainer.ansatz)
     block_name = recipe.block or trainer.ansatz.block
@@ -285,24 +282,11 @@ def _publish(
         card=_card(recipe, store),
     )
     predictor = Predictor(draft, [network], run.device)
-    predicted, uncertainty = predictor.predict_final(momenta)
-    counted = measures(store, "validation")
+    momenta = arrays["momenta"].numpy()
+    points = Validation(exact, predictor.predicted(momenta, arrays), measures(store, "validation"))
     kind = predictor.uncertainty_kind
-    draft = draft.model_copy(
-        update={
-            "metrics": summary_metrics(exact, predicted, draft.log_moments, counted),
-            "region": region.model_copy(
-                update={
-                    "relative_uncertainty_999": unusual_spread(kind, relative_size(predicted, uncertainty), counted)
-                }
-            ),
-            "recalibration": fit_recalibration(exact, predicted, uncertainty, counted)
-            if kind.by_point and len(exact) >= LEAST_POINTS
-            else None,
-        }
-    )
-    probe = make_probe(predictor.described_by(draft), momenta[:_PROBE_POINTS])
-    return publish(run.registry, draft, tensors, probe, check_probe)
+    draft = measured(draft, kind, points, recalibrate=kind.by_point)
+    return publish_model(run.registry, draft, predictor, tensors, momenta[:_PROBE_POINTS])
 
 
 def _card(recipe: Recipe, store: Store) -> str:

@@ -8,9 +8,9 @@ import math
 import numpy as np
 import pytest
 
-from ampcli.evaluation.certify import LEVEL, Weights, certified_scale, critical_scales, most_wrong
-from ampcli.evaluation.speedup import Stage, decide
-from ampcli.evaluation.strategies import Cascade, Points, Seconds, cascades, rank_candidates
+from ampcli.speedup.cascades import Cascade, Points, Seconds, cascades, rank_candidates
+from ampcli.speedup.certify import LEVEL, Weights, certified_scale, critical_scales, most_wrong
+from ampcli.speedup.stages import Stage, decide
 
 ACCURACY, EXACT = 0.03, 100e-6
 

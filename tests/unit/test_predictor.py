@@ -14,8 +14,10 @@ from safetensors.torch import load_file, save_file
 import ampcli
 from ampcli.errors import IntegrityError, NotFoundError, UsageError
 from ampcli.events import open_events
+from ampcli.inference.load import load_predictor
 from ampcli.inference.predict_events import check_output, predict_events, write_predictions
-from ampcli.inference.predictor import BATCH, check_probe, load_predictor
+from ampcli.inference.predictor import BATCH
+from ampcli.inference.probe import check_probe
 from ampcli.intake import Intake
 from ampcli.kinematics import with_beams
 from ampcli.process import parse_process

@@ -7,13 +7,13 @@ import pytest
 import torch
 
 from ampcli.cli.numbers import parse_tolerance
-from ampcli.ensembles.covariance import combine_by_covariance, error_correlation
 from ampcli.errors import UsageError
-from ampcli.evaluation.observables import bias, bounds, observables
-from ampcli.evaluation.scan import scan_thresholds, signed_errors
-from ampcli.evaluation.speedup import Stage, best_thresholds, decide, outcome, two_stage_unweighting
-from ampcli.evaluation.strategies import Cascade, Points, Seconds, cascades, rank_candidates
 from ampcli.process import parse_process
+from ampcli.speedup.cascades import Cascade, Points, Seconds, cascades, rank_candidates
+from ampcli.speedup.observables import bias, bounds, observables
+from ampcli.speedup.scan import scan_thresholds, signed_errors
+from ampcli.speedup.stages import Stage, best_thresholds, decide, outcome, two_stage_unweighting
+from ampcli.uncertainty.covariance import combine_by_covariance, error_correlation
 
 N = 20_000
 EXACT, FIRST, SECOND = 100e-6, 2e-6, 10e-6

@@ -12,12 +12,19 @@ from pydantic import FiniteFloat
 from ampcli.amplitudes.protocol import Provider
 from ampcli.amplitudes.providers import choose_kind, covering
 from ampcli.errors import UsageError
-from ampcli.evaluation.certify import Weights, certified_scale, critical_scales
-from ampcli.evaluation.executed import Mixture
 from ampcli.evaluation.metrics import Floats, Frozen
-from ampcli.evaluation.observables import Bias, Bounds, bias, bounds, observables
-from ampcli.evaluation.scan import Scan, SignedErrors, scan_thresholds, signed_errors
-from ampcli.evaluation.speedup import (
+from ampcli.inference.described import require_described
+from ampcli.inference.predictor import Predictor
+from ampcli.inference.seen import require_unseen
+from ampcli.kinematics import FloatArray, with_beams
+from ampcli.registry.manifest import Manifest
+from ampcli.speedup.cascades import Candidate, Cascade, Points, Seconds, cascades, rank_candidates
+from ampcli.speedup.certify import Weights, certified_scale, critical_scales
+from ampcli.speedup.mixture import Mixture
+from ampcli.speedup.observables import Bias, Bounds, bias, bounds, observables
+from ampcli.speedup.scan import Scan, SignedErrors, scan_thresholds, signed_errors
+from ampcli.speedup.spent import Spent, spent_on
+from ampcli.speedup.stages import (
     Outcome,
     Stage,
     Unweighting,
@@ -26,9 +33,7 @@ from ampcli.evaluation.speedup import (
     outcome,
     two_stage_unweighting,
 )
-from ampcli.evaluation.spent import Spent, spent_on
-from ampcli.evaluation.strategies import Candidate, Cascade, Points, Seconds, cascades, rank_candidates
-from ampcli.evaluation.timing import (
+from ampcli.speedup.timing import (
     SurrogateTimes,
     check_seconds,
     combination_seconds,
@@ -36,13 +41,8 @@ from ampcli.evaluation.timing import (
     surrogate_times,
     times_faster,
 )
-from ampcli.inference.described import require_described
-from ampcli.inference.predictor import Predictor
-from ampcli.inference.seen import require_unseen
-from ampcli.inference.uncertainty import UncertaintyKind
-from ampcli.kinematics import FloatArray, with_beams
-from ampcli.registry.manifest import Manifest
 from ampcli.store.reader import Store
+from ampcli.uncertainty.kind import UncertaintyKind
 
 _JUDGES = 5  # one in so many test points judges, the others certify
 _TOLERANCES = np.geomspace(1e-5, 1e-2, 13)

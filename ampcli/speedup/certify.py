@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from ampcli.evaluation.metrics import Floats
-from ampcli.evaluation.speedup import Stage
+from ampcli.speedup.stages import Stage
 
 LEVEL = 0.05  # 1 - confidence
 _ONE_SIDED = 1.645  # sigma of a Gaussian, at that confidence

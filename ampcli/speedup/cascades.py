@@ -14,14 +14,14 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ampcli.ensembles.covariance import combine_by_covariance, error_correlation
 from ampcli.errors import UsageError
-from ampcli.evaluation.certify import critical_scales
 from ampcli.evaluation.metrics import Floats, Frozen
-from ampcli.evaluation.speedup import Outcome, Stage, best_thresholds, outcome
 from ampcli.inference.predictor import Predictor
 from ampcli.kinematics import FloatArray
+from ampcli.speedup.certify import critical_scales
+from ampcli.speedup.stages import Outcome, Stage, best_thresholds, outcome
 from ampcli.store.reader import Split, Store
+from ampcli.uncertainty.covariance import combine_by_covariance, error_correlation
 
 _RATIO = 1.4  # U2 / U1 of the paper
 _ROUNDING = 1e-14
