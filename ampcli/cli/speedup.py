@@ -64,7 +64,7 @@ def speedup(
         models = surrogates_for(opened, root)
     predictors = [load_predictor(model, registry, device) for model in models]
     trainings = [trained_networks(root, predictor.manifest) for predictor in predictors]
-    providers = providers_of(opened, provider or [])
+    providers = providers_of(opened, provider or [], _say)
     report = measure_speedup(predictors, trainings, opened, providers, accuracy, fraction, batch, _say)
     text = _text(report)
     document = {"store": store, "dataset_digest": opened.digest, **report.model_dump(mode="json")}

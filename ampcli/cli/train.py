@@ -118,7 +118,7 @@ def train(
     """Train networks on a store and publish them in the registry."""
     import pydantic
 
-    from ampcli.amplitudes import coverage
+    from ampcli.amplitudes.providers import note_on
     from ampcli.device import choose_device, set_threads
     from ampcli.errors import UsageError
     from ampcli.models.mlp import hidden_layers
@@ -186,7 +186,6 @@ def train(
         f"{m.training['epochs_done']} epochs, {m.seconds:.0f} s"
         for m in manifests
     ]
-    made = opened.plan.provider
-    note = coverage.note(made.name, made.options, opened.process)
+    note = note_on(opened.plan.provider, opened.process)
     document = {"models": [m.document for m in manifests], **({"note": note} if note else {})}
     return Result(document, "\n".join([*lines, note] if note else lines))

@@ -108,9 +108,7 @@ def follow(
     process = predictors[0].process
     momenta = trajectories(count, points, process.n_final, first.sqrt_s, seed)
     final = momenta.reshape(-1, process.n_final, 4)
-    made = first.provider
-    provider = provider_of(made.name, made.options, made.parameters, process)
-    exact = provider.evaluate(with_beams(final, first.sqrt_s))
+    exact = provider_of(first.provider, process).evaluate(with_beams(final, first.sqrt_s))
     found, summaries = {}, {}
     for predictor in predictors:
         cut = predictor.manifest.dataset.y_cut if y_cut is None else y_cut

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 import numpy as np
 
 from ampcli.amplitudes.protocol import Provider
-from ampcli.amplitudes.providers import PROVIDERS, make_provider
+from ampcli.amplitudes.providers import choose_kind, covering
 from ampcli.errors import UsageError
 from ampcli.inference.described import require_described
 from ampcli.inference.predictor import Predictor
@@ -38,22 +38,32 @@ from ampcli.store.reader import Store
 from ampcli.uncertainty.kind import UncertaintyKind
 
 
-def providers_of(store: Store, names: Sequence[str]) -> dict[str, Provider]:
+def providers_of(
+    store: Store, names: Sequence[str], on_step: Callable[[str], None] = lambda step: None
+) -> dict[str, Provider]:
     """The exact amplitudes by these names; by none, all that cover the process.
 
     Raises:
-        UsageError: a named one does not.
+        UsageError: a named one does not, or none at all.
     """
-    found = {}
-    unchecked = "unchecked" in store.plan.provider.options
-    for name in names or PROVIDERS:
+    made, process = store.plan.provider, store.process
+    unchecked = "unchecked" in made.options
+    kinds = [choose_kind(name, process, unchecked) for name in names] or covering(process, unchecked)
+    found, refused = {}, None
+    for kind in kinds:
+        on_step(f"preparing {kind.name} (which may make its code first: minutes)")
         # Those of the store, where they are its own: other masses cost as much, but fail the check of momenta.
-        parameters = store.plan.provider.parameters if store.plan.provider.name == name == "native" else None
+        parameters = made.parameters if kind.parameters and kind.name == made.name else {}
         try:
-            found[name] = make_provider(name, store.process, parameters, unchecked)
-        except UsageError:
+            provider = kind.make(process, parameters, unchecked)
+            provider.identity()
+            found[kind.name] = provider
+        except UsageError as error:
+            refused = error
             if names:
                 raise
+    if not found:
+        raise refused or UsageError(f'no provider covers "{process}"')
     return found
 
 
@@ -90,7 +100,7 @@ def measure_speedup(
     momenta = with_beams(final)
     exact = {}
     for name, provider in providers.items():
-        on_step(f"timing {name} (which makes its code first where it has none: minutes)")
+        on_step(f"timing {name}")
         exact[name] = exact_seconds(provider, momenta)
     yardstick = next(iter(exact))
     on_step("timing surrogates")
