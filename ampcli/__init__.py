@@ -29,6 +29,6 @@ def load(name: str, registry: str | Path | None = None, device: str = "auto") ->
         NotFoundError: no such registry, model, version or alias.
         IntegrityError: the manifest or the weights do not verify.
     """
-    from ampcli.inference.predictor import load_predictor
+    from ampcli.inference.load import load_predictor
 
     return load_predictor(name, registry, device)

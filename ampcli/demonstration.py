@@ -18,7 +18,7 @@ from ampcli.errors import AmpcliError, IntegrityError, UsageError
 from ampcli.evaluation.model import evaluate_model
 from ampcli.evaluation.report import with_error
 from ampcli.files import read_file, replacing, write_durably
-from ampcli.inference.predictor import load_predictor
+from ampcli.inference.load import load_predictor
 from ampcli.interrupt import held
 from ampcli.plots.errors import plot_errors
 from ampcli.store.reader import open_store

@@ -12,7 +12,7 @@ import torch
 
 from ampcli.amplitudes.artifacts import cache_root
 from ampcli.amplitudes.native.engine import instruction_set
-from ampcli.amplitudes.providers import make_provider
+from ampcli.amplitudes.providers import PROVIDERS
 from ampcli.device import usable_cores
 from ampcli.errors import AmpcliError
 from ampcli.kinematics import with_beams
@@ -31,12 +31,12 @@ def diagnose(registry: Path) -> dict[str, Any]:
     _require_writable(cache)
     process = parse_process("e- e+ > d d~ g")
     momenta = with_beams(np.ascontiguousarray(rambo(np.random.default_rng(1).random((10, 3, 4)), 1000.0)), 1000.0)
-    ours, theirs = (make_provider(name, process).evaluate(momenta) for name in ("native", "pyamplicol"))
-    if not np.allclose(ours, theirs, rtol=1e-9, atol=0.0):
-        raise AmpcliError(
-            f"the providers native and pyamplicol disagree on {process}: {ours.tolist()}, {theirs.tolist()}",
-            "Install ampcli again.",
-        )
+    ours = [kind for kind in map(PROVIDERS.__getitem__, PROVIDERS.ours) if kind.covers(process) is None]
+    values = [kind.make(process, {}).evaluate(momenta) for kind in ours]
+    names = " and ".join(kind.name for kind in ours)
+    if not all(np.allclose(other, values[0], rtol=1e-9, atol=0.0) for other in values):
+        found = ", ".join(str(each.tolist()) for each in values)
+        raise AmpcliError(f"the providers {names} disagree on {process}: {found}", "Install ampcli again.")
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     return {
         **package_versions(),
@@ -45,7 +45,8 @@ def diagnose(registry: Path) -> dict[str, Any]:
         "cache": str(cache),
         "cache free": f"{shutil.disk_usage(cache).free / 2**30:.1f} GiB",
         "registry": f"{registry}{'' if registry.is_dir() else ' (not there)'}",
-        "amplitudes": "ok (native and pyamplicol agree on e- e+ > d d~ g)",
+        "amplitudes": f"ok ({names} agree on {process})" if len(ours) > 1 else f"ok ({names})",
+        "providers": ", ".join(f"{kind.name} {kind.version}" for kind in PROVIDERS),
         "instruction set": instruction_set(),
     }
 

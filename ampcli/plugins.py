@@ -55,6 +55,11 @@ class Catalogue(Generic[Thing]):
         """
         return (*self._ours, *self._theirs)
 
+    @property
+    def ours(self) -> tuple[str, ...]:
+        """Names of our own things."""
+        return tuple(self._ours)
+
     def __contains__(self, name: str) -> bool:
         return name in self.names
 
@@ -88,7 +93,22 @@ class Catalogue(Generic[Thing]):
     def _checked(self, name: str, thing: Any, package: str) -> Thing:
         if not isinstance(thing, self.base):
             raise AmpcliError(f'the {self.sort} "{name}" of {package} is no {self.base.__name__}')
+        if (own := getattr(thing, "name", name)) != name:
+            raise AmpcliError(f'the {self.sort} "{name}" of {package} calls itself "{own}"')
         return thing
+
+
+def plugin_packages() -> list[str]:
+    """Names of the installed packages that add to any catalogue; none is imported."""
+    everything = entry_points()
+    return sorted(
+        {
+            _package(point)
+            for group in everything.groups
+            if group.startswith("ampcli.")
+            for point in everything.select(group=group)
+        }
+    )
 
 
 def _package(point: EntryPoint) -> str:

@@ -6,16 +6,23 @@ import importlib.metadata
 import os
 import platform
 import subprocess
+from contextlib import suppress
 from pathlib import Path
 
 import torch
+
+from ampcli.plugins import plugin_packages
 
 _PACKAGES = ("ampcli", "torch", "numpy", "zarr", "pyamplicol", "fastjet", "safetensors")
 
 
 def package_versions() -> dict[str, str]:
-    """Versions of Python and of the packages that results depend on."""
-    return {"python": platform.python_version()} | {p: importlib.metadata.version(p) for p in _PACKAGES}
+    """Versions of Python and of the packages that results depend on, plug-ins included: those that are installed."""
+    versions = {"python": platform.python_version()}
+    for package in (*_PACKAGES, *plugin_packages()):
+        with suppress(importlib.metadata.PackageNotFoundError):
+            versions[package] = importlib.metadata.version(package)
+    return versions
 
 
 def git_commit() -> str | None:

@@ -24,7 +24,8 @@ from ampcli.evaluation.trajectory_seeds import follow_seeds, parse_seeds
 from ampcli.evaluation.trajectory_table import seeds_table
 from ampcli.generation.generate import GenerationRequest, generate, prepare
 from ampcli.generation.lepton_points import LeptonSettings
-from ampcli.inference.predictor import Predictor, load_predictor
+from ampcli.inference.load import load_predictor
+from ampcli.inference.predictor import Predictor
 from ampcli.store.reader import Store, open_store
 
 _SEEDS = {"flat": 77_001, "mixed": 77_002}

@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ampcli.amplitudes.providers import make_provider
-from ampcli.inference.predictor import load_predictor
+from ampcli.inference.load import load_predictor
 from ampcli.kinematics import FloatArray, with_beams
 from ampcli.phasespace.rambo import rambo
 from ampcli.phasespace.selection import Selection

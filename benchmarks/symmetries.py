@@ -16,7 +16,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ampcli.inference.predictor import load_predictor
+from ampcli.inference.load import load_predictor
 from ampcli.kinematics import FloatArray
 from ampcli.process import Process
 from ampcli.store.reader import open_store

@@ -147,10 +147,8 @@ def marks(options: Mapping[str, Any]) -> dict[str, str]:
     return {name: str(options[name]) for name in ("normalisation", "unchecked") if name in options}
 
 
-def note(provider: str, options: Mapping[str, Any], process: Process) -> str | None:
-    """What has to be said about the exact amplitudes of a store or a model, if anything."""
-    if provider != "pyamplicol":
-        return None
+def note(options: Mapping[str, Any], process: Process) -> str | None:
+    """What has to be said about pyamplicol's amplitudes in a store or a model, if anything."""
     if "unchecked" in options:
         return "note: the exact amplitudes are those of pyamplicol, unchecked: known or suspected to be wrong"
     if (fault := class_of(process).fault) is not None:

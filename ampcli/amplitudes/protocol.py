@@ -1,31 +1,18 @@
-"""What ampcli asks of a source of exact amplitudes."""
+"""What ampcli asks of a source of exact amplitudes (docs/extending.md)."""
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import ClassVar, Protocol
 
+import numpy as np
+import numpy.typing as npt
+
+from ampcli.errors import UsageError
 from ampcli.kinematics import FloatArray
 from ampcli.process import Process
-
-
-@dataclass(frozen=True)
-class ProviderIdentity:
-    """What must agree for two stores to hold the same function: part of a store's digest."""
-
-    name: str
-    version: str
-    options: Mapping[str, str] = field(default_factory=dict)
-    parameters: Mapping[str, float] = field(default_factory=dict)
-
-    def as_dict(self) -> dict[str, Any]:
-        return {
-            "name": self.name,
-            "version": self.version,
-            "options": dict(self.options),
-            "parameters": dict(self.parameters),
-        }
+from ampcli.records.provider import ProviderRecord
 
 
 class Provider(Protocol):
@@ -36,7 +23,12 @@ class Provider(Protocol):
 
     process: Process
 
-    def identity(self) -> ProviderIdentity:
+    @property
+    def fault(self) -> str | None:
+        """Why its numbers are not right, where they are taken all the same; None: they are right."""
+        return None
+
+    def identity(self) -> ProviderRecord:
         """Name, version, options and physical parameters; prepares the provider where that is needed."""
         ...
 
@@ -47,3 +39,88 @@ class Provider(Protocol):
             UsageError: momenta that are not physical, naming the first bad event and why.
         """
         ...
+
+
+class ColourFlowProvider(Provider, Protocol):
+    """A provider that knows colour flows."""
+
+    def colour_flows(self, momenta: npt.ArrayLike, uniforms: FloatArray) -> npt.NDArray[np.int32]:
+        """Colour flows of momenta (n, n_external, 4), drawn with random numbers (n,) in [0, 1).
+
+        Returns:
+            (n, n_external, 2): colour and anticolour line of every leg in the convention of Les Houches event
+            files (hep-ph/0109068), 501, 502, ..., and 0 for none.
+        """
+        ...
+
+
+class ProviderKind(ABC):
+    """A source of exact amplitudes before it is asked for a process.
+
+    Attributes:
+        name: in the catalogue, in stores and in manifests.
+        version: changes whenever its numbers change, be it in the last digit: part of every store's identity.
+        parameters: names of the couplings and masses that can be set.
+        place: the smallest of those that cover a process is taken by default; of equal ones, ours.
+        general: covers most processes: the yardstick of what surrogates gain.
+        draws_colour_flows: its providers are `ColourFlowProvider`.
+    """
+
+    name: ClassVar[str]
+    parameters: ClassVar[tuple[str, ...]] = ()
+    place: ClassVar[int] = 0
+    general: ClassVar[bool] = False
+    draws_colour_flows: ClassVar[bool] = False
+
+    @property
+    @abstractmethod
+    def version(self) -> str: ...
+
+    @abstractmethod
+    def covers(self, process: Process, unchecked: bool = False) -> str | None:
+        """None if its amplitudes of a process are exact and right as far as is known at once; else why not.
+
+        Args:
+            unchecked: those that are known or suspected to be wrong do as well.
+        """
+
+    @abstractmethod
+    def make(self, process: Process, parameters: Mapping[str, float], unchecked: bool = False) -> Provider:
+        """The provider for a process that is covered.
+
+        Args:
+            parameters: those of `parameters` that differ from the defaults.
+
+        Raises:
+            UsageError: impossible values.
+        """
+
+    def require_settable(self, parameters: Mapping[str, float]) -> None:
+        """Make sure that parameters of these names can be set.
+
+        Raises:
+            UsageError: they cannot.
+        """
+        if parameters and not self.parameters:
+            raise UsageError(
+                f"the provider {self.name} has fixed parameters: {', '.join(parameters)} cannot be set",
+                "Leave them out.",
+            )
+        if unknown := [name for name in parameters if name not in self.parameters]:
+            raise UsageError(
+                f'the provider {self.name} has no parameter "{unknown[0]}"', f"Known: {', '.join(self.parameters)}."
+            )
+
+    def of_record(self, record: ProviderRecord, process: Process) -> Provider:
+        """The provider that a store or a model was made with.
+
+        Raises:
+            UsageError: this version computes something else.
+        """
+        parameters = record.parameters if self.parameters else {}
+        self.require_settable(parameters)
+        return self.make(process, parameters, "unchecked" in record.options)
+
+    def note(self, record: ProviderRecord, process: Process) -> str | None:
+        """What has to be said about the exact amplitudes of a store or a model, if anything."""
+        return None

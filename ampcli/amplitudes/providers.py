@@ -3,16 +3,55 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
-from ampcli.amplitudes import coverage
-from ampcli.amplitudes.native.quark_line import find_quark_line
-from ampcli.amplitudes.protocol import Provider
+from ampcli.amplitudes.protocol import Provider, ProviderKind
 from ampcli.errors import UsageError
+from ampcli.plugins import Catalogue
 from ampcli.process import Process
+from ampcli.records.provider import ProviderRecord
 
-#: All of them, the one for most processes first.
-PROVIDERS = ("pyamplicol", "native")
+PROVIDERS: Catalogue[ProviderKind] = Catalogue(
+    "provider",
+    ProviderKind,  # type: ignore[type-abstract]
+    "ampcli.providers",
+    {"native": "ampcli.amplitudes.native.provider:NATIVE", "pyamplicol": "ampcli.amplitudes.pyamplicol:PYAMPLICOL"},
+)
+
+#: The name that stands for the first provider that covers a process.
+AUTO = "auto"
+
+
+def by_place() -> list[ProviderKind]:
+    """All kinds in the order in which they are asked by default."""
+    return sorted(PROVIDERS, key=lambda kind: kind.place)
+
+
+def choose_kind(name: str, process: Process, unchecked: bool = False) -> ProviderKind:
+    """The kind of provider of that name, which covers a process.
+
+    Args:
+        name: `AUTO`: the first that covers it.
+        unchecked: take an amplitude that is not known to be right.
+
+    Raises:
+        UsageError: an unknown provider, or a process that is not covered.
+    """
+    asked = by_place() if name == AUTO else [PROVIDERS[name]]
+    reasons = []
+    for kind in asked:
+        if (reason := kind.covers(process, unchecked)) is None:
+            return kind
+        reasons.append(f"{kind.name}: {reason}" if name == AUTO else reason)
+    none = "no provider covers" if name == AUTO else f"the provider {name} does not cover"
+    raise UsageError(f'{none} "{process}": {"; ".join(reasons)}', _way_out(process, asked))
+
+
+def _way_out(process: Process, asked: list[ProviderKind]) -> str | None:
+    if others := [kind.name for kind in by_place() if kind.covers(process) is None]:
+        return f"Take --provider {' or '.join(others)}."
+    if any(kind.covers(process, unchecked=True) is None for kind in asked):
+        return "docs/amplitudes.md lists processes that are right; --unchecked takes it as it is, and marks the store."
+    return None
 
 
 def make_provider(
@@ -21,42 +60,33 @@ def make_provider(
     """The provider of that name for `process`.
 
     Args:
-        name: ``native``, ``pyamplicol``, or ``auto``: native where it covers the process, pyamplicol elsewhere.
+        name: of `PROVIDERS`, or `AUTO`.
         parameters: couplings and masses that differ from the defaults.
-        unchecked: take an amplitude of pyamplicol that is not known to be right.
+        unchecked: take an amplitude that is not known to be right.
 
     Raises:
         UsageError: an unknown provider, a process it does not cover, or parameters it cannot change.
     """
-    if name == "auto":
-        name = "native" if find_quark_line(process) else "pyamplicol"
-    if name == "native":
-        from ampcli.amplitudes.native.couplings import Parameters
-        from ampcli.amplitudes.native.provider import Native
-
-        return Native(process, Parameters.of(parameters or {}))
-    if name == "pyamplicol":
-        from ampcli.amplitudes.pyamplicol import PyAmplicol
-
-        if parameters:
-            raise UsageError(
-                f"the provider pyamplicol has fixed parameters: {', '.join(parameters)} cannot be set for {process}",
-                "Leave them out.",
-            )
-        return PyAmplicol(process, unchecked)
-    raise UsageError(f'unknown provider "{name}"', "Known: auto, native, pyamplicol.")
+    kind = choose_kind(name, process, unchecked)
+    kind.require_settable(parameters or {})
+    return kind.make(process, parameters or {}, unchecked)
 
 
-def provider_of(name: str, options: Mapping[str, Any], parameters: Mapping[str, Any], process: Process) -> Provider:
-    """The provider that a store or a model was made with, from its record.
+def covering(process: Process, unchecked: bool = False) -> list[ProviderKind]:
+    """The kinds that cover a process, those for most processes first: yardsticks of what surrogates gain."""
+    found = [kind for kind in by_place() if kind.covers(process, unchecked) is None]
+    return sorted(found, key=lambda kind: not kind.general)
+
+
+def provider_of(record: ProviderRecord, process: Process) -> Provider:
+    """The provider that a store or a model was made with.
 
     Raises:
-        UsageError: it was made with amplitudes of pyamplicol that are corrected by now.
+        UsageError: it is not installed, or computes something else by now.
     """
-    numbers = {key: float(value) for key, value in parameters.items()} if name == "native" else None
-    provider = make_provider(name, process, numbers, unchecked="unchecked" in options)
-    if name == "pyamplicol" and coverage.marks(provider.identity().options) != coverage.marks(options):
-        raise UsageError(
-            f'the amplitudes of "{process}" were made before ampcli corrected those of pyamplicol', "Make them again."
-        )
-    return provider
+    return PROVIDERS[record.name].of_record(record, process)
+
+
+def note_on(record: ProviderRecord, process: Process) -> str | None:
+    """What has to be said about the exact amplitudes of a store or a model, if anything is known."""
+    return PROVIDERS[record.name].note(record, process) if record.name in PROVIDERS else None

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import importlib.util
 import sys
 import threading
+from collections.abc import Mapping
 from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any
@@ -12,10 +14,11 @@ import numpy as np
 
 from ampcli.amplitudes import artifacts, check, coverage
 from ampcli.amplitudes.precision import at_rest, require_digits
-from ampcli.amplitudes.protocol import ProviderIdentity
-from ampcli.errors import IntegrityError
+from ampcli.amplitudes.protocol import Provider, ProviderKind
+from ampcli.errors import IntegrityError, UsageError
 from ampcli.kinematics import FloatArray, checked_momenta
 from ampcli.process import Process
+from ampcli.records.provider import ProviderRecord
 
 # Handles belong to the thread that made them; elsewhere they raise a BaseException.
 _handles = threading.local()
@@ -55,7 +58,7 @@ def _parameters(folder: Path) -> dict[str, float]:
     return {ours: known[theirs] for theirs, ours in _PARAMETERS.items() if theirs in known}
 
 
-class PyAmplicol:
+class PyAmplicol(Provider):
     """The provider ``pyamplicol``: full-colour trees of the Standard Model, leading in alpha_s (pyamplicol 1.0).
 
     Every process is compared with trees of our own before its numbers are handed out, where that takes a second, and
@@ -99,14 +102,16 @@ class PyAmplicol:
         what = "trees that ampcli computes itself" if comparable else "itself when the event is turned"
         return known.fault or f"it differs from {what} by {found:.2g} of its value"
 
-    def identity(self) -> ProviderIdentity:
+    def identity(self) -> ProviderRecord:
         folder = self.artifact
         options = dict(artifacts.OPTIONS)
         if self._factor != 1.0:
             options["normalisation"] = "corrected"
         if self.unchecked:
             options["unchecked"] = "yes"
-        return ProviderIdentity("pyamplicol", artifacts.generator_version(), options, _parameters(folder))
+        return ProviderRecord(
+            name=PYAMPLICOL.name, version=PYAMPLICOL.version, options=options, parameters=_parameters(folder)
+        )
 
     def evaluate(self, momenta: FloatArray) -> FloatArray:
         """|M|^2 in GeV^(4 - 2 n_final) of momenta (n, n_external, 4) in GeV; shape (n,).
@@ -125,3 +130,39 @@ class PyAmplicol:
     def _values(self, folder: Path, momenta: FloatArray) -> FloatArray:
         values = np.array(_open(folder).evaluate(momenta)).real
         return np.asarray(values * self._factor)
+
+
+class _PyAmplicolKind(ProviderKind):
+    name = "pyamplicol"
+    general = True
+
+    @property
+    def version(self) -> str:
+        return artifacts.generator_version()
+
+    def covers(self, process: Process, unchecked: bool = False) -> str | None:
+        """Of classes in which each process has to be compared itself, all are covered for now."""
+        if importlib.util.find_spec("pyamplicol") is None:
+            return "the package pyamplicol is not installed"
+        known = coverage.class_of(process)
+        if unchecked or known.fault is None or known.mixed:
+            return None
+        return f"its amplitude ({known.name}) is not right: {known.fault}"
+
+    def make(self, process: Process, parameters: Mapping[str, float], unchecked: bool = False) -> PyAmplicol:
+        return PyAmplicol(process, unchecked)
+
+    def of_record(self, record: ProviderRecord, process: Process) -> Provider:
+        provider = super().of_record(record, process)
+        if coverage.marks(provider.identity().options) != coverage.marks(record.options):
+            raise UsageError(
+                f'the amplitudes of "{process}" were made before ampcli corrected those of pyamplicol',
+                "Make them again.",
+            )
+        return provider
+
+    def note(self, record: ProviderRecord, process: Process) -> str | None:
+        return coverage.note(record.options, process)
+
+
+PYAMPLICOL = _PyAmplicolKind()

@@ -25,7 +25,7 @@ def calibrate(
 ) -> Result:
     """Publish a model again with uncertainties that hold on the validation points of a store."""
     from ampcli.device import set_threads
-    from ampcli.inference.calibrate import publish_calibrated
+    from ampcli.publishing.calibrate import publish_calibrated
     from ampcli.registry.resolve import registry_root
     from ampcli.store.reader import open_store
 

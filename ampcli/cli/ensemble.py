@@ -27,10 +27,10 @@ def ensemble(
     registry: RegistryOption = None,
 ) -> Result:
     """Combine trained models into one with an uncertainty."""
-    from ampcli.ensembles.build import build_ensemble
-    from ampcli.inference.uncertainty import UncertaintyKind
+    from ampcli.publishing.ensemble import build_ensemble
     from ampcli.registry.resolve import registry_root
     from ampcli.store.reader import open_store
+    from ampcli.uncertainty.kind import UncertaintyKind
 
     opened = None if data is None else open_store(data)
     manifest = build_ensemble(registry_root(registry), name, members, combine, opened)

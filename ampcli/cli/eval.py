@@ -30,12 +30,12 @@ def evaluate(
     registry: RegistryOption = None,
 ) -> Result:
     """Measure how well a model reproduces exact amplitudes: per point, per region, and in the cross section."""
-    from ampcli.amplitudes import coverage
+    from ampcli.amplitudes.providers import note_on
     from ampcli.device import set_threads
     from ampcli.errors import UsageError
     from ampcli.evaluation.model import evaluate_model
     from ampcli.evaluation.report import notes, summary_table, table
-    from ampcli.inference.predictor import load_predictor
+    from ampcli.inference.load import load_predictor
     from ampcli.store.reader import open_store
 
     *models, store = arguments
@@ -45,8 +45,7 @@ def evaluate(
     predictors = [load_predictor(model, registry, device) for model in models]
     opened = open_store(Path(store))
     comparisons = {p.manifest.reference: evaluate_model(p, opened, split) for p in predictors}
-    made = opened.plan.provider
-    note = coverage.note(made.name, made.options, opened.process)
+    note = note_on(opened.plan.provider, opened.process)
     common = {"store": store, "dataset_digest": opened.digest, "split": split, **({"note": note} if note else {})}
     evaluations = {name: comparison.evaluation for name, comparison in comparisons.items()}
     if len(evaluations) == 1:

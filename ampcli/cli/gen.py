@@ -120,7 +120,7 @@ def gen(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be done, and stop.")] = False,
 ) -> Result:
     """Generate phase-space points and their exact |M|^2 into a store."""
-    from ampcli.amplitudes import coverage
+    from ampcli.amplitudes.providers import note_on
     from ampcli.cli.numbers import parse_count, parse_parameters
     from ampcli.generation.generate import GenerationRequest, generate, parse_part, prepare
     from ampcli.generation.given_points import GivenFile
@@ -161,10 +161,7 @@ def gen(
         )
     )
     plan = job.plan
-    notes = [
-        collisions.note,
-        coverage.note(plan.provider.name, plan.provider.options, job.provider.process),
-    ]
+    notes = [collisions.note, note_on(plan.provider, job.provider.process)]
     note = "\n".join(text for text in notes if text) or None
     if dry_run:
         document = {

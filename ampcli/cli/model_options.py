@@ -2,126 +2,76 @@
 
 from __future__ import annotations
 
+import copy
 import inspect
 from collections.abc import Callable
-from typing import Annotated, Any
+from typing import Annotated, Any, get_args
 
-import typer
-from pydantic.fields import FieldInfo
+from typer.models import OptionInfo
 
-from ampcli.cli.effect import Values, only_if
+from ampcli.cli.declared import Owner, declared_parameters, default_text
+from ampcli.cli.effect import Effect, only_if
 from ampcli.errors import AmpcliError
-from ampcli.models.kinds import KINDS, Choice, chosen, model_names
-from ampcli.models.network import NETWORKS
+from ampcli.models.kinds import chosen, model_names
+from ampcli.models.mlp import PRESETS
 from ampcli.records.settings import Settings
+from ampcli.training.optimiser import OPTIMISERS
 
 
-def complete_model(incomplete: str) -> list[str]:
-    """Names of models that begin so, for the shell."""
-    return [name for name in model_names() if name.startswith(incomplete)]
-
-
-def default_of(setting: str) -> str:
-    """ "4096; fg1, nofa 256": the usual value of a setting, and those of models that have another."""
-    return _default_text(
-        Settings.model_fields[setting].default,
-        {name: getattr(chosen(name)[1].settings, setting) for name in model_names()},
-    )
-
-
-def _default_text(usual: Any, values: dict[str, Any]) -> str:
-    others: dict[Any, list[str]] = {}
-    for name, value in values.items():
-        if value != usual:
-            others.setdefault(value, []).append(name)
-    return "; ".join([_shown(usual), *(f"{', '.join(names)} {_shown(value)}" for value, names in others.items())])
-
-
-def _shown(value: Any) -> str:
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    return f"{value:g}" if isinstance(value, float) else str(value)
-
-
-def _models(fits: Callable[[str], bool]) -> str:
-    return ", ".join(name for name in model_names() if fits(name))
-
-
-def _choice(values: Values) -> Choice:
-    return chosen(values["model"])[1]
-
-
-def _can_be_bayesian(model: str) -> bool:
-    return "bayesian" in chosen(model)[1].networks
-
-
-def _has_products_to_round(values: Values) -> bool:
-    from ampcli.device import choose_device
-
-    return values["precision"] != "tf32" or choose_device(values["device"]).type == "cuda"
-
-
-LAYERS = only_if(
-    lambda values: not NETWORKS[_choice(values).networks[0]].on_particles,
-    "for --model {model}: it has layers of its own",
-)
-BAYESIAN = only_if(
-    lambda values: _can_be_bayesian(values["model"]),
-    "for --model {model}",
-    f"It is for {_models(_can_be_bayesian)}.",
-)
-COPIES = only_if(lambda values: values["epochs"] > 1, "with --epochs 1: the first epoch takes the store's own points")
-TF32 = only_if(_has_products_to_round, "without CUDA")
-
-
-def with_own_options(function: Callable[..., Any]) -> Callable[..., Any]:
-    """A command that takes the kinds' own options as ``**options``, with a flag for each of them.
-
-    An option that is not given is not among them: its default depends on the model.
+def model_parameters(command: Callable[..., Any]) -> list[inspect.Parameter]:
+    """Parameters of a command for the kinds' own options, and those of its own whose help depends on the kinds.
 
     Raises:
         AmpcliError: two kinds have options of one name and different types, or one is named as one of all kinds.
     """
-    signature = inspect.signature(function, eval_str=True)
-    *common, own = signature.parameters.values()
-    assert own.kind is inspect.Parameter.VAR_KEYWORD
-    found: dict[str, FieldInfo] = {}
-    for kind in KINDS:
-        for name, declared in kind.options.model_fields.items():
-            if name in signature.parameters or found.setdefault(name, declared).annotation != declared.annotation:
-                raise AmpcliError(
-                    f'the kind of model "{kind.name}" has an option "{name}", a name that is taken',
-                    "Uninstall its package, or one whose options are named otherwise.",
-                )
-    flags = [_parameter(name, declared) for name, declared in found.items()]
-    function.__signature__ = signature.replace(parameters=[*common, *flags])  # type: ignore[attr-defined]
-    return function
-
-
-def _bound(declared: FieldInfo, which: str) -> Any:
-    return next((getattr(entry, which) for entry in declared.metadata if hasattr(entry, which)), None)
-
-
-def _parameter(name: str, declared: FieldInfo) -> inspect.Parameter:
-    def has(model: str) -> bool:
-        return name in chosen(model)[0].options.model_fields
-
-    owners = _models(has)
-    flag = "--" + name.replace("_", "-")
-    words = [flag] if declared.annotation is not bool else [f"{flag}/--no-{flag[2:]}"] if declared.default else [flag]
-    option = typer.Option(
-        *words,
-        help=f"{declared.description} For {owners}.",
-        show_default=_default_text(
-            declared.default, {model: getattr(chosen(model)[1].options, name) for model in model_names() if has(model)}
+    common = {p.name: p for p in inspect.signature(command, eval_str=True).parameters.values()}
+    owners = [Owner(name, chosen(name)[1].options) for name in model_names()]
+    own = declared_parameters(owners, lambda option: [_only_for_its_kinds(option)])
+    for parameter in own:
+        if parameter.name in common:
+            raise AmpcliError(
+                f'a kind of model has an option "{parameter.name}", which is one of all kinds',
+                "Uninstall the package that adds it.",
+            )
+    papers = [Owner(name, chosen(name)[1].settings) for name in model_names()]
+    settings = {name: {"show_default": default_text(name, papers)} for name in Settings.model_fields if name in common}
+    return [
+        *(
+            _described(parameter, help=f"{_help(parameter)} For {_models(_having(parameter.name))}.")
+            for parameter in own
         ),
-        min=_bound(declared, "ge"),
-        max=_bound(declared, "le"),
-    )
-    effect = only_if(lambda values: has(values["model"]), "for --model {model}", f"It is for {owners}.")
-    return inspect.Parameter(
-        name,
-        inspect.Parameter.KEYWORD_ONLY,
-        default=None,
-        annotation=Annotated[declared.annotation | None, option, effect],  # type: ignore[operator]
-    )
+        *(_described(common[name], **shown) for name, shown in settings.items() if name not in ("preset", "optimiser")),
+        _described(common["model"], help=f"{', '.join(model_names())} and such.", autocompletion=_complete),
+        _described(common["preset"], help=f"Hidden layers: {', '.join(PRESETS)}.", **settings["preset"]),
+        _described(common["optimiser"], help=f"{' or '.join(OPTIMISERS.names)}.", **settings["optimiser"]),
+    ]
+
+
+def _help(parameter: inspect.Parameter) -> str:
+    return str(get_args(parameter.annotation)[1].help)
+
+
+def _described(parameter: inspect.Parameter, **shown: Any) -> inspect.Parameter:
+    """The same parameter with another help."""
+    kind, option, *effects = get_args(parameter.annotation)
+    assert isinstance(option, OptionInfo)
+    other = copy.copy(option)
+    vars(other).update(shown)
+    return parameter.replace(annotation=Annotated[(kind, other, *effects)])
+
+
+def _complete(incomplete: str) -> list[str]:
+    return [name for name in model_names() if name.startswith(incomplete)]
+
+
+def _only_for_its_kinds(option: str) -> Effect:
+    has = _having(option)
+    return only_if(lambda values: has(values["model"]), "for --model {model}", f"It is for {_models(has)}.")
+
+
+def _having(option: str) -> Callable[[str], bool]:
+    return lambda model: option in chosen(model)[0].options.model_fields
+
+
+def _models(fits: Callable[[str], bool]) -> str:
+    return ", ".join(filter(fits, model_names()))

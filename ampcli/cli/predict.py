@@ -28,12 +28,12 @@ def predict(
     registry: RegistryOption = None,
 ) -> Result:
     """Predict amplitudes of given events; momenta with or without the two beams."""
-    from ampcli.amplitudes import coverage
+    from ampcli.amplitudes.providers import note_on
     from ampcli.device import set_threads
-    from ampcli.events import open_events
+    from ampcli.events.files import open_events
+    from ampcli.events.intake import Intake
+    from ampcli.inference.load import load_predictor
     from ampcli.inference.predict_events import check_output, predict_events, write_predictions
-    from ampcli.inference.predictor import load_predictor
-    from ampcli.intake import Intake
 
     check_output(out)
     set_threads(threads)
@@ -65,8 +65,7 @@ def predict(
         text += [f"{unknown} uncertainties are not known (NaN)"]
     if outside:
         text += [f"{outside} of the points lie outside the region it was trained on (array outside)"]
-    made = predictor.manifest.provider
-    if note := coverage.note(made.name, made.options, predictor.process):
+    if note := note_on(predictor.manifest.provider, predictor.process):
         document["note"] = note
         text += [note]
     return Result(document, "\n".join(text))

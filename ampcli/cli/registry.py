@@ -107,7 +107,7 @@ def compare_models(
 @command(app, "verify", "ampcli registry verify")
 def verify_models(models: References = None, registry: RegistryOption = None) -> Result:
     """Check seals, checksums, aliases, ensemble members and predictions (by default of all versions of all models)."""
-    from ampcli.inference.predictor import check_probe
+    from ampcli.inference.probe import check_probe
     from ampcli.registry.resolve import aliases, references, registry_root, resolve
     from ampcli.registry.storage import verify
 
@@ -175,7 +175,7 @@ def import_file(
     registry: RegistryOption = None,
 ) -> Result:
     """Add the models of an exported file, verified first; versions never change."""
-    from ampcli.inference.predictor import check_probe
+    from ampcli.inference.probe import check_probe
     from ampcli.registry.archive import import_model
     from ampcli.registry.resolve import registry_root
 

@@ -11,7 +11,7 @@ from ampcli.cli.command import RegistryOption, Result, command, save_configurati
 from ampcli.cli.output import say, shown
 
 if TYPE_CHECKING:
-    from ampcli.evaluation.mixed import Report
+    from ampcli.speedup.report import Report
 
 
 _SHOWN = 8  # candidates
@@ -49,11 +49,11 @@ def speedup(
     """Measure how much faster events come when surrogates decide where their predicted uncertainties are small."""
     from ampcli.cli.numbers import parse_tolerance
     from ampcli.device import set_threads
-    from ampcli.evaluation.mixed import measure_speedup, providers_of
     from ampcli.evaluation.model import surrogates_for
-    from ampcli.evaluation.spent import trained_networks
-    from ampcli.inference.predictor import load_predictor
+    from ampcli.inference.load import load_predictor
     from ampcli.registry.resolve import registry_root
+    from ampcli.speedup.measure import measure_speedup, providers_of
+    from ampcli.speedup.spent import trained_networks
     from ampcli.store.reader import open_store
 
     *models, store = arguments
@@ -64,7 +64,7 @@ def speedup(
         models = surrogates_for(opened, root)
     predictors = [load_predictor(model, registry, device) for model in models]
     trainings = [trained_networks(root, predictor.manifest) for predictor in predictors]
-    providers = providers_of(opened, provider or [])
+    providers = providers_of(opened, provider or [], _say)
     report = measure_speedup(predictors, trainings, opened, providers, accuracy, fraction, batch, _say)
     text = _text(report)
     document = {"store": store, "dataset_digest": opened.digest, **report.model_dump(mode="json")}

@@ -1,17 +1,162 @@
-"""`ampcli train`: its options are those of the kinds of models, which import torch; so they are made when asked for."""
+"""`ampcli train`."""
 
 from __future__ import annotations
 
+import inspect
+import logging
+from pathlib import Path
+from typing import Annotated, Any
+
 import typer
 
-from ampcli.cli.command import late_command
+from ampcli.cli.command import RegistryOption, Result, command, progress_bar, resumable
+from ampcli.cli.declared import given
+from ampcli.cli.effect import not_with
+from ampcli.cli.options import BAYESIAN, COPIES, LAYERS, TF32
+
+log = logging.getLogger(__name__)
 
 
 def add(app: typer.Typer) -> None:
-    late_command(
-        app,
-        "train",
-        "Train networks on a store and publish them in the registry.",
-        "ampcli train ee4.zarr --model fame --name ee-4jets --preset small",
-        "ampcli.cli.train_run:train",
-    )
+    command(app, "train", "ampcli train ee4.zarr --model fame --name ee-4jets --preset small", _late)(train)
+
+
+def _late() -> list[inspect.Parameter]:
+    from ampcli.cli.model_options import model_parameters
+
+    return model_parameters(train)
+
+
+def train(
+    store: Annotated[Path, typer.Argument(help="A store with the features of the model.")],
+    name: Annotated[str, typer.Option(help="Name in the registry.")],
+    model: Annotated[
+        str,
+        typer.Option(),
+    ] = "fame",
+    preset: Annotated[
+        str | None,
+        typer.Option(),
+        not_with("hidden"),
+        LAYERS,
+    ] = None,
+    hidden: Annotated[
+        str | None,
+        typer.Option(help="Hidden layers of your own, for example 64,64,32.", show_default="the preset's"),
+        LAYERS,
+    ] = None,
+    replicas: Annotated[int, typer.Option(help="Train this many, each with its own seed.")] = 1,
+    seed: Annotated[int, typer.Option(help="Seed of the first replica; the others follow.")] = 1,
+    epochs: Annotated[int, typer.Option(min=1, help="Most epochs.")] = 1000,
+    minutes: Annotated[
+        float | None, typer.Option(help="Stop after this much training.", show_default="no limit")
+    ] = None,
+    batch_size: Annotated[int | None, typer.Option(min=1, help="Points per step.")] = None,
+    optimiser: Annotated[str | None, typer.Option()] = None,
+    learning_rate: Annotated[
+        float | None,
+        typer.Option(help="First (one-cycle: largest) learning rate."),
+    ] = None,
+    schedule: Annotated[
+        str | None,
+        typer.Option(
+            help="plateau (with early stopping); cosine or one-cycle over --epochs.",
+        ),
+    ] = None,
+    activation: Annotated[str | None, typer.Option(help="tanh or gelu."), LAYERS] = None,
+    residual: Annotated[
+        bool | None,
+        typer.Option(help="Skip connections between layers of one width."),
+        LAYERS,
+    ] = None,
+    bayesian: Annotated[
+        bool,
+        typer.Option("--bayesian", help="A distribution of weights instead of weights (fg1, nofa and such)."),
+        BAYESIAN,
+    ] = False,
+    weight_decay: Annotated[float | None, typer.Option(help="Decoupled weight decay.")] = None,
+    perturb: Annotated[
+        float,
+        typer.Option(help="Train on copies shaken by this much, with exact labels, in every epoch but the first."),
+        COPIES,
+    ] = 0.0,
+    precision: Annotated[str, typer.Option(help="float32, or tf32 for products on CUDA."), TF32] = "float32",
+    device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
+    threads: Annotated[int | None, typer.Option(help="CPU threads.", show_default="all cores")] = None,
+    resume: Annotated[
+        str,
+        typer.Option(help="auto: go on where a run of this name stopped; never: start anew; or a checkpoint."),
+    ] = "auto",
+    init_from: Annotated[str | None, typer.Option(help="Start from the weights of this model.")] = None,
+    registry: RegistryOption = None,
+    **options: Any,
+) -> Result:
+    """Train networks on a store and publish them in the registry."""
+    import pydantic
+
+    from ampcli.amplitudes.providers import note_on
+    from ampcli.device import choose_device, set_threads
+    from ampcli.errors import UsageError
+    from ampcli.models.kinds import chosen, recipe_settings
+    from ampcli.models.mlp import hidden_layers
+    from ampcli.models.network import NETWORKS
+    from ampcli.records.training import Recipe
+    from ampcli.registry.resolve import registry_root
+    from ampcli.store.reader import open_store
+    from ampcli.training.checkpoint import State
+    from ampcli.training.seeds import recipe_seeds
+    from ampcli.training.train import TrainingRun
+    from ampcli.training.train import train as run_training
+
+    if minutes is not None and not 0 < minutes < float("inf"):
+        raise UsageError(f"--minutes {minutes:g}: a positive number is needed")
+    target = choose_device(device)
+    set_threads(threads)
+    opened = open_store(store)
+    common = {"batch_size": batch_size, "schedule": schedule, "activation": activation, "weight_decay": weight_decay}
+    common |= {"optimiser": optimiser, "learning_rate": learning_rate, "residual": residual}
+    settings = recipe_settings(model) | given(common)
+    if bayesian:
+        settings["network"] = "bayesian"
+    if not NETWORKS[settings["network"]].on_particles:
+        preset = settings["preset"] if preset is None else preset
+        settings |= {"preset": preset if hidden is None else "custom", "hidden": hidden_layers(preset, hidden)}
+    try:
+        settings["options"] = chosen(model)[0].options.model_validate(settings["options"] | given(options))
+        recipe = Recipe.model_validate(
+            {
+                "hidden": (),
+                **settings,
+                "seeds": recipe_seeds(seed, replicas),
+                "epochs": epochs,
+                "perturb": perturb,
+                "precision": precision,
+                "dataset_digest": opened.digest,
+                "init_from": init_from,
+            }
+        )
+    except pydantic.ValidationError as error:
+        found = error.errors()[0]
+        raise UsageError(f"--{str(found['loc'][0]).replace('_', '-')}: {found['msg']}") from None
+    seconds = None if minutes is None else 60 * minutes
+    run = TrainingRun(opened, name, registry_root(registry), target, resume, seconds)
+    with (
+        resumable("the last checkpoint, if there is one, is kept", "Run the same command again."),
+        progress_bar("epochs", epochs) as advance,
+    ):
+
+        def on_epoch(state: State) -> None:
+            advance(1)
+            for replica, records in enumerate(state.history, start=1):
+                log.info("epoch %d, replica %d: %s", state.epoch, replica, records[-1])
+
+        manifests = run_training(run, recipe, on_epoch)
+    lines = [
+        f"{m.reference}: median |Delta| {m.metrics['median_abs_delta'].value:.3e}, "
+        f"mean {m.metrics['mean_abs_delta'].value:.3e} on validation; "
+        f"{m.training.epochs_done if m.training else 0} epochs, {m.seconds:.0f} s"
+        for m in manifests
+    ]
+    note = note_on(opened.plan.provider, opened.process)
+    document = {"models": [m.document for m in manifests], **({"note": note} if note else {})}
+    return Result(document, "\n".join([*lines, note] if note else lines))

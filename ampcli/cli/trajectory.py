@@ -48,7 +48,7 @@ def trajectory(
     from ampcli.evaluation.trajectories import follow
     from ampcli.evaluation.trajectory_seeds import follow_seeds, parse_seeds
     from ampcli.evaluation.trajectory_table import seeds_table, trajectory_table
-    from ampcli.inference.predictor import load_predictor
+    from ampcli.inference.load import load_predictor
 
     if show is not None and show >= count:
         raise UsageError(f"--show {show}: there are {count} trajectories, counted from 0")

@@ -17,8 +17,8 @@ from ampcli.evaluation.cross_section import CrossSection, integrate
 from ampcli.evaluation.growth import Growth, growth
 from ampcli.evaluation.metrics import Frozen, Metrics, measure
 from ampcli.evaluation.regions import regions
-from ampcli.inference.certificate import Certificate
-from ampcli.inference.uncertainty import UncertaintyKind
+from ampcli.uncertainty.certificate import Certificate
+from ampcli.uncertainty.kind import UncertaintyKind
 from ampcli.weighted import Flags, Floats
 
 _TINY = 1e-6  # s_ij / s may exceed its bounds, tried / n may miss 1, by rounding only

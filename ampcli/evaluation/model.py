@@ -10,17 +10,17 @@ import numpy as np
 from ampcli.errors import NotFoundError, UsageError
 from ampcli.evaluation.evaluate import Evaluation, evaluate
 from ampcli.evaluation.metrics import Floats
-from ampcli.inference.certificate import relative_size
 from ampcli.inference.described import require_described
 from ampcli.inference.predictor import Predictor
 from ampcli.inference.seen import require_unseen
-from ampcli.inference.uncertainty import UncertaintyKind
 from ampcli.kinematics import min_invariant
 from ampcli.models.kinds import KINDS
 from ampcli.registry.manifest import read_manifest
 from ampcli.registry.resolve import names, resolve
 from ampcli.store.measures import Measures, measures
 from ampcli.store.reader import Split, Store
+from ampcli.uncertainty.certificate import relative_size
+from ampcli.uncertainty.kind import UncertaintyKind
 
 
 @dataclass(frozen=True)
@@ -84,9 +84,8 @@ def evaluate_model(predictor: Predictor, store: Store, split: Split) -> Comparis
         ]
     momenta = store.read_split("momenta", split)
     exact = store.read_split("amplitude", split)
-    predicted, uncertainty, members = predictor.predict_members(momenta)
-    recalibration = manifest.recalibration
-    bare = None if recalibration is None else predictor.without_recalibration().predict_final(momenta)[1]
+    found = predictor.predicted(momenta)
+    predicted, uncertainty, recalibration = found.amplitude, found.uncertainty, manifest.recalibration
     total = momenta.sum(axis=1)
     s = total[:, 0] ** 2 - (total[:, 1:] ** 2).sum(axis=1)
     min_sij = np.maximum(min_invariant(momenta) / s, 0.0)
@@ -106,10 +105,10 @@ def evaluate_model(predictor: Predictor, store: Store, split: Split) -> Comparis
         y_cut=cut,
         log_mean=log_mean,
         log_std=log_std,
-        bare_uncertainty=None if bare is None or unknown else np.nan_to_num(bare, nan=0.0),
+        bare_uncertainty=None if recalibration is None or unknown else np.nan_to_num(found.bare, nan=0.0),
         intervals=None if recalibration is None else recalibration.intervals,
         certificate=predictor.certify(momenta, predicted, uncertainty),
-        members=members if manifest.combine == "mean" else None,
+        members=found.members if manifest.combine == "mean" else None,
         density=counted.points,
         share=None if sampled else counted.events,
         uncertainty_kind=kind,

@@ -13,11 +13,11 @@ from ampcli.amplitudes.providers import provider_of
 from ampcli.errors import UsageError
 from ampcli.evaluation.metrics import THRESHOLDS, Floats, Frozen, Proportion, proportion
 from ampcli.inference.predictor import Predictor
-from ampcli.inference.uncertainty import UncertaintyKind
 from ampcli.kinematics import with_beams
 from ampcli.phasespace.selection import Selection
 from ampcli.phasespace.trajectories import trajectories
 from ampcli.phasespace.unresolved import REGIONS, singular_invariant, unresolved_regions
+from ampcli.uncertainty.kind import UncertaintyKind
 
 
 class Accuracy(Frozen):
@@ -108,9 +108,7 @@ def follow(
     process = predictors[0].process
     momenta = trajectories(count, points, process.n_final, first.sqrt_s, seed)
     final = momenta.reshape(-1, process.n_final, 4)
-    made = first.provider
-    provider = provider_of(made.name, made.options, made.parameters, process)
-    exact = provider.evaluate(with_beams(final, first.sqrt_s))
+    exact = provider_of(first.provider, process).evaluate(with_beams(final, first.sqrt_s))
     found, summaries = {}, {}
     for predictor in predictors:
         cut = predictor.manifest.dataset.y_cut if y_cut is None else y_cut

@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 
 from ampcli.amplitudes.protocol import Provider
-from ampcli.amplitudes.providers import make_provider
+from ampcli.amplitudes.providers import choose_kind
 from ampcli.factorisation.dipoles import invariant_products
 from ampcli.factorisation.radiation import (
     Choices,
@@ -178,8 +178,8 @@ class RadiationBlock:
 
     @cached_property
     def provider(self) -> Provider:
-        fixed = self.provider_name == "pyamplicol"
-        return make_provider(self.provider_name, self.processes[-1], None if fixed else self.parameters)
+        kind = choose_kind(self.provider_name, self.processes[-1])
+        return kind.make(self.processes[-1], self.parameters if kind.parameters else {})
 
     @property
     def alpha_s(self) -> float:

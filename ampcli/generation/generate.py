@@ -16,7 +16,6 @@ from ampcli.errors import UsageError
 from ampcli.generation.points import PointSource, Settings
 from ampcli.generation.run import Job, fill
 from ampcli.process import described_process
-from ampcli.records.provider import ProviderRecord
 from ampcli.store import parts
 from ampcli.store.plan import Plan
 
@@ -32,7 +31,7 @@ class GenerationRequest:
         collisions: their class, and what is asked of them.
         provider: of exact amplitudes, by name (`ampcli.amplitudes.providers`).
         parameters: couplings and masses that differ from the provider's.
-        unchecked: take an amplitude of pyamplicol that is not known to be right.
+        unchecked: take an amplitude that is not known to be right.
     """
 
     process: str
@@ -56,7 +55,7 @@ def prepare(request: GenerationRequest) -> Job:
         raise UsageError(f"--seed {request.seed}: seeds are non-negative integers")
     request.collisions.require_possible(process)
     provider = make_provider(request.provider, process, request.parameters, request.unchecked)
-    if request.unchecked and getattr(provider, "fault", None) is None:
+    if request.unchecked and provider.fault is None:
         raise UsageError(f'--unchecked has no effect: the amplitude of "{process}" is right', "Leave it out.")
     source = request.collisions.points(process, provider, request.seed)
     collisions = source.collisions  # reads a file of events
@@ -64,7 +63,7 @@ def prepare(request: GenerationRequest) -> Job:
         process=str(process),
         points=_points(request, source),
         n_final=process.n_final,
-        provider=ProviderRecord.model_validate(provider.identity().as_dict()),
+        provider=provider.identity(),
         source=collisions,
     )
     _require_space(request.store, plan)

@@ -14,7 +14,7 @@ from torch import Tensor
 from ampcli.amplitudes.protocol import Provider
 from ampcli.errors import UsageError
 from ampcli.features.blocks import FeatureBlock, default_choices, make_block
-from ampcli.inference.predictor import Network
+from ampcli.inference.network import TrainedNetwork
 from ampcli.inference.tensors import PARAMETERS, restored_ansatz
 from ampcli.kinematics import FloatArray
 from ampcli.models.ansatz import Ansatz, Batch
@@ -42,7 +42,7 @@ _CPU = torch.device("cpu")
 class QuickSurrogate:
     """Amplitudes of events, positive and finite whatever the network says."""
 
-    network: Network
+    network: TrainedNetwork
     lowest: float
     highest: float
 
@@ -51,7 +51,8 @@ class QuickSurrogate:
         found = np.empty(len(momenta))
         for start in range(0, len(momenta), _CHUNK):
             rows = slice(start, start + _CHUNK)
-            amplitude, _ = self.network.predict(torch.from_numpy(np.ascontiguousarray(momenta[rows, 2:])))
+            final = torch.from_numpy(np.ascontiguousarray(momenta[rows, 2:]))
+            amplitude, _ = self.network.predict(self.network.arrays(final))
             found[rows] = amplitude.numpy()
         # Beyond what exact amplitudes support there is nothing to be learned: any bound keeps the events unbiased.
         bounded: FloatArray = np.clip(np.nan_to_num(found, nan=self.lowest), self.lowest, self.highest)
@@ -64,7 +65,7 @@ class QuickSurrogate:
         saved = {name: tensor for name, tensor in tensors.items() if name != "range"}
         block = proposal_block(process, provider)
         ansatz = restored_ansatz(_KIND, _OPTIONS, process, block, saved)
-        network = Network.build(ansatz, _architecture(ansatz), block, saved[PARAMETERS], _CPU)
+        network = TrainedNetwork.build(ansatz, _architecture(ansatz), block, saved[PARAMETERS], _CPU)
         return cls(network, lowest, highest)
 
 
@@ -106,7 +107,7 @@ def train_quick_surrogate(
     trainer.run(lambda epoch: train, validation, checkpoint, None)
     checkpoint.unlink()
     bounds = torch.tensor([float(exact.min()) * 1e-3, float(exact.max()) * 10], dtype=torch.float64)
-    return Network.pack(trainer.best[0], ansatz) | {"range": bounds}
+    return TrainedNetwork.pack(trainer.best[0], ansatz) | {"range": bounds}
 
 
 def _architecture(ansatz: Ansatz[Any]) -> Architecture:

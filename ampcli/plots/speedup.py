@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 from matplotlib.figure import Figure
 
-from ampcli.evaluation.mixed import Report
 from ampcli.plots.style import save, style
+from ampcli.speedup.report import Report
 
 
 def plot_speedup(report: Report, folder: Path, name: str = "speedup") -> list[Path]:

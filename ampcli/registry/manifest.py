@@ -97,7 +97,7 @@ class Member(Frozen):
 
 
 class Recalibration(Frozen):
-    """How predicted relative uncertainties become honest ones (`ampcli.inference.recalibration`).
+    """How predicted relative uncertainties become honest ones (`ampcli.uncertainty.recalibration`).
 
     Attributes:
         log_sigma: knots: logarithms of predicted relative uncertainties, ascending.
@@ -248,6 +248,8 @@ def read_manifest(folder: Path) -> Manifest:
     except ValidationError as error:  # before ValueError, which it is
         findings = [f"{'.'.join(map(str, entry['loc']))}: {entry['msg']}" for entry in error.errors()]
         raise IntegrityError(f"{path} is not a valid manifest: {'; '.join(findings)}") from None
+    except (KeyError, TypeError, AttributeError) as error:  # an older schema that is none
+        raise IntegrityError(f"{path} is not a valid manifest: {type(error).__name__}: {error}") from None
     except (ValueError, RecursionError) as error:  # undecodable bytes are ValueErrors too
         raise IntegrityError(f"{path} is not JSON: {error}") from None
     except IntegrityError:

@@ -91,10 +91,9 @@ def resolve(root: Path, reference: str) -> Path:
     check_name(name)
     if at and not (_VERSION.fullmatch(selector) or _ALIAS.fullmatch(selector)):
         raise UsageError(f'cannot read "{reference}": after "@" comes a version (1, 2, ...) or an alias', _ALIAS_HINT)
-    known = names(root)
-    if name not in known:
-        raise NotFoundError(f'no model "{name}" in the registry {root}', f"It holds: {_listed(known)}.")
     available = versions(root, name)
+    if not available:
+        raise NotFoundError(f'no model "{name}" in the registry {root}', f"It holds: {_listed(names(root))}.")
     movable: dict[str, _Pointer] = {}
     if not at:
         version = available[-1]

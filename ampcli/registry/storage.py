@@ -133,11 +133,22 @@ def verify(folder: Path, check: Check | None = None) -> list[str]:
 
 
 def verify_members(root: Path, manifest: Manifest) -> None:
-    """Check that the members of an ensemble are in the registry, unchanged.
+    """Check that the members of an ensemble are in the registry, unchanged, with their weights and probes.
 
     Raises:
         IntegrityError: one is missing, is not the one that was combined, or does not verify.
     """
+    for folder in member_folders(root, manifest):
+        verify(folder)
+
+
+def member_folders(root: Path, manifest: Manifest) -> list[Path]:
+    """The folders of an ensemble's members, whose manifests are those that were combined.
+
+    Raises:
+        IntegrityError: one is missing, or is another one.
+    """
+    folders = []
     for member in manifest.members:
         folder = member_folder(root, member.model)
         if not folder.is_dir():
@@ -148,7 +159,8 @@ def verify_members(root: Path, manifest: Manifest) -> None:
                 f"{member.model} in the registry {root} is not the one that {manifest.reference} combines",
                 "Import the ensemble again into a registry of its own.",
             )
-        verify(folder)
+        folders.append(folder)
+    return folders
 
 
 def member_folder(root: Path, model: str) -> Path:

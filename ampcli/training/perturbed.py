@@ -47,8 +47,7 @@ class PerturbedCopies:
             UsageError: the store's events are not those of hadron beams, or no particle can take the recoil.
         """
         shaken = store.plan.source.perturbation(store.process, recipe.perturb)
-        given = store.plan.provider
-        provider = provider_of(given.name, given.options, given.parameters, store.process)
+        provider = provider_of(store.plan.provider, store.process)
         return cls(shaken, provider, block, recipe.seeds[0], momenta, amplitude)
 
     def labelled(self, epoch: int) -> tuple[dict[str, Tensor], Tensor, int]:

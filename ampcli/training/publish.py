@@ -10,21 +10,18 @@ import numpy as np
 import torch
 
 from ampcli.errors import IntegrityError
-from ampcli.evaluation.summary import summary_metrics
 from ampcli.features.blocks import FeatureBlock
-from ampcli.inference.certificate import relative_size, unusual_spread
-from ampcli.inference.predictor import Network as TrainedNetwork
-from ampcli.inference.predictor import Predictor, check_probe, make_probe
-from ampcli.inference.recalibration import LEAST_POINTS, fit_recalibration
+from ampcli.inference.network import TrainedNetwork
+from ampcli.inference.predictor import Predictor
 from ampcli.kinematics import FloatArray, min_invariant
 from ampcli.models.kinds import KINDS
 from ampcli.provenance import git_commit, hardware, package_versions
+from ampcli.publishing.publish import Validation, measured, publish_model
 from ampcli.records.architecture import Architecture
 from ampcli.records.region import Region
 from ampcli.records.training import Recipe, Training
 from ampcli.registry.manifest import Dataset, Features, Manifest, read_manifest
 from ampcli.registry.resolve import versions
-from ampcli.registry.storage import publish
 from ampcli.store.measures import measures
 from ampcli.store.reader import Store
 from ampcli.training.checkpoint import State
@@ -46,9 +43,10 @@ class Publication:
     """Without what validation points say."""
     inherited: list[Dataset]
     """What the model that the training started from saw."""
-    momenta: FloatArray
-    """Outgoing, of the validation points (n, n_final, 4)."""
+    arrays: dict[str, torch.Tensor]
+    """Of the validation points, momenta and those of the features that the kind reads: (n, ...) float64."""
     exact: FloatArray
+    """Amplitudes of these points, (n,)."""
     device: torch.device
 
     def all_replicas(self, trainer: Trainer) -> list[Manifest]:
@@ -72,21 +70,13 @@ class Publication:
         network = TrainedNetwork.build(trainer.ansatz, self.architecture, self.block, parameters, self.device)
         draft = self._draft(trainer.state, replica)
         predictor = Predictor(draft, [network], self.device)
-        predicted, uncertainty = predictor.predict_final(self.momenta)
-        counted = measures(self.store, "validation")
+        momenta = self.arrays["momenta"].numpy()
+        predicted = predictor.predicted(momenta, self.arrays)
         kind = predictor.uncertainty_kind
-        spread = unusual_spread(kind, relative_size(predicted, uncertainty), counted)
-        draft = draft.model_copy(
-            update={
-                "metrics": summary_metrics(self.exact, predicted, draft.log_moments, counted),
-                "region": self.region.model_copy(update={"relative_uncertainty_999": spread}),
-                "recalibration": fit_recalibration(self.exact, predicted, uncertainty, counted)
-                if kind.by_point and len(self.exact) >= LEAST_POINTS
-                else None,
-            }
-        )
-        probe = make_probe(predictor.described_by(draft), self.momenta[:_PROBE_POINTS])
-        return publish(self.registry, draft, TrainedNetwork.pack(parameters, trainer.ansatz), probe, check_probe)
+        points = Validation(self.exact, predicted, measures(self.store, "validation"))
+        draft = measured(draft, kind, points, recalibrate=kind.by_point)
+        tensors = TrainedNetwork.pack(parameters, trainer.ansatz)
+        return publish_model(self.registry, draft, predictor, tensors, momenta[:_PROBE_POINTS])
 
     def _draft(self, state: State, replica: int) -> Manifest:
         store, recipe, progress = self.store, state.recipe, state.progress[replica]

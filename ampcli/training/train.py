@@ -89,12 +89,18 @@ def train(
     del arrays
     held_out, exact = read_arrays(store, block, kind.reads, "validation")
     validation = Table.of(ansatz, held_out, exact, run.device)
-    inherited = [] if parent is None else [parent.dataset]
-    measured = held_out["momenta"].numpy(), exact.numpy()
     publication = Publication(
-        run.registry, run.name, store, block, architecture, region, inherited, *measured, run.device
+        registry=run.registry,
+        name=run.name,
+        store=store,
+        block=block,
+        architecture=architecture,
+        region=region,
+        inherited=[] if parent is None else [parent.dataset],
+        arrays=held_out,
+        exact=exact.numpy(),
+        device=run.device,
     )
-    del held_out
     with (
         training_session(run.registry, run.name, recipe, run.resume == "never") as checkpoint,
         held() as signalled,  # the end of a step is a safe point, the middle of one or of publishing is not

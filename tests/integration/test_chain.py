@@ -43,13 +43,41 @@ def chain(ampcli: Ampcli, tmp_path_factory: pytest.TempPathFactory) -> Chain:
         "plain": (*train, "--model", "plain", "--name", "ee-3jets-plain"),
         "ensemble": ("ensemble", "ee-3jets-mean", "ee-3jets@1", "ee-3jets@2", "--registry", registry, "--json"),
     }
-    return Chain(store, registry, {name: ampcli(*call) for name, call in calls.items()})
+    return Chain(store, registry, {name: ampcli.process(*call) for name, call in calls.items()})
 
 
 def test_json_output_is_one_document_and_stderr_is_empty(chain: Chain) -> None:
     for name, outcome in chain.said.items():
         assert isinstance(outcome.document, dict), name
         assert outcome.stderr == "", name
+
+
+def test_every_other_command_as_a_process(ampcli: Ampcli, chain: Chain, tmp_path: Path) -> None:
+    """Most tests run commands within their own process, where much is imported already."""
+    registry = tmp_path / "registry"
+    shutil.copytree(chain.registry, registry)
+    store, where = chain.store, ("--registry", registry)
+    quick = ("--model", "fg1+", "--epochs", "1", "--hidden", "8", "--threads", "1")
+    calls: tuple[tuple[object, ...], ...] = (
+        ("features", store, "fg1+", "--threads", "1"),
+        ("train", store, "--name", "fg1", *quick, *where),
+        ("eval", "fg1", store, "--out", tmp_path / "plots", *where),
+        ("predict", "fg1", store, tmp_path / "out.npz", *where),
+        ("speedup", "fg1", store, "--provider", "native", "--out", tmp_path / "speedup", *where),
+        ("trajectory", "fg1", "--count", "2", "--points", "5", "--out", tmp_path / "trajectory", *where),
+        ("ansatz", store, "fg1+", "--out", tmp_path / "ansatz"),
+        ("calibrate", "fg1", store, "--name", "calibrated", *where),
+        ("export", store, tmp_path / "events.lhe"),
+        ("registry", "list", *where),
+        ("registry", "verify", "fg1", *where),
+        ("doctor",),
+    )
+    for call in calls:
+        outcome = ampcli.process(*call)
+        assert outcome.stdout, call
+        assert outcome.stderr == "", call
+    written = {path.name for path in tmp_path.iterdir()}
+    assert written == {"plots", "out.npz", "speedup", "trajectory", "ansatz", "registry", "events.lhe"}
 
 
 def test_gen_and_features_say_what_they_made(chain: Chain) -> None:

@@ -34,7 +34,7 @@ def test_gen_on_a_full_disk(
     expected = ampcli("gen", THREE_JETS, tmp_path / "roomy.zarr", *options, "--json").document["digest"]
     disk = mounted("size=3m")
     store = disk / "s.zarr"
-    ampcli.fails(1, "gen", THREE_JETS, store, *options, naming=("no space left on the disk", "Free some space"))
+    ampcli.process.fails(1, "gen", THREE_JETS, store, *options, naming=("no space left on the disk", "Free some space"))
     assert 0 < count_parts(store) < 30
     ampcli.fails(5, "features", store, "fame", naming="is not finished")
     remount(disk, "size=200m")
@@ -46,7 +46,7 @@ def test_features_on_a_full_disk(ampcli: Ampcli, mounted: Mount, remount: Remoun
     disk = mounted("size=2700k")  # the store takes 2.3 MB, its features 0.8 MB
     store = disk / "s.zarr"
     ampcli("gen", THREE_JETS, store, "--points", "20k", "-q")
-    ampcli.fails(1, "features", store, "fame", naming="no space left on the disk")
+    ampcli.process.fails(1, "features", store, "fame", naming="no space left on the disk")
     assert [path.name for path in (store / "features").iterdir()] in ([], ["zarr.json"])
     remount(disk, "size=200m")
     ampcli("features", store, "fame")
@@ -59,7 +59,7 @@ def test_train_on_a_full_disk(
     """The checkpoint takes 36 kB, the model 24 kB: the first disk ends the checkpoint, the second the publication."""
     disk = mounted(f"size={size}")
     registry = disk / "registry"
-    ampcli.fails(1, *_train(store, registry), naming=("no space left on the disk", "Free some space"))
+    ampcli.process.fails(1, *_train(store, registry), naming=("no space left on the disk", "Free some space"))
     left = {path.name for path in registry.rglob("*") if path.is_file()}
     assert len(left) <= 2, left
     assert {Path(name).suffix for name in left} <= {".safetensors", ".lock"}, left
@@ -78,7 +78,7 @@ def test_predict_on_a_full_disk(ampcli: Ampcli, mounted: Mount, store: Path, tmp
     disk = mounted("size=8k")
     for name in ("out.npz", "out.zarr"):
         call = ("predict", "m", store, disk / name, "--registry", registry)
-        ampcli.fails(1, *call, naming=("no space left on the disk", "Free some space"))
+        ampcli.process.fails(1, *call, naming=("no space left on the disk", "Free some space"))
         assert not list(disk.iterdir())
 
 
@@ -89,11 +89,11 @@ def test_a_read_only_registry(ampcli: Ampcli, mounted: Mount, remount: Remount, 
         ampcli(*_train(store, registry), "--seed", seed)
     remount(disk, "ro")
     options = ("--registry", registry)
-    ampcli.fails(1, *_train(store, registry), naming=("registry", "another place"))
-    ampcli.fails(
+    ampcli.process.fails(1, *_train(store, registry), naming=("registry", "another place"))
+    ampcli.process.fails(
         1, "ensemble", "mean", "m@1", "m@2", *options, naming=("cannot write to", "Read-only", "another place")
     )
-    ampcli.fails(1, "registry", "alias", "m@1", "best", *options, naming=("cannot write to", "another place"))
+    ampcli.process.fails(1, "registry", "alias", "m@1", "best", *options, naming=("cannot write to", "another place"))
     ampcli("registry", "verify", *options)  # reading needs no write access
     ampcli("eval", "m@2", store, *options)
     ampcli("predict", "m@2", store, tmp_path / "out.npz", *options)
@@ -101,4 +101,6 @@ def test_a_read_only_registry(ampcli: Ampcli, mounted: Mount, remount: Remount, 
 
 def test_a_read_only_folder(ampcli: Ampcli, mounted: Mount, store: Path) -> None:
     disk = mounted("size=1m,ro")
-    ampcli.fails(1, "gen", THREE_JETS, disk / "s.zarr", "--points", "1k", naming=("cannot write to", "another place"))
+    ampcli.process.fails(
+        1, "gen", THREE_JETS, disk / "s.zarr", "--points", "1k", naming=("cannot write to", "another place")
+    )

@@ -14,7 +14,7 @@ import typer
 
 import ampcli.demonstration
 import ampcli.diagnosis
-import ampcli.evaluation.mixed
+import ampcli.speedup.measure
 from ampcli.cli.app import build_app
 from ampcli.cli.main import run
 from ampcli.errors import BarNotMetError
@@ -99,7 +99,7 @@ def test_nasty_values(
 
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(Trainer, "run", enough)
-    monkeypatch.setattr(ampcli.evaluation.mixed, "measure_speedup", enough)
+    monkeypatch.setattr(ampcli.speedup.measure, "measure_speedup", enough)
     monkeypatch.setattr(ampcli.diagnosis, "diagnose", enough)
     monkeypatch.setattr(ampcli.demonstration, "run_demo", enough)
     shutil.copytree(registry, "r")  # for what writes

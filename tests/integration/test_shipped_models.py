@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from ampcli.amplitudes.native.provider import Native
-from ampcli.inference.predictor import load_predictor
+from ampcli.inference.load import load_predictor
 from ampcli.kinematics import with_beams
 from ampcli.registry.manifest import read_manifest
 from ampcli.registry.resolve import names, resolve

@@ -74,7 +74,7 @@ def test_identity():
     expected = {"alpha_s": ALPHA_S, "alpha_ew": 1 / 132.507, "m_z": 91.188, "gamma_z": 2.441404}
     assert identity.parameters == pytest.approx(expected, rel=1e-12)
     assert identity.options["color-accuracy"] == "full"
-    assert identity.as_dict()["parameters"] == dict(identity.parameters)
+    assert identity.model_dump()["parameters"] == dict(identity.parameters)
 
 
 # e- e+ -> photon, Z -> d d~ (g) by helicities: couplings of left- and right-handed fermions to the photon are Q, to the

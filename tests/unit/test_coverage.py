@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from ampcli.amplitudes import artifacts, check, coverage
-from ampcli.amplitudes.providers import make_provider, provider_of
+from ampcli.amplitudes.providers import make_provider, note_on, provider_of
 from ampcli.amplitudes.pyamplicol import PyAmplicol
 from ampcli.amplitudes.trees import Trees
 from ampcli.errors import UsageError
@@ -48,9 +48,8 @@ def generated(monkeypatch, tmp_path):
 
 @pytest.mark.parametrize("text", WRONG)
 def test_wrong_classes_are_refused_before_they_are_generated(generated, text):
-    provider = make_provider("auto", parse_process(text))
     with pytest.raises(UsageError, match="is not right") as refused:
-        provider.identity()
+        make_provider("auto", parse_process(text))
     known = coverage.class_of(parse_process(text))
     assert text in refused.value.what
     assert known.name in refused.value.what
@@ -141,6 +140,7 @@ def test_a_cache_that_cannot_be_written(tmp_path):
     ("name", "options", "text", "said"),
     [
         ("native", {}, "e- e+ > d d~", None),
+        ("not installed here", {"unchecked": "yes"}, "e- e+ > d d~", None),
         ("pyamplicol", {}, "u u~ > z z", None),
         ("pyamplicol", {"normalisation": "corrected"}, "e- e+ > mu- mu+", None),
         ("pyamplicol", {}, "e- e+ > mu- mu+", "before ampcli corrected"),
@@ -149,16 +149,16 @@ def test_a_cache_that_cannot_be_written(tmp_path):
     ],
 )
 def test_what_is_said_of_a_store(name, options, text, said):
-    note = coverage.note(name, options, parse_process(text))
+    note = note_on(ProviderRecord(name=name, version="1", options=options), parse_process(text))
     assert note is None if said is None else said in note
 
 
 def test_stores_from_before_the_correction_are_not_continued(generated):
     process = parse_process("e- e+ > mu- mu+")
     record = make_provider("pyamplicol", process).identity()
-    assert provider_of(record.name, record.options, record.parameters, process).identity() == record
+    assert provider_of(record, process).identity() == record
     with pytest.raises(UsageError, match="before ampcli corrected"):
-        provider_of("pyamplicol", artifacts.OPTIONS, {}, process)
+        provider_of(record.model_copy(update={"options": artifacts.OPTIONS}), process)
 
 
 @pytest.mark.parametrize("options", [{}, {"normalisation": "corrected"}, {"unchecked": "yes"}])

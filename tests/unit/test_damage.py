@@ -255,7 +255,7 @@ def test_weights_of_every_wrong_shape_and_type(copy: Path, model: str) -> None:
 
 
 def test_probes_of_every_wrong_shape_and_type(copy: Path) -> None:
-    from ampcli.inference.predictor import check_probe
+    from ampcli.inference.probe import check_probe
 
     folder = resolve(copy, "plain3")
     tensors = load((folder / PROBE).read_bytes())

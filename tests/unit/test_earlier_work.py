@@ -7,7 +7,6 @@ import pytest
 import torch
 
 import ampcli
-from ampcli.ensembles.build import build_ensemble
 from ampcli.errors import NotFoundError, UsageError
 from ampcli.kinematics import min_invariant, pair_positions
 from ampcli.models.ansatz import Batch, Settings
@@ -17,6 +16,7 @@ from ampcli.models.separate import SeparateNetworks
 from ampcli.models.single import SingleAnsatz
 from ampcli.phasespace.rambo import rambo
 from ampcli.process import parse_process
+from ampcli.publishing.ensemble import build_ensemble
 from ampcli.registry.resolve import expand_range
 from ampcli.training.optimiser import make_optimiser
 from ampcli.training.recipe import Recipe, model_settings

@@ -9,15 +9,16 @@ import pytest
 import torch
 
 import ampcli
-from ampcli.ensembles.build import build_ensemble
-from ampcli.ensembles.independence import require_different
-from ampcli.ensembles.mean import mean_and_error
 from ampcli.errors import IntegrityError, NotFoundError, UsageError
-from ampcli.inference.calibrate import publish_calibrated
-from ampcli.inference.predictor import check_probe, load_predictor
+from ampcli.inference.load import load_predictor
+from ampcli.inference.probe import check_probe
+from ampcli.publishing.calibrate import publish_calibrated
+from ampcli.publishing.ensemble import build_ensemble
+from ampcli.publishing.independence import require_different
 from ampcli.registry.manifest import read_manifest
 from ampcli.registry.resolve import resolve
 from ampcli.training.train import TrainingRun, train
+from ampcli.uncertainty.mean import mean_and_error
 
 MEMBERS = ["fame3@1", "fame3@2", "fame3@3"]
 

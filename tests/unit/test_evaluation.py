@@ -12,7 +12,7 @@ from ampcli.evaluation.growth import growth
 from ampcli.evaluation.metrics import proportion
 from ampcli.evaluation.regions import regions
 from ampcli.evaluation.report import table, with_error
-from ampcli.inference.certificate import Certificate
+from ampcli.uncertainty.certificate import Certificate
 from ampcli.weighted import mean_error, median_error
 
 

@@ -20,7 +20,8 @@ from ampcli.features.radiation import RadiationBlock
 from ampcli.features.write import write_features
 from ampcli.generation.generate import GenerationRequest, generate, prepare
 from ampcli.generation.given_points import GivenFile
-from ampcli.inference.predictor import check_probe, load_predictor
+from ampcli.inference.load import load_predictor
+from ampcli.inference.probe import check_probe
 from ampcli.kinematics import min_invariant, with_beams
 from ampcli.models.ansatz import Batch, Settings
 from ampcli.models.factorised import FactorisedAnsatz
@@ -472,9 +473,9 @@ def test_loaded_models_are_network_and_ansatz(trained, reference):
     mean, deviation = scales["correction.mean"], scales["correction.deviation"]
     expected = torch.exp(base + mean + deviation * outputs[:, 0])
     relative = deviation * torch.exp(outputs[:, 1])
-    amplitude, uncertainty = load_predictor(reference, trained.root, "cpu").without_recalibration().predict(momenta)
-    np.testing.assert_allclose(amplitude, expected, rtol=1e-4)
-    np.testing.assert_allclose(uncertainty, expected * relative, rtol=1e-3)
+    found = load_predictor(reference, trained.root, "cpu").predicted(momenta)
+    np.testing.assert_allclose(found.amplitude, expected, rtol=1e-4)
+    np.testing.assert_allclose(found.bare, expected * relative, rtol=1e-3)
 
 
 @pytest.mark.parametrize("reference", ["fg1@1", "nofa"])

@@ -19,14 +19,14 @@ from ampcli.evaluation.model import evaluate_model
 from ampcli.evaluation.report import notes, summary_table, table
 from ampcli.evaluation.summary import summary_metrics
 from ampcli.generation.generate import generate, prepare
-from ampcli.inference.calibrate import publish_calibrated
-from ampcli.inference.certificate import Certificate
-from ampcli.inference.predictor import load_predictor
-from ampcli.inference.uncertainty import UncertaintyKind
+from ampcli.inference.load import load_predictor
+from ampcli.publishing.calibrate import publish_calibrated
 from ampcli.registry.manifest import manifest_bytes, read_manifest
 from ampcli.registry.resolve import resolve
 from ampcli.store.measures import ENOUGH, Measures, balanced, measures
 from ampcli.store.reader import open_store
+from ampcli.uncertainty.certificate import Certificate
+from ampcli.uncertainty.kind import UncertaintyKind
 
 
 def arguments(n: int = 4000, seed: int = 5) -> dict[str, object]:

@@ -14,16 +14,16 @@ from samples import LEPTONS, PROVIDER, REGION
 from ampcli.collisions.leptons import LeptonCollisions
 from ampcli.collisions.protons import ProtonCollisions
 from ampcli.errors import UsageError
-from ampcli.evaluation.executed import Mixture
-from ampcli.evaluation.mixed import break_even, require_own_uncertainty
-from ampcli.evaluation.spent import Spent, amplitudes_per_event, labelled_points, spent_on
-from ampcli.evaluation.strategies import Cascade
-from ampcli.evaluation.timing import seconds_per_event
-from ampcli.inference.uncertainty import UncertaintyKind
 from ampcli.kinematics import with_beams
 from ampcli.phasespace.rambo import rambo
 from ampcli.process import parse_process
 from ampcli.registry.manifest import Dataset, Manifest
+from ampcli.speedup.cascades import Cascade
+from ampcli.speedup.measure import break_even, require_own_uncertainty
+from ampcli.speedup.mixture import Mixture
+from ampcli.speedup.spent import Spent, amplitudes_per_event, labelled_points, spent_on
+from ampcli.speedup.timing import seconds_per_event
+from ampcli.uncertainty.kind import UncertaintyKind
 
 PROCESS = parse_process("e- e+ > d d~ g")
 
@@ -99,7 +99,7 @@ def test_mixtures_look_at_momenta_as_exact_amplitudes_do(events):
 
 def test_the_median_of_repeats(monkeypatch):
     ticks = itertools.count()
-    monkeypatch.setattr("ampcli.evaluation.timing.time.perf_counter", lambda: float(next(ticks)))
+    monkeypatch.setattr("ampcli.speedup.timing.time.perf_counter", lambda: float(next(ticks)))
     calls = []
     # Every look at the clock takes a second: what costs a second and more is called once in each repeat.
     assert seconds_per_event(lambda: calls.append(1), 4) > 0

@@ -10,7 +10,7 @@ from ampcli.errors import InterruptedRun, UsageError
 from ampcli.features.write import write_features
 from ampcli.generation.generate import GenerationRequest, generate, prepare
 from ampcli.generation.lepton_points import LeptonSettings
-from ampcli.inference.predictor import load_predictor
+from ampcli.inference.load import load_predictor
 from ampcli.models.ansatz import Settings
 from ampcli.models.bayesian import MEMBERS, BayesianMlp, mixture
 from ampcli.models.equivariant import EquivariantNetwork

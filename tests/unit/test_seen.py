@@ -10,12 +10,13 @@ import pytest
 import torch
 
 from ampcli.cli.main import run
-from ampcli.ensembles.build import build_ensemble
 from ampcli.errors import UsageError
 from ampcli.evaluation.model import evaluate_model
 from ampcli.generation.generate import generate, prepare
-from ampcli.inference.predictor import Predictor, load_folder
+from ampcli.inference.load import load_folder
+from ampcli.inference.predictor import Predictor
 from ampcli.inference.seen import require_unseen
+from ampcli.publishing.ensemble import build_ensemble
 from ampcli.registry.manifest import Manifest, read_manifest
 from ampcli.registry.resolve import resolve
 from ampcli.store.reader import Store, open_store

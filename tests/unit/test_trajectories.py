@@ -12,7 +12,7 @@ from ampcli.errors import UsageError
 from ampcli.evaluation.trajectories import TrajectoryPoints, follow, most_varied
 from ampcli.evaluation.trajectory_seeds import follow_seeds, parse_seeds
 from ampcli.evaluation.trajectory_table import seeds_table, trajectory_table
-from ampcli.inference.predictor import load_predictor
+from ampcli.inference.load import load_predictor
 from ampcli.kinematics import checked_momenta, min_invariant, with_beams
 from ampcli.phasespace.jets import exclusive_jets, fastjet_jets
 from ampcli.phasespace.rambo import rambo

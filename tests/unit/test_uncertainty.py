@@ -12,13 +12,14 @@ import torch
 
 import ampcli
 from ampcli.cli.main import run
-from ampcli.ensembles.build import build_ensemble
 from ampcli.errors import UsageError
 from ampcli.inference.described import require_described
-from ampcli.inference.predictor import Predictor, load_predictor
-from ampcli.inference.uncertainty import UncertaintyKind
+from ampcli.inference.load import load_predictor
+from ampcli.inference.predictor import Predictor
 from ampcli.models.kinds import KINDS
+from ampcli.publishing.ensemble import build_ensemble
 from ampcli.registry.manifest import Manifest
+from ampcli.uncertainty.kind import UncertaintyKind
 
 SHIPPED = {"ee-3jets": "own", "ddx-zgggg-nofa": "own", "ddx-zgggg-pair": "own"}
 

@@ -30,12 +30,9 @@ class Parameters:
         """Defaults with changes.
 
         Raises:
-            UsageError: an unknown name, or a value that no parameter can have.
+            UsageError: a value that no parameter can have.
         """
-        known = [field.name for field in dataclasses.fields(cls)]
         for name, value in values.items():
-            if name not in known:
-                raise UsageError(f'the provider native has no parameter "{name}"', f"Known: {', '.join(known)}.")
             limit = 1.0 if name == "sin2_theta_w" else math.inf
             if not 0 < value < limit:
                 raise UsageError(f"{name} = {value:g}: it must be positive{' and below 1' if limit == 1 else ''}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -13,10 +14,11 @@ from ampcli.amplitudes.native.couplings import DEFAULTS, Parameters
 from ampcli.amplitudes.native.flows import flow_tags
 from ampcli.amplitudes.native.quark_line import MAX_GLUONS, QuarkLine, find_quark_line
 from ampcli.amplitudes.precision import at_rest
-from ampcli.amplitudes.protocol import ProviderIdentity
+from ampcli.amplitudes.protocol import ColourFlowProvider, ProviderKind
 from ampcli.errors import UsageError
 from ampcli.kinematics import FloatArray, checked_momenta, require_physical, shaped_momenta
 from ampcli.process import Process
+from ampcli.records.provider import ProviderRecord
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -26,8 +28,12 @@ if TYPE_CHECKING:
 #: Changes whenever the engine's numbers change, be it in the last digit: part of every store's identity.
 VERSION = "1"
 
+_COVERED = (
+    f"it covers one massless quark line with up to {MAX_GLUONS} gluons and an outgoing z, or incoming charged leptons"
+)
 
-class Native:
+
+class Native(ColourFlowProvider):
     """Full-colour |M|^2 by Berends-Giele recursion (docs/amplitudes.md).
 
     Args:
@@ -42,11 +48,7 @@ class Native:
     def __init__(self, process: Process, parameters: Parameters = DEFAULTS, threads: int = 1) -> None:
         line = find_quark_line(process)
         if line is None:
-            raise UsageError(
-                f'the provider native does not cover "{process}"',
-                f"It covers one massless quark line with up to {MAX_GLUONS} gluons and an outgoing z, or incoming "
-                "charged leptons; for other processes take --provider pyamplicol.",
-            )
+            raise UsageError(f'the native amplitudes do not cover "{process}": {_COVERED}')
         if threads < 1:
             raise UsageError(f"{threads} threads: at least one is needed")
         self.process = process.with_mass("z", parameters.m_z)
@@ -54,8 +56,10 @@ class Native:
         self.parameters = parameters
         self.threads = threads
 
-    def identity(self) -> ProviderIdentity:
-        return ProviderIdentity("native", VERSION, {"colour": "full"}, self.parameters.as_dict())
+    def identity(self) -> ProviderRecord:
+        return ProviderRecord(
+            name=NATIVE.name, version=VERSION, options={"colour": "full"}, parameters=self.parameters.as_dict()
+        )
 
     @property
     def orderings(self) -> list[tuple[int, ...]]:
@@ -143,3 +147,19 @@ class Native:
             require_physical(array, self.process, np.flatnonzero(bad))
         values[np.isnan(values)] = np.inf  # 0/0 of a vanishing invariant
         return values
+
+
+class _NativeKind(ProviderKind):
+    name = "native"
+    version = VERSION
+    parameters = tuple(DEFAULTS.as_dict())
+    draws_colour_flows = True
+
+    def covers(self, process: Process, unchecked: bool = False) -> str | None:
+        return None if find_quark_line(process) else _COVERED
+
+    def make(self, process: Process, parameters: Mapping[str, float], unchecked: bool = False) -> Native:
+        return Native(process, Parameters.of(parameters))
+
+
+NATIVE = _NativeKind()

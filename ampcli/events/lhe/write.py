@@ -7,16 +7,15 @@ import io
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TextIO
+from typing import TextIO, cast
 from xml.sax.saxutils import escape
 
 import numpy as np
 import numpy.typing as npt
 
 import ampcli
-from ampcli.amplitudes.native.provider import Native
-from ampcli.amplitudes.native.quark_line import find_quark_line
-from ampcli.amplitudes.providers import make_provider
+from ampcli.amplitudes.protocol import ColourFlowProvider
+from ampcli.amplitudes.providers import by_place
 from ampcli.collisions.protons import ProtonCollisions
 from ampcli.errors import UsageError
 from ampcli.files import replacing
@@ -29,6 +28,7 @@ from ampcli.store.reader import Store
 
 _PROTON, _PROCESS_ID = 2212, 1
 _WEIGHTS_IN_PB = 4  # IDWTUP: weights average to the cross section
+_UNKNOWN = -1.0  # a coupling, by the convention of these files
 
 
 def write_lhe(store: Store, out: Path, seed: int, on_rows: Callable[[int], None] = lambda rows: None) -> int:
@@ -44,14 +44,7 @@ def write_lhe(store: Store, out: Path, seed: int, on_rows: Callable[[int], None]
     source = store.plan.source
     if not isinstance(source, ProtonCollisions):
         raise UsageError(f"{store.path} does not hold proton collisions", "Make one with `ampcli gen --beams`.")
-    if find_quark_line(store.process) is None:
-        raise UsageError(
-            f'no colour flows are known for "{store.process}", and an event file needs them',
-            "They are for processes with one quark line, such as d d~ > z g g: amplitudes of the provider native.",
-        )
-    parameters = store.plan.provider.parameters if store.plan.provider.name == "native" else None
-    provider = make_provider("native", store.process, parameters)
-    assert isinstance(provider, Native)
+    provider = _flow_provider(store)
     if out.exists():
         raise UsageError(f"{out} exists already", "Choose another name, or remove it.")
     events = sum(int(np.count_nonzero(_integrand(store, rows))) for rows in store.batches())
@@ -65,6 +58,24 @@ def write_lhe(store: Store, out: Path, seed: int, on_rows: Callable[[int], None]
             on_rows(rows.stop - rows.start)
         file.write("</LesHouchesEvents>\n")
     return events
+
+
+def _flow_provider(store: Store) -> ColourFlowProvider:
+    """The first provider that draws colour flows of a store's process.
+
+    Raises:
+        UsageError: there is none.
+    """
+    made = store.plan.provider
+    drawing = [kind for kind in by_place() if kind.draws_colour_flows]
+    for kind in drawing:
+        if kind.covers(store.process) is None:
+            provider = kind.make(store.process, made.parameters if kind.name == made.name else {})
+            return cast(ColourFlowProvider, provider)
+    raise UsageError(
+        f'no colour flows are known for "{store.process}", and an event file needs them',
+        f"They are for processes with amplitudes of the provider {' or '.join(kind.name for kind in drawing)}.",
+    )
 
 
 @contextmanager
@@ -109,7 +120,12 @@ def _integrand(store: Store, rows: slice) -> FloatArray:
 
 
 def _events(
-    store: Store, source: ProtonCollisions, provider: Native, rows: slice, events: int, rng: np.random.Generator
+    store: Store,
+    source: ProtonCollisions,
+    provider: ColourFlowProvider,
+    rows: slice,
+    events: int,
+    rng: np.random.Generator,
 ) -> Iterator[str]:
     process = store.process
     momenta = with_beams(store.read("momenta", rows))
@@ -123,7 +139,7 @@ def _events(
         turned = rng.random(n) < 0.5
         momenta[turned, :, 2:] *= -1.0  # half a turn about the x axis
         order[turned, :2] = [1, 0]
-    alpha_ew = provider.parameters.alpha_ew
+    alpha_ew = provider.identity().parameters.get("alpha_ew", _UNKNOWN)
     for event in np.flatnonzero(weights):
         numbers = (weights[event], scales[event], alpha_ew, couplings[event])
         yield _event(process.legs, momenta[event], tags[event], order[event], numbers)

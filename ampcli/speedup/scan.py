@@ -11,7 +11,7 @@ import numpy as np
 from pydantic import FiniteFloat
 
 from ampcli.evaluation.metrics import Floats, Frozen
-from ampcli.evaluation.speedup import Stage, decide, outcome
+from ampcli.speedup.stages import Stage, decide, outcome
 
 _STEPS = 40
 ACCURACIES = {"1%": 0.01, "3%": 0.03, "5%": 0.05}

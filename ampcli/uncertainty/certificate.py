@@ -12,12 +12,12 @@ import numpy.typing as npt
 import torch
 
 from ampcli import weighted
-from ampcli.inference.recalibration import recalibrated
-from ampcli.inference.uncertainty import UncertaintyKind
 from ampcli.kinematics import FloatArray
 from ampcli.process import Process
 from ampcli.registry.manifest import Manifest
 from ampcli.store.measures import Measures
+from ampcli.uncertainty.kind import UncertaintyKind
+from ampcli.uncertainty.recalibration import recalibrated
 
 BoolArray = npt.NDArray[np.bool_]
 

@@ -9,21 +9,21 @@ from typing import Literal
 import numpy as np
 import torch
 
-from ampcli.ensembles.covariance import error_correlation
-from ampcli.ensembles.independence import require_different, require_independent
 from ampcli.errors import UsageError
-from ampcli.evaluation.summary import summary_metrics
-from ampcli.inference.certificate import relative_size, unusual_spread
 from ampcli.inference.described import require_described
-from ampcli.inference.predictor import Network, Predictor, check_probe, load_folder, make_probe
-from ampcli.inference.recalibration import LEAST_POINTS, fit_recalibration
+from ampcli.inference.load import load_folder
+from ampcli.inference.network import TrainedNetwork
+from ampcli.inference.predictor import Predictor
 from ampcli.inference.seen import require_unseen
 from ampcli.provenance import git_commit, package_versions
+from ampcli.publishing.independence import require_different, require_independent
+from ampcli.publishing.publish import Validation, measured, publish_model
 from ampcli.registry.manifest import Dataset, Manifest, Member, manifest_sha256, read_manifest
 from ampcli.registry.resolve import expand_range, resolve
-from ampcli.registry.storage import publish, read_probe
+from ampcli.registry.storage import read_probe
 from ampcli.store.measures import measures
 from ampcli.store.reader import Store
+from ampcli.uncertainty.covariance import error_correlation
 
 log = logging.getLogger(__name__)
 
@@ -102,20 +102,13 @@ def build_ensemble(
     draft = Manifest.model_validate(settings)
     predictor = Predictor(draft, networks, device)
     if data is not None:
-        predicted, uncertainty = predictor.predict_final(data.read_split("momenta", "validation"))
-        exact = data.read_split("amplitude", "validation")
-        counted = measures(data, "validation")
-        honest = combine == "covariance" and len(exact) >= LEAST_POINTS
-        spread = unusual_spread(predictor.uncertainty_kind, relative_size(predicted, uncertainty), counted)
-        draft = draft.model_copy(
-            update={
-                "metrics": summary_metrics(exact, predicted, draft.log_moments, counted),
-                "region": draft.region.model_copy(update={"relative_uncertainty_999": spread}),
-                "recalibration": fit_recalibration(exact, predicted, uncertainty, counted) if honest else None,
-            }
+        points = Validation(
+            data.read_split("amplitude", "validation"),
+            predictor.predicted(data.read_split("momenta", "validation")),
+            measures(data, "validation"),
         )
-    probe = make_probe(predictor.described_by(draft), momenta)
-    return publish(root, draft, None, probe, check_probe)
+        draft = measured(draft, predictor.uncertainty_kind, points, recalibrate=combine == "covariance")
+    return publish_model(root, draft, predictor, None, momenta)
 
 
 def _others(manifests: list[Manifest]) -> list[Dataset]:
@@ -124,7 +117,9 @@ def _others(manifests: list[Manifest]) -> list[Dataset]:
     return [data for i, data in enumerate(datasets) if i and data not in datasets[:i]]
 
 
-def _correlation(networks: list[Network], manifests: list[Manifest], data: Store, device: torch.device) -> torch.Tensor:
+def _correlation(
+    networks: list[TrainedNetwork], manifests: list[Manifest], data: Store, device: torch.device
+) -> torch.Tensor:
     """Correlation of the members' errors on a store's validation split."""
     momenta = data.read_split("momenta", "validation")
     exact = data.read_split("amplitude", "validation")

@@ -9,9 +9,9 @@ import numpy as np
 
 from ampcli.amplitudes.protocol import Provider
 from ampcli.evaluation.metrics import Floats
-from ampcli.evaluation.strategies import Cascade
 from ampcli.inference.predictor import Predictor
 from ampcli.kinematics import FloatArray, checked_momenta
+from ampcli.speedup.cascades import Cascade
 
 
 @dataclass(frozen=True)

@@ -11,12 +11,13 @@ import torch
 from pydantic import FiniteFloat
 
 from ampcli.amplitudes.protocol import Provider
-from ampcli.ensembles.covariance import combine_by_covariance
 from ampcli.evaluation.metrics import Frozen
 from ampcli.features.multi_radiation import MultiRadiationBlock
 from ampcli.features.radiation import RadiationBlock
-from ampcli.inference.predictor import Network, Predictor
+from ampcli.inference.network import TrainedNetwork
+from ampcli.inference.predictor import Predictor
 from ampcli.kinematics import FloatArray, checked_momenta, with_beams
+from ampcli.uncertainty.covariance import combine_by_covariance
 
 _REPEATS = 5
 _LEAST_SECONDS = 0.1  # of a repeat
@@ -94,12 +95,12 @@ def surrogate_times(predictor: Predictor, final: FloatArray) -> SurrogateTimes:
     )
 
 
-def _parts(networks: Sequence[Network], final: FloatArray, device: torch.device) -> tuple[float, float]:
+def _parts(networks: Sequence[TrainedNetwork], final: FloatArray, device: torch.device) -> tuple[float, float]:
     """Seconds per event of all reduced amplitudes, and of all networks."""
     batch = torch.from_numpy(np.ascontiguousarray(final)).to(device)
     reduced = forward = 0.0
     for network in networks:
-        arrays = {"momenta": batch, **(network.block.compute(batch) if network.block else {})}
+        arrays = network.arrays(batch)
         if isinstance(network.block, RadiationBlock | MultiRadiationBlock):
             provider = network.block.provider
             momenta = with_beams(arrays["reduced_momenta"].flatten(0, -3).cpu().numpy())
@@ -107,7 +108,7 @@ def _parts(networks: Sequence[Network], final: FloatArray, device: torch.device)
         with torch.no_grad():
             inputs = network.ansatz.inputs(arrays).expand(network.n_members, -1, -1)
 
-            def run(network: Network = network, inputs: torch.Tensor = inputs) -> None:
+            def run(network: TrainedNetwork = network, inputs: torch.Tensor = inputs) -> None:
                 network.network.forward(network.layers, inputs)
                 if device.type == "cuda":
                     torch.cuda.synchronize(device)

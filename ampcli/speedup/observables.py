@@ -7,11 +7,11 @@ import math
 import numpy as np
 from pydantic import FiniteFloat
 
-from ampcli.evaluation.certify import LEVEL
 from ampcli.evaluation.metrics import Floats, Frozen
 from ampcli.factorisation.radiation import jet_legs
 from ampcli.kinematics import FloatArray
 from ampcli.process import Process
+from ampcli.speedup.certify import LEVEL
 
 _BINS = 30
 _LEAST_EVENTS = 50  # of a bin whose bias is quoted
