@@ -12,6 +12,7 @@ import numpy as np
 import torch
 from pydantic import JsonValue
 
+from ampcli.device import tf32_products
 from ampcli.errors import IntegrityError, NotFoundError, UsageError
 from ampcli.features.write import stored_block
 from ampcli.inference.network import TrainedNetwork
@@ -94,7 +95,6 @@ def train(
     ansatz: Ansatz = kind.fit(process, arrays, amplitude, settings)
     widths = (ansatz.n_inputs, *recipe.hidden, ansatz.n_outputs)
     network = make_network(recipe.network, widths, recipe.activation, recipe.residual, _particles(process))
-    _set_precision(recipe)
     trainer = Trainer(recipe, network, ansatz, run.device, _first_parameters(run, recipe, network))
     region = _region(run.store, arrays["momenta"].numpy(), amplitude.numpy())
     table = Table.of(ansatz, arrays, amplitude, run.device)
@@ -103,6 +103,7 @@ def train(
     held_out, exact = read_arrays(run.store, block_name, "validation")
     validation = Table.of(ansatz, held_out, exact, run.device)
     with (
+        tf32_products(recipe.precision == "tf32"),
         training_session(run.registry, run.name, recipe, run.resume == "never") as checkpoint,
         held() as signalled,  # the end of a step is a safe point, the middle of one or of publishing is not
     ):
@@ -145,10 +146,6 @@ def _unseen_by_parent(run: TrainingRun, recipe: Recipe) -> tuple[TrainingRun, li
 
 def _particles(process: Process) -> list[int]:
     return [leg.pdg for leg in process.legs]
-
-
-def _set_precision(recipe: Recipe) -> None:
-    torch.backends.cuda.matmul.allow_tf32 = recipe.precision == "tf32"
 
 
 def network_seed(seed: int) -> int:
