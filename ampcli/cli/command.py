@@ -11,13 +11,14 @@ import inspect
 import json
 import logging
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, cast
 
 import typer
+from typer.core import TyperCommand
 
 from ampcli import interrupt
 from ampcli.cli.configuration import check_variables, read_config, write_configuration
@@ -65,48 +66,88 @@ _COMMON = {
 }
 
 
-def command(app: typer.Typer, name: str, example: str) -> Callable[[Callable[..., Result]], Callable[..., None]]:
-    """Register a subcommand; `example` is shown below its help."""
+#: Parameters that are made when a command is asked for, not when the application is built.
+Late = Callable[[], Sequence[inspect.Parameter]]
+
+
+def command(
+    app: typer.Typer, name: str, example: str, late: Late = tuple
+) -> Callable[[Callable[..., Result]], Callable[..., None]]:
+    """Register a subcommand; `example` is shown below its help.
+
+    Args:
+        late: parameters beside those of the function, which takes them as ``**options``, or in the place of those of
+            the same name: for options that are known once catalogues or heavy modules are read, which other commands
+            and the help of all of them need not pay for.
+    """
 
     def register(function: Callable[..., Result]) -> Callable[..., None]:
-        needs = effects(function)
+        epilog = f"Example: {example}"
 
-        @functools.wraps(function)
-        def run(ctx: typer.Context, **values: Any) -> None:
-            shown.json, shown.quiet, shown.verbose = (values.pop(name) for name in ("json", "quiet", "verbose"))
-            values.pop("config")
-            check_variables(ctx)
-            refuse_without_effect(ctx, needs, values)
-            _parameters.clear()
-            _parameters.update(effective(needs, values))
-            level = logging.INFO if shown.verbose else logging.ERROR if shown.quiet else logging.WARNING
-            logging.basicConfig(level=level, format="%(message)s", stream=sys.stderr)
-            logging.getLogger("asyncio").setLevel(
-                logging.CRITICAL
-            )  # Zarr's unfinished reads, after an error or a signal
-            result = function(**values)
-            show(result)
-            if result.write is not None:
-                with interrupt.held():  # a set of files is written to its end
-                    line = result.write()
-                show(Result({}, line))
+        def complete() -> TyperCommand:
+            alone = typer.Typer(rich_markup_mode=None, add_completion=False, pretty_exceptions_enable=False)
+            alone.command(name, epilog=epilog)(_runner(function, late()))
+            return cast(TyperCommand, typer.main.get_command(alone))
 
-        signature = inspect.signature(function, eval_str=True)
-        common = [
-            inspect.Parameter(key, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=annotation)
-            for key, (annotation, default) in _COMMON.items()
-        ]
-        context = inspect.Parameter("ctx", inspect.Parameter.KEYWORD_ONLY, annotation=typer.Context)
-        own = [p.replace(kind=inspect.Parameter.KEYWORD_ONLY) for p in signature.parameters.values()]
-        parameters = [context, *own, *common]
-        run.__signature__ = signature.replace(  # type: ignore[attr-defined]
-            parameters=parameters, return_annotation=None
-        )
-        run.__annotations__ = {p.name: p.annotation for p in parameters}
-        app.command(name, epilog=f"Example: {example}")(run)
+        run = _runner(function, ())
+        app.command(name, epilog=epilog, cls=TyperCommand if late is tuple else _late_command(complete))(run)
         return run
 
     return register
+
+
+def _late_command(complete: Callable[[], TyperCommand]) -> type[TyperCommand]:
+    """A command with name and help; for everything else there is the complete one, which is made then."""
+    made = functools.cache(complete)
+
+    class LateCommand(TyperCommand):
+        params = property(lambda self: made().params, lambda self, few: None)
+
+        def make_context(self, *args: Any, **kwargs: Any) -> Any:
+            return made().make_context(*args, **kwargs)
+
+    return LateCommand
+
+
+def _runner(function: Callable[..., Result], late: Sequence[inspect.Parameter]) -> Callable[..., None]:
+    """What Typer calls: `function` with the options that all commands share, and those that are made late."""
+    signature = inspect.signature(function, eval_str=True)
+    own = {p.name: p for p in signature.parameters.values() if p.kind != inspect.Parameter.VAR_KEYWORD}
+    own |= {p.name: p for p in late}
+    needs = effects(own.values())
+
+    @functools.wraps(function)
+    def run(ctx: typer.Context, **values: Any) -> None:
+        shown.json, shown.quiet, shown.verbose = (values.pop(name) for name in ("json", "quiet", "verbose"))
+        values.pop("config")
+        check_variables(ctx)
+        refuse_without_effect(ctx, needs, values)
+        _parameters.clear()
+        _parameters.update(effective(needs, values))
+        level = logging.INFO if shown.verbose else logging.ERROR if shown.quiet else logging.WARNING
+        logging.basicConfig(level=level, format="%(message)s", stream=sys.stderr)
+        # Zarr's unfinished reads, after an error or a signal
+        logging.getLogger("asyncio").setLevel(logging.CRITICAL)
+        result = function(**values)
+        show(result)
+        if result.write is not None:
+            with interrupt.held():  # a set of files is written to its end
+                line = result.write()
+            show(Result({}, line))
+
+    parameters = [
+        inspect.Parameter("ctx", inspect.Parameter.KEYWORD_ONLY, annotation=typer.Context),
+        *(p.replace(kind=inspect.Parameter.KEYWORD_ONLY) for p in own.values()),
+        *(
+            inspect.Parameter(key, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=annotation)
+            for key, (annotation, default) in _COMMON.items()
+        ),
+    ]
+    run.__signature__ = signature.replace(  # type: ignore[attr-defined]
+        parameters=parameters, return_annotation=None
+    )
+    run.__annotations__ = {p.name: p.annotation for p in parameters}
+    return run
 
 
 def show(result: Result) -> None:

@@ -11,7 +11,7 @@ in a ``--config`` file, even where its value is the default; a flag that is off 
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, get_args
@@ -56,9 +56,8 @@ def only_if(holds: Callable[[Values], bool], without: str, hint: str = "Leave it
     return Effect(holds, without, hint)
 
 
-def effects(function: Callable[..., Any]) -> dict[str, list[Effect]]:
+def effects(parameters: Iterable[inspect.Parameter]) -> dict[str, list[Effect]]:
     """What the parameters of a command need."""
-    parameters = inspect.signature(function, eval_str=True).parameters.values()
     found = {p.name: [entry for entry in get_args(p.annotation)[1:] if isinstance(entry, Effect)] for p in parameters}
     return {name: needed for name, needed in found.items() if needed}
 
