@@ -27,6 +27,8 @@ from ampcli.uncertainty.covariance import error_correlation
 
 log = logging.getLogger(__name__)
 
+_CPU = torch.device("cpu")
+
 Combination = Literal["mean", "covariance"]
 
 _CARDS = {
@@ -36,13 +38,19 @@ _CARDS = {
 
 
 def build_ensemble(
-    root: Path, name: str, references: list[str], combine: Combination, data: Store | None = None
+    root: Path,
+    name: str,
+    references: list[str],
+    combine: Combination,
+    data: Store | None = None,
+    device: torch.device = _CPU,
 ) -> Manifest:
     """Publish the combination of the referenced models under `name`.
 
     Args:
         data: measures the ensemble on this store's validation split, for its manifest, and the correlation of the
             members' errors, which a combination by covariance needs.
+        device: where members predict.
 
     Raises:
         UsageError: fewer than two members, one named twice, members that do not belong together, or a store of
@@ -92,7 +100,6 @@ def build_ensemble(
             log.warning("%s", note)
     elif combine == "covariance":
         raise UsageError("a combination by covariance needs the correlation of errors", "Give a store with --data.")
-    device = torch.device("cpu")
     networks = [load_folder(f, m, device).networks[0] for f, m in zip(folders, manifests, strict=True)]
     momenta = read_probe(folders[0], first)["momenta"].numpy()
     alone = [Predictor(m, [n], device).predict_final(momenta)[0] for m, n in zip(manifests, networks, strict=True)]
