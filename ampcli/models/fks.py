@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from ampcli.errors import UsageError
-from ampcli.factorisation.dipoles import invariant_products
+from ampcli.factorisation.momenta import invariant_products
 from ampcli.kinematics import pair_positions
 from ampcli.models.ansatz import Arrays, Batch, Settings, Shapes, any_of
 from ampcli.models.scaling import MomentumInputs, Standardiser
