@@ -88,7 +88,7 @@ def evaluate_model(predictor: Predictor, store: Store, split: Split) -> Comparis
     predicted, uncertainty, recalibration = found.amplitude, found.uncertainty, manifest.recalibration
     total = momenta.sum(axis=1)
     s = total[:, 0] ** 2 - (total[:, 1:] ** 2).sum(axis=1)
-    min_sij = np.maximum(min_invariant(momenta) / s, 0.0)
+    min_sij = min_invariant(momenta, store.process.final_masses) / s
     cut = manifest.dataset.y_cut
     log_mean, log_std = manifest.log_moments
     counted, sampled = measures(store, split), store.plan.source.are_sampled
