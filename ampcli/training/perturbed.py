@@ -16,8 +16,8 @@ from ampcli.amplitudes.protocol import Provider
 from ampcli.amplitudes.providers import provider_of
 from ampcli.collisions.base import Perturbation
 from ampcli.features.blocks import FeatureBlock
-from ampcli.features.write import stored_block
 from ampcli.kinematics import with_beams
+from ampcli.store.features import stored_block
 from ampcli.store.reader import Store
 from ampcli.training.recipe import Recipe
 

@@ -7,7 +7,7 @@ from typing import Any, Literal
 import pydantic
 
 from ampcli.errors import UsageError
-from ampcli.features.blocks import IMPROVED_MARK, parse_radiations
+from ampcli.features.radiations import IMPROVED_MARK, parse_radiations
 from ampcli.models.mlp import Activation
 from ampcli.models.network import EQUIVARIANT, NetworkKind
 from ampcli.store.splits import SplitRule

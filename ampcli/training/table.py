@@ -9,8 +9,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ampcli.features.write import stored_block
 from ampcli.models.ansatz import Ansatz, Batch
+from ampcli.store.features import stored_block
 from ampcli.store.reader import Split, Store
 
 

@@ -13,7 +13,6 @@ import torch
 from pydantic import JsonValue
 
 from ampcli.errors import IntegrityError, NotFoundError, UsageError
-from ampcli.features.write import stored_block
 from ampcli.inference.network import TrainedNetwork
 from ampcli.inference.predictor import Predictor
 from ampcli.inference.seen import require_unseen
@@ -29,6 +28,7 @@ from ampcli.records.region import Region
 from ampcli.registry.manifest import Dataset, Features, Manifest, check_name, read_manifest
 from ampcli.registry.resolve import resolve, versions
 from ampcli.registry.storage import read_weights
+from ampcli.store.features import stored_block
 from ampcli.store.measures import measures
 from ampcli.store.reader import Store
 from ampcli.training.checkpoint import State

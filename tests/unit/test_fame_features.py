@@ -13,9 +13,9 @@ import zarr
 from ampcli.errors import IntegrityError, NotFoundError, UsageError
 from ampcli.features.blocks import make_block
 from ampcli.features.fame import FameBlock
-from ampcli.features.write import stored_block, write_features
 from ampcli.process import parse_process
 from ampcli.seal import sealed
+from ampcli.store.features import stored_block, write_features
 from ampcli.store.reader import open_store
 from ampcli.training.table import read_arrays
 

@@ -19,8 +19,8 @@ from filelock import FileLock
 from ampcli import files
 from ampcli.cli.main import run
 from ampcli.errors import IntegrityError, LockedError
-from ampcli.features.write import write_features
 from ampcli.generation.generate import generate, prepare
+from ampcli.store.features import write_features
 from ampcli.store.reader import Store, open_store
 from ampcli.training.table import read_arrays
 

@@ -7,7 +7,6 @@ import pytest
 import torch
 
 from ampcli.errors import InterruptedRun, UsageError
-from ampcli.features.write import write_features
 from ampcli.generation.generate import GenerationRequest, generate, prepare
 from ampcli.generation.lepton_points import LeptonSettings
 from ampcli.inference.load import load_predictor
@@ -19,6 +18,7 @@ from ampcli.models.mlp import Mlp
 from ampcli.process import parse_process
 from ampcli.registry.manifest import read_manifest
 from ampcli.registry.resolve import resolve
+from ampcli.store.features import write_features
 from ampcli.store.reader import Store, open_store
 from ampcli.training.optimiser import make_optimiser
 from ampcli.training.recipe import Recipe, model_settings

@@ -8,13 +8,13 @@ import torch
 
 from ampcli.amplitudes.native.provider import Native
 from ampcli.errors import UsageError
-from ampcli.features.write import write_features
 from ampcli.generation.generate import GenerationRequest, generate, prepare
 from ampcli.generation.proton_points import ProtonSettings
 from ampcli.kinematics import with_beams
 from ampcli.phasespace.cuts import JetCuts
 from ampcli.phasespace.perturb import perturbed_events, recoiling_leg
 from ampcli.process import parse_process
+from ampcli.store.features import write_features
 from ampcli.store.reader import Store, open_store
 from ampcli.training.perturbed import PerturbedCopies
 from ampcli.training.recipe import Recipe

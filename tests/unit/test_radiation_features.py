@@ -17,7 +17,8 @@ from ampcli.errors import UsageError
 from ampcli.factorisation.radiation import parse_radiation, reduced_process
 from ampcli.features.blocks import default_choices, make_block
 from ampcli.features.fame import FameBlock
-from ampcli.features.radiation import InvariantsBlock, RadiationBlock, external_momenta, log_invariants, products
+from ampcli.features.momenta import InvariantsBlock
+from ampcli.features.radiation import RadiationBlock, external_momenta, log_invariants, products
 from ampcli.kinematics import min_invariant, with_beams
 from ampcli.phasespace.rambo import rambo
 from ampcli.process import Process, parse_process

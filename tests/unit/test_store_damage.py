@@ -16,9 +16,9 @@ import pytest
 import torch
 
 from ampcli.errors import AmpcliError, IntegrityError
-from ampcli.features.write import stored_block, write_features
 from ampcli.generation.generate import generate, prepare
 from ampcli.seal import sealed
+from ampcli.store.features import stored_block, write_features
 from ampcli.store.reader import open_store
 from ampcli.training.table import read_arrays
 
