@@ -26,10 +26,13 @@ from ampcli.device import set_threads
 from ampcli.evaluation.metrics import Floats
 from ampcli.inference.load import load_predictor
 from ampcli.registry.resolve import registry_root
-from ampcli.speedup.cascades import Cascade, Points, Seconds, cascades, rank_candidates
-from ampcli.speedup.certify import Weights, certified_scale, critical_scales
+from ampcli.speedup.candidates import rank_candidates
+from ampcli.speedup.cascades import Cascade, Seconds, cascades
+from ampcli.speedup.certify import WeightSpread, certified_scale, critical_scales
 from ampcli.speedup.measure import measure_speedup, providers_of
+from ampcli.speedup.points import PredictedPoints
 from ampcli.speedup.spent import trained_networks
+from ampcli.speedup.thresholds import scaled
 from ampcli.store.reader import open_store
 from ampcli.uncertainty.covariance import combine_by_covariance
 
@@ -46,11 +49,11 @@ def population(rng: np.random.Generator) -> Floats:
     )
 
 
-def draw(widths: Floats, n: int, rng: np.random.Generator) -> Points:
+def draw(widths: Floats, n: int, rng: np.random.Generator) -> PredictedPoints:
     """Events of the population with errors of their own."""
     some = widths[:, rng.integers(0, widths.shape[1], n)]
     predicted = np.exp(some * rng.normal(size=some.shape))
-    return Points(np.empty((n, 0, 4)), np.ones(n), np.ones(n), list(predicted), list(some))
+    return PredictedPoints(np.empty((n, 0, 4)), np.ones(n), np.ones(n), list(predicted), list(some))
 
 
 def wrong_rate(widths: Floats) -> Floats:
@@ -96,23 +99,25 @@ def wrong_rate_table(widths: Floats) -> Floats:
     return np.interp(widths, _GRID, _RATES)
 
 
-def certify(cascade: Cascade, choosing: Points, certifying: Points, tolerance: float) -> list[float] | None:
+def certify(
+    cascade: Cascade, choosing: PredictedPoints, certifying: PredictedPoints, tolerance: float
+) -> list[float] | None:
     """Thresholds as `ampcli speedup` finds them; None: no threshold."""
     stages = cascade.stages(choosing)
-    chosen = cascade.thresholds(stages, ACCURACY, tolerance, EXACT, choosing.weight)
+    chosen = cascade.search(stages, ACCURACY, choosing.weight).best(tolerance, EXACT)
     unseen = cascade.stages(certifying)
     critical = critical_scales(unseen, chosen, ACCURACY)
-    known = Weights.of(choosing.weight, len(certifying), tolerance)
+    known = WeightSpread.of(choosing.weight).counting(len(certifying), tolerance)
     scale = certified_scale(critical, certifying.weight, known, tolerance)
-    return None if scale is None else cascade.scaled(unseen, chosen, scale)
+    return None if scale is None else scaled(unseen, chosen, scale)
 
 
-def before(cascade: Cascade, choosing: Points, tolerance: float) -> list[float]:
+def before(cascade: Cascade, choosing: PredictedPoints, tolerance: float) -> list[float]:
     """Thresholds of earlier versions."""
     expected = tolerance * len(choosing)
     allowed = max(int(expected - 1.645 * math.sqrt(expected)), 0)
     stages = cascade.stages(choosing)
-    return cascade.thresholds(stages, ACCURACY, (allowed + 0.5) / len(choosing), EXACT, choosing.weight)
+    return cascade.search(stages, ACCURACY, choosing.weight).best((allowed + 0.5) / len(choosing), EXACT)
 
 
 def simulate(repeats: int, sizes: Sequence[int], tolerances: Sequence[float]) -> None:
@@ -130,7 +135,9 @@ def simulate(repeats: int, sizes: Sequence[int], tolerances: Sequence[float]) ->
                 cases = [("", [0, 1], ""), ("best of all", ranked.models, ranked.strategy)]
                 for label, models, only in cases:
                     pieces = [points.of_models(models) for points in (choosing, certifying)]
-                    for cascade in cascades(pieces[0], Seconds([seconds.surrogates[i] for i in models])):
+                    for cascade in cascades(
+                        pieces[0], Seconds([seconds.surrogates[i] for i in models]), range(len(models))
+                    ):
                         if only and cascade.name != only:
                             continue
                         truth = Truth(cascade, widths[models])

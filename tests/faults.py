@@ -44,7 +44,7 @@ _PRELOADED = [
     "ampcli.generation.generate",
     "ampcli.store.features",
     "ampcli.registry.archive",
-    "ampcli.lhe.write",
+    "ampcli.events.lhe.write",
     "ampcli.cli.predict",
     "ampcli.features.fame",
     "ampcli.features.antenna",

@@ -13,6 +13,7 @@ from typing import Annotated, Any
 
 import pydantic
 import typer
+from pydantic.fields import FieldInfo
 
 from ampcli.cli.effect import Effect
 from ampcli.errors import AmpcliError
@@ -52,12 +53,21 @@ def _parameter(option: str, owners: Sequence[Owner], effects: Sequence[Effect]) 
                 f'{owners[0].name} and {owner.name} have an option "{option}" of different types',
                 "Uninstall one of them, or give its option another name.",
             )
-    shown = typer.Option(help=fields[0].description, show_default=_defaults(option, owners))
+    shown = typer.Option(
+        help=fields[0].description,
+        show_default=default_text(option, owners),
+        min=_bound(fields[0], "ge"),
+        max=_bound(fields[0], "le"),
+    )
     kind: Any = Annotated[(fields[0].annotation | None, shown, *effects)]  # type: ignore[operator]
     return inspect.Parameter(option, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=kind)
 
 
-def _defaults(option: str, owners: Sequence[Owner]) -> str:
+def _bound(field: FieldInfo, which: str) -> Any:
+    return next((getattr(entry, which) for entry in field.metadata if hasattr(entry, which)), None)
+
+
+def default_text(option: str, owners: Sequence[Owner]) -> str:
     """The default of the first owner, and others with their owners' names: "product; fg1+ delta-r"."""
     names: dict[str, list[str]] = {}
     for owner in owners:

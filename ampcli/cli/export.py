@@ -21,7 +21,7 @@ def export(
 ) -> Result:
     """Write the events of a store as a Les Houches event file, with colour flows, for a parton shower."""
     from ampcli.errors import UsageError
-    from ampcli.lhe.write import write_lhe
+    from ampcli.events.lhe.write import write_lhe
     from ampcli.store.reader import open_store
 
     if not out.name.endswith((".lhe", ".lhe.gz")):

@@ -30,10 +30,10 @@ def predict(
     """Predict amplitudes of given events; momenta with or without the two beams."""
     from ampcli.amplitudes.providers import note_on
     from ampcli.device import set_threads
-    from ampcli.events import open_events
+    from ampcli.events.files import open_events
+    from ampcli.events.intake import Intake
     from ampcli.inference.load import load_predictor
     from ampcli.inference.predict_events import check_output, predict_events, write_predictions
-    from ampcli.intake import Intake
 
     check_output(out)
     set_threads(threads)

@@ -12,7 +12,7 @@ from ampcli.cli.names import provider_names, starting_with
 from ampcli.cli.output import say, shown
 
 if TYPE_CHECKING:
-    from ampcli.speedup.measure import Report
+    from ampcli.speedup.report import Report
 
 
 _SHOWN = 8  # candidates

@@ -27,7 +27,7 @@ class GivenEvents(Collisions):
     others: int = 0
     """Events of other processes that were left out."""
     repaired: bool = False
-    """Whether momenta moved by more than double precision explains (`ampcli.repair`)."""
+    """Whether momenta moved by more than double precision explains (`ampcli.events.repair`)."""
     columns: tuple[Literal["event", "event_weight"], ...] = ()
     """Arrays besides momenta that come from the file: numbers of the events in it, and their weights there."""
 

@@ -14,7 +14,7 @@ from ampcli.inference.described import require_described
 from ampcli.inference.predictor import Predictor
 from ampcli.inference.seen import require_unseen
 from ampcli.kinematics import min_invariant
-from ampcli.models.kinds import WITH_UNCERTAINTY
+from ampcli.models.kinds import KINDS
 from ampcli.registry.manifest import read_manifest
 from ampcli.registry.resolve import names, resolve
 from ampcli.store.measures import Measures, measures
@@ -51,7 +51,7 @@ def surrogates_for(store: Store, root: Path) -> list[str]:
     found = []
     for name in names(root):
         manifest = read_manifest(resolve(root, name))
-        if manifest.kind not in WITH_UNCERTAINTY:
+        if manifest.members or not KINDS[manifest.kind].predicts_uncertainty:
             continue
         try:
             require_described(manifest, store)

@@ -13,12 +13,12 @@ import numpy as np
 
 from ampcli.amplitudes.protocol import Provider
 from ampcli.collisions.given import GivenEvents
-from ampcli.event_batch import Batch
-from ampcli.events import open_events
+from ampcli.events.batch import Batch
+from ampcli.events.files import open_events
+from ampcli.events.intake import Intake
+from ampcli.events.lhe.read import LheEvents
 from ampcli.generation.points import Points
-from ampcli.intake import Intake
 from ampcli.kinematics import FloatArray
-from ampcli.lhe.read import LheEvents
 from ampcli.process import Process
 
 _BATCH = 16384

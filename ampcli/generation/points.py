@@ -11,7 +11,7 @@ import numpy as np
 
 from ampcli.amplitudes.protocol import Provider
 from ampcli.collisions import AnyCollisions
-from ampcli.intake import Intake
+from ampcli.events.intake import Intake
 from ampcli.kinematics import FloatArray
 from ampcli.process import Process
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -14,21 +15,25 @@ from ampcli.amplitudes.protocol import Provider
 from ampcli.errors import UsageError
 from ampcli.features.blocks import FeatureBlock, make_block, new_options
 from ampcli.inference.network import TrainedNetwork
+from ampcli.inference.tensors import PARAMETERS, restored_ansatz
 from ampcli.kinematics import FloatArray
-from ampcli.models.ansatz import Batch, Settings
+from ampcli.models.ansatz import Ansatz, Batch
 from ampcli.models.factorised import FactorisedAnsatz
+from ampcli.models.likelihood import LikelihoodOptions
 from ampcli.models.mlp import Mlp
 from ampcli.process import Process
+from ampcli.records.architecture import Architecture
+from ampcli.records.training import Recipe
 from ampcli.training.loop import Trainer
-from ampcli.training.recipe import Recipe
+from ampcli.training.seeds import network_seed
 from ampcli.training.table import Table
-from ampcli.training.train import network_seed
 
 #: The first one that the process has.
 _BLOCKS = ("fg1+", "fq1+", "iq1+", "ig1+", "invariants")
+_KIND = "factorised"
 _HIDDEN = (96, 96, 96)
 _EPOCHS, _BATCH = 25, 512
-_ARCHITECTURE = {"activation": "gelu", "residual": True}
+_OPTIONS = LikelihoodOptions(beta=0.5)
 _CHUNK = 16384
 _CPU = torch.device("cpu")
 
@@ -58,7 +63,9 @@ class QuickSurrogate:
         """From what `train_quick_surrogate` returned."""
         lowest, highest = tensors["range"].tolist()
         saved = {name: tensor for name, tensor in tensors.items() if name != "range"}
-        network = TrainedNetwork.build("factorised", proposal_block(process, provider), _ARCHITECTURE, saved, _CPU)
+        block = proposal_block(process, provider)
+        ansatz = restored_ansatz(_KIND, _OPTIONS, process, block, saved)
+        network = TrainedNetwork.build(ansatz, _architecture(ansatz), block, saved[PARAMETERS], _CPU)
         return cls(network, lowest, highest)
 
 
@@ -75,7 +82,7 @@ def train_quick_surrogate(
     exact = torch.from_numpy(np.ascontiguousarray(amplitude))
     arrays = {"momenta": final, **block.compute(final)}
     recipe = Recipe(
-        kind="factorised",
+        kind=_KIND,
         block=block.name,
         preset="custom",
         hidden=_HIDDEN,
@@ -87,11 +94,11 @@ def train_quick_surrogate(
         learning_rate=1e-2,
         optimiser="soap",
         schedule="one-cycle",
-        beta=0.5,
+        options=_OPTIONS,
         dataset_digest="adaptation",
     )
-    ansatz = FactorisedAnsatz.fit(process, arrays, exact, Settings(0.0, orient=False, beta=recipe.beta))
-    network = Mlp((ansatz.n_inputs, *_HIDDEN, ansatz.n_outputs), recipe.activation, recipe.residual)
+    ansatz = FactorisedAnsatz.fit(process, arrays, exact, _OPTIONS)
+    network = Mlp.of(_architecture(ansatz))
     trainer = Trainer(recipe, network, ansatz, _CPU, network.initialise([network_seed(seed)]))
     held_out = len(final) // 10
     whole = Table.of(ansatz, arrays, exact, _CPU)
@@ -100,7 +107,13 @@ def train_quick_surrogate(
     trainer.run(lambda epoch: train, validation, checkpoint, None)
     checkpoint.unlink()
     bounds = torch.tensor([float(exact.min()) * 1e-3, float(exact.max()) * 10], dtype=torch.float64)
-    return TrainedNetwork.pack(network, trainer.best[0], ansatz) | {"range": bounds}
+    return TrainedNetwork.pack(trainer.best[0], ansatz) | {"range": bounds}
+
+
+def _architecture(ansatz: Ansatz[Any]) -> Architecture:
+    return Architecture(
+        hidden=_HIDDEN, activation="gelu", residual=True, inputs=ansatz.n_inputs, outputs=ansatz.n_outputs
+    )
 
 
 def _rows(table: Table, rows: slice) -> Table:

@@ -11,7 +11,7 @@ from ampcli.errors import IntegrityError, UsageError
 from ampcli.features.blocks import FeatureBlock, make_block
 from ampcli.inference.network import TrainedNetwork
 from ampcli.inference.predictor import Predictor
-from ampcli.inference.tensors import require_tensors
+from ampcli.inference.tensors import network_parameters, restored_ansatz
 from ampcli.process import Process, described_process
 from ampcli.registry.manifest import Features, Manifest, read_manifest
 from ampcli.registry.resolve import registry_root, resolve
@@ -45,11 +45,15 @@ def load_folder(folder: Path, manifest: Manifest, device: torch.device) -> Predi
 
 def _network(folder: Path, manifest: Manifest, device: torch.device) -> TrainedNetwork:
     tensors = read_weights(folder, manifest)
+    architecture, training = manifest.architecture, manifest.training
     try:
+        if architecture is None or training is None or training.kind != manifest.kind:
+            raise IntegrityError(f"the manifest of {manifest.reference} describes no network of its kind")
         process = described_process(manifest.process, manifest.provider.parameters)
         block = _block(manifest.features, process)
-        require_tensors(manifest, process, block, tensors)
-        network = TrainedNetwork.build(manifest.kind, block, manifest.architecture, tensors, device)
+        parameters = network_parameters(architecture, process, tensors)
+        ansatz = restored_ansatz(manifest.kind, training.options, process, block, tensors)
+        network = TrainedNetwork.build(ansatz, architecture, block, parameters, device)
     except (UsageError, IntegrityError) as error:
         raise IntegrityError(f"{folder}: its manifest and its weights do not fit: {error.what}", error.hint) from None
     return network.of(manifest)

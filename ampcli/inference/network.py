@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -12,12 +11,11 @@ from torch import Tensor
 
 from ampcli.errors import IntegrityError
 from ampcli.features.blocks import FeatureBlock
-from ampcli.inference.tensors import SCALE, require_parameters, scales_of
+from ampcli.inference.tensors import PARAMETERS, SCALE
 from ampcli.models.ansatz import Ansatz, Arrays
 from ampcli.models.bayesian import MEMBERS, mixture
-from ampcli.models.kinds import ansatz_class
-from ampcli.models.mlp import Activation
-from ampcli.models.network import Network, NetworkKind, make_network
+from ampcli.models.network import NETWORKS, Network
+from ampcli.records.architecture import Architecture
 from ampcli.registry.manifest import Manifest, Recalibration
 from ampcli.uncertainty.recalibration import recalibrated
 
@@ -28,7 +26,7 @@ class TrainedNetwork:
 
     network: Network
     layers: Any
-    ansatz: Ansatz
+    ansatz: Ansatz[Any]
     block: FeatureBlock | None
     typical: float = math.nan
     """68 % quantile of |Delta| on the validation split: the uncertainty of kinds that predict none."""
@@ -37,33 +35,37 @@ class TrainedNetwork:
     @classmethod
     def build(
         cls,
-        kind: str,
+        ansatz: Ansatz[Any],
+        architecture: Architecture,
         block: FeatureBlock | None,
-        architecture: Mapping[str, Any],
-        tensors: dict[str, Tensor],
+        parameters: Tensor,
         device: torch.device,
     ) -> TrainedNetwork:
-        """From a manifest's `architecture` and tensors: `parameters` (P,), `widths`, and the scales of the ansatz.
+        """The network of an architecture with its parameters (P,).
 
         Several networks that predict together (Bayesian ones) are one `TrainedNetwork`.
+
+        Raises:
+            UsageError: an unknown kind of network.
+            IntegrityError: the architecture does not fit the ansatz, or the parameters are not as many as it has.
         """
-        ansatz: Ansatz = ansatz_class(kind).restore(scales_of(tensors)).to(device)
-        activation: Activation = "gelu" if architecture.get("activation") == "gelu" else "tanh"
-        widths = tuple(int(width) for width in tensors["widths"])
-        kind_of_network: NetworkKind = architecture.get("network", "mlp")
-        particles = architecture.get("particles", [])
-        if (widths[0], widths[-1]) != (ansatz.n_inputs, ansatz.n_outputs):
-            raise IntegrityError(f"layers of the widths {widths} do not fit {ansatz.n_inputs} inputs")
-        network = make_network(kind_of_network, widths, activation, architecture.get("residual") is True, particles)
-        require_parameters(network.n_parameters, tensors)
-        return cls(network, network.members(tensors["parameters"].to(device)), ansatz, block)
+        if (architecture.inputs, architecture.outputs) != (ansatz.n_inputs, ansatz.n_outputs):
+            raise IntegrityError(
+                f"a network with {architecture.inputs} inputs and {architecture.outputs} outputs does not fit "
+                f"{ansatz.n_inputs} inputs and {ansatz.n_outputs} outputs"
+            )
+        network = NETWORKS[architecture.network].make(architecture)
+        if len(parameters) != network.n_parameters:
+            raise IntegrityError(
+                f"its tensor {PARAMETERS} has {len(parameters)} numbers, its layers {network.n_parameters}"
+            )
+        return cls(network, network.members(parameters.to(device)), ansatz.to(device), block)
 
     @staticmethod
-    def pack(network: Network, parameters: Tensor, ansatz: Ansatz) -> dict[str, Tensor]:
-        """The tensors that `build` reads."""
+    def pack(parameters: Tensor, ansatz: Ansatz[Any]) -> dict[str, Tensor]:
+        """The tensors of a model, of its network and of its ansatz (`ampcli.inference.tensors`)."""
         return {
-            "parameters": parameters.detach().cpu().contiguous(),
-            "widths": torch.tensor(network.widths),
+            PARAMETERS: parameters.detach().cpu().contiguous(),
             **{SCALE + name: t.cpu().contiguous() for name, t in ansatz.scales().items()},
         }
 

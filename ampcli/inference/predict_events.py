@@ -10,11 +10,11 @@ import numpy as np
 import numpy.typing as npt
 
 from ampcli.errors import UsageError
-from ampcli.events import StoredEvents
+from ampcli.events.files import StoredEvents
+from ampcli.events.intake import Intake
 from ampcli.files import drafted, rename_if_free, replacing, writing
 from ampcli.inference.described import require_described
 from ampcli.inference.predictor import BATCH, Predictor
-from ampcli.intake import Intake
 
 
 def check_output(out: Path) -> None:

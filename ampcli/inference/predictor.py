@@ -13,11 +13,11 @@ import torch
 from torch import Tensor
 
 from ampcli.errors import UsageError
+from ampcli.events.repair import restored
 from ampcli.inference.network import TrainedNetwork
 from ampcli.kinematics import FloatArray, at_rest, beams_along_z, checked_momenta, plain_array, with_beams
 from ampcli.process import described_process
 from ampcli.registry.manifest import Manifest
-from ampcli.repair import restored
 from ampcli.uncertainty.certificate import Certificate, Prediction, certify, relative_size
 from ampcli.uncertainty.covariance import combine_by_covariance
 from ampcli.uncertainty.kind import UncertaintyKind

@@ -2,27 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import ClassVar, Protocol, Self
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, fields, replace
+from typing import Any, ClassVar, Generic, Self, TypeVar
 
 import torch
 from torch import Tensor
 
+from ampcli.models.kinds import Options
+from ampcli.models.scaling import MomentumInputs, Standardiser
 from ampcli.process import Process
 
 Arrays = Mapping[str, Tensor]  # momenta (n, n_final, 4) and the feature block's arrays, float64
 Shapes = Mapping[str, tuple[int, ...]]  # of such arrays, without n
-
-
-def exactly(*values: float) -> Tensor:
-    """Numbers of a template that are known."""
-    return torch.tensor(values, dtype=torch.float64)
-
-
-def any_of(*shape: int) -> Tensor:
-    """Numbers of a template that may be any."""
-    return torch.full(shape, torch.nan, dtype=torch.float64)
+Own = TypeVar("Own", bound=Options)
 
 
 @dataclass
@@ -34,79 +28,103 @@ class Batch:
     target: Tensor
 
 
+def shapes_of(arrays: Arrays) -> dict[str, tuple[int, ...]]:
+    """Trailing shapes of arrays."""
+    return {name: tuple(array.shape[1:]) for name, array in arrays.items()}
+
+
+def unknown(*shape: int) -> Tensor:
+    """Scales that are not known yet: NaN."""
+    return torch.full(shape, torch.nan, dtype=torch.float64)
+
+
 @dataclass(frozen=True)
-class Settings:
-    """What a recipe says about the ansatz; a kind uses what concerns it."""
+class Ansatz(ABC, Generic[Own]):
+    """A kind of model: standardisation, loss and amplitude around a network.
 
-    penalty: float
-    orient: bool
-    beta: float = 0.0
-    spin: bool = True
-    """Spin-correlation terms in the ansatz (fame)."""
-    recoil: bool = True
-    """Recoil factors among the inputs (fame)."""
-    near: float = 0.02
-    """Largest min s_ij / s of the region near a singularity (fks)."""
-    one_scale: bool = False
-    """All inputs are momenta and keep one unit."""
+    Fields that are a `Tensor`, a `Standardiser` or `MomentumInputs` are its scales: float64, found from the training
+    split, saved beside the network's parameters under the names of the fields.  All other fields follow from the
+    process, the shapes of the arrays and the options.
+    """
 
-
-class Ansatz(Protocol):
-    """A kind of model: standardisation, loss and amplitude around a network."""
-
-    kind: ClassVar[str]
-    block: ClassVar[str | None]  # feature block it needs
-    predicts_uncertainty: ClassVar[bool]  # for each point
+    predicts_uncertainty: ClassVar[bool] = False  # for each point
 
     @property
+    @abstractmethod
     def n_inputs(self) -> int: ...
 
     @property
+    @abstractmethod
     def n_outputs(self) -> int: ...
 
     @classmethod
-    def fit(cls, process: Process, arrays: Arrays, amplitude: Tensor, settings: Settings) -> Self:
-        """Scales from the training split: `arrays` (n, ...) and `amplitude` (n,) in float64."""
-        ...
-
-    @classmethod
-    def restore(cls, scales: Mapping[str, Tensor]) -> Self:
-        """The ansatz of saved scales."""
-        ...
-
-    def scales(self) -> dict[str, Tensor]:
-        """All that `restore` needs, float64."""
-        ...
-
-    @classmethod
-    def template(cls, process: Process, shapes: Shapes, settings: Settings) -> dict[str, Tensor]:
-        """What `scales` must look like for arrays of these trailing `shapes`: NaN stands for any finite number.
+    @abstractmethod
+    def unfitted(cls, process: Process, shapes: Shapes, options: Own) -> Self:
+        """The ansatz for arrays of these trailing shapes, with NaN for all scales.
 
         Raises:
             KeyError: an array that this kind needs is not among them.
         """
-        ...
+
+    @classmethod
+    @abstractmethod
+    def fit(cls, process: Process, arrays: Arrays, amplitude: Tensor, options: Own, one_unit: bool = False) -> Self:
+        """Scales from the training split.
+
+        Args:
+            arrays: (n, ...) and amplitude (n,), float64.
+            one_unit: all inputs are momenta of particles and keep one unit.
+        """
+
+    @classmethod
+    def restore(cls, process: Process, shapes: Shapes, options: Own, scales: Mapping[str, Tensor]) -> Self:
+        """The ansatz of saved scales."""
+        bare = cls.unfitted(process, shapes, options)
+        return bare._changed(lambda name, _: scales[name])
+
+    def scales(self) -> dict[str, Tensor]:
+        """What `restore` needs besides process, shapes and options."""
+        found: dict[str, Tensor] = {}
+        self._changed(lambda name, tensor: found.setdefault(name, tensor))
+        return found
 
     def to(self, device: torch.device) -> Self:
         """A copy with its scales on `device`."""
-        ...
+        return self._changed(lambda _, tensor: tensor.to(device))
 
+    def _changed(self, change: Callable[[str, Tensor], Tensor]) -> Self:
+        """A copy with other scales, from their names and what they are."""
+
+        def of(name: str, value: Any) -> Any:
+            match value:
+                case Tensor():
+                    return change(name, value)
+                case Standardiser():
+                    return Standardiser(
+                        change(f"{name}.mean", value.mean), change(f"{name}.deviation", value.deviation)
+                    )
+                case MomentumInputs():
+                    return replace(value, standardiser=of(name, value.standardiser))
+            return value
+
+        return replace(self, **{f.name: of(f.name, getattr(self, f.name)) for f in fields(self)})
+
+    @abstractmethod
     def inputs(self, arrays: Arrays) -> Tensor:
         """Standardised network inputs (n, n_inputs), float32."""
-        ...
 
+    @abstractmethod
     def table(self, arrays: Arrays, amplitude: Tensor) -> Batch:
         """Inputs, terms of the ansatz and standardised target of each point, float32."""
-        ...
 
+    @abstractmethod
     def losses(self, outputs: Tensor, batch: Batch) -> tuple[Tensor, Tensor]:
         """Squared error of the standardised target and the penalty, mean per replica: (R,), (R,)."""
-        ...
 
+    @abstractmethod
     def amplitude(self, outputs: Tensor, arrays: Arrays) -> Tensor:
         """|M|^2 of float32 network outputs (R, n, n_outputs) in float64: (R, n)."""
-        ...
 
     def relative_uncertainty(self, outputs: Tensor) -> Tensor | None:
         """The network's own 1-sigma uncertainty of ln|M|^2, (R, n) float64; None if it predicts none."""
-        ...
+        return None

@@ -7,15 +7,15 @@ are for any number of them at once: the coefficients stay smooth where several p
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import ClassVar, Self
 
 import torch
 from torch import Tensor
 
-from ampcli.models.ansatz import Arrays, Batch, Settings, Shapes, any_of, exactly
-from ampcli.models.likelihood import heteroscedastic_loss, relative_sigma
+from ampcli.models.ansatz import Ansatz, Arrays, Batch, Shapes, shapes_of, unknown
+from ampcli.models.kinds import Choice, ModelKind
+from ampcli.models.likelihood import IMPROVED, LikelihoodOptions, heteroscedastic_loss, relative_sigma
 from ampcli.models.scaling import Standardiser
 from ampcli.process import Process
 
@@ -23,7 +23,7 @@ _LARGEST = 30.0
 
 
 @dataclass(frozen=True)
-class AntennaAnsatz:
+class AntennaAnsatz(Ansatz[LikelihoodOptions]):
     """C = S_coef sinh(c), fitted to asinh(|M|^2 / S_pred) as in FAME (Eqs. 2.5, 2.6).
 
     S_coef is 1/32 of the median of |M|^2 / sum E, so that most c are about 4: networks with c of order one, where sinh
@@ -39,8 +39,6 @@ class AntennaAnsatz:
     n_terms: int
     beta: float
 
-    kind: ClassVar[str] = "antenna"
-    block: ClassVar[str | None] = "antenna"
     predicts_uncertainty: ClassVar[bool] = True
 
     @property
@@ -52,57 +50,29 @@ class AntennaAnsatz:
         return self.n_terms + 1
 
     @classmethod
-    def fit(cls, process: Process, arrays: Arrays, amplitude: Tensor, settings: Settings) -> Self:
-        n_terms = arrays["terms"].shape[1]
-        n_azimuths = math.comb(len(process.final_positions("gluon")), 2)
-        s_pred = amplitude.min()
+    def unfitted(cls, process: Process, shapes: Shapes, options: LikelihoodOptions) -> Self:
         return cls(
+            features=Standardiser.unfitted(*shapes["inputs"]),
+            target=Standardiser.unfitted(),
+            s_pred=unknown(),
+            s_coef=unknown(),
+            n_terms=shapes["terms"][0],
+            beta=options.beta,
+        )
+
+    @classmethod
+    def fit(
+        cls, process: Process, arrays: Arrays, amplitude: Tensor, options: LikelihoodOptions, one_unit: bool = False
+    ) -> Self:
+        bare = cls.unfitted(process, shapes_of(arrays), options)
+        strings = bare.n_terms - 2 * math.comb(len(process.final_positions("gluon")), 2)
+        s_pred = amplitude.min()
+        return replace(
+            bare,
             features=Standardiser.fit(arrays["inputs"]),
             target=Standardiser.fit(torch.asinh(amplitude / s_pred)),
             s_pred=s_pred,
-            s_coef=(amplitude / arrays["terms"][:, : n_terms - 2 * n_azimuths].sum(dim=1)).median() / 32,
-            n_terms=n_terms,
-            beta=settings.beta,
-        )
-
-    def scales(self) -> dict[str, Tensor]:
-        return {
-            **self.features.scales("features"),
-            **self.target.scales("target"),
-            "s_pred": self.s_pred,
-            "s_coef": self.s_coef,
-            "n_terms": torch.tensor(float(self.n_terms), dtype=torch.float64),
-        }
-
-    @classmethod
-    def template(cls, process: Process, shapes: Shapes, settings: Settings) -> dict[str, Tensor]:
-        return {
-            **Standardiser.template("features", *shapes["inputs"]),
-            **Standardiser.template("target"),
-            "s_pred": any_of(),
-            "s_coef": any_of(),
-            "n_terms": exactly(*shapes["terms"])[0],
-        }
-
-    @classmethod
-    def restore(cls, scales: Mapping[str, Tensor]) -> Self:
-        """For predictions: the loss' beta, which they do not need, is not kept."""
-        return cls(
-            features=Standardiser.restore(scales, "features"),
-            target=Standardiser.restore(scales, "target"),
-            s_pred=scales["s_pred"],
-            s_coef=scales["s_coef"],
-            n_terms=int(scales["n_terms"]),
-            beta=0.0,
-        )
-
-    def to(self, device: torch.device) -> Self:
-        return replace(
-            self,
-            features=self.features.to(device),
-            target=self.target.to(device),
-            s_pred=self.s_pred.to(device),
-            s_coef=self.s_coef.to(device),
+            s_coef=(amplitude / arrays["terms"][:, :strings].sum(dim=1)).median() / 32,
         )
 
     def inputs(self, arrays: Arrays) -> Tensor:
@@ -128,3 +98,18 @@ class AntennaAnsatz:
 def _sinh(outputs: Tensor) -> Tensor:
     """Without overflow, which one bad step at a large learning rate could otherwise turn into the end of a training."""
     return torch.sinh(outputs.clamp(-_LARGEST, _LARGEST))
+
+
+ANTENNA = ModelKind(
+    name="antenna",
+    ansatz=AntennaAnsatz,
+    options=LikelihoodOptions,
+    reads=("inputs", "terms"),
+    models=("fame+",),
+    choose={
+        "fame+": Choice(
+            LikelihoodOptions(beta=0.5), block="antenna", settings=IMPROVED.model_copy(update={"learning_rate": 5e-3})
+        )
+    }.get,
+    card="Coefficients of colour-string antennae, with its own uncertainty: FAME with a better ansatz.",
+)

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from ampcli.models.mlp import Mlp
+from ampcli.models.network import NetworkKind
 
 Layer = tuple[Tensor, Tensor, Tensor, Tensor]  # means of weights and biases, logarithms of their deviations
 
@@ -26,11 +27,8 @@ class BayesianMlp:
 
     dense: Mlp
 
+    kind: ClassVar[str] = "bayesian"
     stochastic: ClassVar[bool] = True
-
-    @property
-    def widths(self) -> tuple[int, ...]:
-        return self.dense.widths
 
     @property
     def shapes(self) -> list[tuple[int, int]]:
@@ -88,3 +86,6 @@ def mixture(amplitudes: Tensor, relative: Tensor) -> tuple[Tensor, Tensor]:
     logs = amplitudes.log()
     variance = relative.square().mean(0, keepdim=True) + logs.var(0, correction=0, keepdim=True)
     return logs.mean(0, keepdim=True).exp(), variance.sqrt()
+
+
+BAYESIAN = NetworkKind("bayesian", lambda architecture: BayesianMlp(Mlp.of(architecture)), several_at_once=False)

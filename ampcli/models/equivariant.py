@@ -9,13 +9,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
 from torch.func import functional_call
 
 from ampcli.errors import AmpcliError
+from ampcli.models.network import NetworkKind
+from ampcli.records.architecture import Architecture
 
 _BLOCKS, _HEADS = 4, 4
 _VECTORS, _SCALARS = 8, 16  # hidden channels of L-GATr
@@ -30,11 +32,17 @@ class EquivariantNetwork:
         AmpcliError: the packages are not installed.
     """
 
-    kind: Literal["lgatr", "lloca"]
-    widths: tuple[int, ...]
+    outputs: int
     particles: tuple[int, ...]
 
+    kind: ClassVar[str]
+    module: ClassVar[type[_LGatr] | type[_LLoCa]]  # of the numbers of species and of outputs
     stochastic: ClassVar[bool] = False
+
+    @classmethod
+    def of(cls, architecture: Architecture) -> EquivariantNetwork:
+        """Its layers are the packages' own: hidden ones are not asked for."""
+        return cls(architecture.outputs, architecture.particles)
 
     @property
     def species(self) -> Tensor:
@@ -45,11 +53,8 @@ class EquivariantNetwork:
 
     @cached_property
     def _module(self) -> torch.nn.Module:
-        n_species = self.species.shape[1]
         try:
-            if self.kind == "lgatr":
-                return _LGatr(n_species, self.widths[-1])
-            return _LLoCa(n_species, self.widths[-1])
+            return type(self).module(self.species.shape[1], self.outputs)
         except ImportError as error:
             raise AmpcliError(
                 f"the network {self.kind} needs packages that are not installed: {error}",
@@ -70,7 +75,7 @@ class EquivariantNetwork:
         for seed in seeds:
             with torch.random.fork_rng(devices=[]):
                 torch.manual_seed(seed)
-                fresh = EquivariantNetwork(self.kind, self.widths, self.particles)._module
+                fresh = type(self)(self.outputs, self.particles)._module
             rows.append(torch.cat([parameter.detach().reshape(-1) for parameter in fresh.parameters()]))
         return torch.stack(rows)
 
@@ -164,3 +169,19 @@ class _LLoCa(torch.nn.Module):
         local = torch.einsum("...ij,...j->...i", frames.matrices, momenta)
         found: Tensor = self.network(torch.cat([species, local], dim=-1), frames).mean(dim=1)
         return found
+
+
+class LGatr(EquivariantNetwork):
+    """Lorentz-equivariant geometric algebra transformer (2411.00446)."""
+
+    kind, module = "lgatr", _LGatr
+
+
+class LLoCa(EquivariantNetwork):
+    """Local canonicalisation (2505.20280)."""
+
+    kind, module = "lloca", _LLoCa
+
+
+LGATR = NetworkKind("lgatr", LGatr.of, several_at_once=False, on_particles=True)
+LLOCA = NetworkKind("lloca", LLoCa.of, several_at_once=False, on_particles=True)

@@ -7,17 +7,20 @@ of their products with as many positive coefficients (Eq. 13), ln c_r = mean + d
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import ClassVar, Self
 
 import torch
 from torch import Tensor
 
-from ampcli.models.ansatz import Arrays, Batch, Settings, Shapes, exactly
-from ampcli.models.likelihood import heteroscedastic_loss, relative_sigma
+from ampcli.features.radiations import IMPROVED_MARK, parse_radiations
+from ampcli.models.ansatz import Ansatz, Arrays, Batch, Shapes, shapes_of
+from ampcli.models.kinds import Choice, ModelKind
+from ampcli.models.likelihood import IMPROVED, LikelihoodOptions, heteroscedastic_loss, relative_sigma
+from ampcli.models.network import NETWORKS
 from ampcli.models.scaling import Standardiser
 from ampcli.process import Process
+from ampcli.records.settings import Settings
 
 
 def log_base(arrays: Arrays) -> Tensor | None:
@@ -35,17 +38,15 @@ def _log_radiations(arrays: Arrays) -> Tensor | None:
 
 
 @dataclass(frozen=True)
-class FactorisedAnsatz:
+class FactorisedAnsatz(Ansatz[LikelihoodOptions]):
     """Inputs are the block's `inputs` and ln(F |M_reduced|^2) of R radiations; the correction is standardised."""
 
     features: Standardiser
     correction: Standardiser
-    beta: float = 0.0
+    beta: float
     """Weight sigma^(2 beta) of each point's gradient (beta-NLL, M. Seitzer et al., 2203.09168)."""
-    radiations: int = 1
+    radiations: int
 
-    kind: ClassVar[str] = "factorised"
-    block: ClassVar[str | None] = None  # chosen in the recipe
     predicts_uncertainty: ClassVar[bool] = True
 
     @property
@@ -57,42 +58,22 @@ class FactorisedAnsatz:
         return self.radiations + 1
 
     @classmethod
-    def fit(cls, process: Process, arrays: Arrays, amplitude: Tensor, settings: Settings) -> Self:
-        base = log_base(arrays)
-        correction = amplitude.log() if base is None else amplitude.log() - base
-        radiations = arrays["kernel"].shape[1] if "kernel" in arrays and arrays["kernel"].ndim == 2 else 1
-        features = Standardiser.of_momenta if settings.one_scale else Standardiser.fit
-        return cls(features(_features(arrays)), Standardiser.fit(correction), settings.beta, radiations)
-
-    def scales(self) -> dict[str, Tensor]:
-        radiations = torch.tensor(self.radiations, dtype=torch.float64)
-        return {
-            **self.features.scales("features"),
-            **self.correction.scales("correction"),
-            "radiations": radiations,
-        }
-
-    @classmethod
-    def template(cls, process: Process, shapes: Shapes, settings: Settings) -> dict[str, Tensor]:
+    def unfitted(cls, process: Process, shapes: Shapes, options: LikelihoodOptions) -> Self:
         radiations = (*shapes.get("kernel", ()), 1)[0]
         inputs = shapes["inputs"][0] + (radiations if "kernel" in shapes else 0)
-        return {
-            **Standardiser.template("features", inputs),
-            **Standardiser.template("correction"),
-            "radiations": exactly(radiations)[0],
-        }
+        return cls(Standardiser.unfitted(inputs), Standardiser.unfitted(), options.beta, radiations)
 
     @classmethod
-    def restore(cls, scales: Mapping[str, Tensor]) -> Self:
-        radiations = int(scales["radiations"]) if "radiations" in scales else 1
-        return cls(
-            Standardiser.restore(scales, "features"),
-            Standardiser.restore(scales, "correction"),
-            radiations=radiations,
+    def fit(
+        cls, process: Process, arrays: Arrays, amplitude: Tensor, options: LikelihoodOptions, one_unit: bool = False
+    ) -> Self:
+        base = log_base(arrays)
+        features = Standardiser.of_momenta if one_unit else Standardiser.fit
+        return replace(
+            cls.unfitted(process, shapes_of(arrays), options),
+            features=features(_features(arrays)),
+            correction=Standardiser.fit(amplitude.log() if base is None else amplitude.log() - base),
         )
-
-    def to(self, device: torch.device) -> Self:
-        return replace(self, features=self.features.to(device), correction=self.correction.to(device))
 
     def inputs(self, arrays: Arrays) -> Tensor:
         return self.features.apply(_features(arrays)).float()
@@ -134,3 +115,42 @@ class FactorisedAnsatz:
 def _features(arrays: Arrays) -> Tensor:
     logs = _log_radiations(arrays)
     return arrays["inputs"] if logs is None else torch.cat([arrays["inputs"], logs], dim=1)
+
+
+#: Amplitude Surrogates, Table 2.
+_PAPER = Settings(
+    preset="surrogate", activation="gelu", batch_size=256, schedule="cosine", floor=1e-8, weight_decay=0.01
+)
+_ON_PARTICLES = Settings(preset="own", batch_size=256, schedule="cosine", floor=1e-8)
+
+
+def _choose(model: str) -> Choice | None:
+    """nofa, the radiations fg1, iq1, fg1^2, ... as in the paper, or with a mark better; networks on momenta (lgatr)."""
+    name = model.lower()
+    paper = name.removesuffix(IMPROVED_MARK)
+    if name in NETWORKS and NETWORKS[name].on_particles:
+        return Choice(LikelihoodOptions(), block="momenta", networks=(name,), settings=_ON_PARTICLES)
+    if paper != "nofa" and parse_radiations(paper) is None:
+        return None
+    block = "invariants" if paper == "nofa" else name
+    options, settings = (LikelihoodOptions(), _PAPER) if name == paper else (LikelihoodOptions(beta=0.5), IMPROVED)
+    return Choice(options, block, ("mlp", "bayesian"), settings)
+
+
+FACTORISED = ModelKind(
+    name="factorised",
+    ansatz=FactorisedAnsatz,
+    options=LikelihoodOptions,
+    reads=("inputs", "kernel", "reduced_amplitude"),
+    models=(
+        "fg1",
+        "fg1+",
+        "iq1",
+        "iq1+",
+        "nofa",
+        "nofa+",
+        *(network.name for network in NETWORKS if network.on_particles),
+    ),
+    choose=_choose,
+    card="Surrogate on the features {block}, with its own uncertainty (Beccatini et al. 2025).",
+)

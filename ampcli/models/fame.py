@@ -3,20 +3,29 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import ClassVar, Self
+from typing import Self
 
 import torch
+from pydantic import Field
 from torch import Tensor
 
-from ampcli.models.ansatz import Arrays, Batch, Settings, Shapes, any_of, exactly
-from ampcli.models.scaling import MomentumInputs, Standardiser
+from ampcli.models.ansatz import Ansatz, Arrays, Batch, Shapes, shapes_of, unknown
+from ampcli.models.kinds import Choice, ModelKind
+from ampcli.models.scaling import MomentumInputs, MomentumOptions, Standardiser
 from ampcli.process import Process
 
 
+class FameOptions(MomentumOptions):
+    """`penalty` as in docs/physics.md; without spin-correlation terms or recoil factors: ablations."""
+
+    penalty: float = Field(default=1e-6, ge=0, description="J S_pred of the sparsity penalty.")
+    spin: bool = Field(default=True, description="Spin-correlation terms.")
+    recoil: bool = Field(default=True, description="Recoil factors among the inputs.")
+
+
 @dataclass(frozen=True)
-class FameAnsatz:
+class FameAnsatz(Ansatz[FameOptions]):
     """C_i = S_pred / S_dipole sinh(c_i), fitted to asinh(|M|^2 / S_pred).
 
     Without recoil inputs `log_recoil` has no columns, without spin correlations `n_azimuths` is 0 (ablations).
@@ -32,10 +41,6 @@ class FameAnsatz:
     n_azimuths: int
     penalty: float
 
-    kind: ClassVar[str] = "fame"
-    block: ClassVar[str | None] = "fame"
-    predicts_uncertainty: ClassVar[bool] = False
-
     @property
     def n_inputs(self) -> int:
         return 4 * self.momenta.n_final + len(self.log_recoil.mean)
@@ -45,73 +50,33 @@ class FameAnsatz:
         return self.n_dipoles + 2 * self.n_azimuths
 
     @classmethod
-    def fit(cls, process: Process, arrays: Arrays, amplitude: Tensor, settings: Settings) -> Self:
+    def unfitted(cls, process: Process, shapes: Shapes, options: FameOptions) -> Self:
         n_azimuths = math.comb(len(process.final_positions("gluon")), 2)
-        n_dipoles = arrays["dipoles"].shape[1] - 2 * n_azimuths
-        log_recoil = Standardiser.fit(arrays["recoil"].log())
-        if not settings.recoil:
-            log_recoil = Standardiser(log_recoil.mean[:0], log_recoil.deviation[:0])
-        s_pred = amplitude.min()
         return cls(
-            momenta=MomentumInputs.fit(_momenta(arrays), settings.orient or "rest_momenta" in arrays),
-            log_recoil=log_recoil,
+            momenta=MomentumInputs.unfitted(process.n_final, options.orient or "rest_momenta" in shapes),
+            log_recoil=Standardiser.unfitted(shapes["recoil"][0] if options.recoil else 0),
+            target=Standardiser.unfitted(),
+            s_pred=unknown(),
+            s_dipole=unknown(),
+            n_dipoles=shapes["dipoles"][0] - 2 * n_azimuths,
+            n_azimuths=n_azimuths if options.spin else 0,
+            penalty=options.penalty,
+        )
+
+    @classmethod
+    def fit(
+        cls, process: Process, arrays: Arrays, amplitude: Tensor, options: FameOptions, one_unit: bool = False
+    ) -> Self:
+        bare = cls.unfitted(process, shapes_of(arrays), options)
+        log_recoil = arrays["recoil"][:, : len(bare.log_recoil.mean)].log()
+        s_pred = amplitude.min()
+        return replace(
+            bare,
+            momenta=MomentumInputs.fit(_momenta(arrays), bare.momenta.orient),
+            log_recoil=Standardiser.fit(log_recoil),
             target=Standardiser.fit(torch.asinh(amplitude / s_pred)),
             s_pred=s_pred,
-            s_dipole=arrays["dipoles"][:, :n_dipoles].mean(),
-            n_dipoles=n_dipoles,
-            n_azimuths=n_azimuths if settings.spin else 0,
-            penalty=settings.penalty,
-        )
-
-    def scales(self) -> dict[str, Tensor]:
-        sizes = [self.n_dipoles, self.n_azimuths]
-        return {
-            **self.momenta.scales(),
-            **self.log_recoil.scales("log_recoil"),
-            **self.target.scales("target"),
-            "s_pred": self.s_pred,
-            "s_dipole": self.s_dipole,
-            "penalty": torch.tensor(self.penalty, dtype=torch.float64),
-            "sizes": torch.tensor(sizes, dtype=torch.float64),
-        }
-
-    @classmethod
-    def template(cls, process: Process, shapes: Shapes, settings: Settings) -> dict[str, Tensor]:
-        n_azimuths = math.comb(len(process.final_positions("gluon")), 2)
-        n_dipoles = shapes["dipoles"][0] - 2 * n_azimuths
-        (n_recoil,) = shapes["recoil"] if settings.recoil else (0,)
-        return {
-            **MomentumInputs.template(process.n_final),
-            **Standardiser.template("log_recoil", n_recoil),
-            **Standardiser.template("target"),
-            "s_pred": any_of(),
-            "s_dipole": any_of(),
-            "penalty": any_of(),
-            "sizes": exactly(n_dipoles, n_azimuths if settings.spin else 0),
-        }
-
-    @classmethod
-    def restore(cls, scales: Mapping[str, Tensor]) -> Self:
-        n_dipoles, n_azimuths = (int(size) for size in scales["sizes"])
-        return cls(
-            momenta=MomentumInputs.restore(scales),
-            log_recoil=Standardiser.restore(scales, "log_recoil"),
-            target=Standardiser.restore(scales, "target"),
-            s_pred=scales["s_pred"],
-            s_dipole=scales["s_dipole"],
-            n_dipoles=n_dipoles,
-            n_azimuths=n_azimuths,
-            penalty=float(scales["penalty"]),
-        )
-
-    def to(self, device: torch.device) -> Self:
-        return replace(
-            self,
-            momenta=self.momenta.to(device),
-            log_recoil=self.log_recoil.to(device),
-            target=self.target.to(device),
-            s_pred=self.s_pred.to(device),
-            s_dipole=self.s_dipole.to(device),
+            s_dipole=arrays["dipoles"][:, : bare.n_dipoles].mean(),
         )
 
     def inputs(self, arrays: Arrays) -> Tensor:
@@ -147,10 +112,18 @@ class FameAnsatz:
         coefficients = torch.sinh(outputs.double()) * (self.s_pred / self.s_dipole)
         return (coefficients * self._terms(arrays)).sum(-1)
 
-    def relative_uncertainty(self, outputs: Tensor) -> Tensor | None:
-        return None
-
 
 def _momenta(arrays: Arrays) -> Tensor:
     """Those of the rest frame: of the store itself, or where the frame moves along the beams, of the features."""
     return arrays.get("rest_momenta", arrays["momenta"])
+
+
+FAME = ModelKind(
+    name="fame",
+    ansatz=FameAnsatz,
+    options=FameOptions,
+    reads=("recoil", "dipoles", "rest_momenta"),
+    models=("fame",),
+    choose={"fame": Choice(FameOptions(), block="fame")}.get,
+    card="Factorisation-aware emulator: coefficients of Catani-Seymour dipoles (Maître, Truong 2021).",
+)

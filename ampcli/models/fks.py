@@ -7,19 +7,28 @@ B467 (1996) 399; what FAME compares with in Sec. 3.1.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import ClassVar, Self
+from typing import Self
 
 import torch
+from pydantic import Field
 from torch import Tensor
 
 from ampcli.errors import UsageError
 from ampcli.factorisation.dipoles import invariant_products
 from ampcli.kinematics import pair_positions
-from ampcli.models.ansatz import Arrays, Batch, Settings, Shapes, any_of
-from ampcli.models.scaling import MomentumInputs, Standardiser
+from ampcli.models.ansatz import Ansatz, Arrays, Batch, Shapes, shapes_of
+from ampcli.models.kinds import Choice, ModelKind
+from ampcli.models.scaling import MomentumInputs, MomentumOptions, Standardiser
 from ampcli.process import Process
+
+
+class FksOptions(MomentumOptions):
+    """Where a point counts as near a singularity."""
+
+    near: float = Field(
+        default=0.02, gt=0, lt=1, description="Region with a network for each pair: min s_ij / s below."
+    )
 
 
 def partition(final: Tensor) -> tuple[Tensor, Tensor]:
@@ -38,7 +47,7 @@ def partition(final: Tensor) -> tuple[Tensor, Tensor]:
 
 
 @dataclass(frozen=True)
-class FksAnsatz:
+class FksAnsatz(Ansatz[FksOptions]):
     """Near points (min s_ij < near s): |M|^2 = sum over pairs of networks that learned S_ij |M|^2; others: one network.
 
     Every network is trained on its own region only, with the mean and deviation of its target there; the sum of their
@@ -52,10 +61,6 @@ class FksAnsatz:
     """Of |M|^2 over all points."""
     near: float
 
-    kind: ClassVar[str] = "fks"
-    block: ClassVar[str | None] = None
-    predicts_uncertainty: ClassVar[bool] = False
-
     @property
     def n_inputs(self) -> int:
         return 4 * self.momenta.n_final
@@ -65,54 +70,37 @@ class FksAnsatz:
         return len(self.targets.mean)
 
     @classmethod
-    def fit(cls, process: Process, arrays: Arrays, amplitude: Tensor, settings: Settings) -> Self:
+    def unfitted(cls, process: Process, shapes: Shapes, options: FksOptions) -> Self:
+        return cls(
+            momenta=MomentumInputs.unfitted(process.n_final, options.orient),
+            targets=Standardiser.unfitted(math.comb(process.n_final, 2) + 1),
+            whole=Standardiser.unfitted(),
+            near=options.near,
+        )
+
+    @classmethod
+    def fit(
+        cls, process: Process, arrays: Arrays, amplitude: Tensor, options: FksOptions, one_unit: bool = False
+    ) -> Self:
         """Raises UsageError if a region has no points."""
         if process.n_jets != process.n_final:
             raise UsageError(f'fks-ensemble needs massless outgoing partons, not those of "{process}"')
         shares, smallest = partition(arrays["momenta"])
-        near = smallest < settings.near
+        near = smallest < options.near
         if not near.any() or near.all():
             raise UsageError(
-                f"--near {settings.near:g}: {int(near.sum())} of {len(near)} training points have min s_ij / s below",
+                f"--near {options.near:g}: {int(near.sum())} of {len(near)} training points have min s_ij / s below",
                 f"Choose a value between {float(smallest.min()):.2g} and {float(smallest.max()):.2g}.",
             )
         pairs = Standardiser.of_amplitudes(shares[near] * amplitude[near, None])
         far = Standardiser.of_amplitudes(amplitude[~near])
-        targets = Standardiser(
-            torch.cat([pairs.mean, far.mean[None]]), torch.cat([pairs.deviation, far.deviation[None]])
-        )
-        momenta = MomentumInputs.fit(arrays["momenta"], settings.orient)
-        return cls(momenta, targets, Standardiser.of_amplitudes(amplitude), settings.near)
-
-    def scales(self) -> dict[str, Tensor]:
-        near = torch.tensor(self.near, dtype=torch.float64)
-        return {
-            **self.momenta.scales(),
-            **self.targets.scales("targets"),
-            **self.whole.scales("whole"),
-            "near": near,
-        }
-
-    @classmethod
-    def template(cls, process: Process, shapes: Shapes, settings: Settings) -> dict[str, Tensor]:
-        return {
-            **MomentumInputs.template(process.n_final),
-            **Standardiser.template("targets", math.comb(process.n_final, 2) + 1),
-            **Standardiser.template("whole"),
-            "near": any_of(),
-        }
-
-    @classmethod
-    def restore(cls, scales: Mapping[str, Tensor]) -> Self:
-        targets, whole = (Standardiser.restore(scales, name) for name in ("targets", "whole"))
-        return cls(MomentumInputs.restore(scales), targets, whole, float(scales["near"]))
-
-    def to(self, device: torch.device) -> Self:
         return replace(
-            self,
-            momenta=self.momenta.to(device),
-            targets=self.targets.to(device),
-            whole=self.whole.to(device),
+            cls.unfitted(process, shapes_of(arrays), options),
+            momenta=MomentumInputs.fit(arrays["momenta"], options.orient),
+            targets=Standardiser(
+                torch.cat([pairs.mean, far.mean[None]]), torch.cat([pairs.deviation, far.deviation[None]])
+            ),
+            whole=Standardiser.of_amplitudes(amplitude),
         )
 
     def inputs(self, arrays: Arrays) -> Tensor:
@@ -141,5 +129,13 @@ class FksAnsatz:
         _, smallest = partition(arrays["momenta"])
         return torch.where(smallest < self.near, parts[..., :-1].sum(-1), parts[..., -1])
 
-    def relative_uncertainty(self, outputs: Tensor) -> Tensor | None:
-        return None
+
+FKS = ModelKind(
+    name="fks",
+    ansatz=FksAnsatz,
+    options=FksOptions,
+    reads=(),
+    models=("fks-ensemble",),
+    choose={"fks-ensemble": Choice(FksOptions(), networks=("separate",))}.get,
+    card="A network for every FKS pair, one for the rest (Badger, Bullock 2020): earlier work, to compare with.",
+)

@@ -1,35 +1,107 @@
-"""The kinds of models, by name."""
+"""The kinds of models: what each declares at the end of its own file.
+
+Recipe, manifest, help, completion and refusals of `ampcli train` follow from the declarations (docs/extending.md).
+"""
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
 from ampcli.errors import UsageError
-from ampcli.models.ansatz import Ansatz
-from ampcli.models.antenna import AntennaAnsatz
-from ampcli.models.factorised import FactorisedAnsatz
-from ampcli.models.fame import FameAnsatz
-from ampcli.models.fks import FksAnsatz
-from ampcli.models.plain import PlainAnsatz
-from ampcli.models.single import SingleAnsatz
+from ampcli.plugins import Catalogue
+from ampcli.records.base import Frozen
+from ampcli.records.settings import Settings
 
-KINDS: dict[str, type[Ansatz]] = {
-    "fame": FameAnsatz,
-    "antenna": AntennaAnsatz,
-    "plain": PlainAnsatz,
-    "single": SingleAnsatz,
-    "fks": FksAnsatz,
-    "factorised": FactorisedAnsatz,
-}
-
-#: Kinds whose networks predict an uncertainty for each point.
-WITH_UNCERTAINTY = tuple(name for name, kind in KINDS.items() if kind.predicts_uncertainty)
+if TYPE_CHECKING:
+    from ampcli.models.ansatz import Ansatz
 
 
-def ansatz_class(kind: str) -> type[Ansatz]:
-    """The class of a model kind.
+class Options(Frozen):
+    """A kind's own options, each a flag of `ampcli train`: ``Field(default, description=..., ge=...)``."""
+
+
+@dataclass(frozen=True)
+class Choice:
+    """What the name of a model (``--model``) means."""
+
+    options: Options
+    """Defaults of the kind's own options."""
+    block: str | None = None
+    """Name of the features; None for plain momenta."""
+    networks: tuple[str, ...] = ("mlp",)
+    """Kinds of networks that it may have, the usual one first."""
+    settings: Settings = field(default_factory=Settings)
+    """Those of its paper, or better ones."""
+
+
+@dataclass(frozen=True)
+class ModelKind:
+    """A kind of model."""
+
+    name: str
+    """As in manifests."""
+    ansatz: type[Ansatz[Any]]
+    options: type[Options]
+    reads: tuple[str, ...]
+    """Arrays of the features that the ansatz reads, where the features have them."""
+    models: tuple[str, ...]
+    """Names for ``--model``, for help and completion; of a pattern, examples."""
+    choose: Callable[[str], Choice | None]
+    """What such a name means; None for the names of other kinds."""
+    card: str
+    """What it is, in a sentence of the model card; ``{block}`` is the name of its features."""
+
+    @property
+    def predicts_uncertainty(self) -> bool:
+        """For each point."""
+        return self.ansatz.predicts_uncertainty
+
+
+KINDS = Catalogue(
+    "kind of model",
+    ModelKind,
+    "ampcli.models",
+    {
+        "fame": "ampcli.models.fame:FAME",
+        "antenna": "ampcli.models.antenna:ANTENNA",
+        "plain": "ampcli.models.plain:PLAIN",
+        "single": "ampcli.models.single:SINGLE",
+        "fks": "ampcli.models.fks:FKS",
+        "factorised": "ampcli.models.factorised:FACTORISED",
+    },
+)
+
+
+def model_names() -> list[str]:
+    """Names of models, of patterns some examples."""
+    return [name for kind in KINDS for name in kind.models]
+
+
+def chosen(model: str) -> tuple[ModelKind, Choice]:
+    """The kind and the settings that the name of a model means.
 
     Raises:
-        UsageError: an unknown kind.
+        UsageError: an unknown model.
     """
-    if kind not in KINDS:
-        raise UsageError(f'unknown kind of model "{kind}"', f"Known: {', '.join(KINDS)}.")
-    return KINDS[kind]
+    for kind in KINDS:
+        if (choice := kind.choose(model)) is not None:
+            return kind, choice
+    raise UsageError(f"--model {model}: unknown", f"Known: {', '.join(model_names())} and such.")
+
+
+def recipe_settings(model: str) -> dict[str, Any]:
+    """The part of a recipe (`ampcli.records.training.Recipe`) that the name of a model decides.
+
+    Raises:
+        UsageError: an unknown model.
+    """
+    kind, choice = chosen(model)
+    return {
+        "kind": kind.name,
+        "block": choice.block,
+        "network": choice.networks[0],
+        "options": choice.options.model_dump(),
+        **choice.settings.model_dump(),
+    }

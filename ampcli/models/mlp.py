@@ -11,14 +11,16 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import ClassVar, Literal, TypeVar
+from typing import ClassVar, TypeVar
 
 import torch
 from torch import Tensor
 
 from ampcli.errors import UsageError
+from ampcli.models.network import NetworkKind
+from ampcli.records.architecture import Architecture
+from ampcli.records.settings import Activation
 
-Activation = Literal["tanh", "gelu"]
 _MOST_WEIGHTS = 10**9
 
 Layer = TypeVar("Layer")
@@ -68,7 +70,13 @@ class Mlp:
     activation: Activation = "tanh"
     residual: bool = False
 
+    kind: ClassVar[str] = "mlp"
     stochastic: ClassVar[bool] = False
+
+    @classmethod
+    def of(cls, architecture: Architecture) -> Mlp:
+        """The network of an architecture."""
+        return cls(architecture.widths, architecture.activation, architecture.residual)
 
     def __post_init__(self) -> None:
         hidden = self.widths[1:-1]
@@ -151,3 +159,6 @@ class Mlp:
 
     def _activate(self, x: Tensor) -> Tensor:
         return x.tanh_() if self.activation == "tanh" else torch.nn.functional.gelu(x)
+
+
+MLP = NetworkKind("mlp", Mlp.of)

@@ -2,33 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any, ClassVar, Literal, Protocol
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol, runtime_checkable
 
-import torch
-from torch import Tensor
+from ampcli.plugins import Catalogue
+from ampcli.records.architecture import Architecture
 
-from ampcli.models.bayesian import BayesianMlp
-from ampcli.models.equivariant import EquivariantNetwork
-from ampcli.models.mlp import Activation, Mlp
-from ampcli.models.separate import SeparateNetworks
-
-NetworkKind = Literal["mlp", "bayesian", "separate", "lgatr", "lloca"]
-
-#: Kinds that take momenta of particles, whose symmetry a scale for each input would break.
-EQUIVARIANT = ("lgatr", "lloca")
+if TYPE_CHECKING:
+    import torch
+    from torch import Tensor
 
 
 class Network(Protocol):
     """Functions of one (R, P) matrix of parameters, a row for each replica."""
 
+    kind: ClassVar[str]
+    """Its name in the catalogue."""
     stochastic: ClassVar[bool]
     """Training draws random numbers, and `complexity` is part of the loss."""
-
-    @property
-    def widths(self) -> tuple[int, ...]:
-        """Inputs, hidden layers, outputs."""
-        ...
 
     @property
     def n_parameters(self) -> int: ...
@@ -54,13 +46,41 @@ class Network(Protocol):
         ...
 
 
-def make_network(
-    kind: NetworkKind, widths: tuple[int, ...], activation: Activation, residual: bool, particles: Sequence[int]
-) -> Network:
-    """A network of these layers; `particles` are PDG codes of the legs, for those that take momenta."""
-    if kind == "lgatr" or kind == "lloca":
-        return EquivariantNetwork(kind, widths, tuple(particles))
-    if kind == "separate":
-        return SeparateNetworks(Mlp((*widths[:-1], 1), activation, residual), widths[-1])
-    dense = Mlp(widths, activation, residual)
-    return BayesianMlp(dense) if kind == "bayesian" else dense
+@runtime_checkable
+class StackOfMatrices(Protocol):
+    """What optimisers that know the layers need besides: all parameters are those of dense layers."""
+
+    @property
+    def shapes(self) -> list[tuple[int, int]]:
+        """(inputs, outputs) of each layer."""
+        ...
+
+    def matrices(self, parameters: Tensor) -> list[Tensor]:
+        """Views (R, inputs + 1, outputs) of each layer in (R, P), its biases the last row."""
+        ...
+
+
+@dataclass(frozen=True)
+class NetworkKind:
+    """A kind of network."""
+
+    name: str
+    make: Callable[[Architecture], Network]
+    several_at_once: bool = True
+    """Replicas can train together."""
+    on_particles: bool = False
+    """It takes momenta of particles, whose symmetry a scale for each input would break, and has layers of its own."""
+
+
+NETWORKS = Catalogue(
+    "network",
+    NetworkKind,
+    "ampcli.networks",
+    {
+        "mlp": "ampcli.models.mlp:MLP",
+        "bayesian": "ampcli.models.bayesian:BAYESIAN",
+        "separate": "ampcli.models.separate:SEPARATE",
+        "lgatr": "ampcli.models.equivariant:LGATR",
+        "lloca": "ampcli.models.equivariant:LLOCA",
+    },
+)

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Self
 
 import torch
+from pydantic import Field
 from torch import Tensor
 
 from ampcli.factorisation.representative import oriented
-from ampcli.models.ansatz import any_of, exactly
+from ampcli.models.kinds import Options
 
 _ROUNDING = 1e-10
 
@@ -51,20 +51,18 @@ class Standardiser:
     def undo(self, values: Tensor) -> Tensor:
         return values * self.deviation + self.mean
 
-    def to(self, device: torch.device) -> Standardiser:
-        return Standardiser(self.mean.to(device), self.deviation.to(device))
-
-    def scales(self, name: str) -> dict[str, Tensor]:
-        return {f"{name}.mean": self.mean, f"{name}.deviation": self.deviation}
-
-    @staticmethod
-    def template(name: str, *shape: int) -> dict[str, Tensor]:
-        """What `scales` must look like, for so many columns."""
-        return {f"{name}.mean": any_of(*shape), f"{name}.deviation": any_of(*shape)}
-
     @classmethod
-    def restore(cls, scales: Mapping[str, Tensor], name: str) -> Standardiser:
-        return cls(scales[f"{name}.mean"], scales[f"{name}.deviation"])
+    def unfitted(cls, *shape: int) -> Standardiser:
+        """Of so many columns, or of one value; NaN."""
+        return cls(*torch.full((2, *shape), torch.nan, dtype=torch.float64))
+
+
+class MomentumOptions(Options):
+    """Options of kinds whose inputs are momenta."""
+
+    orient: bool = Field(
+        default=False, description="Turn events about the beam axis to one orientation (exact symmetry)."
+    )
 
 
 @dataclass(frozen=True)
@@ -88,22 +86,7 @@ class MomentumInputs:
         """(n, n_final, 4) float64 -> (n, 4 n_final) float32."""
         return self.standardiser.apply(oriented(momenta) if self.orient else momenta).flatten(1).float()
 
-    def to(self, device: torch.device) -> Self:
-        return replace(self, standardiser=self.standardiser.to(device))
-
-    def scales(self) -> dict[str, Tensor]:
-        flags = torch.tensor([self.n_final, self.orient], dtype=torch.float64)
-        return {**self.standardiser.scales("momenta"), "momenta.legs_and_orient": flags}
-
-    @staticmethod
-    def template(n_final: int) -> dict[str, Tensor]:
-        """What `scales` must look like."""
-        return {
-            **Standardiser.template("momenta", 4),
-            "momenta.legs_and_orient": torch.cat([exactly(n_final), any_of(1)]),
-        }
-
     @classmethod
-    def restore(cls, scales: Mapping[str, Tensor]) -> Self:
-        n_final, orient = scales["momenta.legs_and_orient"].tolist()
-        return cls(Standardiser.restore(scales, "momenta"), int(n_final), bool(orient))
+    def unfitted(cls, n_final: int, orient: bool) -> Self:
+        """Of so many outgoing legs; NaN."""
+        return cls(Standardiser.unfitted(4), n_final, orient)

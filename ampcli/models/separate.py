@@ -11,6 +11,8 @@ import torch
 from torch import Tensor
 
 from ampcli.models.mlp import Mlp
+from ampcli.models.network import NetworkKind
+from ampcli.records.architecture import Architecture
 
 
 @dataclass(frozen=True)
@@ -20,12 +22,13 @@ class SeparateNetworks:
     one: Mlp
     count: int
 
+    kind: ClassVar[str] = "separate"
     stochastic: ClassVar[bool] = False
 
-    @property
-    def widths(self) -> tuple[int, ...]:
-        """Inputs, hidden layers of each, outputs of all."""
-        return (*self.one.widths[:-1], self.count)
+    @classmethod
+    def of(cls, architecture: Architecture) -> SeparateNetworks:
+        """The hidden layers are those of each network."""
+        return cls(Mlp.of(architecture.model_copy(update={"outputs": 1})), architecture.outputs)
 
     @property
     def n_parameters(self) -> int:
@@ -57,3 +60,6 @@ class SeparateNetworks:
     def members(self, parameters: Tensor) -> list[tuple[Tensor, Tensor]]:
         """One set of copies."""
         return self.split(parameters[None])
+
+
+SEPARATE = NetworkKind("separate", SeparateNetworks.of)

@@ -8,7 +8,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from ampcli.plots.style import save, style
-from ampcli.speedup.measure import Report
+from ampcli.speedup.report import Report
 
 
 def plot_speedup(report: Report, folder: Path, name: str = "speedup") -> list[Path]:

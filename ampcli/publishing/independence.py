@@ -76,6 +76,6 @@ def _lineage(root: Path, manifest: Manifest) -> set[str]:
 
 def _start(manifest: Manifest) -> tuple[object, ...] | None:
     """What decides the first weights and the order of the points; None where they came from another model."""
-    if manifest.seed is None or manifest.training.get("init_from") is not None:
+    if manifest.seed is None or manifest.training is None or manifest.training.init_from is not None:
         return None
     return manifest.seed, manifest.dataset.digest, manifest.kind, manifest.features, manifest.architecture

@@ -16,15 +16,20 @@ from pydantic import Field, JsonValue, ValidationError, model_validator
 from ampcli.collisions import AnyCollisions
 from ampcli.errors import AmpcliError, IntegrityError, UsageError
 from ampcli.files import read_model_file
+from ampcli.models.kinds import KINDS
+from ampcli.records.architecture import Architecture
 from ampcli.records.base import Frozen
 from ampcli.records.provider import ProviderRecord
 from ampcli.records.region import Region
+from ampcli.records.training import Training
 from ampcli.registry.upgrade import upgraded
 from ampcli.seal import SEAL, check_seal, sealed
 
 SCHEMA_VERSION: Literal[3] = 3
 """Older ones are read (`ampcli.registry.upgrade`)."""
 MANIFEST = "manifest.json"
+ENSEMBLE = "ensemble"
+"""The kind of models that are made of others."""
 
 NAME = r"[a-z0-9][a-z0-9._-]{0,127}"
 VERSION = r"[1-9][0-9]{0,8}"
@@ -130,17 +135,18 @@ class Manifest(Frozen):
     version: int = Field(default=0, ge=0)
     created: str = Field(default_factory=lambda: datetime.now(UTC).isoformat(timespec="seconds"))
     """UTC, ISO 8601."""
-    kind: Literal["fame", "antenna", "plain", "single", "fks", "factorised", "ensemble"]
+    kind: str
+    """One of `ampcli.models.kinds.KINDS`, or "ensemble"."""
     process: str
     sqrt_s: float | None = Field(default=None, gt=0)
     """Centre-of-mass energy of the training points in GeV; None where it varies from point to point."""
     provider: ProviderRecord
     """Where the exact amplitudes came from."""
     features: Features | None = None
-    architecture: dict[str, JsonValue] = {}
-    """What rebuilds the network: hidden, activation, inputs, outputs."""
-    training: dict[str, JsonValue] = {}
-    """The resolved training recipe."""
+    architecture: Architecture | None = None
+    """What rebuilds the network; None for ensembles."""
+    training: Training | None = None
+    """The resolved recipe, and what came of it; None for ensembles."""
     seed: int | None = None
     dataset: Dataset
     region: Region
@@ -174,7 +180,12 @@ class Manifest(Frozen):
     @model_validator(mode="after")
     def _consistent(self) -> Self:
         check_name(self.name)
-        is_ensemble = self.kind == "ensemble"
+        is_ensemble = self.kind == ENSEMBLE
+        if not is_ensemble and self.kind not in KINDS:
+            raise AmpcliError(
+                f'"{self.name}" is of the kind "{self.kind}", which this ampcli does not know',
+                f"Install the package that adds it; known: {', '.join(KINDS.names)}.",
+            )
         if is_ensemble != bool(self.members) or is_ensemble != (self.combine is not None):
             raise AmpcliError(
                 f'the manifest of "{self.name}" (kind {self.kind}) has {len(self.members)} members, '

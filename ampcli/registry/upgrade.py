@@ -6,11 +6,16 @@ and region were whatever the ampcli of that day wrote.  3: all records have type
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
+from ampcli.models.kinds import KINDS
 from ampcli.seal import SEAL
 
 _TYPED_SINCE = 3
+
+#: Options of single kinds of models that stood among those of all.
+_OPTIONS = {"penalty", "spin", "recoil", "near", "orient", "beta"}
 
 
 def upgraded(document: dict[str, Any]) -> dict[str, Any]:
@@ -22,7 +27,29 @@ def upgraded(document: dict[str, Any]) -> dict[str, Any]:
     content = {key: value for key, value in document.items() if key != SEAL}
     if content["schema_version"] >= _TYPED_SINCE:
         return content
-    return content | {"schema_version": _TYPED_SINCE, "dataset": _dataset(content["dataset"])}
+    return content | {
+        "schema_version": _TYPED_SINCE,
+        "dataset": _dataset(content["dataset"]),
+        "architecture": content.get("architecture") or None,
+        "training": upgraded_recipe(content["training"]) if content.get("training") else None,
+    }
+
+
+def upgraded_recipe(old: Mapping[str, Any]) -> dict[str, Any]:
+    """The settings of a training, from before each kind of model had options of its own: those of others are dropped.
+
+    Kinds with one block of features, which has the kind's name, did not record it.
+
+    Raises:
+        KeyError, TypeError, ValueError: they are none.
+        UsageError: an unknown kind of model.
+    """
+    own = KINDS[old["kind"]].options.model_fields
+    return {
+        **{name: value for name, value in old.items() if name not in _OPTIONS},
+        "block": old.get("block") or (old["kind"] if old.get("features") else None),
+        "options": {name: old[name] for name in own if name in old},
+    }
 
 
 def _dataset(old: dict[str, Any]) -> dict[str, Any]:

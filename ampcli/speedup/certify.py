@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ampcli.evaluation.metrics import Floats
 from ampcli.speedup.stages import Stage
@@ -56,27 +57,6 @@ class Weights:
     left: float = 0.0
     bet: float = 1.0
 
-    @classmethod
-    def of(cls, weights: Floats, n: int, tolerance: float) -> Weights:
-        """The cap and the bet that let most wrong decisions pass among n events of such weights (n_others,)."""
-        if np.ptp(weights) <= _EQUAL * weights.mean():
-            return cls(math.ceil(math.log(LEVEL) / math.log1p(-tolerance)))
-        places = (np.arange(_STANDING_FOR_ALL) + 0.5) / _STANDING_FOR_ALL
-        caps = np.unique(np.quantile(weights, 1 - np.geomspace(1, 1 / len(weights), _CAPS)))
-        some = np.quantile(weights, places)
-        best, passing, needed = cls(None, False), -math.inf, math.inf
-        for cap in caps[caps > 0]:
-            left = _left(weights, float(cap), tolerance)
-            if left <= 0:
-                continue
-            v = np.minimum(some, cap) / cap
-            needed = min(needed, -math.log(LEVEL) / float(np.log1p(v * left).mean()))
-            for bet in map(float, _BETS):
-                gain, loss = (-float(np.log1p(-bet * v * (wrong - left)).mean()) for wrong in (0.0, 1.0))
-                if (passes := (-n * gain + math.log(LEVEL)) / loss) > passing:
-                    passing, best = passes, cls(None, False, float(cap), left, bet)
-        return replace(best, needed=math.ceil(needed) if math.isfinite(needed) else None)
-
     def allowed(self, weights: Floats, tolerance: float) -> int | None:
         """How many of the first events, in the order of `weights` (n,), may be wrong; None: not even none.
 
@@ -96,11 +76,55 @@ class Weights:
         return passed - 1 if passed else None
 
 
-def _left(weights: Floats, cap: float, tolerance: float) -> float:
+@dataclass(frozen=True)
+class WeightSpread:
+    """How weights spread, from other events than those that certify.
+
+    Attributes:
+        equal: all weights are the same (then nothing else is known).
+        some: quantiles that stand for all weights, (1000,).
+        caps: weights that may serve as a cap, (n_caps,).
+        beyond: share of the sum of weights above each cap, its 95 % limit, (n_caps,).
+    """
+
+    equal: bool
+    some: Floats
+    caps: Floats
+    beyond: Floats
+
+    @classmethod
+    def of(cls, weights: Floats) -> WeightSpread:
+        """Of weights (n_others,)."""
+        if np.ptp(weights) <= _EQUAL * weights.mean():
+            return cls(True, *(np.empty(0) for _ in range(3)))
+        places = (np.arange(_STANDING_FOR_ALL) + 0.5) / _STANDING_FOR_ALL
+        caps = np.unique(np.quantile(weights, 1 - np.geomspace(1, 1 / len(weights), _CAPS)))
+        caps = caps[caps > 0]
+        return cls(False, np.quantile(weights, places), caps, np.array([_beyond(weights, cap) for cap in caps]))
+
+    def counting(self, n: int, tolerance: float) -> Weights:
+        """The cap and the bet that let most wrong decisions pass among n events of such weights."""
+        if self.equal:
+            return Weights(math.ceil(math.log(LEVEL) / math.log1p(-tolerance)))
+        best, passing, needed = Weights(None, False), -math.inf, math.inf
+        for cap, beyond in zip(map(float, self.caps), map(float, self.beyond), strict=True):
+            if beyond >= tolerance:
+                continue
+            left = (tolerance - beyond) / (1 - beyond)
+            v = np.minimum(self.some, cap) / cap
+            needed = min(needed, -math.log(LEVEL) / float(np.log1p(v * left).mean()))
+            for bet in map(float, _BETS):
+                gain, loss = (-float(np.log1p(-bet * v * (wrong - left)).mean()) for wrong in (0.0, 1.0))
+                if (passes := (-n * gain + math.log(LEVEL)) / loss) > passing:
+                    passing, best = passes, Weights(None, False, cap, left, bet)
+        return replace(best, needed=math.ceil(needed) if math.isfinite(needed) else None)
+
+
+def _beyond(weights: Floats, cap: float) -> float:
+    """The share of the sum of weights (n,) that lies above a cap, and 1.645 errors more."""
     over, total = np.maximum(weights - cap, 0.0), weights.sum()
     share = over.sum() / total
-    beyond = share + _ONE_SIDED * math.sqrt(float(((over - share * weights) ** 2).sum())) / total
-    return float((tolerance - beyond) / (1 - beyond)) if beyond < tolerance else 0.0
+    return float(share + _ONE_SIDED * math.sqrt(float(((over - share * weights) ** 2).sum())) / total)
 
 
 def critical_scales(stages: Sequence[Stage], thresholds: Sequence[float], accuracy: float) -> Floats:
@@ -119,6 +143,12 @@ def critical_scales(stages: Sequence[Stage], thresholds: Sequence[float], accura
     return first
 
 
+def first_wrong(critical: Floats) -> NDArray[np.intp]:
+    """The events that are decided wrongly at any scale, in the order of their `critical_scales` (n,): (n_wrong,)."""
+    wrong = np.flatnonzero(np.isfinite(critical))
+    return wrong[np.argsort(critical[wrong], kind="stable")]
+
+
 def certified_scale(critical: Floats, weights: Floats, known: Weights, tolerance: float) -> float | None:
     """The largest scale at which, at 95 % confidence, no more than `tolerance` of unseen events are decided wrongly.
 
@@ -128,7 +158,7 @@ def certified_scale(critical: Floats, weights: Floats, known: Weights, tolerance
     Returns:
         inf where any scale will do, None where none does.
     """
-    order = np.argsort(critical, kind="stable")
+    order = np.concatenate([first_wrong(critical), np.flatnonzero(~np.isfinite(critical))])
     allowed = known.allowed(weights[order], tolerance)
     if allowed is None:
         return None

@@ -53,9 +53,9 @@ def spent_on(manifests: Sequence[Manifest], store: Store) -> Spent:
         if manifest.dataset.digest != store.digest
     ]
     # Replicas of one run, and models that were recalibrated again, have its time to the last digit.
-    trained = {(m.seconds, str(m.training.get("seeds")), m.training.get("block")): m for m in manifests}.values()
+    trained = {(m.seconds, m.training and (m.training.seeds, m.training.block)): m for m in manifests}.values()
     for manifest in trained:
-        if parent := manifest.training.get("init_from"):
+        if manifest.training is not None and (parent := manifest.training.init_from):
             unknown.append(f"the training of {parent}, which {manifest.reference} started from")
     copies = [labelled_points(manifest, store) for manifest in trained]
     return Spent(
@@ -82,13 +82,14 @@ def amplitudes_per_event(store: Store) -> tuple[float, bool]:
 def labelled_points(manifest: Manifest, store: Store) -> tuple[int, bool]:
     """Exact amplitudes of the perturbed copies of a training, and whether they were counted (else: estimated)."""
     training = manifest.training
-    if isinstance(known := training.get("labelled_points"), int):
-        return known, True
-    size, epochs = training.get("perturb"), training.get("epochs_done")
-    if not isinstance(size, float) or size == 0 or not isinstance(epochs, int):
+    if training is None:
         return 0, True
-    copied = (epochs - 1) * manifest.dataset.splits["train"]
-    return round(copied * _moved(store, size)), False
+    if training.labelled_points is not None:
+        return training.labelled_points, True
+    if training.perturb == 0:
+        return 0, True
+    copied = (training.epochs_done - 1) * manifest.dataset.splits["train"]
+    return round(copied * _moved(store, training.perturb)), False
 
 
 def _moved(store: Store, size: float) -> float:

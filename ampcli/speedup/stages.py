@@ -13,7 +13,6 @@ import numpy as np
 from pydantic import FiniteFloat
 
 from ampcli.evaluation.metrics import Floats, Frozen
-from ampcli.phasespace.hadron_sampler import excess_threshold
 
 _GRID = 80  # values of each threshold where both are free
 
@@ -108,67 +107,10 @@ def outcome(
     )
 
 
-def best_thresholds(
-    first: Stage, second: Stage, accuracy: float, tolerance: float, exact_seconds: float, weights: Floats
-) -> list[float]:
-    """Both thresholds, on a grid of quantiles, that give the largest speed-up on these points within the tolerance."""
-    size = _GRID + 2  # points that the last threshold does not decide: there are none, but for rounding
-    place = first.cells * size + second.cells
-
-    def above(values: Floats) -> Floats:
-        """Of points that threshold i of the first stage leaves and threshold j of the second decides: (i, j)."""
-        cells = np.bincount(place, weights=values, minlength=size * size).reshape(size, size)
-        left = cells[::-1].cumsum(axis=0)[::-1] - cells  # cells of the first stage beyond i
-        return np.asarray(left.cumsum(axis=1))
-
-    wrong = (np.abs(stage.delta) > accuracy for stage in (first, second))
-    by_first, by_second = (weights * mistaken for mistaken in wrong)
-    spent = np.bincount(first.cells, weights=by_first, minlength=size).cumsum()[:, None] + above(by_second)
-    reached, points = above(np.ones(len(weights))), len(weights)
-    left = reached[:, -1:] / points
-    seconds = first.seconds + left * second.seconds + (left - reached / points) * exact_seconds
-    seconds[spent > tolerance * weights.sum()] = np.inf
-    i, j = np.unravel_index(np.argmin(seconds[:-1, :-1]), (_GRID + 1, _GRID + 1))
-    return [float(first.grid[i]), float(second.grid[j])]
-
-
-class Unweighting(Frozen):
-    """Two-stage unweighting with a surrogate, against unweighting with exact amplitudes alone (K. Danziger et al.,
-    arXiv:2109.11964): efficiencies and the ratio of the times per unbiased event."""
-
-    exact_efficiency: FiniteFloat
-    first_efficiency: FiniteFloat
-    second_efficiency: FiniteFloat
-    factor: FiniteFloat
-
-
-def two_stage_unweighting(
-    weights: Floats, delta: Floats, surrogate_seconds: float, exact_seconds: float, excess: float = 0.003
-) -> Unweighting:
-    """The gain of a surrogate that proposes events, which the exact amplitude then accepts.
-
-    Args:
-        weights: integrand of weighted points within the cuts, (n,), exact; delta: of the surrogate, (n,).
-        excess: share of each stage's sum that may lie above its maximum.
-    """
-    proposed = weights * np.maximum(1.0 + delta, 0.0)
-    ratios = np.where(proposed > 0, weights / np.maximum(proposed, np.finfo(float).tiny), 0.0)
-    exact = float(weights.mean()) / excess_threshold(weights, excess)
-    first = float(proposed.mean()) / excess_threshold(proposed, excess)
-    second = float(weights.sum() / proposed.sum()) / _weighted_threshold(ratios, proposed, excess)
-    return Unweighting(
-        exact_efficiency=exact,
-        first_efficiency=first,
-        second_efficiency=second,
-        factor=(exact_seconds / exact) * second / (surrogate_seconds / first + exact_seconds),
-    )
-
-
-def _weighted_threshold(values: Floats, weights: Floats, share: float) -> float:
-    """The value whose excess, sum of weight x max(value - threshold, 0), is this share of sum of weight x value."""
-    order = np.argsort(values)[::-1]
-    v, w = values[order], weights[order]
-    above, counts = np.cumsum(v * w), np.cumsum(w)
-    excess = above - counts * v
-    rank = min(max(int(np.searchsorted(excess, share * above[-1])), 1), len(v))
-    return float((above[rank - 1] - share * above[-1]) / counts[rank - 1])
+def decided_errors(stages: Sequence[Stage], thresholds: Sequence[float]) -> tuple[Floats, Floats]:
+    """Relative errors and predicted relative uncertainties (n,) where surrogates decide, 0 where they do not."""
+    delta, relative = np.zeros(len(stages[0].delta)), np.zeros(len(stages[0].delta))
+    for stage, accepted in zip(stages, decide(stages, thresholds), strict=True):
+        delta[accepted] = stage.delta[accepted]
+        relative[accepted] = stage.relative[accepted]
+    return delta, relative

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from ampcli.training.optimiser import OptimiserKind
+
 BETA1, BETA2 = 0.9, 0.999
 EPSILON = 1e-7  # Keras' default, as in the paper
 
@@ -45,3 +47,6 @@ class Adam:
         size = (self.second / (1.0 - BETA2**self.steps)).sqrt_().add_(EPSILON)
         scale = learning_rate / (1.0 - BETA1**self.steps)
         parameters.sub_(torch.div(self.first, size, out=size).mul_(scale[:, None]))
+
+
+ADAM = OptimiserKind("adam", lambda network, parameters: Adam.start(parameters))

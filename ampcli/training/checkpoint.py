@@ -16,7 +16,8 @@ from torch import Tensor
 
 from ampcli.errors import IntegrityError
 from ampcli.files import read_file, replacing, write_durably
-from ampcli.training.recipe import Recipe
+from ampcli.records.training import Recipe
+from ampcli.registry.upgrade import upgraded_recipe
 from ampcli.training.schedule import Progress
 
 
@@ -74,7 +75,10 @@ def load_checkpoint(file: Path, device: torch.device) -> tuple[State, dict[str, 
         known, found = json.loads(header["sha256"]), _checksums(header["state"], tensors)
         if changed := [name for name in {**known, **found} if known.get(name) != found.get(name)]:
             raise ValueError(f"it lacks {', '.join(changed)}, or that was changed")
-        state = State.model_validate_json(header["state"])
+        content = json.loads(header["state"])
+        if "options" not in content["recipe"]:  # of a version whose kinds of models had none of their own
+            content["recipe"] = upgraded_recipe(content["recipe"])
+        state = State.model_validate(content)
     except (SafetensorError, KeyError, TypeError, ValueError, OverflowError, RecursionError) as error:
         raise IntegrityError(f"the checkpoint {file} is damaged: {error}", "Start again with --resume never.") from None
     return state, {name: tensor.to(device) for name, tensor in tensors.items()}

@@ -6,7 +6,7 @@ import math
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import numpy as np
 import torch
@@ -15,9 +15,9 @@ from torch import Tensor
 from ampcli.errors import AmpcliError, IntegrityError, InterruptedRun
 from ampcli.models.ansatz import Ansatz
 from ampcli.models.network import Network
+from ampcli.records.training import Recipe
 from ampcli.training.checkpoint import EpochRecord, State, load_checkpoint, save_checkpoint
-from ampcli.training.optimiser import make_optimiser
-from ampcli.training.recipe import Recipe
+from ampcli.training.optimiser import OPTIMISERS
 from ampcli.training.schedule import Progress, one_cycle
 from ampcli.training.table import Table, epoch_order
 
@@ -28,14 +28,16 @@ _SAVE_EVERY = 60.0
 class Trainer:
     """Parameters, optimiser and schedules of R replicas."""
 
-    def __init__(self, recipe: Recipe, network: Network, ansatz: Ansatz, device: torch.device, start: Tensor) -> None:
+    def __init__(
+        self, recipe: Recipe, network: Network, ansatz: Ansatz[Any], device: torch.device, start: Tensor
+    ) -> None:
         """`start` holds the first parameters (R, P)."""
         self.network = network
         self.device = device
         self.ansatz = ansatz.to(device)
         self.parameters = start.to(device).requires_grad_()
         self.best = self.parameters.detach().clone()
-        self.optimiser = make_optimiser(recipe.optimiser, network, self.parameters.detach())
+        self.optimiser = OPTIMISERS[recipe.optimiser].start(network, self.parameters.detach())
         self.sums = torch.zeros((2, len(recipe.seeds)), dtype=torch.float64, device=device)
         self.state = State(
             recipe=recipe,

@@ -1,21 +1,16 @@
-"""What turns gradients into steps, by name."""
+"""What turns gradients into steps, and the kinds that there are."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Literal, Protocol
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
 
-from torch import Tensor
-
-from ampcli.errors import UsageError
-from ampcli.models.bayesian import BayesianMlp
-from ampcli.models.equivariant import EquivariantNetwork
-from ampcli.models.mlp import Mlp
 from ampcli.models.network import Network
-from ampcli.training.adam import Adam
-from ampcli.training.soap import Soap
+from ampcli.plugins import Catalogue
 
-OptimiserName = Literal["adam", "soap"]
+if TYPE_CHECKING:
+    from torch import Tensor
 
 
 class Optimiser(Protocol):
@@ -34,15 +29,18 @@ class Optimiser(Protocol):
     def restore(self, tensors: Mapping[str, Tensor], steps: int) -> None: ...
 
 
-def make_optimiser(name: OptimiserName, network: Network, parameters: Tensor) -> Optimiser:
-    """For parameters (R, P) of a network.
+@dataclass(frozen=True)
+class OptimiserKind:
+    """A kind of optimiser."""
 
-    Raises:
-        UsageError: SOAP for a network that is more than a stack of matrices.
-    """
-    if name == "adam":
-        return Adam.start(parameters)
-    if not isinstance(network, Mlp | BayesianMlp):
-        kind = network.kind if isinstance(network, EquivariantNetwork) else "separate ones"
-        raise UsageError(f"--optimiser soap is for dense networks, not for {kind}", "Choose adam.")
-    return Soap(network, parameters)
+    name: str
+    start: Callable[[Network, Tensor], Optimiser]
+    """For parameters (R, P) of a network; raises UsageError where it is none for that network."""
+
+
+OPTIMISERS = Catalogue(
+    "optimiser",
+    OptimiserKind,
+    "ampcli.optimisers",
+    {"adam": "ampcli.training.adam:ADAM", "soap": "ampcli.training.soap:SOAP"},
+)

@@ -17,9 +17,8 @@ from ampcli.amplitudes.providers import provider_of
 from ampcli.collisions.base import Perturbation
 from ampcli.features.blocks import FeatureBlock
 from ampcli.kinematics import with_beams
-from ampcli.store.features import stored_block
+from ampcli.records.training import Recipe
 from ampcli.store.reader import Store
-from ampcli.training.recipe import Recipe
 
 _CHUNK = 16384  # events at a time: the features' temporary arrays stay small
 
@@ -37,11 +36,11 @@ class PerturbedCopies:
 
     @classmethod
     def of(
-        cls, store: Store, recipe: Recipe, block_name: str | None, momenta: Tensor, amplitude: Tensor
+        cls, store: Store, recipe: Recipe, block: FeatureBlock | None, momenta: Tensor, amplitude: Tensor
     ) -> PerturbedCopies:
         """
         Args:
-            block_name: the features that the model needs, if any.
+            block: the features that the model needs, if any.
             momenta: outgoing, of the training events (n, n_final, 4); amplitude: (n,).
 
         Raises:
@@ -49,7 +48,6 @@ class PerturbedCopies:
         """
         shaken = store.plan.source.perturbation(store.process, recipe.perturb)
         provider = provider_of(store.plan.provider, store.process)
-        block = None if block_name is None else stored_block(store, block_name)
         return cls(shaken, provider, block, recipe.seeds[0], momenta, amplitude)
 
     def labelled(self, epoch: int) -> tuple[dict[str, Tensor], Tensor, int]:

@@ -9,7 +9,7 @@ import math
 
 import pydantic
 
-from ampcli.training.recipe import Recipe
+from ampcli.records.training import Recipe
 
 
 class Progress(pydantic.BaseModel):

@@ -13,8 +13,8 @@ import torch
 from ampcli.errors import LockedError, UsageError
 from ampcli.files import require_ordinary, writing
 from ampcli.locks import locked
+from ampcli.records.training import Recipe
 from ampcli.training.checkpoint import load_checkpoint
-from ampcli.training.recipe import Recipe
 
 _CHECKPOINT = ".safetensors"
 

@@ -11,8 +11,9 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor
 
-from ampcli.models.bayesian import BayesianMlp
-from ampcli.models.mlp import Mlp
+from ampcli.errors import UsageError
+from ampcli.models.network import Network, StackOfMatrices
+from ampcli.training.optimiser import OptimiserKind
 
 BETA1, BETA2 = 0.95, 0.95
 EPSILON = 1e-8
@@ -22,7 +23,7 @@ REFRESH = 10  # steps between updates of the eigenbases
 class Soap:
     """Moments in the eigenbases, and both preconditioners with their eigenbases for every layer."""
 
-    def __init__(self, network: Mlp | BayesianMlp, parameters: Tensor) -> None:
+    def __init__(self, network: StackOfMatrices, parameters: Tensor) -> None:
         self.network = network
         self.steps = 0
         self.first, self.second = torch.zeros_like(parameters), torch.zeros_like(parameters)
@@ -84,3 +85,12 @@ class Soap:
             rows = order[:, :, None] if dimension == 1 else order[:, None, :]
             second.copy_(second.gather(dimension, rows.expand_as(second)))
         first.copy_(self.bases[sides.start].mT @ first @ self.bases[sides.start + 1])
+
+
+def _start(network: Network, parameters: Tensor) -> Soap:
+    if not isinstance(network, StackOfMatrices):
+        raise UsageError(f"--optimiser soap is for dense networks, not for the kind {network.kind}", "Choose adam.")
+    return Soap(network, parameters)
+
+
+SOAP = OptimiserKind("soap", _start)

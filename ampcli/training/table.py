@@ -2,25 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from ampcli.features.blocks import FeatureBlock
 from ampcli.models.ansatz import Ansatz, Batch
-from ampcli.store.features import stored_block
 from ampcli.store.reader import Split, Store
 
 
-def read_arrays(store: Store, block: str | None, split: Split) -> tuple[dict[str, Tensor], Tensor]:
-    """Momenta and a block's arrays of a split, and the exact amplitudes; float64 on the CPU."""
+def read_arrays(
+    store: Store, block: FeatureBlock | None, wanted: Collection[str], split: Split
+) -> tuple[dict[str, Tensor], Tensor]:
+    """Momenta and the wanted arrays of a block (where it has them) of a split, and the exact amplitudes.
+
+    Args:
+        block: as the store holds it (`ampcli.store.features.stored_block`).
+
+    Returns:
+        (n, ...) each, float64 on the CPU.
+    """
     arrays = {"momenta": torch.from_numpy(store.read_split("momenta", split))}
     if block is not None:
-        for name, shape in stored_block(store, block).shapes().items():
-            if 0 not in shape:
-                arrays[name] = torch.from_numpy(store.read_split(f"features/{block}/{name}", split))
+        for name, shape in block.shapes().items():
+            if name in wanted and 0 not in shape:
+                arrays[name] = torch.from_numpy(store.read_split(f"features/{block.name}/{name}", split))
     return arrays, torch.from_numpy(store.read_split("amplitude", split))
 
 
@@ -32,7 +42,7 @@ class Table:
     labelled: int = 0
 
     @classmethod
-    def of(cls, ansatz: Ansatz, arrays: dict[str, Tensor], amplitude: Tensor, device: torch.device) -> Table:
+    def of(cls, ansatz: Ansatz[Any], arrays: dict[str, Tensor], amplitude: Tensor, device: torch.device) -> Table:
         rows = ansatz.table(arrays, amplitude)
         return cls(Batch(rows.inputs.to(device), rows.terms.to(device), rows.target.to(device)))
 

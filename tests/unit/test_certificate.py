@@ -9,13 +9,13 @@ from samples import DATASET, PROTONS, PROVIDER, REGION
 
 import ampcli
 from ampcli.errors import UsageError
+from ampcli.events.repair import restored
 from ampcli.kinematics import checked_momenta, min_invariant, with_beams
 from ampcli.phasespace.jets import fastjet_exclusive_jets
 from ampcli.phasespace.rambo import rambo
 from ampcli.process import parse_process
 from ampcli.records.region import Region
 from ampcli.registry.manifest import Manifest, Recalibration
-from ampcli.repair import restored
 from ampcli.store.measures import Measures
 from ampcli.uncertainty.certificate import certify, unusual_spread
 from ampcli.uncertainty.kind import UncertaintyKind

@@ -8,9 +8,12 @@ import math
 import numpy as np
 import pytest
 
-from ampcli.speedup.cascades import Cascade, Points, Seconds, cascades, rank_candidates
-from ampcli.speedup.certify import LEVEL, Weights, certified_scale, critical_scales, most_wrong
+from ampcli.speedup.candidates import rank_candidates
+from ampcli.speedup.cascades import Seconds, cascades
+from ampcli.speedup.certify import LEVEL, Weights, WeightSpread, certified_scale, critical_scales, most_wrong
+from ampcli.speedup.points import PredictedPoints
 from ampcli.speedup.stages import Stage, decide
+from ampcli.speedup.thresholds import scaled
 
 ACCURACY, EXACT = 0.03, 100e-6
 
@@ -39,16 +42,17 @@ def test_so_many_of_large_numbers(n, tolerance, expected):
 
 
 def test_events_that_are_needed():
-    assert Weights.of(np.ones(50), 100, 1e-3).needed == 2995
+    assert WeightSpread.of(np.ones(50)).counting(100, 1e-3).needed == 2995
     others = np.repeat([1.0, 4.0], [990, 10])
-    needed = Weights.of(others, 10**4, 1e-2).needed
+    needed = WeightSpread.of(others).counting(10**4, 1e-2).needed
     for n, enough in ((2 * needed, True), (needed // 2, False)):
-        known = Weights.of(others, n, 1e-2)
+        known = WeightSpread.of(others).counting(n, 1e-2)
         assert (known.needed, known.equal) == (needed, False)
         assert (known.allowed(np.ones(n), 1e-2) is not None) == enough
     heavy = np.concatenate([np.ones(999), [1e6]])  # one event carries nearly everything
-    assert Weights.of(heavy, 10**6, 1e-2) == Weights(needed=None, equal=False)
-    assert certified_scale(np.full(10**4, np.inf), np.ones(10**4), Weights.of(heavy, 10**4, 1e-2), 1e-2) is None
+    assert WeightSpread.of(heavy).counting(10**6, 1e-2) == Weights(needed=None, equal=False)
+    hopeless = WeightSpread.of(heavy).counting(10**4, 1e-2)
+    assert certified_scale(np.full(10**4, np.inf), np.ones(10**4), hopeless, 1e-2) is None
 
 
 def two_stages(rng, n: int) -> list[Stage]:
@@ -77,15 +81,14 @@ def test_certified_thresholds_decide_as_many_wrongly_as_allowed(rng):
     n, tolerance = 20_000, 2e-3
     stage = two_stages(rng, n)[0]
     critical = critical_scales([stage], [1.0], ACCURACY)
-    equal = Weights.of(np.ones(9), n, tolerance)
+    equal = WeightSpread.of(np.ones(9)).counting(n, tolerance)
     scale = certified_scale(critical, np.ones(n), equal, tolerance)
-    cascade = Cascade("", ((0,),), ())
-    [threshold] = cascade.scaled([stage], [1.0], scale)
+    [threshold] = scaled([stage], [1.0], scale)
     wrong = np.count_nonzero((np.abs(stage.delta) > ACCURACY) & (stage.relative < threshold))
     assert wrong == most_wrong(n, tolerance)
     assert certified_scale(critical[:1000], np.ones(1000), equal, tolerance) is None
     assert certified_scale(np.full(n, np.inf), np.ones(n), equal, tolerance) == math.inf
-    [threshold] = cascade.scaled([stage], [1.0], math.inf)
+    [threshold] = scaled([stage], [1.0], math.inf)
     assert (stage.relative < threshold).all()
 
 
@@ -100,10 +103,10 @@ def rate(widths):
     return np.interp(widths, grid, 1 - 0.5 * (erf(high / grid) - erf(low / grid)))
 
 
-def draw(rng, widths, n: int) -> Points:
+def draw(rng, widths, n: int) -> PredictedPoints:
     some = widths[:, rng.integers(0, POPULATION, n)]
     predicted = np.exp(some * rng.normal(size=some.shape))
-    return Points(np.empty((n, 0, 4)), np.ones(n), np.ones(n), list(predicted), list(some))
+    return PredictedPoints(np.empty((n, 0, 4)), np.ones(n), np.ones(n), list(predicted), list(some))
 
 
 @pytest.mark.parametrize("tolerance", [5e-3, 1e-4])
@@ -117,11 +120,10 @@ def test_unseen_events_exceed_a_tolerance_in_one_sample_of_twenty_at_most(rng, t
         choosing, certifying = draw(rng, widths, n), draw(rng, widths, n)
         candidates = [c for c in rank_candidates(choosing, seconds, ACCURACY, tolerance, EXACT) if c.strategy != "both"]
         models = candidates[0].models[:1]  # of the best: the one that is asked first, alone
-        points = [each.of_models(models) for each in (choosing, certifying)]
-        [cascade] = cascades(points[0], Seconds([seconds.surrogates[models[0]]]))
-        chosen = cascade.thresholds(cascade.stages(points[0]), ACCURACY, tolerance, EXACT, np.ones(n))
-        critical = critical_scales(cascade.stages(points[1]), chosen, ACCURACY)
-        scale = certified_scale(critical, np.ones(n), Weights.of(np.ones(n), n, tolerance), tolerance)
+        [cascade] = cascades(choosing, seconds, models)
+        chosen = cascade.search(cascade.stages(choosing), ACCURACY, np.ones(n)).best(tolerance, EXACT)
+        critical = critical_scales(cascade.stages(certifying), chosen, ACCURACY)
+        scale = certified_scale(critical, np.ones(n), WeightSpread.of(np.ones(n)).counting(n, tolerance), tolerance)
 
         def true_rate(thresholds, model=models[0]):
             return rates[model][widths[model] < thresholds[0]].sum() / POPULATION
@@ -152,10 +154,11 @@ def test_weights_count(rng):
         true = 0.5 * sizes**2 * (0.02 * 8 * 0.5 + 0.98 * 0.01) / (0.02 * 8 + 0.98)
         limit = sizes[np.flatnonzero(true <= tolerance)[-1]]
         other = np.where(rng.random(n) < 0.02, 8.0, 1.0)
-        scale = certified_scale(critical, weights, Weights.of(other, n, tolerance), tolerance)
+        scale = certified_scale(critical, weights, WeightSpread.of(other).counting(n, tolerance), tolerance)
         certified += scale is not None
         exceeded += scale is not None and scale > limit
-        by_number += certified_scale(critical, np.ones(n), Weights.of(np.ones(9), n, tolerance), tolerance) > limit
+        equal = WeightSpread.of(np.ones(9)).counting(n, tolerance)
+        by_number += certified_scale(critical, np.ones(n), equal, tolerance) > limit
     assert certified == repeats
     assert exceeded <= 12  # P(more of 100 at 5 %) = 0.2 %
     assert by_number > 0.9 * repeats

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from ampcli.errors import AmpcliError, IntegrityError, NotFoundError, UsageError
-from ampcli.events import open_events
-from ampcli.intake import Intake
+from ampcli.events.files import open_events
+from ampcli.events.intake import Intake
 from ampcli.kinematics import checked_momenta, with_beams
 from ampcli.phasespace.rambo import rambo
 from ampcli.process import parse_process

@@ -12,11 +12,11 @@ import pytest
 
 from ampcli.cli.main import run
 from ampcli.errors import AmpcliError, IntegrityError, NotFoundError, UsageError
-from ampcli.events import open_events
-from ampcli.intake import Intake
+from ampcli.events.files import open_events
+from ampcli.events.intake import Intake
+from ampcli.events.lhe.blocks import EventBlocks
+from ampcli.events.lhe.read import LheEvents
 from ampcli.kinematics import with_beams
-from ampcli.lhe.blocks import EventBlocks
-from ampcli.lhe.read import LheEvents
 from ampcli.phasespace.rambo import rambo
 from ampcli.process import parse_process
 from ampcli.store.reader import open_store
@@ -120,7 +120,7 @@ def test_pieces_of_any_size_give_the_same_blocks(tmp_path, events, monkeypatch):
     expected = list(EventBlocks(tmp_path / "a.lhe"))
     assert len(expected) == 4
     for size in (1, 7, 113, 1000):
-        monkeypatch.setattr("ampcli.lhe.blocks._PIECE", size)
+        monkeypatch.setattr("ampcli.events.lhe.blocks._PIECE", size)
         assert list(EventBlocks(tmp_path / "a.lhe")) == expected
 
 

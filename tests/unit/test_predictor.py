@@ -13,12 +13,12 @@ from safetensors.torch import load_file, save_file
 
 import ampcli
 from ampcli.errors import IntegrityError, NotFoundError, UsageError
-from ampcli.events import open_events
+from ampcli.events.files import open_events
+from ampcli.events.intake import Intake
 from ampcli.inference.load import load_predictor
 from ampcli.inference.predict_events import check_output, predict_events, write_predictions
 from ampcli.inference.predictor import BATCH
 from ampcli.inference.probe import check_probe
-from ampcli.intake import Intake
 from ampcli.kinematics import with_beams
 from ampcli.process import parse_process
 from ampcli.registry.manifest import manifest_sha256, read_manifest

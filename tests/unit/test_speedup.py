@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 import pytest
 import torch
@@ -9,10 +11,16 @@ import torch
 from ampcli.cli.numbers import parse_tolerance
 from ampcli.errors import UsageError
 from ampcli.process import parse_process
-from ampcli.speedup.cascades import Cascade, Points, Seconds, cascades, rank_candidates
+from ampcli.speedup.candidates import rank_candidates
+from ampcli.speedup.cascades import Cascade, Seconds, cascades
+from ampcli.speedup.certify import WeightSpread
+from ampcli.speedup.judged import JudgedCascade
 from ampcli.speedup.observables import bias, bounds, observables
+from ampcli.speedup.points import PredictedPoints
 from ampcli.speedup.scan import scan_thresholds, signed_errors
-from ampcli.speedup.stages import Stage, best_thresholds, decide, outcome, two_stage_unweighting
+from ampcli.speedup.stages import Stage, decide, outcome
+from ampcli.speedup.thresholds import FreeThresholds
+from ampcli.speedup.unweighting import two_stage_unweighting
 from ampcli.uncertainty.covariance import combine_by_covariance, error_correlation
 
 N = 20_000
@@ -34,7 +42,12 @@ EQUAL = np.ones(N)
 
 def best_ratio(stages, ratio, tolerance, weights=EQUAL):
     cascade = Cascade("", tuple((i,) for i in range(len(stages))), (), None, ratio)
-    return cascade.thresholds(stages, 0.03, tolerance, EXACT, weights)
+    return cascade.search(stages, 0.03, weights).best(tolerance, EXACT)
+
+
+def points_of(stages) -> PredictedPoints:
+    predicted = [np.maximum(1 + stage.delta, 1e-3) for stage in stages]
+    return PredictedPoints(np.zeros((N, 1, 4)), EQUAL, EQUAL, predicted, [stage.relative for stage in stages])
 
 
 def brute_force(stages, thresholds, accuracy):
@@ -87,6 +100,36 @@ def test_the_largest_threshold_within_a_tolerance(stages, rng, tolerance, weight
     assert found.tolerance == pytest.approx(weights[wrong & (stage.relative < threshold)].sum() / weights.sum())
 
 
+@pytest.mark.parametrize("ratio", [None, 1.4])
+@pytest.mark.parametrize("number", [1, 2])
+def test_points_are_sorted_once_for_all_tolerances_and_prices(stages, ratio, number, monkeypatch):
+    tolerances, prices = (1e-4, 1e-3, 1e-2), (EXACT, 10 * EXACT)
+    stages = stages[:number]
+    cascade = Cascade("", tuple((i,) for i in range(number)), (), None, ratio)
+    asked = list(itertools.product(tolerances, prices))
+    expected = [cascade.search(stages, 0.03, EQUAL).best(*each) for each in asked]
+    search = cascade.search(stages, 0.03, EQUAL)
+    for name in ("argsort", "sort", "partition", "quantile"):
+        monkeypatch.delattr(np, name)
+    assert [search.best(*each) for each in asked] == expected
+    assert len({tuple(thresholds) for thresholds in expected}) >= len(tolerances)
+
+
+def test_what_was_certified_is_not_certified_again(stages, monkeypatch):
+    points = points_of(stages)
+    known = {1e-3: WeightSpread.of(EQUAL).counting(N, 1e-3)}
+    asked = []
+    monkeypatch.setattr("ampcli.speedup.judged.certified_scale", lambda *given: asked.append(given) or 0.5)
+    [cascade] = cascades(points, Seconds([FIRST]), [0])
+    judged = JudgedCascade(cascade, points, points, points, 0.03, known)
+    for price in (EXACT, 10 * EXACT):
+        [chosen] = judged.chosen(1e-3, price)
+        assert judged.certified([chosen], 1e-3) == [pytest.approx(chosen / 2)]
+    assert len(asked) == 1
+    judged.certified([0.9 * chosen], 1e-3)
+    assert len(asked) == 2
+
+
 def test_a_surrogate_that_is_never_wrong_decides_everything():
     ones = np.ones(10)
     stage = Stage(np.zeros(10), np.linspace(0.1, 1.0, 10), FIRST)
@@ -100,7 +143,7 @@ def test_a_surrogate_that_is_never_wrong_decides_everything():
 def test_free_thresholds_are_the_best_of_the_grid(stages, rng):
     weights = rng.exponential(1.0, N)
     first, second = (Stage(s.delta[:400], s.relative[:400], s.seconds) for s in stages)
-    found = best_thresholds(first, second, 0.03, 5e-3, EXACT, weights[:400])
+    found = FreeThresholds.of(first, second, 0.03, weights[:400]).best(5e-3, EXACT)
     outcomes = [
         outcome([first, second], [one, other], 0.03, EXACT, weights[:400])
         for one in first.grid
@@ -256,11 +299,6 @@ def test_signed_errors_count_every_decided_point(stages):
     assert found.above[30] + found.below[30] == np.count_nonzero(inside)
 
 
-def points_of(stages) -> Points:
-    predicted = [np.maximum(1 + stage.delta, 1e-3) for stage in stages]
-    return Points(np.zeros((N, 1, 4)), EQUAL, EQUAL, predicted, [stage.relative for stage in stages])
-
-
 def test_the_best_of_many_models(stages, rng):
     wide = np.exp(rng.normal(-3.0, 0.2, N))
     useless = Stage(rng.normal(0, wide), wide, FIRST)
@@ -277,7 +315,7 @@ def test_the_best_of_many_models(stages, rng):
 
 def test_cascades_pay_for_checks_and_for_combinations(stages):
     points = points_of(stages)
-    found = {c.name: c for c in cascades(points, Seconds([FIRST, SECOND], checks=1e-6, combination=3e-6))}
+    found = {c.name: c for c in cascades(points, Seconds([FIRST, SECOND], 1e-6, 3e-6), [0, 1])}
     assert {name: c.seconds for name, c in found.items()} == {
         "surrogate 1": (FIRST + 1e-6,),
         "surrogate 2": (SECOND + 1e-6,),

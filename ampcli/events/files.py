@@ -9,10 +9,10 @@ from pathlib import Path
 import numpy as np
 
 from ampcli.errors import NotFoundError, UsageError
-from ampcli.event_batch import Batch, Events
+from ampcli.events.batch import Batch, Events
+from ampcli.events.lhe.read import LheEvents
+from ampcli.events.npz import NpzEvents
 from ampcli.files import require_ordinary
-from ampcli.lhe.read import LheEvents
-from ampcli.npz import NpzEvents
 from ampcli.process import Process
 from ampcli.store.reader import Store, open_store
 

@@ -11,8 +11,8 @@ from pathlib import Path
 import numpy as np
 
 from ampcli.errors import IntegrityError, UsageError
-from ampcli.event_batch import Batch
-from ampcli.lhe.blocks import EventBlocks
+from ampcli.events.batch import Batch
+from ampcli.events.lhe.blocks import EventBlocks
 from ampcli.process import Process
 
 _INCOMING, _OUTGOING = -1, 1  # status codes

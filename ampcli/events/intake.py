@@ -10,11 +10,11 @@ import numpy as np
 import numpy.typing as npt
 
 from ampcli.errors import UsageError
-from ampcli.event_batch import Batch, Events
+from ampcli.events.batch import Batch, Events
+from ampcli.events.lhe.read import LheEvents
+from ampcli.events.repair import Repaired, repair
 from ampcli.kinematics import REPAIRABLE, at_rest, beams_along_z, find_fault, mass_hint, physical_events, with_beams
-from ampcli.lhe.read import LheEvents
 from ampcli.process import Process
-from ampcli.repair import Repaired, repair
 
 BoolArray = npt.NDArray[np.bool_]
 
@@ -27,7 +27,7 @@ class Intake:
 
     Args:
         skip_bad: leave out events that are not physical instead of stopping at the first one.
-        repair: put right what rounding did (`ampcli.repair`); single precision always is.
+        repair: put right what rounding did (`ampcli.events.repair`); single precision always is.
         sqrt_s: energy in GeV that the collisions must have, at rest, if any.
         model: whose energy that is.
     """

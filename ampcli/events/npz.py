@@ -19,7 +19,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ampcli.errors import IntegrityError, NotFoundError, UsageError
-from ampcli.event_batch import Batch
+from ampcli.events.batch import Batch
 from ampcli.files import require_ordinary
 from ampcli.process import Process
 

@@ -1,0 +1,66 @@
+"""The settings of a training, saved in checkpoint and manifest, and what came of it."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from pydantic import Field, SerializeAsAny, ValidationInfo, field_validator
+
+from ampcli.models.kinds import KINDS, Options
+from ampcli.records.settings import Settings
+from ampcli.store.splits import SplitRule
+
+
+class Recipe(Settings):
+    """What a training is, before it runs.
+
+    Raises:
+        UsageError: there is no such kind of model.
+    """
+
+    kind: str
+    block: str | None = None
+    """Name of the features: fame, fg1, iq1+, fg1^2, invariants, ...; None for models on plain momenta."""
+    features: dict[str, Any] = {}
+    """Version and options of the features, from the store."""
+    options: SerializeAsAny[Options] = Field(default_factory=Options, validate_default=True)
+    """The kind's own."""
+    hidden: tuple[int, ...]
+    network: str = "mlp"
+    seeds: tuple[int, ...]
+    epochs: int = Field(default=1000, ge=1)
+    perturb: float = Field(default=0.0, ge=0, le=1)
+    """Size of the shifts of perturbed copies, with exact labels, that every epoch but the first is trained on."""
+    precision: Literal["float32", "tf32"] = "float32"
+    dataset_digest: str
+    split_rule: SplitRule = "rows"
+    """How the store is split (`ampcli.store.splits`); runs of older versions had "rows"."""
+    init_from: str | None = None
+
+    @field_validator("options", mode="before")
+    @classmethod
+    def _of_the_kind(cls, given: object, info: ValidationInfo) -> object:
+        """As the kind declares them."""
+        if "kind" not in info.data:  # found wanting already
+            return given
+        return KINDS[info.data["kind"]].options.model_validate(
+            given.model_dump() if isinstance(given, Options) else given
+        )
+
+    def differences(self, other: Recipe) -> list[str]:
+        """Names of the settings in which two recipes differ."""
+        return [name for name in type(self).model_fields if getattr(self, name) != getattr(other, name)]
+
+
+class Training(Recipe):
+    """A recipe and what came of it, for one of its seeds."""
+
+    run: str | None = None
+    """Tells this training from all others of the same recipe; None for models of older versions."""
+    epochs_done: int
+    labelled_points: int | None = None
+    """Exact amplitudes of perturbed copies; None for models of older versions, which did not count."""
+    best_epoch: int
+    """From 1."""
+    best_validation_loss: float | None
+    """None if no epoch had a finite one."""

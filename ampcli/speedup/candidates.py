@@ -1,0 +1,44 @@
+"""Which of many models, alone or in pairs, save most time."""
+
+from __future__ import annotations
+
+import itertools
+
+from ampcli.evaluation.metrics import Frozen
+from ampcli.speedup.cascades import Seconds, cascades
+from ampcli.speedup.points import PredictedPoints
+from ampcli.speedup.stages import Outcome, Stage, outcome
+
+
+class Candidate(Frozen):
+    """One or two models (numbers from 0, the first one is asked first), a strategy, and what it gives on validation."""
+
+    models: list[int]
+    strategy: str
+    validation: Outcome
+
+
+def rank_candidates(
+    validation: PredictedPoints, seconds: Seconds, accuracy: float, tolerance: float, exact_seconds: float
+) -> list[Candidate]:
+    """Every model alone and every ordered pair, each with its best strategy, from the largest speed-up on.
+
+    Args:
+        accuracy: |Delta| from which on a decision counts as wrong.
+        tolerance: the largest share of the points' weight that is decided wrongly.
+        exact_seconds: of the exact amplitude, per event.
+    """
+    n = len(seconds.surrogates)
+    alone: dict[tuple[int, ...], Stage] = {}
+    candidates = []
+    for models in [*([i] for i in range(n)), *(list(pair) for pair in itertools.permutations(range(n), 2))]:
+        known = alone if len(models) == 1 else dict(alone)  # what is known of pairs is forgotten after each
+        outcomes = {}
+        for cascade in cascades(validation, seconds, models)[2 if len(models) == 2 else 0 :]:  # alone: had its turn
+            stages = cascade.stages(validation, known)
+            thresholds = cascade.search(stages, accuracy, validation.weight).best(tolerance, exact_seconds)
+            outcomes[cascade.name] = outcome(stages, thresholds, accuracy, exact_seconds, validation.weight)
+        best = max(outcomes, key=lambda name: outcomes[name].factor)
+        candidates.append(Candidate(models=models, strategy=best, validation=outcomes[best]))
+    # A pair that gains nothing is more than is needed.
+    return sorted(candidates, key=lambda candidate: (-candidate.validation.factor, len(candidate.models)))

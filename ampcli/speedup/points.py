@@ -1,0 +1,82 @@
+"""Points that choose, certify and judge: exact amplitudes and what surrogates predict."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ampcli.errors import UsageError
+from ampcli.evaluation.metrics import Floats
+from ampcli.inference.predictor import Predictor
+from ampcli.kinematics import FloatArray
+from ampcli.store.reader import Split, Store
+from ampcli.uncertainty.covariance import error_correlation
+
+_JUDGES = 5  # one in so many points judges, the others certify
+
+
+@dataclass(frozen=True)
+class PredictedPoints:
+    """Points whose amplitudes are known, and what surrogates say of them.
+
+    Attributes:
+        momenta: (n, n_final, 4) in GeV.
+        exact: |M|^2, (n,), in GeV^(2 (4 - n_external)).
+        weight: of the events, (n,), in any unit.
+        predicted: |M|^2 of each surrogate, (n,) each.
+        relative: predicted relative uncertainty of each surrogate, (n,) each.
+    """
+
+    momenta: FloatArray
+    exact: Floats
+    weight: Floats
+    predicted: list[Floats]
+    relative: list[Floats]
+
+    @classmethod
+    def of(cls, predictors: Sequence[Predictor], store: Store, split: Split) -> PredictedPoints:
+        """A split of a store, whose rows count as events: weight x |M|^2; those of given points count alike.
+
+        Raises:
+            UsageError: a model predicts amplitudes that are not positive.
+        """
+        momenta, exact = store.read_split("momenta", split), store.read_split("amplitude", split)
+        sampled = store.plan.source.are_sampled
+        weight = exact * store.read_split("weight", split) if sampled else np.ones(len(exact))
+        predicted, relative = [], []
+        for predictor in predictors:
+            amplitude, uncertainty = predictor.predict_final(momenta)
+            if not (amplitude > 0).all():
+                raise UsageError(f"{predictor.manifest.reference} predicts negative amplitudes", "Use a surrogate.")
+            predicted.append(amplitude)
+            relative.append(uncertainty / amplitude)
+        return cls(momenta, exact, weight, predicted, relative)
+
+    def __len__(self) -> int:
+        return len(self.exact)
+
+    def of_models(self, chosen: Sequence[int]) -> PredictedPoints:
+        """The same points with some of the surrogates, in this order."""
+        predicted, relative = ([values[i] for i in chosen] for values in (self.predicted, self.relative))
+        return PredictedPoints(self.momenta, self.exact, self.weight, predicted, relative)
+
+    def rows(self, chosen: np.ndarray) -> PredictedPoints:
+        """Some of the points, by number or flag."""
+        predicted, relative = ([values[chosen] for values in each] for each in (self.predicted, self.relative))
+        return PredictedPoints(self.momenta[chosen], self.exact[chosen], self.weight[chosen], predicted, relative)
+
+    def judged_apart(self) -> tuple[PredictedPoints, PredictedPoints]:
+        """Those that certify thresholds, and every fifth, which judges them."""
+        judges = np.arange(len(self)) % _JUDGES == 0
+        return self.rows(~judges), self.rows(judges)
+
+    def correlation(self, models: Sequence[int]) -> Tensor:
+        """Of the errors of some surrogates, (n_models, n_models)."""
+        errors = np.stack([np.log(self.predicted[i] / self.exact) for i in models])
+        return error_correlation(
+            torch.from_numpy(errors), torch.from_numpy(np.stack([self.relative[i] for i in models]))
+        )

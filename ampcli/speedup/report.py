@@ -1,0 +1,70 @@
+"""What `ampcli speedup` writes."""
+
+from __future__ import annotations
+
+from pydantic import FiniteFloat
+
+from ampcli.evaluation.metrics import Frozen
+from ampcli.speedup.candidates import Candidate
+from ampcli.speedup.observables import Bias, Bounds
+from ampcli.speedup.scan import Scan, SignedErrors
+from ampcli.speedup.spent import Spent
+from ampcli.speedup.stages import Outcome
+from ampcli.speedup.timing import SurrogateTimes
+from ampcli.speedup.unweighting import Unweighting
+
+
+class Strategy(Frozen):
+    """One way to use the surrogates before an exact amplitude.
+
+    Attributes:
+        certified: whether thresholds keep the tolerance at 95 % confidence; if not, the exact amplitude is used alone.
+        events_needed: so many events may certify the tolerance; None: no number can (a few weights carry too much).
+        validation: thresholds as chosen on validation points.
+        outcome: certified thresholds, on points that neither choice nor certificate has seen.
+        executed: exact time over that of the mixture as a whole, run on these points.
+        curve: tolerance asked for; tolerance and factor (from the parts) on these points.
+    """
+
+    name: str
+    provider: str
+    certified: bool
+    events_needed: int | None
+    validation: Outcome
+    outcome: Outcome
+    executed: FiniteFloat
+    curve: list[tuple[FiniteFloat, FiniteFloat, FiniteFloat]]
+
+
+class Report(Frozen):
+    """What `ampcli speedup` found; times are seconds per event on one thread (or the device)."""
+
+    models: list[str]
+    """One or two, the one that is asked first in front."""
+    candidates: list[Candidate]
+    """Models and pairs that were compared on validation points, the best in front; those given, where two at most."""
+    compared: list[str]
+    """The models that the numbers of `candidates` stand for."""
+    batch: int
+    accuracy: FiniteFloat
+    tolerance: FiniteFloat
+    points: dict[str, int]
+    """That chose (validation split), certified and judged (parts of the test split)."""
+    yardstick: str
+    """The exact amplitude over which models, pairs and the best strategy were chosen."""
+    exact: dict[str, FiniteFloat]
+    checks: FiniteFloat
+    """Of momenta: part of exact times, and of mixtures."""
+    combination: FiniteFloat
+    surrogates: list[SurrogateTimes]
+    strategies: list[Strategy]
+    best: str
+    scan: Scan
+    signed: SignedErrors
+    bounds: Bounds
+    biases: dict[str, Bias]
+    spent: Spent
+    break_even_events: dict[str, FiniteFloat | None]
+    unweighting: dict[str, Unweighting] | None
+    seen: list[str]
+    """What has to be said about points that the models may have seen before."""
