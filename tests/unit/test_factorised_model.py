@@ -17,7 +17,6 @@ from ampcli.amplitudes.native.provider import Native
 from ampcli.errors import InterruptedRun, NotFoundError, UsageError
 from ampcli.features.blocks import default_choices, make_block
 from ampcli.features.radiation import RadiationBlock
-from ampcli.features.write import write_features
 from ampcli.generation.generate import GenerationRequest, generate, prepare
 from ampcli.generation.given_points import GivenFile
 from ampcli.inference.load import load_predictor
@@ -28,12 +27,13 @@ from ampcli.models.factorised import FactorisedAnsatz
 from ampcli.models.kinds import recipe_settings
 from ampcli.models.likelihood import LikelihoodOptions
 from ampcli.models.mlp import Mlp, hidden_layers
-from ampcli.phasespace.rambo import rambo
+from ampcli.phasespace.rambo import rambo, with_masses
 from ampcli.process import Process, parse_process
 from ampcli.records.training import Recipe
 from ampcli.registry.manifest import read_manifest
 from ampcli.registry.resolve import resolve
 from ampcli.registry.storage import read_probe, read_weights
+from ampcli.store.features import write_features
 from ampcli.store.reader import Store, open_store
 from ampcli.training.adam import Adam
 from ampcli.training.train import TrainingRun, train
@@ -53,13 +53,7 @@ def sample(process: Process, n: int, seed: int = 1) -> np.ndarray:
     energy = 1000 * rng.uniform(0.7, 1.4, n)
     final *= (energy / 1000)[:, None, None]
     masses = np.array(process.final_masses)
-    squares = (final[..., 1:] ** 2).sum(axis=2)
-    scale = np.ones(n)
-    for _ in range(20):  # Newton's method for the scale of the three-momenta that gives the Z its mass
-        energies = np.sqrt(scale[:, None] ** 2 * squares + masses**2)
-        scale -= (energies.sum(axis=1) - energy) / (scale[:, None] * squares / energies).sum(axis=1)
-    final[..., 1:] *= scale[:, None, None]
-    final[..., 0] = np.sqrt((final[..., 1:] ** 2).sum(axis=2) + masses**2)
+    final = with_masses(final, process.final_masses)
     y = rng.uniform(-1.5, 1.5, (n, 1))
     final[..., 3] = np.cosh(y) * final[..., 3] + np.sinh(y) * final[..., 0]
     final[..., 0] = np.sqrt((final[..., 1:] ** 2).sum(axis=2) + masses**2)

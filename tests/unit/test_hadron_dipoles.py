@@ -10,13 +10,12 @@ import torch
 
 from ampcli.amplitudes.native.provider import Native
 from ampcli.errors import UsageError
-from ampcli.factorisation.dipoles import C_A, C_F
 from ampcli.factorisation.hadron_dipoles import hadron_dipoles
-from ampcli.factorisation.initial_dipoles import T_R, final_splitting, initial_splitting
+from ampcli.factorisation.kernels import C_A, C_F, T_R, final_splitting, initial_splitting
+from ampcli.factorisation.momenta import external_momenta
 from ampcli.features.blocks import make_block
 from ampcli.features.fame import FameBlock
 from ampcli.features.hadron_fame import HadronFameBlock
-from ampcli.features.radiation import external_momenta
 from ampcli.kinematics import min_invariant
 from ampcli.models.ansatz import shapes_of
 from ampcli.models.fame import FameAnsatz, FameOptions
