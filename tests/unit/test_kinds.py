@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from importlib.metadata import EntryPoint
+from importlib.metadata import EntryPoint, EntryPoints
 
 import numpy as np
 import pytest
@@ -80,7 +80,7 @@ def theirs(monkeypatch: pytest.MonkeyPatch):
 
     def install(**kinds: str) -> None:
         points = [EntryPoint(name, f"{__name__}:{attribute}", "ampcli.models") for name, attribute in kinds.items()]
-        monkeypatch.setattr(plugins, "entry_points", lambda group: points if group == "ampcli.models" else [])
+        monkeypatch.setattr(plugins, "entry_points", lambda **group: EntryPoints(points).select(**group))
         monkeypatch.delitem(vars(KINDS), "_theirs", raising=False)
 
     yield install
