@@ -9,6 +9,7 @@ from typing import Annotated, Any, get_args
 
 from typer.models import OptionInfo
 
+from ampcli.cli.command import names_of
 from ampcli.cli.declared import Owner, declared_parameters, default_text
 from ampcli.cli.effect import Effect, only_if
 from ampcli.models.kinds import chosen, model_names
