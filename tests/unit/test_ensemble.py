@@ -139,7 +139,7 @@ def relatives(registry, store3, recipe_for, tmp_path_factory):
     more("again")
     more("child", init_from="fame3@1", seeds=(5,))
     more("sibling", init_from="fame3@1", seeds=(6,))
-    more("plain-child", kind="plain", init_from="plain3@1", seeds=(5,))
+    more("plain-child", model="plain", init_from="plain3@1", seeds=(5,))
     more("grandchild", init_from="child", seeds=(7,))
     publish_calibrated(root, "fame3@1", store3, "calibrated")
     return root
