@@ -32,27 +32,27 @@ def features(
     pair: Annotated[
         Literal["product", "delta-r"] | None,
         typer.Option(
-            help="The most singular pair: by p_i.p_j, or by Delta R.", show_default="product; fg1+ and such delta-r"
+            help="The most singular pair: by p_i.p_j, or by Delta R.", show_default="product; delta-r for blocks with +"
         ),
         EMISSIONS,
         OUTGOING,
     ] = None,
     spectator: Annotated[
         Literal["energetic", "s-ijk"] | None,
-        typer.Option(help="Most energetic jet, or largest s_ijk.", show_default="energetic; fg1+ and such s-ijk"),
+        typer.Option(help="Most energetic jet, or largest s_ijk.", show_default="energetic; s-ijk for blocks with +"),
         EMISSIONS,
     ] = None,
     inputs: Annotated[
         Literal["paper", "extended"] | None,
         typer.Option(
             help="Inputs of the network: the paper's, or angles and logarithms as well.",
-            show_default="paper; fg1+ and such extended",
+            show_default="paper; extended for blocks with +",
         ),
         EMISSIONS,
     ] = None,
     orient: Annotated[
         bool | None,
-        typer.Option(help="Use the symmetry under exchange of the beams.", show_default="no; fg1+ and such yes"),
+        typer.Option(help="Use the symmetry under exchange of the beams.", show_default="no; yes for blocks with +"),
         EMISSIONS,
         MIRRORED,
     ] = None,

@@ -37,7 +37,7 @@ def model_parameters(command: Callable[..., Any]) -> list[inspect.Parameter]:
     papers = [Owner(name, chosen(name)[1].settings) for name in model_names()]
     texts = {
         **{p.name: f"{_option(p).help} For {_models(_having(p.name))}." for p in own},
-        "model": f"{', '.join(model_names())} and such.",
+        "model": f"{', '.join(model_names())}, ...",
         "preset": f"Hidden layers: {', '.join(PRESETS)}.",
         "optimiser": f"{' or '.join(OPTIMISERS.names)}.",
     }

@@ -25,7 +25,7 @@ def _has_products_to_round(values: Values) -> bool:
 
 
 LAYERS = only_if(_has_layers, "for --model {model}: it has layers of its own")
-BAYESIAN = only_if(_can_be_bayesian, "for --model {model}", "It is for fg1, nofa and such.")
+BAYESIAN = only_if(_can_be_bayesian, "for --model {model}", "It is for models such as fg1 and nofa.")
 COPIES = only_if(lambda values: values["epochs"] > 1, "with --epochs 1: the first epoch takes the store's own points")
 TF32 = only_if(_has_products_to_round, "without CUDA")
 
@@ -50,6 +50,6 @@ def _is_mirrored(values: Values) -> bool:
     return mirror_symmetric(open_store(values["store"]).process)
 
 
-EMISSIONS = only_if(_undoes_emissions, "on {blocks}", "It is for blocks that undo emissions: fg1, ig1, fg1+ and such.")
+EMISSIONS = only_if(_undoes_emissions, "on {blocks}", "It is for blocks of emissions, such as fg1, ig1, fg1+.")
 OUTGOING = only_if(_ranks_outgoing_pairs, "on {blocks}", "It is for emissions off outgoing partons: fg1, fq1, fa1.")
 MIRRORED = only_if(_is_mirrored, "on {store}: its incoming particles differ")

@@ -71,13 +71,16 @@ def train(
     ] = None,
     bayesian: Annotated[
         bool,
-        typer.Option("--bayesian", help="A distribution of weights instead of weights (fg1, nofa and such)."),
+        typer.Option("--bayesian", help="A distribution of weights instead of weights (fg1, nofa, ...)."),
         BAYESIAN,
     ] = False,
     weight_decay: Annotated[float | None, typer.Option(help="Decoupled weight decay.")] = None,
     perturb: Annotated[
         float,
-        typer.Option(help="Train on copies shaken by this much, with exact labels, in every epoch but the first."),
+        typer.Option(
+            help="Standard deviation of random shifts of ln pT, eta, phi; from the second epoch on, training uses "
+            "shifted copies with exact labels."
+        ),
         COPIES,
     ] = 0.0,
     precision: Annotated[str, typer.Option(help="float32, or tf32 for products on CUDA."), TF32] = "float32",

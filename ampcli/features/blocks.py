@@ -67,7 +67,7 @@ def make_block(name: str, process: Process, options: dict[str, Any], version: in
         return blocks[0] if len(blocks) == 1 else MultiRadiationBlock(name.lower(), blocks)
     raise UsageError(
         f'unknown features "{name}"',
-        "Known: fame, antenna, invariants, momenta, fg1, fq2, ig1, iq1, fg1^2, fg1+, fg1,ig1+ and such.",
+        "Known: fame, antenna, invariants, momenta, fg1, fq2, ig1, iq1, fg1^2, fg1+, fg1,ig1+ and other emissions.",
     )
 
 
