@@ -17,7 +17,6 @@ from ampcli.amplitudes.native.provider import Native
 from ampcli.errors import InterruptedRun, NotFoundError, UsageError
 from ampcli.features.blocks import default_choices, make_block
 from ampcli.features.radiation import RadiationBlock
-from ampcli.features.write import write_features
 from ampcli.generation.generate import GenerationRequest, generate, prepare
 from ampcli.generation.given_points import GivenFile
 from ampcli.inference.load import load_predictor
@@ -25,7 +24,7 @@ from ampcli.inference.probe import check_probe
 from ampcli.kinematics import min_invariant, with_beams
 from ampcli.models.ansatz import Batch, shapes_of
 from ampcli.models.factorised import FactorisedAnsatz
-from ampcli.models.kinds import KINDS, recipe_settings
+from ampcli.models.kinds import recipe_settings
 from ampcli.models.likelihood import LikelihoodOptions
 from ampcli.models.mlp import Mlp, hidden_layers
 from ampcli.phasespace.rambo import rambo, with_masses
@@ -34,6 +33,7 @@ from ampcli.records.training import Recipe
 from ampcli.registry.manifest import read_manifest
 from ampcli.registry.resolve import resolve
 from ampcli.registry.storage import read_probe, read_weights
+from ampcli.store.features import write_features
 from ampcli.store.reader import Store, open_store
 from ampcli.training.adam import Adam
 from ampcli.training.train import TrainingRun, train
@@ -236,12 +236,6 @@ def test_relative_uncertainty(known):
     assert found.dtype == DOUBLE
     expected = ansatz.correction.deviation * torch.tensor([[1, 2, math.exp(-1)], [1, 1, 1]], dtype=DOUBLE)
     torch.testing.assert_close(found, expected, rtol=1e-6, atol=0)
-
-
-def test_kind():
-    assert KINDS["factorised"].ansatz is FactorisedAnsatz
-    assert FactorisedAnsatz.kind == "factorised"
-    assert FactorisedAnsatz.block is None
 
 
 @pytest.mark.parametrize(("activation", "module"), [("tanh", torch.nn.Tanh), ("gelu", torch.nn.GELU)])
