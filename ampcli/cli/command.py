@@ -58,7 +58,8 @@ _Config = Annotated[
     typer.Option("--config", is_eager=True, callback=read_config, help="TOML file with this command's options."),
 ]
 
-_COMMON = {
+#: Options of all commands.
+COMMON = {
     "config": (_Config, None),
     "json": (_Json, False),
     "quiet": (_Quiet, False),
@@ -76,7 +77,7 @@ def command(
     """Register a subcommand; `example` is shown below its help.
 
     Args:
-        late: parameters that the function takes as ``**options``, or names without any help: for options that are known
+        late: parameters that the function takes as ``**options``, or that replace its own of their names: what is known
             once catalogues or heavy modules are read, which other commands, and the help of all of them, need not.
     """
 
@@ -112,13 +113,7 @@ def _runner(function: Callable[..., Result], late: Sequence[inspect.Parameter]) 
     """What Typer calls: `function` with the options that all commands share, and those that are made late."""
     signature = inspect.signature(function, eval_str=True)
     own = {p.name: p for p in signature.parameters.values() if p.kind != inspect.Parameter.VAR_KEYWORD}
-    for parameter in late:
-        if parameter.name in _COMMON or hasattr(getattr(own.get(parameter.name), "annotation", None), "__metadata__"):
-            raise AmpcliError(
-                f'an installed package adds an option "{parameter.name}", a name that this command has for another',
-                "Uninstall that package, or give its option another name.",
-            )
-        own[parameter.name] = parameter
+    own |= {p.name: p for p in late}
     needs = effects(own.values())
 
     @functools.wraps(function)
@@ -145,7 +140,7 @@ def _runner(function: Callable[..., Result], late: Sequence[inspect.Parameter]) 
         *(p.replace(kind=inspect.Parameter.KEYWORD_ONLY) for p in own.values()),
         *(
             inspect.Parameter(key, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=annotation)
-            for key, (annotation, default) in _COMMON.items()
+            for key, (annotation, default) in COMMON.items()
         ),
     ]
     run.__signature__ = signature.replace(  # type: ignore[attr-defined]

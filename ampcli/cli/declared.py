@@ -15,6 +15,7 @@ import pydantic
 import typer
 from pydantic.fields import FieldInfo
 
+from ampcli.cli.command import COMMON
 from ampcli.cli.effect import Effect
 from ampcli.errors import AmpcliError
 
@@ -28,19 +29,28 @@ class Owner:
 
 
 def declared_parameters(
-    owners: Iterable[Owner], effects: Callable[[str], Sequence[Effect]] = lambda option: ()
+    command: Callable[..., Any],
+    owners: Iterable[Owner],
+    effects: Callable[[str], Sequence[Effect]] = lambda option: (),
 ) -> list[inspect.Parameter]:
     """One parameter for each option, however many own it; not given, its value is None.
 
     Args:
+        command: the function that takes them beside parameters of its own.
         effects: when an option of that name has an effect.
 
     Raises:
-        AmpcliError: owners have options of one name and different types.
+        AmpcliError: owners have options of one name and different types, or of a name that the command has itself.
     """
+    taken = {*inspect.signature(command).parameters, *COMMON}
     found: dict[str, list[Owner]] = {}
     for owner in owners:
         for option in type(owner.defaults).model_fields:
+            if option in taken:
+                raise AmpcliError(
+                    f'{owner.name} has an option "{option}", which is one of the command itself',
+                    "Uninstall the package that adds it, or give its option another name.",
+                )
             found.setdefault(option, []).append(owner)
     return [_parameter(option, having, effects(option)) for option, having in found.items()]
 
