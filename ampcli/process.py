@@ -92,10 +92,16 @@ class Process:
         """Positions among the outgoing legs (from 0) of the given kind."""
         return tuple(i for i, p in enumerate(self.outgoing) if p.kind == kind)
 
+    @cached_property
+    def jet_legs(self) -> tuple[int, ...]:
+        """External positions of the massless coloured outgoing legs."""
+        coloured = ("quark", "antiquark", "gluon")
+        return tuple(i for i, leg in enumerate(self.outgoing, start=2) if leg.kind in coloured and leg.mass == 0)
+
     @property
     def n_jets(self) -> int:
         """Number of massless coloured outgoing legs."""
-        return sum(p.kind in ("quark", "antiquark", "gluon") and p.mass == 0 for p in self.outgoing)
+        return len(self.jet_legs)
 
 
 def parse_process(text: str) -> Process:

@@ -15,7 +15,7 @@ import numpy as np
 
 from ampcli.amplitudes.providers import make_provider
 from ampcli.kinematics import FloatArray, min_invariant, with_beams
-from ampcli.phasespace.rambo import rambo
+from ampcli.phasespace.rambo import rambo, with_masses
 from ampcli.process import Process, parse_process
 
 SQRT_S = 1000.0
@@ -44,16 +44,7 @@ def sample(process: Process, points: int, seed: int) -> FloatArray:
         final = np.ascontiguousarray(rambo(rng.random((points, process.n_final, 4)), SQRT_S))
         found.append(final[min_invariant(final) > 1e-4 * SQRT_S**2])
     final = np.concatenate(found)[:points]
-    masses = np.array(process.final_masses)
-    lengths2 = (final[..., 1:] ** 2).sum(axis=2)
-    scale = np.ones(points)
-    for _ in range(60):  # Newton's method for the scale of the three-momenta (Kleiss, Stirling, Ellis, Sec. 4)
-        energies = np.sqrt(scale[:, None] ** 2 * lengths2 + masses**2)
-        slope = (scale[:, None] * lengths2 / energies).sum(axis=1)
-        scale -= (energies.sum(axis=1) - SQRT_S) / slope
-    final[..., 1:] *= scale[:, None, None]
-    final[..., 0] = np.sqrt((final[..., 1:] ** 2).sum(axis=2) + masses**2)
-    return with_beams(final, SQRT_S)
+    return with_beams(with_masses(final, process.final_masses), SQRT_S)
 
 
 def main() -> None:

@@ -27,7 +27,7 @@ from typing import IO, Any
 import torch
 
 from ampcli import interrupt
-from ampcli.cli import command, main, output
+from ampcli.cli import command, main
 
 _LIMIT = 120.0  # seconds after which a command or a condition is taken to hang
 
@@ -201,7 +201,6 @@ def _fresh(environment: dict[str, str], folder: Path) -> Iterator[None]:
 
     Signals and warnings are not here: `main.run` gives handlers back, and pytest makes each warning an error.
     """
-    output.shown.json, output.shown.quiet, output.shown.verbose = False, False, 0
     command._parameters.clear()
     interrupt.forget()
     loggers = [logging.getLogger(name) for name in (None, "asyncio")]

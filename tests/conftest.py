@@ -22,9 +22,10 @@ import torch  # noqa: E402
 from ampcli.generation.generate import GenerationRequest, generate, prepare  # noqa: E402
 from ampcli.generation.given_points import GivenFile  # noqa: E402
 from ampcli.generation.lepton_points import LeptonSettings  # noqa: E402
+from ampcli.models.kinds import recipe_settings  # noqa: E402
+from ampcli.records.training import Recipe  # noqa: E402
 from ampcli.store.features import write_features  # noqa: E402
 from ampcli.store.reader import Store, open_store  # noqa: E402
-from ampcli.training.recipe import Recipe  # noqa: E402
 from ampcli.training.train import TrainingRun, train  # noqa: E402
 
 torch.set_num_threads(1)
@@ -99,9 +100,9 @@ def store4(tmp_path_factory: pytest.TempPathFactory, request_for: Callable[..., 
     return _store(path, request_for(path, gluons=2, points=4000))
 
 
-def _recipe(store: Store, **changes: object) -> Recipe:
+def _recipe(store: Store, model: str = "fame", **changes: object) -> Recipe:
     settings: dict[str, object] = {
-        "kind": "fame",
+        **recipe_settings(model),
         "preset": "custom",
         "hidden": (16, 16),
         "seeds": (1,),
@@ -125,6 +126,6 @@ def registry(tmp_path_factory: pytest.TempPathFactory, store3: Store, store4: St
     root = tmp_path_factory.mktemp("registry")
     cpu = torch.device("cpu")
     train(TrainingRun(store3, "fame3", root, cpu), _recipe(store3, seeds=(1, 2, 3)))
-    train(TrainingRun(store3, "plain3", root, cpu), _recipe(store3, kind="plain", epochs=3))
+    train(TrainingRun(store3, "plain3", root, cpu), _recipe(store3, "plain", epochs=3))
     train(TrainingRun(store4, "fame4", root, cpu), _recipe(store4, epochs=5))
     return root

@@ -4,12 +4,17 @@ from __future__ import annotations
 
 from typing import Any
 
+from torch import Tensor
+
 from ampcli.collisions.leptons import LeptonCollisions
 from ampcli.collisions.protons import ProtonCollisions
 from ampcli.records.provider import ProviderRecord
 from ampcli.records.region import Region
 from ampcli.registry.manifest import Dataset
 from ampcli.seal import SEAL
+from ampcli.store.features import stored_block
+from ampcli.store.reader import Store
+from ampcli.training.table import read_arrays
 
 LEPTONS = LeptonCollisions(sqrt_s=1000.0, y_cut=1e-3, seed=1)
 PROTONS = ProtonCollisions(
@@ -31,10 +36,30 @@ REGION = Region(log_amplitude_mean=-10.0, log_amplitude_std=2.0)
 PROVIDER = ProviderRecord(name="native", version="1", options={"colour": "full"}, parameters={"alpha_s": 0.118})
 
 
+def read_fame(store: Store) -> tuple[dict[str, Tensor], Tensor]:
+    """All features fame of the training points, with their amplitudes."""
+    block = stored_block(store, "fame")
+    return read_arrays(store, block, block.shapes(), "train")
+
+
 def of_older_schema(document: dict[str, Any], schema: int) -> dict[str, Any]:
     """The content of a manifest as an ampcli of schema 1 or 2 wrote it, without a seal."""
     content = {key: value for key, value in document.items() if key != SEAL}
-    return content | {"schema_version": schema, "dataset": _older_dataset(content["dataset"])}
+    training = content["training"]
+    return content | {
+        "schema_version": schema,
+        "dataset": _older_dataset(content["dataset"]),
+        "training": {} if training is None else _older_training(training),
+        "architecture": content["architecture"] or {},
+    }
+
+
+def _older_training(training: dict[str, Any]) -> dict[str, Any]:
+    """With the options of all kinds side by side; a block that has its kind's name was not recorded."""
+    older = {key: value for key, value in training.items() if key != "options"}
+    everything = {"penalty": 1e-6, "spin": True, "recoil": True, "near": 0.02, "orient": False, "beta": 0.0}
+    block = None if training["block"] == training["kind"] else training["block"]
+    return older | everything | training["options"] | {"block": block}
 
 
 def _older_dataset(dataset: dict[str, Any]) -> dict[str, Any]:

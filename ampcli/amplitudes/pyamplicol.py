@@ -5,7 +5,8 @@ from __future__ import annotations
 import importlib.util
 import sys
 import threading
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,8 @@ from ampcli.kinematics import FloatArray, checked_momenta
 from ampcli.process import Process
 from ampcli.records.provider import ProviderRecord
 
+_importing = threading.Lock()
+
 # Handles belong to the thread that made them; elsewhere they raise a BaseException.
 _handles = threading.local()
 
@@ -31,19 +34,31 @@ _PARAMETERS = {
 }
 
 
-def _open(folder: Path) -> Any:
-    """The runtime of an artifact, one per thread.
+@contextmanager
+def _without_symbolica() -> Iterator[None]:
+    """Symbolica cannot be imported for a moment, as if it were not installed; afterwards it can.
 
-    Symbolica is blocked from import first: with it importable, pyamplicol takes a slot that one process per user
-    has, and every further process is aborted.
+    With it, pyamplicol would take a slot that one process per user has, and every further process would be aborted.
     """
+    with _importing:
+        if blocked := "symbolica" not in sys.modules:
+            sys.modules["symbolica"] = None  # type: ignore[assignment]
+        try:
+            yield
+        finally:
+            if blocked:
+                del sys.modules["symbolica"]
+
+
+def _open(folder: Path) -> Any:
+    """The runtime of an artifact, one per thread."""
     runtimes: dict[Path, Any] = _handles.__dict__.setdefault("runtimes", {})
     if folder not in runtimes:
-        sys.modules.setdefault("symbolica", None)  # type: ignore[arg-type]
-        from pyamplicol import Runtime
-
         try:
-            runtimes[folder] = Runtime.load(folder, mute_warnings=True)
+            with _without_symbolica():
+                from pyamplicol import Runtime
+
+                runtimes[folder] = Runtime.load(folder, mute_warnings=True)
         except Exception as error:
             raise IntegrityError(
                 f"the cached amplitude {folder} cannot be loaded: {error}",

@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 import typer
 
 from ampcli.cli.command import RegistryOption, Result, command
+from ampcli.cli.effect import only_with
 
 
 def add(app: typer.Typer) -> None:
@@ -24,16 +25,22 @@ def ensemble(
     data: Annotated[
         Path | None, typer.Option(help="Store to measure the ensemble on (validation split).", show_default="none")
     ] = None,
+    threads: Annotated[
+        int | None, typer.Option(help="CPU threads.", show_default="all cores"), only_with("data")
+    ] = None,
+    device: Annotated[str, typer.Option(help="auto, cpu or cuda."), only_with("data")] = "auto",
     registry: RegistryOption = None,
 ) -> Result:
     """Combine trained models into one with an uncertainty."""
+    from ampcli.device import choose_device, set_threads
     from ampcli.publishing.ensemble import build_ensemble
     from ampcli.registry.resolve import registry_root
     from ampcli.store.reader import open_store
     from ampcli.uncertainty.kind import UncertaintyKind
 
+    set_threads(threads)
     opened = None if data is None else open_store(data)
-    manifest = build_ensemble(registry_root(registry), name, members, combine, opened)
+    manifest = build_ensemble(registry_root(registry), name, members, combine, opened, choose_device(device))
     text = f"{manifest.reference}: {combine} of {', '.join(member.model for member in manifest.members)}"
     if "median_abs_delta" in manifest.metrics:
         text += f"; median |Delta| {manifest.metrics['median_abs_delta'].value:.3e} on validation"

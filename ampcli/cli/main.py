@@ -9,7 +9,7 @@ import os
 import sys
 
 from ampcli import interrupt
-from ampcli.cli.output import open_standard_streams, say, shown
+from ampcli.cli.output import one_run, open_standard_streams, say, shown
 from ampcli.errors import AmpcliError, InterruptedRun
 
 INTERRUPTED = 130
@@ -49,7 +49,7 @@ def _unraisable(failure: sys.UnraisableHookArgs) -> None:
 
 def run(arguments: list[str]) -> int:
     """Run one command line; returns the exit code after printing at most one clear error."""
-    with interrupt.listening():
+    with interrupt.listening(), one_run():
         try:
             return _run(arguments)
         except SystemExit as error:  # the reader of a pipe has gone

@@ -25,8 +25,9 @@ def model_parameters(command: Callable[..., Any]) -> list[inspect.Parameter]:
         AmpcliError: two kinds have options of one name and different types, or one is named as one of all kinds.
     """
     common = {p.name: p for p in inspect.signature(command, eval_str=True).parameters.values()}
-    owners = [Owner(name, chosen(name)[1].options) for name in model_names()]
-    own = declared_parameters(owners, lambda option: [_only_for_its_kinds(option)])
+    own = declared_parameters(
+        [Owner(name, chosen(name)[1].options) for name in model_names()], lambda option: [_only_for_its_kinds(option)]
+    )
     for parameter in own:
         if parameter.name in common:
             raise AmpcliError(
@@ -34,30 +35,31 @@ def model_parameters(command: Callable[..., Any]) -> list[inspect.Parameter]:
                 "Uninstall the package that adds it.",
             )
     papers = [Owner(name, chosen(name)[1].settings) for name in model_names()]
-    settings = {name: {"show_default": default_text(name, papers)} for name in Settings.model_fields if name in common}
-    return [
-        *(
-            _described(parameter, help=f"{_help(parameter)} For {_models(_having(parameter.name))}.")
-            for parameter in own
-        ),
-        *(_described(common[name], **shown) for name, shown in settings.items() if name not in ("preset", "optimiser")),
-        _described(common["model"], help=f"{', '.join(model_names())} and such.", autocompletion=_complete),
-        _described(common["preset"], help=f"Hidden layers: {', '.join(PRESETS)}.", **settings["preset"]),
-        _described(common["optimiser"], help=f"{' or '.join(OPTIMISERS.names)}.", **settings["optimiser"]),
+    texts = {
+        **{p.name: f"{_option(p).help} For {_models(_having(p.name))}." for p in own},
+        "model": f"{', '.join(model_names())} and such.",
+        "preset": f"Hidden layers: {', '.join(PRESETS)}.",
+        "optimiser": f"{' or '.join(OPTIMISERS.names)}.",
+    }
+    described = [_described(common["model"], autocompletion=_complete), *own]
+    described += [
+        _described(common[name], show_default=default_text(name, papers))
+        for name in Settings.model_fields
+        if name in common
     ]
-
-
-def _help(parameter: inspect.Parameter) -> str:
-    return str(get_args(parameter.annotation)[1].help)
+    return [_described(p, help=texts[p.name]) if p.name in texts else p for p in described]
 
 
 def _described(parameter: inspect.Parameter, **shown: Any) -> inspect.Parameter:
     """The same parameter with another help."""
-    kind, option, *effects = get_args(parameter.annotation)
-    assert isinstance(option, OptionInfo)
-    other = copy.copy(option)
+    kind, _, *effects = get_args(parameter.annotation)
+    other = copy.copy(_option(parameter))
     vars(other).update(shown)
     return parameter.replace(annotation=Annotated[(kind, other, *effects)])
+
+
+def _option(parameter: inspect.Parameter) -> OptionInfo:
+    return next(entry for entry in get_args(parameter.annotation) if isinstance(entry, OptionInfo))
 
 
 def _complete(incomplete: str) -> list[str]:

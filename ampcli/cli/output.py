@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import sys
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ampcli.errors import AmpcliError
@@ -13,15 +15,28 @@ if TYPE_CHECKING:
     from typing import Any, TextIO
 
 
+@dataclass
 class Shown:
-    """How talkative this run is (one process runs one command)."""
+    """How talkative this run is (a process runs one command at a time)."""
 
-    json = False
-    quiet = False
-    verbose = 0
+    json: bool = False
+    quiet: bool = False
+    verbose: int = 0
 
 
 shown = Shown()
+
+
+@contextmanager
+def one_run() -> Iterator[None]:
+    """A run starts with the defaults of `shown`; afterwards it is as before."""
+    before = dict(vars(shown))
+    vars(shown).update(vars(Shown()))
+    try:
+        yield
+    finally:
+        vars(shown).update(before)
+
 
 _ASCII = str.maketrans({"±": "+-", "–": "-", "—": "-", "×": "x", "≤": "<=", "≥": ">=", "…": "..."})
 

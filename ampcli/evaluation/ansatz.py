@@ -13,7 +13,7 @@ from pydantic import FiniteFloat
 
 from ampcli.errors import UsageError
 from ampcli.evaluation.metrics import Floats, Frozen
-from ampcli.features.radiation import external_momenta, products
+from ampcli.factorisation.momenta import external_momenta, external_products
 from ampcli.models.factorised import log_base
 from ampcli.store.features import stored_block
 from ampcli.store.reader import Split, Store
@@ -73,7 +73,7 @@ def measure_ansatz(store: Store, name: str, split: Split) -> AnsatzPoints:
 
 def _pair_mass2(final: torch.Tensor, legs: torch.Tensor, store: Store) -> Floats:
     """2 p_i.p_j of the first emission's emitter and emitted gluon."""
-    found = products(external_momenta(final), store.process)
+    found = external_products(external_momenta(final), store.process)
     rows = torch.arange(len(final))
     chosen: Floats = 2.0 * found[rows, legs[:, 0], legs[:, 1]].numpy()
     return chosen

@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ampcli.errors import UsageError
-from ampcli.kinematics import REPAIRABLE, FloatArray, with_beams
+from ampcli.kinematics import REPAIRABLE, FloatArray, on_shell_energies, scaled_to_energy, with_beams
 from ampcli.process import Process
 
 
@@ -74,7 +74,7 @@ def repair(momenta: npt.NDArray[Any], process: Process, sqrt_s: float | None = N
     with np.errstate(invalid="ignore", over="ignore", divide="ignore"):
         given = momenta[:, -process.n_final :].astype(np.float64)
         beams = momenta[:, :2].astype(np.float64) if momenta.shape[1] == process.n_external else None
-        energies = _energies(given, process)
+        energies = on_shell_energies(given, process.final_masses)
         on_shell = np.abs(given[..., 0] - energies) <= REPAIRABLE * energies
         if beams is not None:
             on_shell = np.concatenate([np.ones((len(given), 2), dtype=bool), on_shell], axis=1)
@@ -93,7 +93,8 @@ def repair(momenta: npt.NDArray[Any], process: Process, sqrt_s: float | None = N
             reached = final[..., 0].sum(axis=1)
             there = (np.abs(reached - fixed) <= REPAIRABLE * fixed)[:, None]
             faults.append((there, f"the energy is not {'that of the beams' if sqrt_s is None else f'{sqrt_s:g} GeV'}"))
-            final = _scaled(final, process, fixed)
+            steps = 3 if any(process.final_masses) else 1  # from nearly the right energy
+            final = scaled_to_energy(final, process.final_masses, fixed, steps)
         external = with_beams(final)
         if fixed is not None:
             external[:, :2, 0] = 0.5 * fixed[:, None]
@@ -106,10 +107,6 @@ def repair(momenta: npt.NDArray[Any], process: Process, sqrt_s: float | None = N
     return Repaired(external, shift, good, faults)
 
 
-def _energies(final: FloatArray, process: Process) -> FloatArray:
-    return np.asarray(np.sqrt((final[..., 1:] ** 2).sum(axis=-1) + np.square(process.final_masses)))
-
-
 def _fixed_energy(process: Process, beams: FloatArray | None) -> FloatArray | None:
     """The energy of collisions of lepton beams that are alike, (n,)."""
     if beams is None or any(leg.kind != "lepton" for leg in process.incoming):
@@ -117,17 +114,6 @@ def _fixed_energy(process: Process, beams: FloatArray | None) -> FloatArray | No
     energies = beams[..., 0]
     alike = np.abs(energies[:, 0] - energies[:, 1]) <= REPAIRABLE * energies[:, 0]
     return energies.sum(axis=1) if alike.all() else None
-
-
-def _scaled(final: FloatArray, process: Process, energy: FloatArray) -> FloatArray:
-    """Momenta with three-momenta scaled such that the energies add up to `energy` (n,) (Newton's method)."""
-    scaled = final.copy()
-    for _ in range(3 if any(process.final_masses) else 1):  # massless legs need one step
-        slope = ((scaled[..., 1:] ** 2).sum(axis=-1) / scaled[..., 0]).sum(axis=1)
-        factor = 1.0 + (energy - scaled[..., 0].sum(axis=1)) / slope
-        scaled[..., 1:] *= factor[:, None, None]
-        scaled[..., 0] = _energies(scaled, process)
-    return scaled
 
 
 def _boosted(momenta: FloatArray, velocity: FloatArray) -> FloatArray:

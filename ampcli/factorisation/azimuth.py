@@ -7,7 +7,7 @@ import math
 import torch
 from torch import Tensor
 
-from ampcli.factorisation.dipoles import C_A
+from ampcli.factorisation.kernels import C_A
 
 
 def splitting_azimuth(pi: Tensor, pj: Tensor) -> tuple[Tensor, Tensor]:

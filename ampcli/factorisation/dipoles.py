@@ -1,66 +1,70 @@
-"""Spin-averaged final-final Catani-Seymour dipoles, batched in torch.
+"""Spin-averaged Catani-Seymour dipoles of all four configurations, batched in torch.
 
-S. Catani, M.H. Seymour, Nucl. Phys. B485 (1997) 291; normalisation of FAME, Eq. 2.2.  Momenta come component
-first, p[component, leg, event] = (E, px, py, pz) in GeV, massless.
+S. Catani, M.H. Seymour, Nucl. Phys. B485 (1997) 291 ("CS"), Secs. 5.1 to 5.4, epsilon = 0.  a, b are incoming, i, j, k
+outgoing massless legs; pij stands for p_i.p_j in GeV^2, of any shape.  Differences such as 1 - x that vanish in a
+limit are computed as such.
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
-import torch
 from torch import Tensor
 
-from ampcli.kinematics import pair_positions
+from ampcli.factorisation.hadron_dipoles import Configuration
+from ampcli.factorisation.kernels import Splitting, final_splitting, initial_splitting
 
-C_F = 4.0 / 3.0
-C_A = 3.0
-
-
-def invariant_products(p: Tensor) -> Tensor:
-    """p_i . p_j in GeV^2 for all pairs of massless legs; (4, legs, n) -> (legs, legs, n), zero diagonal.
-
-    For directions in one hemisphere |p_i x p_j|^2 / (E_i E_j + p_i . p_j) replaces the difference of two nearly
-    equal numbers: the relative error at an angle theta is about 1e-16/theta, that of the momenta themselves, instead
-    of 1e-16/theta^2.
-    """
-    legs = p.shape[1]
-    products = p.new_zeros((legs, legs, p.shape[2]))
-    for i, j in pair_positions(legs):
-        a, b = p[1:, i], p[1:, j]
-        energies = p[0, i] * p[0, j]
-        cosine = a[0] * b[0] + a[1] * b[1] + a[2] * b[2]
-        cross = (a[1] * b[2] - a[2] * b[1]) ** 2 + (a[2] * b[0] - a[0] * b[2]) ** 2 + (a[0] * b[1] - a[1] * b[0]) ** 2
-        products[i, j] = torch.where(cosine > 0, cross / (energies + cosine.clamp_min(0)), energies - cosine)
-        products[j, i] = products[i, j]
-    return products
+Dipole = tuple[Tensor, Tensor]
 
 
 def recoil_factor(pij: Tensor, pjk: Tensor, pik: Tensor) -> Tensor:
-    """y_ij,k = p_i.p_j / (p_i.p_j + p_j.p_k + p_i.p_k)  (FAME, Eq. 2.3)."""
+    """y_ij,k = p_i.p_j / (p_i.p_j + p_j.p_k + p_i.p_k)  (CS, Eq. 5.4)."""
     return pij / (pij + pjk + pik)
 
 
 def momentum_fraction(pik: Tensor, pjk: Tensor) -> Tensor:
-    """z_i = p_i.p_k / (p_i.p_k + p_j.p_k)."""
+    """z_i = p_i.p_k / (p_i.p_k + p_j.p_k)  (CS, Eq. 5.5)."""
     return pik / (pik + pjk)
 
 
-def kernel_qg(z: Tensor, y: Tensor, alpha_s: float) -> Tensor:
-    """<V> of q -> q g: 8 pi alpha_s C_F [2/(1 - z(1-y)) - (1+z)]  (Catani-Seymour, Eq. 5.7, epsilon = 0)."""
-    return 8.0 * math.pi * alpha_s * C_F * (2.0 / (1.0 - z * (1.0 - y)) - (1.0 + z))
+def final_final(splitting: Splitting, pij: Tensor, pik: Tensor, pjk: Tensor, alpha_s: float) -> Dipole:
+    """D_ij,k = <V> / (2 p_i.p_j) in GeV^-2, and y_ij,k."""
+    y, z = recoil_factor(pij, pjk, pik), momentum_fraction(pik, pjk)
+    soft_j, soft_i = 1 - z + z * y, z + (1 - z) * y
+    return _coupling(alpha_s) * final_splitting(splitting, z, soft_j, soft_i) / (2 * pij), y
 
 
-def kernel_gg(z: Tensor, y: Tensor, alpha_s: float) -> Tensor:
-    """<V> of g -> g g: 16 pi alpha_s C_A [1/(1-z(1-y)) + 1/(1-(1-z)(1-y)) - 2 + z(1-z)]  (Eq. 5.9)."""
-    soft = 1.0 / (1.0 - z * (1.0 - y)) + 1.0 / (1.0 - (1.0 - z) * (1.0 - y))
-    return 16.0 * math.pi * alpha_s * C_A * (soft - 2.0 + z * (1.0 - z))
+def final_initial(splitting: Splitting, pij: Tensor, pia: Tensor, pja: Tensor, alpha_s: float) -> Dipole:
+    """D_ij^a = <V> / (2 p_i.p_j x_ij,a) in GeV^-2, and 1 - x_ij,a."""
+    missing = pij / (pia + pja)
+    z, rest = pia / (pia + pja), pja / (pia + pja)
+    value = final_splitting(splitting, z, rest + missing, z + missing)
+    return _coupling(alpha_s) * value / (2 * pij * (1 - missing)), missing
 
 
-KERNELS = {"qg": kernel_qg, "gg": kernel_gg}
+def initial_final(splitting: Splitting, pai: Tensor, pak: Tensor, pik: Tensor, alpha_s: float) -> Dipole:
+    """D^ai_k = <V> / (2 p_a.p_i x_ik,a) in GeV^-2, and u_i."""
+    missing, u = pik / (pai + pak), pai / (pai + pak)
+    x = 1 - missing
+    return _coupling(alpha_s) * initial_splitting(splitting, x, missing + u) / (2 * pai * x), u
 
 
-def dipole(kind: str, pij: Tensor, pjk: Tensor, pik: Tensor, alpha_s: float) -> Tensor:
-    """D_ij,k = <V_ij,k> / (2 p_i.p_j) in GeV^-2, of the kind "qg" or "gg"."""
-    y = recoil_factor(pij, pjk, pik)
-    return KERNELS[kind](momentum_fraction(pik, pjk), y, alpha_s) / (2.0 * pij)
+def initial_initial(splitting: Splitting, pai: Tensor, pab: Tensor, pib: Tensor, alpha_s: float) -> Dipole:
+    """D^ai,b = <V> / (2 p_a.p_i x_i,ab) in GeV^-2, and v_i."""
+    missing = (pai + pib) / pab
+    x = 1 - missing
+    return _coupling(alpha_s) * initial_splitting(splitting, x, missing) / (2 * pai * x), pai / pab
+
+
+def _coupling(alpha_s: float) -> float:
+    return 8 * math.pi * alpha_s
+
+
+#: Of p_i.p_j, p_i.p_k, p_j.p_k of emitter i, emitted leg j and spectator k.
+DIPOLES: dict[Configuration, Callable[[Splitting, Tensor, Tensor, Tensor, float], Dipole]] = {
+    "FF": final_final,
+    "FI": final_initial,
+    "IF": initial_final,
+    "II": initial_initial,
+}

@@ -7,12 +7,11 @@ from itertools import groupby
 from typing import Literal
 
 from ampcli.errors import UsageError
+from ampcli.factorisation.kernels import Splitting
 from ampcli.process import Process
 
 #: Emitter and spectator: final-final, final-initial, initial-final, initial-initial (CS, Secs. 5.1 to 5.4).
 Configuration = Literal["FF", "FI", "IF", "II"]
-#: Emitter and emitted leg, each a quark or antiquark (q) or a gluon (g); initial "gq" is g -> q q~ with one q outgoing.
-Splitting = Literal["qg", "gg", "qq", "gq"]
 
 _COLOURED = ("quark", "antiquark", "gluon")
 

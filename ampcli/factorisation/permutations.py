@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ampcli.errors import UsageError
+from ampcli.factorisation.kernels import Splitting
 from ampcli.process import Process
 
 
@@ -17,7 +18,7 @@ class Permutations:
     """
 
     triples: tuple[tuple[int, int, int], ...]
-    kinds: tuple[str, ...]
+    kinds: tuple[Splitting, ...]
     gluon_pairs: tuple[tuple[int, int], ...]
 
 
@@ -37,12 +38,12 @@ def relevant_permutations(process: Process) -> Permutations:
             f'"{process}" has no final-state dipoles of one quark line',
             "The features fame cover a massless quark, its antiquark and one or more gluons.",
         )
-    found = []
+    found: list[tuple[tuple[int, int, int], Splitting]] = []
     for i in range(process.n_final):
         for j in gluons:
             if i == j or (i in gluons and j < i):
                 continue
-            kind = "qg" if i in quarks else "gg"
+            kind: Splitting = "qg" if i in quarks else "gg"
             found += [((i, j, k), kind) for k in range(process.n_final) if k not in (i, j)]
     found.sort()
     pairs = tuple((i, j) for i in gluons for j in gluons if i < j)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -16,8 +17,8 @@ import torch
 from torch import Tensor
 
 from ampcli.errors import UsageError
-from ampcli.factorisation.dipoles import C_A, C_F
-from ampcli.process import Particle, Process
+from ampcli.factorisation.kernels import C_A, C_F
+from ampcli.process import Process
 
 Kernel = Literal["corrected", "paper"]
 Pair = Literal["product", "delta-r"]
@@ -82,15 +83,6 @@ def parse_radiation(name: str) -> Radiation | None:
     return Radiation(kind[0] == "i", kind[1] in "ga", int(found[2]), 2 if found[3] else 1, kind[1] in "qa")
 
 
-def jet_legs(process: Process) -> list[int]:
-    """External positions of the massless coloured outgoing legs."""
-    return [i for i in range(2, process.n_external) if _is_jet(process.legs[i])]
-
-
-def _is_jet(leg: Particle) -> bool:
-    return leg.kind in ("quark", "antiquark", "gluon") and leg.mass == 0
-
-
 def emissions(process: Process, radiation: Radiation) -> list[tuple[int, int]]:
     """Emitter and emitted gluon, as external positions: gluon pairs once (i < j).
 
@@ -98,11 +90,11 @@ def emissions(process: Process, radiation: Radiation) -> list[tuple[int, int]]:
         UsageError: the process has too few such radiations, or no spectator for them.
     """
     legs = process.legs
-    gluons = [i for i in jet_legs(process) if legs[i].kind == "gluon"]
+    gluons = [i for i in process.jet_legs if legs[i].kind == "gluon"]
     kinds = (("gluon",) if radiation.gluon else ()) + (("quark", "antiquark") if radiation.quark else ())
-    emitters = [i for i in (range(2) if radiation.initial else jet_legs(process)) if legs[i].kind in kinds]
+    emitters = [i for i in (range(2) if radiation.initial else process.jet_legs) if legs[i].kind in kinds]
     found = [(i, j) for i in emitters for j in gluons if (i < j if legs[i].kind == "gluon" else i != j)]
-    spectators = len(jet_legs(process)) - (1 if radiation.initial else 2)
+    spectators = len(process.jet_legs) - (1 if radiation.initial else 2)
     if len(found) < radiation.rank or spectators < 1:
         raise UsageError(
             f'"{process}" has {len(found)} radiations {radiation.name[:2].upper()} and {max(spectators, 0)} spectators '
@@ -120,7 +112,7 @@ def reduced_process(process: Process) -> Process:
 
 def last_gluon(process: Process) -> int:
     """External position of the last outgoing gluon."""
-    return max(i for i in jet_legs(process) if process.legs[i].kind == "gluon")
+    return max(i for i in process.jet_legs if process.legs[i].kind == "gluon")
 
 
 def final_variables(pij: Tensor, pjk: Tensor, pik: Tensor) -> tuple[Tensor, Tensor]:
@@ -213,7 +205,7 @@ def emitter_first(momenta: Tensor, pair: Tensor, choices: Choices) -> Tensor:
     return torch.where((hardness[:, 1] > hardness[:, 0])[:, None], pair.flip(1), pair)
 
 
-def choose_spectator(momenta: Tensor, products: Tensor, jets: list[int], pair: Tensor, choices: Choices) -> Tensor:
+def choose_spectator(momenta: Tensor, products: Tensor, jets: Sequence[int], pair: Tensor, choices: Choices) -> Tensor:
     """The spectator of emitter and emitted gluon (n, 2) among the jets: external position (n,)."""
     positions = torch.tensor(jets, device=momenta.device)
     if choices.spectator == "energetic":

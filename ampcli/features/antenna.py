@@ -11,7 +11,7 @@ from torch import Tensor
 from ampcli.errors import UsageError
 from ampcli.factorisation.antennas import colour_strings, neighbours, string_antenna
 from ampcli.factorisation.azimuth import splitting_azimuth
-from ampcli.factorisation.dipoles import invariant_products
+from ampcli.factorisation.momenta import invariant_products
 from ampcli.factorisation.permutations import relevant_permutations
 from ampcli.factorisation.representative import representative
 from ampcli.features.blocks import BlockKind

@@ -10,6 +10,7 @@ from itertools import groupby
 import torch
 from torch import Tensor
 
+from ampcli.kinematics import longitudinal_rest
 from ampcli.process import Process
 
 
@@ -43,12 +44,7 @@ def canonical_events(final: Tensor, process: Process) -> tuple[Tensor, Tensor]:
         raise ValueError("momenta of another process")
     order = canonical_order(final, process)
     found = final.gather(1, order[:, :, None].expand(-1, -1, 4))
-    total = final.sum(dim=1)
-    plus, minus = total[:, 0] + total[:, 3], total[:, 0] - total[:, 3]
-    mass = (plus * minus).sqrt()
-    gamma, beta_gamma = ((total[:, column] / mass)[:, None] for column in (0, 3))
-    energy, pz = found[..., 0], found[..., 3]
-    found[..., 0], found[..., 3] = gamma * energy - beta_gamma * pz, gamma * pz - beta_gamma * energy
+    found[..., 0], found[..., 3] = longitudinal_rest(found)
     return found, order
 
 

@@ -9,7 +9,8 @@ import torch
 from torch import Tensor
 
 from ampcli.factorisation.azimuth import spin_correlation, splitting_azimuth
-from ampcli.factorisation.dipoles import dipole, invariant_products, recoil_factor
+from ampcli.factorisation.dipoles import final_final
+from ampcli.factorisation.momenta import invariant_products
 from ampcli.factorisation.permutations import relevant_permutations
 from ampcli.features.blocks import BlockKind, FeatureBlock
 from ampcli.features.hadron_fame import HadronFameBlock
@@ -50,9 +51,7 @@ class FameBlock:
         dipoles = p.new_empty((self.n_dipoles + 2 * self.n_azimuths, p.shape[2]))
         azimuth = p.new_empty((self.n_azimuths, p.shape[2]))
         for row, ((i, j, k), kind) in enumerate(zip(self.permutations.triples, self.permutations.kinds, strict=True)):
-            pij, pjk, pik = products[i, j], products[j, k], products[i, k]
-            recoil[row] = recoil_factor(pij, pjk, pik)
-            dipoles[row] = dipole(kind, pij, pjk, pik, alpha_s)
+            dipoles[row], recoil[row] = final_final(kind, products[i, j], products[i, k], products[j, k], alpha_s)
         for row, (i, j) in enumerate(self.permutations.gluon_pairs):
             cosine, sine = splitting_azimuth(p[:, i], p[:, j])
             azimuth[row] = torch.atan2(sine, cosine)

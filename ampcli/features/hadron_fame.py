@@ -6,19 +6,16 @@ import torch
 from torch import Tensor
 
 from ampcli.factorisation.azimuth import spin_correlation, splitting_azimuth
+from ampcli.factorisation.dipoles import DIPOLES
 from ampcli.factorisation.hadron_dipoles import hadron_dipoles
-from ampcli.factorisation.initial_dipoles import DIPOLES
-from ampcli.features.radiation import external_momenta, products
-from ampcli.kinematics import pair_positions
+from ampcli.factorisation.momenta import external_momenta, external_products
+from ampcli.kinematics import longitudinal_rest, pair_positions
 from ampcli.process import Process
 
 
 def partonic_rest_frame(final: Tensor, masses: tuple[float, ...]) -> Tensor:
     """Outgoing momenta (n, n_final, 4) in GeV, boosted along the beams to total p_z = 0."""
-    total = final.sum(dim=1)
-    mass = (total[:, 0] - total[:, 3]).mul(total[:, 0] + total[:, 3]).sqrt()
-    gamma, boost = (total[:, column, None] / mass[:, None] for column in (0, 3))
-    pz = gamma * final[..., 3] - boost * final[..., 0]
+    _, pz = longitudinal_rest(final)
     transverse = final[..., 1:3]
     energy = (transverse.square().sum(dim=2) + pz.square() + final.new_tensor(masses).square()).sqrt()
     return torch.cat([energy[..., None], transverse, pz[..., None]], dim=2)
@@ -57,7 +54,7 @@ class HadronFameBlock:
 
     def compute(self, momenta: Tensor) -> dict[str, Tensor]:
         alpha_s = self.options["alpha_s"]
-        found = products(external_momenta(momenta), self.process)
+        found = external_products(external_momenta(momenta), self.process)
         recoil, dipoles = [], []
         for group in self.groups:
             i, j, k = torch.tensor(group.triples, device=momenta.device).unbind(dim=1)

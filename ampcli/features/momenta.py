@@ -8,9 +8,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from ampcli.factorisation.momenta import external_momenta, external_products
 from ampcli.features.blocks import BlockKind
 from ampcli.features.canonical import canonical_order
-from ampcli.features.radiation import external_momenta, log_invariants, products
+from ampcli.features.radiation import log_invariants
 from ampcli.process import Process
 
 
@@ -33,7 +34,7 @@ class InvariantsBlock:
         return {"inputs": (legs * (legs - 1) // 2,)}
 
     def compute(self, momenta: Tensor) -> dict[str, Tensor]:
-        found = products(external_momenta(momenta), self.process)
+        found = external_products(external_momenta(momenta), self.process)
         order = torch.arange(self.process.n_external, device=momenta.device).repeat(len(momenta), 1)
         if self.version > 1:
             order[:, 2:] = 2 + canonical_order(momenta, self.process)

@@ -17,7 +17,7 @@ from torch import Tensor
 
 from ampcli.amplitudes.protocol import Provider
 from ampcli.amplitudes.providers import choose_kind
-from ampcli.factorisation.dipoles import invariant_products
+from ampcli.factorisation.momenta import external_momenta, external_products
 from ampcli.factorisation.radiation import (
     Choices,
     Kernel,
@@ -30,7 +30,6 @@ from ampcli.factorisation.radiation import (
     emissions,
     emitter_first,
     gluon_legs,
-    jet_legs,
     last_gluon,
     ranked,
     reduce_events,
@@ -41,28 +40,6 @@ from ampcli.features.canonical import canonical_events, canonical_pair
 from ampcli.features.radiation_inputs import Inputs, cosines, log_variables, mirror_symmetric, splitting_azimuths
 from ampcli.kinematics import pair_positions
 from ampcli.process import Process
-
-
-def external_momenta(final: Tensor) -> Tensor:
-    """Beams along +-z in front of final-state momenta (n, n_final, 4), from their sum."""
-    total = final.sum(dim=1)
-    plus, minus = 0.5 * (total[:, 0] + total[:, 3]), 0.5 * (total[:, 0] - total[:, 3])
-    nothing = torch.zeros_like(plus)
-    beams = torch.stack(
-        [torch.stack([plus, nothing, nothing, plus], 1), torch.stack([minus, nothing, nothing, -minus], 1)], dim=1
-    )
-    return torch.cat([beams, final], dim=1)
-
-
-def products(momenta: Tensor, process: Process) -> Tensor:
-    """p_i.p_j of all external legs, (n, legs, legs)."""
-    p = momenta.movedim((0, 1, 2), (2, 1, 0)).contiguous()
-    found = invariant_products(p)
-    for i, leg in enumerate(process.legs):
-        if leg.mass > 0:  # the form for massless legs does not hold
-            dots = p[0, i] * p[0] - p[1, i] * p[1] - p[2, i] * p[2] - p[3, i] * p[3]
-            found[i], found[:, i] = dots, dots
-    return found.permute(2, 0, 1).contiguous()
 
 
 def log_invariants(found: Tensor, order: Tensor) -> Tensor:
@@ -205,7 +182,7 @@ class RadiationBlock:
                 last_gluon=last_gluon(process),
                 rank=radiation.rank - 1,
                 candidates=emissions(process, radiation),
-                jets=jet_legs(process),
+                jets=list(process.jet_legs),
                 massive=[leg.mass > 0 for leg in process.legs],
                 gluon=[leg.kind == "gluon" for leg in process.legs],
             )
@@ -225,7 +202,7 @@ class RadiationBlock:
 
     def _batched(self, momenta: Tensor) -> dict[str, Tensor]:
         external = external_momenta(momenta)
-        found = products(external, self.process)
+        found = external_products(external, self.process)
         candidates = emissions(self.process, self.radiation)
         order = ranked(distances(external, found, self.radiation, self.choices), candidates)
         step = self._undo(external, found, self.process, candidates, order[:, self.radiation.rank - 1])
@@ -258,14 +235,14 @@ class RadiationBlock:
         if self.radiation.gluon and not self.radiation.initial:
             both = gluon_legs(process, pair.device)[pair].all(dim=1, keepdim=True)
             pair = torch.where(both, emitter_first(external, pair, self.choices), pair)
-        spectator = choose_spectator(external, found, jet_legs(process), pair, self.choices)
+        spectator = choose_spectator(external, found, process.jet_legs, pair, self.choices)
         legs = torch.cat([pair, spectator[:, None]], dim=1)
         return reduce_events(external, found, legs, self.radiation, process, self.choices, self.alpha_s)
 
     def _undo_again(self, first: Reduction) -> Reduction:
         """The second emission shares the reduced particle of the first (AS, Sec. 2.3)."""
         process = self.processes[1]
-        found = products(first.momenta, process)
+        found = external_products(first.momenta, process)
         candidates = emissions(process, replace(self.radiation, rank=1))
         order = ranked(distances(first.momenta, found, self.radiation, self.choices), candidates)
         pairs = torch.tensor(candidates, device=found.device)

@@ -7,8 +7,7 @@ unweighted directly.
 from __future__ import annotations
 
 import zipfile
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -18,6 +17,7 @@ import torch
 from torch import Tensor
 
 from ampcli.amplitudes.protocol import Provider
+from ampcli.device import one_thread
 from ampcli.errors import IntegrityError
 from ampcli.generation.quick_surrogate import QuickSurrogate, train_quick_surrogate
 from ampcli.kinematics import FloatArray
@@ -55,7 +55,7 @@ class Proposal:
         drawn, _ = sampler.draw(rng, _POINTS, Adaptation(grid, 1.0), False, lambda: None)
         chosen = _likely(drawn.weight, rng)
         seed = int(rng.integers(2**31))
-        with _one_thread():
+        with one_thread():
             tensors = train_quick_surrogate(
                 sampler.process, sampler.provider, drawn.momenta[chosen], drawn.amplitude[chosen], seed, books
             )
@@ -78,7 +78,7 @@ class Proposal:
         """Events, how many points were tried, and how many exact amplitudes that took, where they were counted."""
         if self.w_max is not None:
             return *sampler.draw(rng, rows, Adaptation(grid, self.w_max), True, on_pass), None
-        with _one_thread():
+        with one_thread():
             return draw_two_stage(sampler, self.surrogate, self.stages, rng, rows, grid, on_pass)
 
     @property
@@ -117,17 +117,6 @@ class Proposal:
             return cls(tensors, surrogate, stages, choice, None if w_max is None else float(w_max))
         except (OSError, TypeError, ValueError, KeyError, EOFError, RuntimeError, zipfile.BadZipFile) as error:
             raise IntegrityError(f"{file} cannot be read: {error}", "Generate the store again.") from None
-
-
-@contextmanager
-def _one_thread() -> Iterator[None]:
-    """Sums of a network, and so which points become events, must not depend on how many threads share the work."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
 
 
 def _likely(weight: FloatArray, rng: np.random.Generator) -> np.ndarray:

@@ -68,12 +68,12 @@ class FameAnsatz(Ansatz[FameOptions]):
         cls, process: Process, arrays: Arrays, amplitude: Tensor, options: FameOptions, one_unit: bool = False
     ) -> Self:
         bare = cls.unfitted(process, shapes_of(arrays), options)
-        log_recoil = arrays["recoil"][:, : len(bare.log_recoil.mean)].log()
+        log_recoil, columns = Standardiser.fit(arrays["recoil"].log()), len(bare.log_recoil.mean)
         s_pred = amplitude.min()
         return replace(
             bare,
             momenta=MomentumInputs.fit(_momenta(arrays), bare.momenta.orient),
-            log_recoil=Standardiser.fit(log_recoil),
+            log_recoil=Standardiser(log_recoil.mean[:columns], log_recoil.deviation[:columns]),
             target=Standardiser.fit(torch.asinh(amplitude / s_pred)),
             s_pred=s_pred,
             s_dipole=arrays["dipoles"][:, : bare.n_dipoles].mean(),

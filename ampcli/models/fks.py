@@ -15,7 +15,7 @@ from pydantic import Field
 from torch import Tensor
 
 from ampcli.errors import UsageError
-from ampcli.factorisation.dipoles import invariant_products
+from ampcli.factorisation.momenta import invariant_products
 from ampcli.kinematics import pair_positions
 from ampcli.models.ansatz import Ansatz, Arrays, Batch, Shapes, shapes_of
 from ampcli.models.kinds import Choice, ModelKind

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from ampcli.factorisation.radiation import jet_legs
 from ampcli.kinematics import FloatArray, pair_positions
 from ampcli.process import Process
 
@@ -22,7 +21,7 @@ class JetCuts:
 
     def passed(self, final: FloatArray, process: Process) -> npt.NDArray[np.bool_]:
         """Which events (n, n_final, 4) in GeV pass, (n,)."""
-        p = final[:, [leg - 2 for leg in jet_legs(process)]]
+        p = final[:, [leg - 2 for leg in process.jet_legs]]
         pt = np.hypot(p[..., 1], p[..., 2])
         eta, phi = np.arcsinh(p[..., 3] / pt), np.arctan2(p[..., 2], p[..., 1])
         passed = (pt > self.pt_min).all(axis=1) & (np.abs(eta) < self.eta_max).all(axis=1)

@@ -6,7 +6,6 @@ import numpy as np
 import numpy.typing as npt
 
 from ampcli.errors import UsageError
-from ampcli.factorisation.radiation import jet_legs
 from ampcli.kinematics import FloatArray
 from ampcli.phasespace.cuts import JetCuts
 from ampcli.process import Process
@@ -18,7 +17,7 @@ def recoiling_leg(process: Process) -> int:
     Raises:
         UsageError: there is none, or more than one.
     """
-    jets = {leg - 2 for leg in jet_legs(process)}
+    jets = {leg - 2 for leg in process.jet_legs}
     others = [leg for leg in range(process.n_final) if leg not in jets]
     if len(others) != 1:
         raise UsageError(
@@ -47,7 +46,7 @@ def perturbed_events(
         Events (n, n_final, 4), and which of them are new: copies that leave the cuts are the event itself again.
     """
     other = recoiling_leg(process)
-    jets = [leg - 2 for leg in jet_legs(process)]
+    jets = [leg - 2 for leg in process.jet_legs]
     shifts = size * rng.standard_normal((len(final), len(jets), 3))
     p = final[:, jets]
     pt = np.hypot(p[..., 1], p[..., 2]) * np.exp(shifts[..., 0])

@@ -6,10 +6,11 @@ R. Kleiss, W.J. Stirling, S.D. Ellis, Comput. Phys. Commun. 40 (1986) 359.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
 
-from ampcli.kinematics import FloatArray
+from ampcli.kinematics import FloatArray, on_shell_energies, scaled_to_energy
 
 #: (hbar c)^2 in GeV^2 pb (CODATA 2018).
 GEV2_PB = 0.389379372e9
@@ -40,6 +41,25 @@ def rambo(cube: FloatArray, sqrt_s: float) -> FloatArray:
     np.multiply(cos_theta, q[0], out=q[3])
 
     return np.moveaxis(at_rest(q, sqrt_s), (0, 1, 2), (2, 1, 0))
+
+
+def with_masses(final: FloatArray, masses: Sequence[float]) -> FloatArray:
+    """Massive RAMBO (Sec. 4): scale three-momenta until legs with masses have the energy that they had without.
+
+    Flat massless phase space does not become flat massive one.
+
+    Args:
+        final: massless momenta (n, n_final, 4), at rest together; masses: of the legs; all in GeV.
+
+    Raises:
+        ValueError: the masses exceed the energy of an event.
+    """
+    energy = final[..., 0].sum(axis=1)
+    if not (sum(masses) < energy).all():
+        raise ValueError(f"masses of {sum(masses):g} GeV in events of {energy.min():g} GeV")
+    massive = final.copy()
+    massive[..., 0] = on_shell_energies(final, masses)
+    return scaled_to_energy(massive, masses, energy, steps=20)
 
 
 def at_rest(q: FloatArray, sqrt_s: float) -> FloatArray:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import numpy as np
 import numpy.typing as npt
 
-from ampcli.kinematics import FloatArray, dot, pair_positions
+from ampcli.kinematics import FloatArray, massless_product, pair_positions
 from ampcli.phasespace.jets import fastjet_jets
 from ampcli.phasespace.selection import Selection
 from ampcli.process import Process
@@ -59,5 +59,5 @@ def singular_invariant(final: FloatArray, process: Process) -> FloatArray:
     smallest = np.full(len(final), np.inf)
     for pair in pair_positions(process.n_final):
         if set(pair) != quarks:
-            np.minimum(smallest, 2.0 * dot(p[:, pair[0]], p[:, pair[1]]), out=smallest)
-    return np.asarray(np.maximum(smallest, 0.0))
+            np.minimum(smallest, 2.0 * massless_product(p[:, pair[0]], p[:, pair[1]]), out=smallest)
+    return smallest

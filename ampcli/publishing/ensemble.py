@@ -15,6 +15,7 @@ from ampcli.inference.load import load_folder
 from ampcli.inference.network import TrainedNetwork
 from ampcli.inference.predictor import Predictor
 from ampcli.inference.seen import require_unseen
+from ampcli.inference.stored import predicted_on
 from ampcli.provenance import git_commit, package_versions
 from ampcli.publishing.independence import require_different, require_independent
 from ampcli.publishing.publish import Validation, measured, publish_model
@@ -27,6 +28,8 @@ from ampcli.uncertainty.covariance import error_correlation
 
 log = logging.getLogger(__name__)
 
+_CPU = torch.device("cpu")
+
 Combination = Literal["mean", "covariance"]
 
 _CARDS = {
@@ -36,13 +39,19 @@ _CARDS = {
 
 
 def build_ensemble(
-    root: Path, name: str, references: list[str], combine: Combination, data: Store | None = None
+    root: Path,
+    name: str,
+    references: list[str],
+    combine: Combination,
+    data: Store | None = None,
+    device: torch.device = _CPU,
 ) -> Manifest:
     """Publish the combination of the referenced models under `name`.
 
     Args:
         data: measures the ensemble on this store's validation split, for its manifest, and the correlation of the
             members' errors, which a combination by covariance needs.
+        device: where members predict.
 
     Raises:
         UsageError: fewer than two members, one named twice, members that do not belong together, or a store of
@@ -92,7 +101,6 @@ def build_ensemble(
             log.warning("%s", note)
     elif combine == "covariance":
         raise UsageError("a combination by covariance needs the correlation of errors", "Give a store with --data.")
-    device = torch.device("cpu")
     networks = [load_folder(f, m, device).networks[0] for f, m in zip(folders, manifests, strict=True)]
     momenta = read_probe(folders[0], first)["momenta"].numpy()
     alone = [Predictor(m, [n], device).predict_final(momenta)[0] for m, n in zip(manifests, networks, strict=True)]
@@ -104,7 +112,7 @@ def build_ensemble(
     if data is not None:
         points = Validation(
             data.read_split("amplitude", "validation"),
-            predictor.predicted(data.read_split("momenta", "validation")),
+            predicted_on(predictor, data, "validation"),
             measures(data, "validation"),
         )
         draft = measured(draft, predictor.uncertainty_kind, points, recalibrate=combine == "covariance")
@@ -121,13 +129,12 @@ def _correlation(
     networks: list[TrainedNetwork], manifests: list[Manifest], data: Store, device: torch.device
 ) -> torch.Tensor:
     """Correlation of the members' errors on a store's validation split."""
-    momenta = data.read_split("momenta", "validation")
     exact = data.read_split("amplitude", "validation")
     errors, uncertainties = [], []
     for network, manifest in zip(networks, manifests, strict=True):
-        predicted, uncertainty = Predictor(manifest, [network], device).predict_final(momenta)
-        if not (predicted > 0).all():
+        found = predicted_on(Predictor(manifest, [network], device), data, "validation")
+        if not (found.amplitude > 0).all():
             raise UsageError(f"{manifest.reference} predicts negative amplitudes", "Combine it by --combine mean.")
-        errors.append(np.log(predicted / exact))
-        uncertainties.append(uncertainty / predicted)
+        errors.append(np.log(found.amplitude / exact))
+        uncertainties.append(found.uncertainty / found.amplitude)
     return error_correlation(torch.from_numpy(np.stack(errors)), torch.from_numpy(np.stack(uncertainties)))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from pydantic import Field, SerializeAsAny, ValidationInfo, field_validator
+from pydantic import Field, SerializeAsAny, ValidationError, ValidationInfo, field_validator
 
 from ampcli.models.kinds import KINDS, Options
 from ampcli.records.settings import Settings
@@ -43,9 +43,13 @@ class Recipe(Settings):
         """As the kind declares them."""
         if "kind" not in info.data:  # found wanting already
             return given
-        return KINDS[info.data["kind"]].options.model_validate(
-            given.model_dump() if isinstance(given, Options) else given
-        )
+        try:
+            return KINDS[info.data["kind"]].options.model_validate(
+                given.model_dump() if isinstance(given, Options) else given
+            )
+        except ValidationError as error:  # in one line
+            found = error.errors()[0]
+            raise ValueError(f"{'.'.join(map(str, found['loc']))}: {found['msg']}") from None
 
     def differences(self, other: Recipe) -> list[str]:
         """Names of the settings in which two recipes differ."""

@@ -92,8 +92,6 @@ class Member(Frozen):
 
     model: str = Field(pattern=rf"^{NAME}@{VERSION}$")
     manifest_sha256: str
-    weight: float | None = None
-    """Its weight in the combination; None: all members count alike."""
 
 
 class Recalibration(Frozen):

@@ -32,6 +32,7 @@ def upgraded(document: dict[str, Any]) -> dict[str, Any]:
         "dataset": _dataset(content["dataset"]),
         "architecture": content.get("architecture") or None,
         "training": upgraded_recipe(content["training"]) if content.get("training") else None,
+        "members": [_member(member) for member in content.get("members", [])],
     }
 
 
@@ -50,6 +51,11 @@ def upgraded_recipe(old: Mapping[str, Any]) -> dict[str, Any]:
         "block": old.get("block") or (old["kind"] if old.get("features") else None),
         "options": {name: old[name] for name in own if name in old},
     }
+
+
+def _member(old: dict[str, Any]) -> dict[str, Any]:
+    """Without `weight`, which was None in all."""
+    return {key: value for key, value in old.items() if key != "weight"}
 
 
 def _dataset(old: dict[str, Any]) -> dict[str, Any]:

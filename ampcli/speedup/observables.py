@@ -8,7 +8,6 @@ import numpy as np
 from pydantic import FiniteFloat
 
 from ampcli.evaluation.metrics import Floats, Frozen
-from ampcli.factorisation.radiation import jet_legs
 from ampcli.kinematics import FloatArray
 from ampcli.process import Process
 from ampcli.speedup.certify import LEVEL
@@ -47,7 +46,7 @@ class Bounds(Frozen):
 
 def observables(final: FloatArray, process: Process) -> dict[str, Floats]:
     """pT of the hardest jet, H_T, mass of the two hardest jets, pT of a Z: (n,) each, in GeV; final (n, n_final, 4)."""
-    jets = [leg - 2 for leg in jet_legs(process)]
+    jets = [leg - 2 for leg in process.jet_legs]
     transverse = np.hypot(final[..., 1], final[..., 2])
     masses = np.array(process.final_masses)
     order = np.argsort(-transverse[:, jets], axis=1)

@@ -10,6 +10,7 @@ from typing import Any
 
 import torch
 
+from ampcli.device import tf32_products
 from ampcli.errors import UsageError
 from ampcli.features.blocks import FeatureBlock
 from ampcli.inference.seen import require_unseen
@@ -80,7 +81,6 @@ def train(
     )
     network = network_kind.make(architecture)
     architecture = architecture.model_copy(update={"parameters": network.n_parameters})
-    torch.backends.cuda.matmul.allow_tf32 = recipe.precision == "tf32"
     start = first_parameters(run.registry, recipe, network, architecture, parent)
     trainer = Trainer(recipe, network, ansatz, run.device, start)
     region = training_region(store, arrays["momenta"].numpy(), amplitude.numpy())
@@ -102,6 +102,7 @@ def train(
         device=run.device,
     )
     with (
+        tf32_products(recipe.precision == "tf32"),
         training_session(run.registry, run.name, recipe, run.resume == "never") as checkpoint,
         held() as signalled,  # the end of a step is a safe point, the middle of one or of publishing is not
     ):

@@ -125,7 +125,7 @@ def test_the_speed_up_of_the_best_models(ampcli: Ampcli, tmp_path: Path, chain: 
         "judged": -(-unseen // 5),
     }
     manifest = read_manifest(chain.registry / "iq1" / "1")
-    copies = manifest.training["labelled_points"]
+    copies = manifest.training.labelled_points
     assert isinstance(copies, int)
     assert 0.5 < copies / (2 * manifest.dataset.splits["train"]) < 1  # of two epochs; some leave the cuts
     used = {name.partition("@")[0] for name in found["models"]}
@@ -149,7 +149,7 @@ def test_perturbed_copies_need_events_of_beams(ampcli: Ampcli, tmp_path: Path) -
     naming = ("--perturb needs",)
     train = ("train", store, "--name", "m", "--registry", tmp_path / "r")
     ampcli.fails(2, *train, "--perturb", "0.1", naming=naming)
-    ampcli.fails(2, *train, "--beta", "0.5", naming=("--beta", "predicts no uncertainty"))
+    ampcli.fails(2, *train, "--beta", "0.5", naming=("--beta has no effect for --model fame", "fame+"))
     ampcli.fails(2, *train, "--model", "nofa+", "--orient", naming=("--orient has no effect for --model nofa+",))
     ampcli.fails(2, *train, "--bayesian", naming=("--bayesian has no effect for --model fame", "nofa"))
     ampcli.fails(2, *train, "--model", "lgatr", "--hidden", "8,8", naming=("has layers of its own", "--hidden"))

@@ -14,7 +14,7 @@ import zarr
 
 from ampcli.features.blocks import default_choices
 from ampcli.kinematics import min_invariant, with_beams
-from ampcli.phasespace.rambo import rambo
+from ampcli.phasespace.rambo import rambo, with_masses
 from ampcli.process import parse_process
 
 if TYPE_CHECKING:
@@ -35,13 +35,7 @@ def sample(n: int) -> np.ndarray:
     energy = 1000 * rng.uniform(0.7, 1.4, n)
     final *= (energy / 1000)[:, None, None]
     masses = np.array(process.final_masses)
-    squares = (final[..., 1:] ** 2).sum(axis=2)
-    scale = np.ones(n)
-    for _ in range(20):  # Newton's method for the scale of the three-momenta that gives the Z its mass
-        energies = np.sqrt(scale[:, None] ** 2 * squares + masses**2)
-        scale -= (energies.sum(axis=1) - energy) / (scale[:, None] * squares / energies).sum(axis=1)
-    final[..., 1:] *= scale[:, None, None]
-    final[..., 0] = np.sqrt((final[..., 1:] ** 2).sum(axis=2) + masses**2)
+    final = with_masses(final, process.final_masses)
     y = rng.uniform(-1.5, 1.5, (n, 1))
     final[..., 3] = np.cosh(y) * final[..., 3] + np.sinh(y) * final[..., 0]
     final[..., 0] = np.sqrt((final[..., 1:] ** 2).sum(axis=2) + masses**2)

@@ -19,7 +19,7 @@ import torch
 from ampcli import files
 from ampcli.generation.generate import GenerationRequest, generate, prepare
 from ampcli.generation.lepton_points import LeptonSettings
-from ampcli.store.features import write_features
+from ampcli.store.features import stored_block, write_features
 from ampcli.store.reader import open_store
 from ampcli.training.table import read_arrays
 
@@ -72,7 +72,9 @@ def features(path: Path, replace: bool) -> None:
 
 
 def readable(path: Path) -> None:
-    read_arrays(open_store(path), "fame", "train")
+    store = open_store(path)
+    block = stored_block(store, "fame")
+    read_arrays(store, block, block.shapes(), "train")
 
 
 def fresh(sound: Path, path: Path) -> None:

@@ -16,11 +16,13 @@ from ampcli.factorisation.representative import representative
 from ampcli.features.antenna import AntennaBlock
 from ampcli.features.blocks import make_block
 from ampcli.kinematics import dot, with_beams
-from ampcli.models.ansatz import Batch, Settings
+from ampcli.models.ansatz import Batch, shapes_of
 from ampcli.models.antenna import AntennaAnsatz
+from ampcli.models.kinds import recipe_settings
+from ampcli.models.likelihood import LikelihoodOptions
 from ampcli.phasespace.rambo import rambo
 from ampcli.process import parse_process
-from ampcli.training.recipe import Recipe, model_settings
+from ampcli.records.training import Recipe
 
 SQRT_S = 1000.0
 
@@ -208,7 +210,7 @@ def known(request):
 
 
 def fitted(known, beta: float = 0.5) -> AntennaAnsatz:
-    return AntennaAnsatz.fit(*known, Settings(0.0, orient=False, beta=beta))
+    return AntennaAnsatz.fit(*known, LikelihoodOptions(beta=beta))
 
 
 def outputs_for(ansatz: AntennaAnsatz, arrays, amplitude, log_sigma: float = 0.0) -> torch.Tensor:
@@ -225,7 +227,8 @@ def test_sizes_and_scales(known):
     strings = {3: 1, 5: 13}[process.n_final]
     assert ansatz.n_outputs == arrays["terms"].shape[1] + 1
     assert ansatz.s_coef == (amplitude / arrays["terms"][:, :strings].sum(dim=1)).median() / 32
-    restored = AntennaAnsatz.restore({name: tensor.clone() for name, tensor in ansatz.scales().items()})
+    scales = {name: tensor.clone() for name, tensor in ansatz.scales().items()}
+    restored = AntennaAnsatz.restore(process, shapes_of(arrays), LikelihoodOptions(), scales)
     assert torch.equal(restored.inputs(arrays), ansatz.inputs(arrays))
     outputs = torch.randn((2, len(amplitude), ansatz.n_outputs), generator=torch.Generator().manual_seed(1))
     assert torch.equal(restored.amplitude(outputs, arrays), ansatz.amplitude(outputs, arrays))
@@ -254,7 +257,7 @@ def test_the_loss_is_the_likelihood(known):
 
 
 def test_settings_of_fame_plus():
-    settings = model_settings("fame+")
-    settings.pop("preset")
+    settings = recipe_settings("fame+")
     recipe = Recipe.model_validate({**settings, "hidden": (160,) * 7, "seeds": (1,), "dataset_digest": "d"})
-    assert (recipe.kind, recipe.residual, recipe.optimiser, recipe.beta) == ("antenna", True, "soap", 0.5)
+    assert (recipe.kind, recipe.residual, recipe.optimiser) == ("antenna", True, "soap")
+    assert recipe.options == LikelihoodOptions(beta=0.5)

@@ -10,7 +10,7 @@ import torch
 
 from ampcli.amplitudes.providers import make_provider
 from ampcli.factorisation.azimuth import spin_correlation, splitting_azimuth
-from ampcli.factorisation.dipoles import C_A
+from ampcli.factorisation.kernels import C_A
 from ampcli.kinematics import with_beams
 from ampcli.phasespace.rambo import rambo
 from ampcli.process import parse_process

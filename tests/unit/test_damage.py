@@ -18,12 +18,12 @@ from torch import Tensor
 import ampcli
 from ampcli.cli.main import run
 from ampcli.errors import IntegrityError, UsageError
+from ampcli.records.training import Recipe
 from ampcli.registry.manifest import MANIFEST, read_manifest
 from ampcli.registry.resolve import ALIASES, aliases, resolve, set_alias
 from ampcli.registry.storage import PROBE, WEIGHTS
 from ampcli.seal import SEAL, sealed
 from ampcli.training.checkpoint import EpochRecord, State, load_checkpoint, save_checkpoint
-from ampcli.training.recipe import Recipe
 from ampcli.training.schedule import Progress
 
 CPU = torch.device("cpu")

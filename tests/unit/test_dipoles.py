@@ -10,16 +10,9 @@ import pytest
 import torch
 
 from ampcli.errors import UsageError
-from ampcli.factorisation.dipoles import (
-    C_A,
-    C_F,
-    dipole,
-    invariant_products,
-    kernel_gg,
-    kernel_qg,
-    momentum_fraction,
-    recoil_factor,
-)
+from ampcli.factorisation.dipoles import final_final, momentum_fraction, recoil_factor
+from ampcli.factorisation.kernels import C_A, C_F, Splitting, final_splitting
+from ampcli.factorisation.momenta import invariant_products
 from ampcli.factorisation.permutations import relevant_permutations
 from ampcli.process import parse_process
 
@@ -33,6 +26,16 @@ def massless(vectors: np.ndarray) -> np.ndarray:
 
 def products(p: np.ndarray) -> torch.Tensor:
     return invariant_products(torch.from_numpy(np.ascontiguousarray(p.transpose(2, 1, 0))))
+
+
+def dipole(kind: Splitting, s: torch.Tensor, i: int, j: int, k: int) -> torch.Tensor:
+    """D_ij,k of invariants (legs, legs, n)."""
+    return final_final(kind, s[i, j], s[i, k], s[j, k], ALPHA_S)[0]
+
+
+def kernel(kind: Splitting, z: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
+    """<V> / (8 pi alpha_s) of a final-state emitter and spectator."""
+    return final_splitting(kind, z, 1 - z + z * y, z + (1 - z) * y)
 
 
 def exact_product(a: np.ndarray, b: np.ndarray) -> float:
@@ -74,7 +77,7 @@ def test_invariants_of_the_published_program(fame_reference, jets):
         np.testing.assert_allclose(y, known["y"][:, column], rtol=1e-10)
         np.testing.assert_allclose(z, known["z"][:, column], rtol=1e-10)
         kind = "qg" if i < 2 else "gg"
-        found = dipole(kind, s[i, j], s[j, k], s[i, k], ALPHA_S)
+        found = dipole(kind, s, i, j, k)
         np.testing.assert_allclose(found, known["dipoles"][:, column], rtol=1e-10)
 
 
@@ -116,7 +119,7 @@ def test_lorentz_invariance(fame_reference, rng, jets):
     np.testing.assert_allclose(after, before, rtol=1e-10)
     for i, j, k in [(0, 2, 1), (1, 2, 0)]:
         for kind in ("qg", "gg"):
-            a, b = (dipole(kind, s[i, j], s[j, k], s[i, k], ALPHA_S) for s in (before, after))
+            a, b = (dipole(kind, s, i, j, k) for s in (before, after))
             np.testing.assert_allclose(b, a, rtol=1e-10)
 
 
@@ -126,22 +129,22 @@ Z = torch.linspace(0.05, 0.95, 19, dtype=torch.float64)
 @pytest.mark.parametrize("y", [1e-4, 1e-7])
 def test_collinear_limit_is_the_splitting_function(y):
     small = torch.full_like(Z, y)
-    quark = 8 * math.pi * ALPHA_S * C_F * (1 + Z**2) / (1 - Z)
-    gluon = 16 * math.pi * ALPHA_S * C_A * (Z / (1 - Z) + (1 - Z) / Z + Z * (1 - Z))
-    torch.testing.assert_close(kernel_qg(Z, small, ALPHA_S), quark, rtol=25 * y, atol=0)
-    torch.testing.assert_close(kernel_gg(Z, small, ALPHA_S), gluon, rtol=25 * y, atol=0)
+    quark = C_F * (1 + Z**2) / (1 - Z)
+    gluon = 2 * C_A * (Z / (1 - Z) + (1 - Z) / Z + Z * (1 - Z))
+    torch.testing.assert_close(kernel("qg", Z, small), quark, rtol=25 * y, atol=0)
+    torch.testing.assert_close(kernel("gg", Z, small), gluon, rtol=25 * y, atol=0)
 
 
 def test_kernels_at_a_point():
     z, y = torch.tensor(0.5, dtype=torch.float64), torch.tensor(0.2, dtype=torch.float64)
-    # 1 - z (1-y) = 0.6: V_qg = 8 pi a 4/3 (10/3 - 3/2), V_gg = 48 pi a (10/3 - 2 + 1/4)
-    assert float(kernel_qg(z, y, 1.0)) == pytest.approx(8 * math.pi * 4 / 3 * (10 / 3 - 3 / 2), rel=1e-14)
-    assert float(kernel_gg(z, y, 1.0)) == pytest.approx(48 * math.pi * (10 / 3 - 7 / 4), rel=1e-14)
+    # 1 - z (1-y) = 0.6: V_qg = 4/3 (10/3 - 3/2), V_gg = 6 (10/3 - 2 + 1/4)
+    assert float(kernel("qg", z, y)) == pytest.approx(4 / 3 * (10 / 3 - 3 / 2), rel=1e-14)
+    assert float(kernel("gg", z, y)) == pytest.approx(6 * (10 / 3 - 7 / 4), rel=1e-14)
 
 
 def test_gluon_kernel_does_not_know_which_gluon_is_which():
     y = torch.full_like(Z, 0.3)
-    torch.testing.assert_close(kernel_gg(Z, y, ALPHA_S), kernel_gg(1 - Z, y, ALPHA_S), rtol=1e-13, atol=0)
+    torch.testing.assert_close(kernel("gg", Z, y), kernel("gg", 1 - Z, y), rtol=1e-13, atol=0)
 
 
 @pytest.mark.parametrize("kind", ["qg", "gg"])
@@ -151,7 +154,7 @@ def test_soft_limit_is_the_eikonal_factor(rng, kind):
     softness = 1e-7
     legs[:, 1] *= softness
     s = products(massless(legs))
-    both = dipole(kind, s[0, 1], s[1, 2], s[0, 2], ALPHA_S) + dipole(kind, s[2, 1], s[1, 0], s[2, 0], ALPHA_S)
+    both = dipole(kind, s, 0, 1, 2) + dipole(kind, s, 2, 1, 0)
     charge = {"qg": C_F, "gg": C_A}[kind]
     eikonal = 8 * math.pi * ALPHA_S * charge * s[0, 2] / (s[0, 1] * s[1, 2])
     torch.testing.assert_close(both, eikonal, rtol=1e-4, atol=0)

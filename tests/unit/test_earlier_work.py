@@ -9,17 +9,18 @@ import torch
 import ampcli
 from ampcli.errors import NotFoundError, UsageError
 from ampcli.kinematics import min_invariant, pair_positions
-from ampcli.models.ansatz import Batch, Settings
-from ampcli.models.fks import FksAnsatz, partition
+from ampcli.models.ansatz import Batch, shapes_of
+from ampcli.models.fks import FksAnsatz, FksOptions, partition
+from ampcli.models.kinds import recipe_settings
 from ampcli.models.mlp import Mlp
+from ampcli.models.scaling import MomentumOptions
 from ampcli.models.separate import SeparateNetworks
 from ampcli.models.single import SingleAnsatz
 from ampcli.phasespace.rambo import rambo
 from ampcli.process import parse_process
 from ampcli.publishing.ensemble import build_ensemble
 from ampcli.registry.resolve import expand_range
-from ampcli.training.optimiser import make_optimiser
-from ampcli.training.recipe import Recipe, model_settings
+from ampcli.training.optimiser import OPTIMISERS
 from ampcli.training.train import TrainingRun, train
 
 CPU = torch.device("cpu")
@@ -37,13 +38,9 @@ def amplitude(final) -> torch.Tensor:
     return 1.0 / torch.from_numpy(min_invariant(final.numpy())) + 1e-5
 
 
-def settings(near: float = 0.02) -> Settings:
-    return Settings(0.0, orient=False, near=near)
-
-
 def test_partition_by_hand(final):
     shares, smallest = partition(final)
-    s = np.array([min_invariant(final.numpy(), pair) for pair in pair_positions(4)]).T
+    s = np.array([min_invariant(final.numpy()[:, pair]) for pair in pair_positions(4)]).T
     inverse = 1.0 / s
     np.testing.assert_allclose(shares, inverse / inverse.sum(axis=1, keepdims=True), rtol=1e-9)
     np.testing.assert_allclose(smallest, s.min(axis=1) / 1e6, rtol=1e-9)
@@ -61,7 +58,7 @@ def test_a_collinear_pair_has_the_whole_share():
 
 
 def fitted(final, amplitude, near: float = 0.02) -> FksAnsatz:
-    return FksAnsatz.fit(PROCESS, {"momenta": final}, amplitude, settings(near))
+    return FksAnsatz.fit(PROCESS, {"momenta": final}, amplitude, FksOptions(near=near))
 
 
 def test_targets_of_the_regions(final, amplitude):
@@ -108,11 +105,12 @@ def test_the_loss_is_a_mean_over_each_region(final, amplitude):
 
 def test_scales_survive_saving(final, amplitude):
     arrays = {"momenta": final}
-    for ansatz in (
-        fitted(final, amplitude, 0.015),
-        SingleAnsatz.fit(PROCESS, arrays, amplitude, settings()),
+    for ansatz, options in (
+        (fitted(final, amplitude, 0.015), FksOptions(near=0.015)),
+        (SingleAnsatz.fit(PROCESS, arrays, amplitude, MomentumOptions()), MomentumOptions()),
     ):
-        restored = type(ansatz).restore({name: tensor.clone() for name, tensor in ansatz.scales().items()})
+        scales = {name: tensor.clone() for name, tensor in ansatz.scales().items()}
+        restored = type(ansatz).restore(PROCESS, shapes_of(arrays), options, scales)
         outputs = torch.randn((2, 400, ansatz.n_outputs), generator=torch.Generator().manual_seed(3))
         assert torch.equal(restored.amplitude(outputs, arrays), ansatz.amplitude(outputs, arrays))
         before, after = (a.table(arrays, amplitude) for a in (ansatz, restored))
@@ -128,7 +126,7 @@ def test_empty_regions_are_refused(final, amplitude):
 
 
 def test_single_is_linear(final, amplitude):
-    ansatz = SingleAnsatz.fit(PROCESS, {"momenta": final}, amplitude, settings())
+    ansatz = SingleAnsatz.fit(PROCESS, {"momenta": final}, amplitude, MomentumOptions())
     outputs = torch.tensor([0.0, 1.0, -5.0]).view(1, 3, 1)
     found = ansatz.amplitude(outputs, {"momenta": final[:3]})[0]
     mean, deviation = amplitude.mean(), amplitude.std(correction=0)
@@ -164,16 +162,15 @@ def test_gradients_of_separate_networks_do_not_mix():
 def test_second_order_steps_are_for_one_network():
     network = SeparateNetworks(Mlp((5, 8, 1)), 3)
     with pytest.raises(UsageError, match="separate"):
-        make_optimiser("soap", network, network.initialise([1]))
+        OPTIMISERS["soap"].start(network, network.initialise([1]))
 
 
 @pytest.mark.parametrize(
     ("model", "kind", "network"), [("single", "single", "mlp"), ("fks-ensemble", "fks", "separate")]
 )
 def test_trained_models_predict(tmp_path, store4, recipe_for, model, kind, network):
-    chosen = {key: value for key, value in model_settings(model).items() if key != "preset"}
-    recipe = recipe_for(store4, seeds=(1, 2), epochs=8, near=0.03, **chosen)
-    assert isinstance(recipe, Recipe)
+    options = {**recipe_settings(model)["options"], **({"near": 0.03} if kind == "fks" else {})}
+    recipe = recipe_for(store4, model, seeds=(1, 2), epochs=8, options=options)
     assert (recipe.kind, recipe.network) == (kind, network)
     train(TrainingRun(store4, model, tmp_path, CPU), recipe)
     build_ensemble(tmp_path, "mean", [f"{model}@1-2"], "mean", store4)

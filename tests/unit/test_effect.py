@@ -145,6 +145,8 @@ def test_values_equal_to_the_default_are_refused_as_well(capsys, monkeypatch, wh
         (["features", "s", "antenna", "invariants", "--inputs", "paper"], "--inputs has no effect"),
         (["features", "s", "ig1", "iq1", "--pair", "delta-r"], "--pair has no effect on ig1 iq1"),
         (["features", "s", "fame", "--spectator", "s-ijk"], "--spectator has no effect"),
+        (["ensemble", "e", "m@1", "m@2", "--threads", "1"], "--threads has no effect without --data"),
+        (["ensemble", "e", "m@1", "m@2", "--device", "cpu"], "--device has no effect without --data"),
         (["trajectory", "m", "--show", "0"], "--show has no effect without --out"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",

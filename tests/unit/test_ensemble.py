@@ -9,6 +9,7 @@ import pytest
 import torch
 
 import ampcli
+from ampcli.cli.main import run
 from ampcli.errors import IntegrityError, NotFoundError, UsageError
 from ampcli.inference.load import load_predictor
 from ampcli.inference.probe import check_probe
@@ -138,7 +139,7 @@ def relatives(registry, store3, recipe_for, tmp_path_factory):
     more("again")
     more("child", init_from="fame3@1", seeds=(5,))
     more("sibling", init_from="fame3@1", seeds=(6,))
-    more("plain-child", kind="plain", init_from="plain3@1", seeds=(5,))
+    more("plain-child", model="plain", init_from="plain3@1", seeds=(5,))
     more("grandchild", init_from="child", seeds=(7,))
     publish_calibrated(root, "fame3@1", store3, "calibrated")
     return root
@@ -186,3 +187,20 @@ def test_relatives_whose_correlation_is_measured(relatives, store3):
     made = build_ensemble(relatives, "measured", ["plain3@1", "plain-child@1"], "covariance", store3)
     assert made.correlation[0][1] > 0.5
     assert load_predictor("measured", relatives, "cpu").uncertainty_kind == "typical"
+
+
+def test_threads_and_device_of_the_command(copy, store3, monkeypatch, capsys):
+    used = []
+
+    def build(root, name, members, combine, data, device):
+        used.append((torch.get_num_threads(), device))
+        return build_ensemble(root, name, members, combine, data, device)
+
+    monkeypatch.setattr("ampcli.publishing.ensemble.build_ensemble", build)
+    before = torch.get_num_threads()
+    call = ["ensemble", "measured", *MEMBERS, "--data", str(store3.path), "--threads", "3", "--device", "cpu"]
+    try:
+        assert run([*call, "--registry", str(copy)]) == 0, capsys.readouterr().err
+    finally:
+        torch.set_num_threads(before)
+    assert used == [(3, torch.device("cpu"))]

@@ -10,9 +10,10 @@ import pytest
 import torch
 
 from ampcli.amplitudes.native.provider import Native
+from ampcli.factorisation.momenta import external_momenta, external_products
 from ampcli.factorisation.radiation import Choices, choose_spectator, distances, parse_radiation
 from ampcli.features.blocks import default_choices, make_block
-from ampcli.features.radiation import RadiationBlock, external_momenta, products
+from ampcli.features.radiation import RadiationBlock
 from ampcli.features.radiation_inputs import mirror_symmetric
 from ampcli.kinematics import with_beams
 from ampcli.phasespace.rambo import rambo
@@ -167,7 +168,7 @@ def test_pair_by_delta_r_and_spectator_by_s_ijk():
 def test_initial_pairs_go_by_their_product_always():
     process = parse_process(DDX)
     external = external_momenta(torch.from_numpy(sample(process, 20)))
-    found = products(external, process)
+    found = external_products(external, process)
     radiation = parse_radiation("iq1")
     assert radiation is not None
     assert torch.equal(distances(external, found, radiation, Choices(pair="delta-r")), found)
@@ -176,7 +177,7 @@ def test_initial_pairs_go_by_their_product_always():
 def test_the_spectator_is_none_of_the_pair():
     process = parse_process(DDX)
     external = external_momenta(torch.from_numpy(sample(process, 50)))
-    found = products(external, process)
+    found = external_products(external, process)
     pair = torch.tensor([[3, 5]]).expand(50, -1)
     for choice in ("energetic", "s-ijk"):
         spectator = choose_spectator(external, found, [3, 4, 5, 6], pair, Choices(spectator=choice))

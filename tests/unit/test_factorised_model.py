@@ -22,19 +22,20 @@ from ampcli.generation.given_points import GivenFile
 from ampcli.inference.load import load_predictor
 from ampcli.inference.probe import check_probe
 from ampcli.kinematics import min_invariant, with_beams
-from ampcli.models.ansatz import Batch, Settings
+from ampcli.models.ansatz import Batch, shapes_of
 from ampcli.models.factorised import FactorisedAnsatz
-from ampcli.models.kinds import ansatz_class
+from ampcli.models.kinds import KINDS, recipe_settings
+from ampcli.models.likelihood import LikelihoodOptions
 from ampcli.models.mlp import Mlp, hidden_layers
-from ampcli.phasespace.rambo import rambo
+from ampcli.phasespace.rambo import rambo, with_masses
 from ampcli.process import Process, parse_process
+from ampcli.records.training import Recipe
 from ampcli.registry.manifest import read_manifest
 from ampcli.registry.resolve import resolve
 from ampcli.registry.storage import read_probe, read_weights
 from ampcli.store.features import write_features
 from ampcli.store.reader import Store, open_store
 from ampcli.training.adam import Adam
-from ampcli.training.recipe import Recipe, model_settings
 from ampcli.training.train import TrainingRun, train
 
 CPU = torch.device("cpu")
@@ -52,13 +53,7 @@ def sample(process: Process, n: int, seed: int = 1) -> np.ndarray:
     energy = 1000 * rng.uniform(0.7, 1.4, n)
     final *= (energy / 1000)[:, None, None]
     masses = np.array(process.final_masses)
-    squares = (final[..., 1:] ** 2).sum(axis=2)
-    scale = np.ones(n)
-    for _ in range(20):  # Newton's method for the scale of the three-momenta that gives the Z its mass
-        energies = np.sqrt(scale[:, None] ** 2 * squares + masses**2)
-        scale -= (energies.sum(axis=1) - energy) / (scale[:, None] * squares / energies).sum(axis=1)
-    final[..., 1:] *= scale[:, None, None]
-    final[..., 0] = np.sqrt((final[..., 1:] ** 2).sum(axis=2) + masses**2)
+    final = with_masses(final, process.final_masses)
     y = rng.uniform(-1.5, 1.5, (n, 1))
     final[..., 3] = np.cosh(y) * final[..., 3] + np.sinh(y) * final[..., 0]
     final[..., 0] = np.sqrt((final[..., 1:] ** 2).sum(axis=2) + masses**2)
@@ -77,7 +72,7 @@ def known(request):
 
 def fitted(known) -> FactorisedAnsatz:
     process, arrays, amplitude = known
-    return FactorisedAnsatz.fit(process, arrays, amplitude, Settings(0.0, orient=False))
+    return FactorisedAnsatz.fit(process, arrays, amplitude, LikelihoodOptions())
 
 
 def correction(arrays, amplitude) -> torch.Tensor:
@@ -120,9 +115,10 @@ def test_the_table(known):
 
 
 def test_scales_survive_saving(known):
-    _, arrays, amplitude = known
+    process, arrays, amplitude = known
     before = fitted(known)
-    after = FactorisedAnsatz.restore({name: tensor.clone() for name, tensor in before.scales().items()})
+    scales = {name: tensor.clone() for name, tensor in before.scales().items()}
+    after = FactorisedAnsatz.restore(process, shapes_of(arrays), LikelihoodOptions(), scales)
     assert after.scales().keys() == before.scales().keys()
     for name, tensor in before.scales().items():
         assert tensor.dtype == DOUBLE
@@ -156,7 +152,7 @@ def test_a_factor_of_the_kernel_is_learnt_by_the_scales(known):
     else:
         arrays = {**arrays, "kernel": arrays["kernel"] * 7}
         other, shift = amplitude, -math.log(7)
-    ansatz = FactorisedAnsatz.fit(process, arrays, other, Settings(0.0, orient=False))
+    ansatz = FactorisedAnsatz.fit(process, arrays, other, LikelihoodOptions())
     usual = fitted(known)
     assert float(ansatz.correction.mean - usual.correction.mean) == pytest.approx(shift, rel=1e-10)
     torch.testing.assert_close(ansatz.correction.deviation, usual.correction.deviation, rtol=1e-10, atol=0)
@@ -205,7 +201,7 @@ def test_gradients_of_the_beta_likelihood(known):
     # Each point's gradient is that of the likelihood, times sigma^(2 beta); judged without gradients it is the same.
     process, arrays, amplitude = known
     usual = fitted(known)
-    weighted = FactorisedAnsatz.fit(process, arrays, amplitude, Settings(0.0, orient=False, beta=0.5))
+    weighted = FactorisedAnsatz.fit(process, arrays, amplitude, LikelihoodOptions(beta=0.5))
     outputs, batch = random_batch(2, 30)
     assert torch.equal(weighted.losses(outputs, batch)[0], usual.losses(outputs, batch)[0])
     outputs.requires_grad_()
@@ -243,7 +239,7 @@ def test_relative_uncertainty(known):
 
 
 def test_kind():
-    assert ansatz_class("factorised") is FactorisedAnsatz
+    assert KINDS["factorised"].ansatz is FactorisedAnsatz
     assert FactorisedAnsatz.kind == "factorised"
     assert FactorisedAnsatz.block is None
 
@@ -334,7 +330,7 @@ def test_weight_decay_is_that_of_torch(weight_decay):
 @pytest.mark.parametrize(
     ("model", "kind", "block"),
     [
-        ("fame", "fame", None),
+        ("fame", "fame", "fame"),
         ("plain", "plain", None),
         ("nofa", "factorised", "invariants"),
         ("fg1", "factorised", "fg1"),
@@ -345,7 +341,7 @@ def test_weight_decay_is_that_of_torch(weight_decay):
     ],
 )
 def test_settings_of_models(model, kind, block):
-    settings = model_settings(model)
+    settings = recipe_settings(model)
     hidden = hidden_layers(settings["preset"], None)
     recipe = Recipe.model_validate({**settings, "hidden": hidden, "seeds": (1,), "dataset_digest": "d"})
     assert (recipe.kind, recipe.block) == (kind, block)
@@ -362,18 +358,19 @@ def test_settings_of_models(model, kind, block):
 
 @pytest.mark.parametrize(("model", "block"), [("fg1+", "fg1+"), ("IQ1^2+", "iq1^2+"), ("nofa+", "invariants")])
 def test_settings_of_improved_models(model, block):
-    settings = model_settings(model)
+    settings = recipe_settings(model)
     hidden = hidden_layers(settings["preset"], None)
     recipe = Recipe.model_validate({**settings, "hidden": hidden, "seeds": (1,), "dataset_digest": "d"})
     assert (recipe.kind, recipe.block, recipe.residual) == ("factorised", block, True)
-    assert (recipe.optimiser, recipe.schedule, recipe.beta, recipe.weight_decay) == ("soap", "one-cycle", 0.5, 0.0)
+    assert (recipe.optimiser, recipe.schedule, recipe.weight_decay) == ("soap", "one-cycle", 0.0)
+    assert recipe.options == LikelihoodOptions(beta=0.5)
     assert Mlp((44, *hidden, 2), recipe.activation, recipe.residual).n_parameters == pytest.approx(1.6e5, rel=0.05)
 
 
 @pytest.mark.parametrize("model", ["", "oracle", "factorised", "fg", "fg0", "fg1^3", "invariants"])
 def test_unknown_models(model):
     with pytest.raises(UsageError, match=re.escape(f"--model {model}: unknown")):
-        model_settings(model)
+        recipe_settings(model)
 
 
 @pytest.fixture(scope="module")
@@ -394,7 +391,7 @@ def z_store(tmp_path_factory) -> Store:
 
 def z_recipe(store: Store, model: str, **changes: object) -> Recipe:
     settings = {
-        **model_settings(model),
+        **recipe_settings(model),
         "preset": "custom",
         "hidden": (32, 32),
         "seeds": (1,),
@@ -431,8 +428,8 @@ def test_features_know_the_parameters_of_the_store(trained):
         assert manifest.kind == "factorised"
         assert (manifest.features.block, manifest.features.version) == ("fg1", 3)
         assert manifest.features.options == options
-        assert manifest.architecture["activation"] == "gelu"
-        assert manifest.training["block"] == "fg1"
+        assert manifest.architecture.activation == "gelu"
+        assert manifest.training.block == "fg1"
     assert read_manifest(resolve(trained.root, "nofa")).features.block == "invariants"
     computed = make_block("fg1", trained.store.process, options)
     arrays = computed.compute(torch.from_numpy(trained.store.read("momenta", slice(0, 200))))
@@ -468,7 +465,7 @@ def test_loaded_models_are_network_and_ansatz(trained, reference):
         base = torch.from_numpy(np.log(kernel) + np.log(reduced))
         inputs = torch.cat([inputs, base[:, None]], dim=1)
     x = ((inputs - scales["features.mean"]) / scales["features.deviation"]).float()[None]
-    network = Mlp(tuple(tensors["widths"].tolist()), "gelu")
+    network = Mlp.of(manifest.architecture)
     outputs = network.forward(network.split(tensors["parameters"][None]), x)[0].double()
     mean, deviation = scales["correction.mean"], scales["correction.deviation"]
     expected = torch.exp(base + mean + deviation * outputs[:, 0])
@@ -595,6 +592,6 @@ def test_rounding_is_no_input_at_a_fixed_energy(name):
     block = make_block(name, process, {"provider": "native"} if name == "fg1" else {})
     arrays = block.compute(torch.from_numpy(final))
     amplitude = torch.from_numpy(Native(process).evaluate(with_beams(final)))
-    ansatz = FactorisedAnsatz.fit(process, arrays, amplitude, Settings(0.0, orient=False))
+    ansatz = FactorisedAnsatz.fit(process, arrays, amplitude, LikelihoodOptions())
     moved = block.compute(torch.from_numpy(final * (1 + 1e-12)))
     torch.testing.assert_close(ansatz.inputs(moved), ansatz.inputs(arrays), rtol=0, atol=1e-5)

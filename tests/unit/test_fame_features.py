@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 import zarr
+from samples import read_fame
 
 from ampcli.errors import IntegrityError, NotFoundError, UsageError
 from ampcli.features.blocks import make_block
@@ -17,7 +18,6 @@ from ampcli.process import parse_process
 from ampcli.seal import sealed
 from ampcli.store.features import stored_block, write_features
 from ampcli.store.reader import open_store
-from ampcli.training.table import read_arrays
 
 CPU = torch.device("cpu")
 
@@ -156,7 +156,7 @@ def test_features_of_other_points_are_not_mistaken_for_ours(copy):
     with pytest.raises(IntegrityError, match=r"not computed for its points\n.*--replace"):
         write_features(copy, "fame", CPU)
     with pytest.raises(IntegrityError, match=r"not those that this ampcli computes"):
-        read_arrays(copy, "fame", "train")
+        read_fame(copy)
 
 
 def test_stored_features_of_another_version_are_not_trained_on(copy):
@@ -164,7 +164,7 @@ def test_stored_features_of_another_version_are_not_trained_on(copy):
     attributes = zarr.open_group(copy.path / "features" / "fame", mode="r+").attrs
     attributes.update(sealed({**attributes, "version": 0}))
     with pytest.raises(IntegrityError, match=r"not those that this ampcli computes"):
-        read_arrays(copy, "fame", "train")
+        read_fame(copy)
 
 
 def test_nothing_is_left_of_an_interrupted_run(copy):

@@ -15,6 +15,7 @@ import pytest
 import torch
 import zarr
 from filelock import FileLock
+from samples import read_fame
 
 from ampcli import files
 from ampcli.cli.main import run
@@ -22,7 +23,6 @@ from ampcli.errors import IntegrityError, LockedError
 from ampcli.generation.generate import generate, prepare
 from ampcli.store.features import write_features
 from ampcli.store.reader import Store, open_store
-from ampcli.training.table import read_arrays
 
 CPU = torch.device("cpu")
 
@@ -53,13 +53,13 @@ def test_a_kill_before_any_call_that_writes(sound, tmp_path):
 
 
 def test_readers_while_a_block_is_replaced(copy):
-    expected = {key: values.numpy() for key, values in read_arrays(copy, "fame", "train")[0].items()}
+    expected = {key: values.numpy() for key, values in read_fame(copy)[0].items()}
     stop, failures, readings = threading.Event(), [], []
 
     def read() -> None:
         while not stop.is_set():
             try:
-                found = read_arrays(open_store(copy.path), "fame", "train")[0]
+                found = read_fame(open_store(copy.path))[0]
                 readings.append(all(np.array_equal(found[key].numpy(), expected[key]) for key in expected))
             except Exception as error:
                 failures.append(error)
@@ -108,7 +108,7 @@ def test_four_writers_at_once(copy):
             thread.start()
         for thread in threads:
             thread.join()
-        read_arrays(open_store(copy.path), "fame", "train")
+        read_fame(open_store(copy.path))
     assert outcomes == [None] * 8
     assert sorted(os.listdir(copy.path / "features")) == ["fame", "zarr.json"]
 
@@ -147,7 +147,7 @@ def test_damaged_features_are_not_called_there(copy, sound, capsys):
     assert run(["features", str(copy.path), "fame"]) == 5
     assert "features/fame/recoil: part 1" in capsys.readouterr().err
     with pytest.raises(IntegrityError, match="recoil: part 1"):
-        read_arrays(open_store(copy.path), "fame", "train")
+        read_fame(open_store(copy.path))
     assert run(["features", str(copy.path), "fame", "--replace"]) == 0
     for key in ("recoil", "dipoles"):
         expected = open_store(sound).read(f"features/fame/{key}")

@@ -10,16 +10,15 @@ import torch
 
 from ampcli.amplitudes.native.provider import Native
 from ampcli.errors import UsageError
-from ampcli.factorisation.dipoles import C_A, C_F
 from ampcli.factorisation.hadron_dipoles import hadron_dipoles
-from ampcli.factorisation.initial_dipoles import T_R, final_splitting, initial_splitting
+from ampcli.factorisation.kernels import C_A, C_F, T_R, final_splitting, initial_splitting
+from ampcli.factorisation.momenta import external_momenta
 from ampcli.features.blocks import make_block
 from ampcli.features.fame import FameBlock
 from ampcli.features.hadron_fame import HadronFameBlock
-from ampcli.features.radiation import external_momenta
 from ampcli.kinematics import min_invariant
-from ampcli.models.ansatz import Settings
-from ampcli.models.fame import FameAnsatz
+from ampcli.models.ansatz import shapes_of
+from ampcli.models.fame import FameAnsatz, FameOptions
 from ampcli.phasespace.rambo import rambo
 from ampcli.process import PARTICLES, Process, parse_process
 
@@ -356,7 +355,7 @@ def test_invariance_under_boosts_and_rotations(process):
     torch.testing.assert_close(round_about["rest_momenta"], turned(rest, 2.0), rtol=0, atol=1e-8)
     torch.testing.assert_close(rest.sum(dim=1)[:, 1:], torch.zeros((20, 3), dtype=torch.float64), rtol=0, atol=1e-8)
     amplitude = exact(parsed, final)
-    ansatz = FameAnsatz.fit(parsed, {"momenta": final, **here}, amplitude, Settings(1e-6, orient=False))
+    ansatz = FameAnsatz.fit(parsed, {"momenta": final, **here}, amplitude, FameOptions())
     inputs = ansatz.inputs({"momenta": final, **here})
     assert inputs.shape == (20, ansatz.n_inputs)
     assert ansatz.n_outputs == here["dipoles"].shape[1]
@@ -370,11 +369,11 @@ def test_exact_coefficients_give_the_exact_amplitude():
     final = regular_points(process, 30, seed=4, cut=0.005)
     arrays = {"momenta": final, **HadronFameBlock(process).compute(final)}
     amplitude = exact(process, final)
-    ansatz = FameAnsatz.fit(process, arrays, amplitude, Settings(0.0, orient=False))
+    ansatz = FameAnsatz.fit(process, arrays, amplitude, FameOptions())
     coefficient = amplitude / arrays["dipoles"].sum(dim=1) * ansatz.s_dipole / ansatz.s_pred
     outputs = torch.asinh(coefficient)[None, :, None].expand(1, -1, ansatz.n_outputs)
     torch.testing.assert_close(ansatz.amplitude(outputs, arrays)[0], amplitude, rtol=1e-9, atol=0)
-    again = FameAnsatz.restore(ansatz.scales())
+    again = FameAnsatz.restore(process, shapes_of(arrays), FameOptions(), ansatz.scales())
     assert torch.equal(again.inputs(arrays), ansatz.inputs(arrays))
     error, _ = ansatz.losses(outputs.float(), ansatz.table(arrays, amplitude))
     assert float(error) < 1e-8

@@ -2,11 +2,25 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import pytest
+import torch
 
 from ampcli.errors import UsageError
-from ampcli.kinematics import TOLERANCE, beams_along_z, checked_momenta, dot, min_invariant, pair_positions, with_beams
+from ampcli.kinematics import (
+    TOLERANCE,
+    beams_along_z,
+    checked_momenta,
+    dot,
+    longitudinal_rest,
+    min_invariant,
+    on_shell_energies,
+    pair_positions,
+    scaled_to_energy,
+    with_beams,
+)
 from ampcli.phasespace.rambo import rambo
 from ampcli.process import parse_process
 
@@ -141,4 +155,51 @@ def test_smallest_invariant(fame_reference, jets):
 def test_smallest_invariant_of_chosen_legs(events):
     total = events[:, 3] + events[:, 5]
     expected = total[:, 0] ** 2 - (total[:, 1:] ** 2).sum(axis=1)
-    np.testing.assert_allclose(min_invariant(events[:, 2:], (1, 3)), expected, rtol=1e-12, atol=1e-9)
+    np.testing.assert_allclose(min_invariant(events[:, [3, 5]]), expected, rtol=1e-12, atol=1e-9)
+
+
+@pytest.mark.parametrize("angle", [1e-3, 1e-5, 1e-7])
+def test_invariants_of_collinear_pairs_keep_their_digits(rng, angle):
+    first = rng.normal(size=(200, 3)) * 100
+    side = np.cross(first, rng.normal(size=(200, 3)))
+    side *= (np.linalg.norm(first, axis=1) / np.linalg.norm(side, axis=1))[:, None]
+    share = rng.uniform(0.1, 1, (200, 1))
+    pair = np.stack([first, share * (math.cos(angle) * first + math.sin(angle) * side)], axis=1)
+    final = np.concatenate([np.linalg.norm(pair, axis=2)[..., None], pair], axis=2)
+    expected = 4 * share[:, 0] * (first**2).sum(axis=1) * math.sin(angle / 2) ** 2
+    np.testing.assert_allclose(min_invariant(final), expected, rtol=1e-15 / angle + 1e-14)
+
+
+def test_invariants_of_massive_legs(amplitude_reference):
+    final = amplitude_reference["ddx_zgg/regular/momenta"][:, 2:]
+    total = final[:, [0, 0, 1]] + final[:, [1, 2, 2]]
+    expected = (total[..., 0] ** 2 - (total[..., 1:] ** 2).sum(axis=2)).min(axis=1)
+    masses = parse_process("d d~ > z g g").final_masses
+    np.testing.assert_allclose(min_invariant(final, masses), expected, rtol=1e-9)
+    only_z = min_invariant(np.ascontiguousarray(final[:, :2]), masses)
+    assert (only_z > masses[0] ** 2).all()
+
+
+def test_the_frame_without_longitudinal_momentum(events):
+    final = events[:, 2:].copy()
+    y = np.linspace(-2, 2, len(final))[:, None]
+    moved = final.copy()
+    moved[..., 0] = np.cosh(y) * final[..., 0] + np.sinh(y) * final[..., 3]
+    moved[..., 3] = np.cosh(y) * final[..., 3] + np.sinh(y) * final[..., 0]
+    for momenta in (moved, torch.from_numpy(moved)):  # the same text serves both
+        energy, pz = longitudinal_rest(momenta)
+        np.testing.assert_allclose(energy, final[..., 0], rtol=1e-12)
+        np.testing.assert_allclose(pz, final[..., 3], atol=1e-11 * E)
+
+
+def test_scaled_momenta_have_the_energy(events):
+    wanted = np.linspace(400.0, 2000.0, len(events))
+    masses = (91.188, 0.0, 0.0, 5.0)
+    start = events[:, 2:].copy()
+    start[..., 0] = on_shell_energies(start, masses)
+    scaled = scaled_to_energy(start, masses, wanted, steps=10)
+    np.testing.assert_allclose(scaled[..., 0].sum(axis=1), wanted, rtol=1e-13)
+    mass2 = scaled[..., 0] ** 2 - (scaled[..., 1:] ** 2).sum(axis=2)
+    assert (np.abs(mass2 - np.square(masses)) < 1e-14 * scaled[..., 0] ** 2).all()
+    ratio = scaled[..., 1:] / start[..., 1:]
+    np.testing.assert_allclose(ratio, np.broadcast_to(ratio[:, :1, :1], ratio.shape), rtol=1e-12)

@@ -114,7 +114,10 @@ def test_break_even():
     assert break_even(spent, 0.1, 0.5) is None
 
 
-def manifest(**changes) -> Manifest:
+def manifest(training=None, **changes) -> Manifest:
+    """Of a model whose training had these settings, and these outcomes."""
+    made = {"kind": "factorised", "hidden": [], "seeds": [1], "dataset_digest": "d", "epochs_done": 1, "best_epoch": 1}
+    changes["training"] = {**made, "best_validation_loss": 0.0, **(training or {})}
     dataset = Dataset(
         digest=changes.pop("digest", "d"), points=600, splits={"train": 400, "validation": 100}, source=LEPTONS
     )

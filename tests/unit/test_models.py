@@ -8,16 +8,17 @@ import math
 import numpy as np
 import pytest
 import torch
+from samples import read_fame
 
 from ampcli.errors import UsageError
 from ampcli.factorisation.representative import oriented
 from ampcli.features.fame import FameBlock
-from ampcli.models.ansatz import Batch, Settings
-from ampcli.models.fame import FameAnsatz
-from ampcli.models.kinds import ansatz_class
+from ampcli.models.ansatz import Batch, shapes_of
+from ampcli.models.fame import FameAnsatz, FameOptions
+from ampcli.models.kinds import KINDS
 from ampcli.models.mlp import PRESETS, Mlp, hidden_layers
 from ampcli.models.plain import PlainAnsatz
-from ampcli.models.scaling import MomentumInputs, Standardiser
+from ampcli.models.scaling import MomentumInputs, MomentumOptions, Standardiser
 from ampcli.process import parse_process
 
 
@@ -114,8 +115,10 @@ def test_orientation_is_finite_along_the_beam():
 @pytest.mark.parametrize("orient", [False, True])
 def test_scales_survive_saving(known, kind, orient):
     process, arrays, amplitude = known
-    fitted = ansatz_class(kind).fit(process, arrays, amplitude, Settings(1e-5, orient))
-    restored = ansatz_class(kind).restore({name: tensor.clone() for name, tensor in fitted.scales().items()})
+    options = KINDS[kind].options(orient=orient)
+    fitted = KINDS[kind].ansatz.fit(process, arrays, amplitude, options)
+    scales = {name: tensor.clone() for name, tensor in fitted.scales().items()}
+    restored = KINDS[kind].ansatz.restore(process, shapes_of(arrays), options, scales)
     assert restored.scales().keys() == fitted.scales().keys()
     for name, tensor in fitted.scales().items():
         assert tensor.dtype == torch.float64
@@ -128,7 +131,7 @@ def test_scales_survive_saving(known, kind, orient):
 
 def test_sizes_of_fame(known):
     process, arrays, amplitude = known
-    ansatz = FameAnsatz.fit(process, arrays, amplitude, Settings(0.0, orient=False))
+    ansatz = FameAnsatz.fit(process, arrays, amplitude, FameOptions(penalty=0))
     dipoles, outputs = {3: (2, 2), 4: (10, 12), 5: (27, 33)}[process.n_final]
     assert (ansatz.n_inputs, ansatz.n_outputs) == (4 * process.n_final + dipoles, outputs)
     assert ansatz.inputs(arrays).shape == (60, ansatz.n_inputs)
@@ -137,8 +140,9 @@ def test_sizes_of_fame(known):
 def test_fame_without_spin_correlations_or_recoil_factors(known):
     """The terms and inputs that are left out have no outputs and no influence."""
     process, arrays, amplitude = known
-    whole = FameAnsatz.fit(process, arrays, amplitude, Settings(1e-5, orient=False))
-    ansatz = FameAnsatz.fit(process, arrays, amplitude, Settings(1e-5, orient=False, spin=False, recoil=False))
+    whole = FameAnsatz.fit(process, arrays, amplitude, FameOptions(penalty=1e-5))
+    options = FameOptions(penalty=1e-5, spin=False, recoil=False)
+    ansatz = FameAnsatz.fit(process, arrays, amplitude, options)
     n = whole.n_dipoles
     assert (ansatz.n_inputs, ansatz.n_outputs) == (4 * process.n_final, n)
     assert torch.equal(ansatz.inputs(arrays), whole.inputs(arrays)[:, : 4 * process.n_final])
@@ -149,13 +153,13 @@ def test_fame_without_spin_correlations_or_recoil_factors(known):
     assert torch.equal(table.terms, whole.table(arrays, amplitude).terms[:, :n])
     batch = Batch(table.inputs[None], table.terms[None], table.target[None])
     assert all(torch.isfinite(loss).all() for loss in ansatz.losses(outputs[..., :n], batch))
-    restored = FameAnsatz.restore(ansatz.scales())
+    restored = FameAnsatz.restore(process, shapes_of(arrays), options, ansatz.scales())
     assert torch.equal(restored.inputs(arrays), ansatz.inputs(arrays))
 
 
 def test_scales_of_fame_are_those_of_the_paper(known):
     process, arrays, amplitude = known
-    ansatz = FameAnsatz.fit(process, arrays, amplitude, Settings(0.0, orient=False))
+    ansatz = FameAnsatz.fit(process, arrays, amplitude, FameOptions(penalty=0))
     n = ansatz.n_dipoles
     assert ansatz.s_pred == amplitude.min()
     assert ansatz.s_dipole == arrays["dipoles"][:, :n].mean()
@@ -178,7 +182,7 @@ def exact_outputs(ansatz: FameAnsatz, arrays, amplitude) -> torch.Tensor:
 
 def test_exact_coefficients_give_the_amplitude_and_no_loss(known):
     process, arrays, amplitude = known
-    ansatz = FameAnsatz.fit(process, arrays, amplitude, Settings(0.0, orient=False))
+    ansatz = FameAnsatz.fit(process, arrays, amplitude, FameOptions(penalty=0))
     outputs = exact_outputs(ansatz, arrays, amplitude)
     torch.testing.assert_close(ansatz.amplitude(outputs, arrays)[0], amplitude, rtol=1e-12, atol=0)
     table = ansatz.table(arrays, amplitude)
@@ -190,7 +194,7 @@ def test_exact_coefficients_give_the_amplitude_and_no_loss(known):
 
 def test_loss_is_the_mean_squared_error_of_the_standardised_target(known):
     process, arrays, amplitude = known
-    ansatz = FameAnsatz.fit(process, arrays, amplitude, Settings(0.0, orient=False))
+    ansatz = FameAnsatz.fit(process, arrays, amplitude, FameOptions(penalty=0))
     wrong = 1.3 * amplitude
     table = ansatz.table(arrays, amplitude)
     outputs = exact_outputs(ansatz, arrays, wrong).float().expand(2, -1, -1)
@@ -204,7 +208,7 @@ def test_loss_is_the_mean_squared_error_of_the_standardised_target(known):
 def test_penalty_is_that_of_the_paper(known):
     process, arrays, amplitude = known
     j = 1e-3
-    ansatz = FameAnsatz.fit(process, arrays, amplitude, Settings(j, orient=False))
+    ansatz = FameAnsatz.fit(process, arrays, amplitude, FameOptions(penalty=j))
     generator = torch.Generator().manual_seed(1)
     outputs = torch.randn((2, 60, ansatz.n_outputs), generator=generator)
     table = ansatz.table(arrays, amplitude)
@@ -240,7 +244,7 @@ def test_weights_stay_finite_where_a_spin_term_vanishes(vanishing):
 
 def test_gradient_of_the_loss(known):
     process, arrays, amplitude = known
-    ansatz = FameAnsatz.fit(process, arrays, amplitude, Settings(1e-3, orient=False))
+    ansatz = FameAnsatz.fit(process, arrays, amplitude, FameOptions(penalty=1e-3))
     table = ansatz.table(arrays, amplitude)
     batch = Batch(*(tensor[None, :3].double() for tensor in (table.inputs, table.terms, table.target)))
     generator = torch.Generator().manual_seed(2)
@@ -251,7 +255,7 @@ def test_gradient_of_the_loss(known):
 def test_amplitudes_of_several_members(known):
     process, arrays, amplitude = known
     for kind in ("fame", "plain"):
-        ansatz = ansatz_class(kind).fit(process, arrays, amplitude, Settings(0.0, orient=False))
+        ansatz = KINDS[kind].ansatz.fit(process, arrays, amplitude, KINDS[kind].options())
         generator = torch.Generator().manual_seed(3)
         outputs = torch.randn((3, 60, ansatz.n_outputs), generator=generator)
         found = ansatz.amplitude(outputs, arrays)
@@ -262,8 +266,8 @@ def test_amplitudes_of_several_members(known):
 
 def test_plain(known):
     process, arrays, amplitude = known
-    ansatz = PlainAnsatz.fit(process, {"momenta": arrays["momenta"]}, amplitude, Settings(0.0, orient=False))
-    assert (ansatz.n_inputs, ansatz.n_outputs, ansatz.block) == (4 * process.n_final, 1, None)
+    ansatz = PlainAnsatz.fit(process, {"momenta": arrays["momenta"]}, amplitude, MomentumOptions())
+    assert (ansatz.n_inputs, ansatz.n_outputs) == (4 * process.n_final, 1)
     table = ansatz.table(arrays, amplitude)
     outputs = table.target[None, :, None]
     torch.testing.assert_close(ansatz.amplitude(outputs, arrays)[0], amplitude, rtol=1e-5, atol=0)
@@ -276,7 +280,7 @@ def test_plain(known):
 
 def test_unknown_kind():
     with pytest.raises(UsageError, match='unknown kind of model "transformer"'):
-        ansatz_class("transformer")
+        KINDS["transformer"]
 
 
 @pytest.mark.parametrize("widths", [(5, 3), (5, 7, 3), (14, 20, 40, 20, 2)])
@@ -358,9 +362,7 @@ def test_unknown_preset():
 
 
 def test_arrays_of_a_store_fit_the_ansatz(store4):
-    from ampcli.training.table import read_arrays
-
-    arrays, amplitude = read_arrays(store4, "fame", "train")
-    ansatz = FameAnsatz.fit(store4.process, arrays, amplitude, Settings(0.0, orient=False))
+    arrays, amplitude = read_fame(store4)
+    ansatz = FameAnsatz.fit(store4.process, arrays, amplitude, FameOptions(penalty=0))
     outputs = exact_outputs(ansatz, arrays, amplitude)
     np.testing.assert_allclose(ansatz.amplitude(outputs, arrays)[0], amplitude, rtol=1e-12)

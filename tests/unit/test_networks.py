@@ -10,18 +10,20 @@ from ampcli.errors import InterruptedRun, UsageError
 from ampcli.generation.generate import GenerationRequest, generate, prepare
 from ampcli.generation.lepton_points import LeptonSettings
 from ampcli.inference.load import load_predictor
-from ampcli.models.ansatz import Settings
 from ampcli.models.bayesian import MEMBERS, BayesianMlp, mixture
-from ampcli.models.equivariant import EquivariantNetwork
 from ampcli.models.factorised import FactorisedAnsatz
+from ampcli.models.kinds import recipe_settings
+from ampcli.models.likelihood import LikelihoodOptions
 from ampcli.models.mlp import Mlp
+from ampcli.models.network import NETWORKS, Network
 from ampcli.process import parse_process
+from ampcli.records.architecture import Architecture
+from ampcli.records.training import Recipe
 from ampcli.registry.manifest import read_manifest
 from ampcli.registry.resolve import resolve
 from ampcli.store.features import write_features
 from ampcli.store.reader import Store, open_store
-from ampcli.training.optimiser import make_optimiser
-from ampcli.training.recipe import Recipe, model_settings
+from ampcli.training.optimiser import OPTIMISERS
 from ampcli.training.train import TrainingRun, train
 
 CPU = torch.device("cpu")
@@ -110,10 +112,14 @@ def events(n: int) -> torch.Tensor:
     return torch.from_numpy(np.concatenate([energy[..., None], space], axis=2)).float()
 
 
+def on_particles(kind: str) -> Network:
+    return NETWORKS[kind].make(Architecture(hidden=(), network=kind, particles=PARTICLES, inputs=20, outputs=2))
+
+
 @pytest.mark.parametrize("kind", ["lgatr", "lloca"])
 def test_equivariant_networks(kind):
     pytest.importorskip(kind)
-    network = EquivariantNetwork(kind, (20, 2), PARTICLES)
+    network = on_particles(kind)
     parameters = network.initialise([1])
     assert parameters.shape == (1, network.n_parameters)
     assert torch.equal(parameters, network.initialise([1]))
@@ -134,9 +140,9 @@ def test_equivariant_networks(kind):
 
 def test_soap_is_for_matrices():
     pytest.importorskip("lgatr")
-    network = EquivariantNetwork("lgatr", (20, 2), PARTICLES)
+    network = on_particles("lgatr")
     with pytest.raises(UsageError, match="--optimiser soap is for dense networks"):
-        make_optimiser("soap", network, network.initialise([1]))
+        OPTIMISERS["soap"].start(network, network.initialise([1]))
 
 
 @pytest.fixture(scope="module")
@@ -150,7 +156,7 @@ def store(tmp_path_factory) -> Store:
 
 
 def recipe_of(store: Store, model: str, **changes) -> Recipe:
-    settings = {**model_settings(model), "hidden": (), "seeds": (1,), "epochs": 2, "dataset_digest": store.digest}
+    settings = {**recipe_settings(model), "hidden": (), "seeds": (1,), "epochs": 2, "dataset_digest": store.digest}
     return Recipe.model_validate({**settings, "batch_size": 32, "learning_rate": 3e-3, **changes})
 
 
@@ -173,7 +179,7 @@ def test_training_publishing_and_resuming(tmp_path, store, model, changes):
     (again,) = train(TrainingRun(store, "broken", tmp_path, CPU), settings)
     assert again.metrics == made.metrics
     manifest = read_manifest(resolve(tmp_path, "whole"))
-    assert manifest.architecture["network"] == settings.network
+    assert manifest.architecture.network == settings.network
     amplitude, uncertainty = load_predictor("whole", tmp_path, "cpu").predict_final(store.read("momenta"))
     exact = store.read("amplitude")
     assert np.corrcoef(np.log(amplitude), np.log(exact))[0, 1] > 0.3
@@ -192,7 +198,7 @@ def test_momenta_keep_one_unit(store):
     arrays = {"inputs": torch.from_numpy(store.read("features/momenta/inputs"))}
     amplitude = torch.from_numpy(store.read("amplitude"))
     ansatz = FactorisedAnsatz.fit(
-        parse_process("e- e+ > d d~ g"), arrays, amplitude, Settings(0.0, orient=False, one_scale=True)
+        parse_process("e- e+ > d d~ g"), arrays, amplitude, LikelihoodOptions(), one_unit=True
     )
     ratio = arrays["inputs"] / ansatz.inputs(arrays).double()
     assert float(ratio[ratio.isfinite()].std()) < 1e-3 * float(ratio[ratio.isfinite()].mean())

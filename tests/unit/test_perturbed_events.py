@@ -14,10 +14,10 @@ from ampcli.kinematics import with_beams
 from ampcli.phasespace.cuts import JetCuts
 from ampcli.phasespace.perturb import perturbed_events, recoiling_leg
 from ampcli.process import parse_process
-from ampcli.store.features import write_features
+from ampcli.records.training import Recipe
+from ampcli.store.features import stored_block, write_features
 from ampcli.store.reader import Store, open_store
 from ampcli.training.perturbed import PerturbedCopies
-from ampcli.training.recipe import Recipe
 
 PROCESS = "d d~ > z g g"
 CUTS, ENERGY = JetCuts(20.0, 5.0, 0.4), 13000.0
@@ -84,7 +84,7 @@ def recipe(**changes) -> Recipe:
 
 def copies_of(store: Store, **changes) -> PerturbedCopies:
     momenta, amplitude = (torch.from_numpy(store.read_split(name, "train")) for name in ("momenta", "amplitude"))
-    return PerturbedCopies.of(store, recipe(**changes), "iq1+", momenta, amplitude)
+    return PerturbedCopies.of(store, recipe(**changes), stored_block(store, "iq1+"), momenta, amplitude)
 
 
 def test_labels_are_exact_and_features_those_of_the_copies(store):

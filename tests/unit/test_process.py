@@ -32,6 +32,7 @@ def test_legs_of_four_jets():
 def test_z_is_massive_and_no_jet():
     process = parse_process("d d~ > z g g")
     assert process.final_masses == (91.188, 0.0, 0.0)
+    assert process.jet_legs == (3, 4)
     assert process.n_jets == 2
 
 

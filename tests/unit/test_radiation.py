@@ -11,7 +11,8 @@ import torch
 
 from ampcli.amplitudes.providers import make_provider
 from ampcli.errors import UsageError
-from ampcli.factorisation.dipoles import C_A, C_F
+from ampcli.factorisation.kernels import C_A, C_F
+from ampcli.factorisation.momenta import external_momenta
 from ampcli.factorisation.radiation import (
     KERNEL_FLOOR,
     Radiation,
@@ -22,14 +23,13 @@ from ampcli.factorisation.radiation import (
     initial_kernel,
     initial_map,
     initial_variables,
-    jet_legs,
     last_gluon,
     parse_radiation,
     reduced_process,
 )
-from ampcli.features.radiation import RadiationBlock, external_momenta
+from ampcli.features.radiation import RadiationBlock
 from ampcli.kinematics import min_invariant
-from ampcli.phasespace.rambo import rambo
+from ampcli.phasespace.rambo import rambo, with_masses
 from ampcli.process import Process, parse_process
 
 METRIC = torch.tensor([1.0, -1.0, -1.0, -1.0], dtype=torch.float64)
@@ -128,7 +128,7 @@ def test_radiations_that_there_are_not(process, name, found, spectators):
 )
 def test_reduced_process(process, jets, last, reduced):
     parsed = parse_process(process)
-    assert jet_legs(parsed) == jets
+    assert list(parsed.jet_legs) == jets
     assert last_gluon(parsed) == last
     assert reduced_process(parsed) == parse_process(reduced)
 
@@ -352,15 +352,7 @@ def regular_points(process: Process, n: int, seed: int) -> torch.Tensor:
     transverse_momentum = np.hypot(final[..., 1], final[..., 2]).min(axis=1)
     final = final[(min_invariant(final) > 0.02 * 1000**2) & (transverse_momentum > 60)][:n]
     assert len(final) == n
-    masses = np.array(process.final_masses)
-    squares = (final[..., 1:] ** 2).sum(axis=2)
-    scale = np.ones(n)
-    for _ in range(20):  # Newton's method for the scale of the three-momenta that gives the Z its mass
-        energies = np.sqrt(scale[:, None] ** 2 * squares + masses**2)
-        scale -= (energies.sum(axis=1) - 1000.0) / (scale[:, None] * squares / energies).sum(axis=1)
-    space = torch.from_numpy(final[..., 1:] * scale[:, None, None])
-    energy = (space.square().sum(-1) + torch.from_numpy(masses**2)).sqrt()
-    return boost(torch.cat([energy[..., None], space], dim=-1), [0.0, 0.0, 0.4])
+    return boost(torch.from_numpy(with_masses(final, process.final_masses)), [0.0, 0.0, 0.4])
 
 
 def collinear_ratios(process_name: str, name: str, angle: float, kernel: str = "corrected") -> np.ndarray:
@@ -374,7 +366,7 @@ def collinear_ratios(process_name: str, name: str, angle: float, kernel: str = "
     n, azimuths = 12, 8
     external = external_momenta(regular_points(reduced, n, seed=3))
     rng = np.random.default_rng(5)
-    jets = jet_legs(reduced)
+    jets = list(reduced.jet_legs)
     if kind.initial:
         parent = next(i for i in (0, 1) if (reduced.legs[i].kind == "gluon") == kind.gluon)
         candidates = jets
@@ -388,7 +380,7 @@ def collinear_ratios(process_name: str, name: str, angle: float, kernel: str = "
     block = RadiationBlock(process, kind, kind.name, kernel=kernel)
     provider = make_provider("native", process)
     new = process.n_external - 1  # the emitted gluon comes last, until the gluons are mixed
-    gluons = [i for i in jet_legs(process) if process.legs[i].kind == "gluon"]
+    gluons = [i for i in process.jet_legs if process.legs[i].kind == "gluon"]
     ratios = []
     for step in range(azimuths):
         phi = 2 * math.pi * (step + 0.3) / azimuths

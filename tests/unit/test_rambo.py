@@ -10,7 +10,7 @@ import pytest
 from ampcli.amplitudes.providers import make_provider
 from ampcli.errors import UsageError
 from ampcli.kinematics import min_invariant, pair_positions, with_beams
-from ampcli.phasespace.rambo import GEV2_PB, cross_section_weight, flat_volume, rambo
+from ampcli.phasespace.rambo import GEV2_PB, cross_section_weight, flat_volume, rambo, with_masses
 from ampcli.phasespace.sampler import BLOCK, LeptonSampler, Sampling
 from ampcli.phasespace.selection import Cuts, Selection
 from ampcli.process import parse_process
@@ -34,6 +34,21 @@ def test_on_shell_and_conserved(rng, n):
     total = p.sum(axis=1)
     np.testing.assert_allclose(total[:, 0], 91.188, rtol=1e-12)
     assert np.abs(total[:, 1:]).max() <= 1e-12 * 91.188
+
+
+@pytest.mark.parametrize("masses", [(91.188, 0.0, 0.0), (0.0, 173.0, 173.0), (0.0, 0.0, 0.0), (300.0, 300.0, 399.0)])
+def test_masses(rng, masses):
+    massless = np.ascontiguousarray(rambo(rng.random((1000, 3, 4)), E))
+    p = with_masses(massless, masses)
+    np.testing.assert_allclose(p.sum(axis=1), np.array([[E, 0, 0, 0]]).repeat(1000, axis=0), atol=1e-10 * E)
+    mass2 = p[..., 0] ** 2 - (p[..., 1:] ** 2).sum(axis=2)
+    assert (np.abs(mass2 - np.square(masses)) < 1e-14 * p[..., 0] ** 2).all()
+    np.testing.assert_allclose(np.cross(p[..., 1:], massless[..., 1:]), 0.0, atol=1e-9 * E**2)  # the same directions
+
+
+def test_masses_that_do_not_fit(rng):
+    with pytest.raises(ValueError, match="masses of 1200 GeV in events of 1000 GeV"):
+        with_masses(np.ascontiguousarray(rambo(rng.random((2, 3, 4)), E)), (400.0, 400.0, 400.0))
 
 
 def test_two_bodies_are_back_to_back(rng):

@@ -20,7 +20,18 @@ from ampcli.registry.manifest import (
     manifest_bytes,
     read_manifest,
 )
-from ampcli.seal import sealed
+from ampcli.seal import SEAL, sealed
+
+TRAINING = {
+    "kind": "plain",
+    "hidden": [8],
+    "seeds": [1],
+    "dataset_digest": "d",
+    "options": {"orient": True},
+    "epochs_done": 10,
+    "best_epoch": 9,
+    "best_validation_loss": 0.1 + 0.2,
+}
 
 
 def draft(name: str = "ee", **entries: object) -> Manifest:
@@ -49,7 +60,7 @@ def document(**entries: object) -> dict[str, object]:
 def test_a_manifest_survives_the_disk(tmp_path: Path) -> None:
     manifest = draft(
         sqrt_s=1000.0,
-        training={"epochs": 10, "schedule": [1e-3, 1e-5], "loss": {"name": "msle"}},
+        training=TRAINING,
         metrics={"median_abs_delta": Metric(value=0.1 + 0.2, error=1e-300)},
         card="Größe: |M|²",
     )
@@ -77,8 +88,8 @@ def test_metrics_are_finite(value: float) -> None:
 
 
 def test_numbers_deep_inside_are_finite() -> None:
-    with pytest.raises(AmpcliError, match=r"Manifest: training\.loss\.1 is nan"):
-        draft(training={"loss": [1.0, math.nan]})
+    with pytest.raises(AmpcliError, match=r"Manifest: hardware\.loss\.1 is nan"):
+        draft(hardware={"loss": [1.0, math.nan]})
 
 
 @pytest.mark.parametrize(
@@ -105,7 +116,8 @@ def test_a_newer_schema_is_named_before_its_unknown_fields(tmp_path: Path) -> No
     ("entries", "finding"),
     [
         ({"unheard_of": True}, "unheard_of: Extra inputs"),
-        ({"kind": "magic"}, "kind: "),
+        ({"kind": "magic"}, 'of the kind "magic", which this ampcli does not know'),
+        ({"training": {"kind": "magic"}}, "unknown kind of model"),
         ({"schema_version": "1"}, "no schema version"),
         ({"metrics": {"a": {"value": math.nan}}}, "value is nan"),
         ({"name": "../a"}, "cannot name a model"),
@@ -115,6 +127,21 @@ def test_a_newer_schema_is_named_before_its_unknown_fields(tmp_path: Path) -> No
 def test_bad_manifests_are_integrity_errors(tmp_path: Path, entries: dict[str, object], finding: str) -> None:
     with pytest.raises(IntegrityError, match=finding):
         read_manifest(written(tmp_path, document(**entries)))
+
+
+@pytest.mark.parametrize(
+    ("training", "finding"),
+    [
+        ({"options": {"orient": 3}}, "training.options: .*orient"),
+        ({"kind": "fame", "options": {"near": 0.1}}, "training.options: .*near: Extra inputs"),
+        ({"kind": "fks", "options": {"near": 1.5}}, "training.options: .*near: .* less than 1"),
+        ({"penalty": 1e-6}, "training.penalty: Extra inputs"),
+    ],
+)
+def test_options_are_those_of_the_kind(tmp_path: Path, training: dict[str, object], finding: str) -> None:
+    content = json.loads(manifest_bytes(draft())) | {"training": TRAINING | training}
+    with pytest.raises(IntegrityError, match=finding):
+        read_manifest(written(tmp_path, sealed({k: v for k, v in content.items() if k != SEAL})))
 
 
 @pytest.mark.parametrize("content", [b"", b"{", b"\xff\xfe", b"[1]", b"[" * 100_000])

@@ -140,7 +140,7 @@ def test_ensembles_know_what_their_members_saw(registry, tmp_path, store3, store
     root = shutil.copytree(registry, tmp_path / "registry")
     train(
         TrainingRun(stores["another seed"], "plain3", root, CPU),
-        recipe_for(stores["another seed"], kind="plain", epochs=1),
+        recipe_for(stores["another seed"], model="plain", epochs=1),
     )
     manifest = build_ensemble(root, "both", ["plain3@1", "plain3@2"], "mean")
     assert manifest.dataset.digest == store3.digest
@@ -152,7 +152,7 @@ def test_ensembles_know_what_their_members_saw(registry, tmp_path, store3, store
 def test_a_model_that_starts_from_another_knows_what_that_one_saw(registry, tmp_path, stores, recipe_for):
     root, store = shutil.copytree(registry, tmp_path / "registry"), stores["another seed"]
     [child] = train(
-        TrainingRun(store, "child", root, CPU), recipe_for(store, kind="plain", epochs=1, init_from="plain3@1")
+        TrainingRun(store, "child", root, CPU), recipe_for(store, model="plain", epochs=1, init_from="plain3@1")
     )
     assert child.dataset.digest == store.digest
     assert [data.digest for data in child.dataset.others] == [stores["itself"].digest]

@@ -8,7 +8,7 @@ import torch
 
 from ampcli.models.mlp import Mlp
 from ampcli.training.adam import Adam
-from ampcli.training.optimiser import make_optimiser
+from ampcli.training.optimiser import OPTIMISERS
 from ampcli.training.soap import REFRESH, Soap
 
 DOUBLE = torch.float64
@@ -113,7 +113,7 @@ def test_a_badly_conditioned_regression_is_learned_faster_than_by_adam():
     losses = {}
     for name in ("adam", "soap"):
         parameters = torch.zeros((1, network.n_parameters), dtype=DOUBLE)
-        optimiser = make_optimiser(name, network, parameters)
+        optimiser = OPTIMISERS[name].start(network, parameters)
         for step in range(400):
             leaf = parameters.detach().requires_grad_()
             loss = (network.forward(network.split(leaf), inputs[None])[0] - target).square().mean()

@@ -14,13 +14,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from samples import read_fame
 
 from ampcli.errors import AmpcliError, IntegrityError
 from ampcli.generation.generate import generate, prepare
 from ampcli.seal import sealed
 from ampcli.store.features import stored_block, write_features
 from ampcli.store.reader import open_store
-from ampcli.training.table import read_arrays
 
 CPU = torch.device("cpu")
 POINTS = 1100  # two parts
@@ -60,7 +60,7 @@ def made(tmp_path_factory, request_for) -> Callable[[str, int], Path]:
 def content(path: Path) -> dict[str, np.ndarray | str]:
     """All that commands read from a store."""
     store = open_store(path)
-    arrays, amplitude = read_arrays(store, "fame", "train")
+    arrays, amplitude = read_fame(store)
     write_features(store, "fame", CPU)  # says that they are there
     return {
         **{name: values.numpy() for name, values in arrays.items()},

@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 import torch
 
+from ampcli.factorisation.momenta import external_momenta
 from ampcli.features.blocks import FeatureBlock, make_block
 from ampcli.features.canonical import canonical_events, canonical_order
-from ampcli.features.radiation import external_momenta
 from ampcli.phasespace.rambo import rambo
 from ampcli.process import Process, parse_process
 

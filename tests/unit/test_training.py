@@ -9,19 +9,20 @@ import pytest
 import torch
 
 from ampcli.errors import AmpcliError, IntegrityError, InterruptedRun, NotFoundError, UsageError
-from ampcli.models.ansatz import Settings
-from ampcli.models.kinds import ansatz_class
+from ampcli.models.kinds import KINDS, recipe_settings
 from ampcli.models.mlp import Mlp
+from ampcli.records.training import Recipe
 from ampcli.registry.manifest import read_manifest
 from ampcli.registry.resolve import resolve
 from ampcli.registry.storage import read_weights
+from ampcli.store.features import stored_block
 from ampcli.training.adam import Adam
 from ampcli.training.checkpoint import load_checkpoint
 from ampcli.training.loop import Trainer
-from ampcli.training.recipe import Recipe
 from ampcli.training.schedule import Progress, cosine, one_cycle
+from ampcli.training.seeds import recipe_seeds
 from ampcli.training.table import Table, epoch_order, read_arrays
-from ampcli.training.train import TrainingRun, recipe_seeds, train
+from ampcli.training.train import TrainingRun, train
 
 CPU = torch.device("cpu")
 
@@ -163,9 +164,11 @@ def tables(store3):
     """Ansatz and tables of the three-jet store."""
 
     def of(kind: str):
-        arrays, amplitude = read_arrays(store3, ansatz_class(kind).block, "train")
-        ansatz = ansatz_class(kind).fit(store3.process, arrays, amplitude, Settings(1e-6, orient=False))
-        held_out = read_arrays(store3, ansatz_class(kind).block, "validation")
+        declared, name = KINDS[kind], recipe_settings(kind)["block"]
+        block = name and stored_block(store3, name)
+        arrays, amplitude = read_arrays(store3, block, declared.reads, "train")
+        ansatz = declared.ansatz.fit(store3.process, arrays, amplitude, declared.options())
+        held_out = read_arrays(store3, block, declared.reads, "validation")
         return ansatz, Table.of(ansatz, arrays, amplitude, CPU), Table.of(ansatz, *held_out, CPU)
 
     return {kind: of(kind) for kind in ("fame", "plain")}
@@ -385,7 +388,7 @@ def test_publishing(registry, store3):
     assert first.dataset.splits["train"] + first.dataset.splits["validation"] + first.dataset.splits["test"] == 3000
     assert first.sqrt_s == 1000.0
     assert first.provider.parameters["alpha_s"] == 0.118
-    assert first.training["epochs_done"] == 10
+    assert first.training.epochs_done == 10
     assert first.metrics["median_abs_delta"].value < first.metrics["mean_abs_delta"].value
     assert first.log_moments[0] == pytest.approx(np.log(store3.read_split("amplitude", "train")).mean())
     assert not (registry / ".training" / "fame3").exists()
@@ -415,7 +418,7 @@ def test_other_settings_do_not_resume(tmp_path, store3, recipe_for):
     with pytest.raises(UsageError, match="interrupted training of model has other settings: learning_rate"):
         train(run_for(store3, tmp_path), recipe_for(store3, learning_rate=0.1))
     train(run_for(store3, tmp_path, resume="never"), recipe_for(store3, learning_rate=1e-2, epochs=1))
-    assert read_manifest(resolve(tmp_path, "model")).training["learning_rate"] == 1e-2
+    assert read_manifest(resolve(tmp_path, "model")).training.learning_rate == 1e-2
 
 
 def test_a_checkpoint_from_before_there_was_a_setting(tmp_path, store3, recipe_for):
@@ -425,7 +428,7 @@ def test_a_checkpoint_from_before_there_was_a_setting(tmp_path, store3, recipe_f
     (file,) = (tmp_path / ".training" / "model").glob("*.safetensors")
     file.rename(file.with_name("0123456789abcdef.safetensors"))
     (published,) = train(run_for(store3, tmp_path), recipe_for(store3, epochs=1))
-    assert published.training["epochs_done"] == 1
+    assert published.training.epochs_done == 1
     assert not (tmp_path / ".training").exists()
 
 
@@ -435,7 +438,7 @@ def test_resuming_from_a_file(tmp_path, store3, recipe_for):
     (file,) = (tmp_path / ".training" / "model").glob("*.safetensors")
     moved = file.rename(tmp_path / "moved")
     (published,) = train(run_for(store3, tmp_path, resume=str(moved)), recipe_for(store3, epochs=1))
-    assert published.training["epochs_done"] == 1
+    assert published.training.epochs_done == 1
     with pytest.raises(NotFoundError, match="no checkpoint"):
         train(run_for(store3, tmp_path, resume=str(tmp_path / "nothing")), recipe_for(store3, epochs=1))
 
@@ -466,7 +469,7 @@ def test_missing_features(tmp_path, store3, recipe_for):
     bare = open_store(tmp_path / "bare.zarr")
     with pytest.raises(NotFoundError, match=r"ampcli features .*bare\.zarr fame"):
         train(run_for(bare, tmp_path / "registry"), recipe_for(bare))
-    (manifest,) = train(run_for(bare, tmp_path / "registry"), recipe_for(bare, kind="plain", epochs=1))
+    (manifest,) = train(run_for(bare, tmp_path / "registry"), recipe_for(bare, model="plain", epochs=1))
     assert manifest.features is None
 
 

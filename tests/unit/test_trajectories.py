@@ -140,7 +140,7 @@ def test_exact_amplitudes_are_the_providers(followed, amplitude_provider):
 
 
 def min_invariant_without_quarks(final: np.ndarray) -> np.ndarray:
-    return np.minimum(min_invariant(final, (0, 2)), min_invariant(final, (1, 2)))
+    return np.minimum(min_invariant(final[:, [0, 2]]), min_invariant(final[:, [1, 2]]))
 
 
 @pytest.fixture(scope="module")
