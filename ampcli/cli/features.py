@@ -30,7 +30,7 @@ def _block_parameters() -> list[inspect.Parameter]:
     )
     owners = [Owner(name, options) for kind in kinds for name, options in kind.defaults.items()]
     blocks = inspect.Parameter("blocks", inspect.Parameter.KEYWORD_ONLY, annotation=Annotated[list[str], names])
-    return [blocks, *declared_parameters(owners, _effects)]
+    return [blocks, *declared_parameters(features, owners, _effects)]
 
 
 def _effects(option: str) -> list[Effect]:

@@ -11,7 +11,6 @@ from typer.models import OptionInfo
 
 from ampcli.cli.declared import Owner, declared_parameters, default_text
 from ampcli.cli.effect import Effect, only_if
-from ampcli.errors import AmpcliError
 from ampcli.models.kinds import chosen, model_names
 from ampcli.models.mlp import PRESETS
 from ampcli.records.settings import Settings
@@ -19,21 +18,10 @@ from ampcli.training.optimiser import OPTIMISERS
 
 
 def model_parameters(command: Callable[..., Any]) -> list[inspect.Parameter]:
-    """Parameters of a command for the kinds' own options, and those of its own whose help depends on the kinds.
-
-    Raises:
-        AmpcliError: two kinds have options of one name and different types, or one is named as one of all kinds.
-    """
+    """Parameters of a command for the kinds' own options, and those of its own whose help depends on the kinds."""
     common = {p.name: p for p in inspect.signature(command, eval_str=True).parameters.values()}
-    own = declared_parameters(
-        [Owner(name, chosen(name)[1].options) for name in model_names()], lambda option: [_only_for_its_kinds(option)]
-    )
-    for parameter in own:
-        if parameter.name in common:
-            raise AmpcliError(
-                f'a kind of model has an option "{parameter.name}", which is one of all kinds',
-                "Uninstall the package that adds it.",
-            )
+    owners = [Owner(name, chosen(name)[1].options) for name in model_names()]
+    own = declared_parameters(command, owners, lambda option: [_only_for_its_kinds(option)])
     papers = [Owner(name, chosen(name)[1].settings) for name in model_names()]
     texts = {
         **{p.name: f"{_option(p).help} For {_models(_having(p.name))}." for p in own},
