@@ -58,8 +58,7 @@ _Config = Annotated[
     typer.Option("--config", is_eager=True, callback=read_config, help="TOML file with this command's options."),
 ]
 
-#: Options of all commands.
-COMMON = {
+_COMMON = {
     "config": (_Config, None),
     "json": (_Json, False),
     "quiet": (_Quiet, False),
@@ -77,8 +76,9 @@ def command(
     """Register a subcommand; `example` is shown below its help.
 
     Args:
-        late: parameters that the function takes as ``**options``, or that replace its own of their names: what is known
-            once catalogues or heavy modules are read, which other commands, and the help of all of them, need not.
+        late: parameters beside those of the function, which takes them as ``**options``, or in the place of those of
+            the same name: for what is known once catalogues or heavy modules are read, which other commands, and the
+            help of all of them, need not.
     """
 
     def register(function: Callable[..., Result]) -> Callable[..., None]:
@@ -94,6 +94,11 @@ def command(
         return run
 
     return register
+
+
+def names_of(function: Callable[..., Result]) -> set[str]:
+    """Names of the options that a command has of its own, and of those that all have."""
+    return {*inspect.signature(function).parameters, *_COMMON}
 
 
 def _late_command(complete: Callable[[], TyperCommand]) -> type[TyperCommand]:
@@ -140,7 +145,7 @@ def _runner(function: Callable[..., Result], late: Sequence[inspect.Parameter]) 
         *(p.replace(kind=inspect.Parameter.KEYWORD_ONLY) for p in own.values()),
         *(
             inspect.Parameter(key, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=annotation)
-            for key, (annotation, default) in COMMON.items()
+            for key, (annotation, default) in _COMMON.items()
         ),
     ]
     run.__signature__ = signature.replace(  # type: ignore[attr-defined]

@@ -76,11 +76,12 @@ def speedup(
     def write() -> str:
         import json
 
+        from ampcli.files import replacing
         from ampcli.plots.speedup import plot_scan, plot_speedup
-        from ampcli.store.parts import write_atomically
 
         out.mkdir(parents=True, exist_ok=True)
-        write_atomically(out / "speedup.json", json.dumps(document, indent=1) + "\n")
+        with replacing(out / "speedup.json") as draft:
+            draft.write_text(json.dumps(document, indent=1) + "\n")
         written = plot_speedup(report, out, "speedup-curves") + plot_scan(report, out, "speedup-thresholds")
         save_configuration(out, "speedup")
         return f"\n{1 + len(written)} files in {out}"

@@ -41,6 +41,6 @@ class OptimiserKind:
 OPTIMISERS = Catalogue(
     "optimiser",
     OptimiserKind,
-    "ampcli.optimisers",
+    None,
     {"adam": "ampcli.training.adam:ADAM", "soap": "ampcli.training.soap:SOAP"},
 )
