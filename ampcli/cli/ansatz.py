@@ -32,7 +32,7 @@ def ansatz(
 
     for name in blocks:
         if parse_radiations(name) is None:
-            raise UsageError(f'"{name}" undoes no emission', "Known: fg1, ig1, iq1, fg1^2, fg1+ and such.")
+            raise UsageError(f'"{name}" undoes no emission', "Name emissions, such as fg1, iq1, fg1^2 or fg1+.")
     opened = open_store(store)
     measured = {name: measure_ansatz(opened, name, split) for name in blocks}
     document = {

@@ -122,7 +122,7 @@ def gen(
         bool,
         typer.Option(
             "--two-stage",
-            help="Unweight with a surrogate trained on the fly, then exactly: for dear amplitudes.",
+            help="Two-stage unweighting (surrogate, then exact); pays off for slow amplitudes.",
             rich_help_panel=_HADRONS,
         ),
         _PROTONS,

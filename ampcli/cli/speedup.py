@@ -31,7 +31,7 @@ def speedup(
         ),
     ],
     tolerance: Annotated[
-        str, typer.Option(help="ACCURACY:FRACTION, at most this fraction of events is off by more than this accuracy.")
+        str, typer.Option(help="ACCURACY:FRACTION: at most FRACTION of the events may have |Delta| > ACCURACY.")
     ] = "0.03:1e-3",
     batch: Annotated[int, typer.Option(min=1, max=10_000_000, help="Events in a batch for the times.")] = 8192,
     provider: Annotated[
@@ -48,7 +48,7 @@ def speedup(
     device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
     registry: RegistryOption = None,
 ) -> Result:
-    """Measure how much faster events come when surrogates decide where their predicted uncertainties are small."""
+    """Measure the speed-up when surrogates replace exact amplitudes where their predicted uncertainty is small."""
     from ampcli.cli.numbers import parse_tolerance
     from ampcli.device import set_threads
     from ampcli.evaluation.model import surrogates_for

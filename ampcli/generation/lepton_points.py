@@ -151,7 +151,8 @@ class LeptonPoints:
 
 
 def _read_largest_weight(file: Path) -> float:
-    """
+    """In the unit of the points' weights.
+
     Raises:
         IntegrityError: a damaged file.
     """

@@ -101,7 +101,8 @@ class Proposal:
 
     @classmethod
     def load(cls, file: Path, process: Process, provider: Provider) -> Proposal:
-        """
+        """What `save` wrote.
+
         Raises:
             IntegrityError: a damaged file.
         """

@@ -49,7 +49,8 @@ class Adaptation:
 
     @classmethod
     def load(cls, file: Path) -> Adaptation:
-        """
+        """What `save` wrote.
+
         Raises:
             IntegrityError: a damaged file.
         """

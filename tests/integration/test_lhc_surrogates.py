@@ -77,7 +77,7 @@ def test_several_models_side_by_side(ampcli: Ampcli, tmp_path: Path, chain: Chai
     assert alone["before_recalibration"]["coverage"] != alone["calibration"]["coverage"]
     text = ampcli("eval", "iq1", "nofa", chain.store, *chain.where).stdout
     assert text.index("iq1@1") < text.index("nofa@1")  # the better one first
-    ampcli.fails(2, "eval", chain.store, naming=("name at least one model",))
+    ampcli.fails(2, "eval", chain.store, naming=("no model given", "before the store"))
 
 
 def test_a_pair_and_its_calibration(ampcli: Ampcli, chain: Chain) -> None:
