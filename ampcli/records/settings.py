@@ -21,7 +21,9 @@ class Settings(Frozen):
     activation: Activation = Field(default="tanh", description="tanh or gelu.")
     residual: bool = Field(default=False, description="Skip connections between layers of one width.")
     batch_size: int = Field(default=4096, ge=1, description="Points per step.")
-    learning_rate: float = Field(default=1e-3, gt=0, description="First (one-cycle: largest) learning rate.")
+    learning_rate: float = Field(
+        default=1e-3, gt=0, allow_inf_nan=False, description="First (one-cycle: largest) learning rate."
+    )
     optimiser: str = Field(default="adam", description="Optimiser.")
     schedule: Schedule = Field(
         default="plateau", description="plateau (with early stopping); cosine or one-cycle over --epochs."
@@ -31,4 +33,4 @@ class Settings(Frozen):
     cooldown: int = 1
     floor: float = 1e-6
     stop_patience: int = 40
-    weight_decay: float = Field(default=0.0, ge=0, description="Decoupled weight decay.")
+    weight_decay: float = Field(default=0.0, ge=0, allow_inf_nan=False, description="Decoupled weight decay.")

@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from importlib.metadata import EntryPoint, EntryPoints
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import torch
 import typer
 from pydantic import Field
-from samples import of_older_schema
+from samples import of_older_schema, older_training
 
 import ampcli
 from ampcli import plugins
@@ -29,7 +30,9 @@ from ampcli.registry.manifest import MANIFEST, manifest_bytes, read_manifest
 from ampcli.registry.resolve import resolve
 from ampcli.registry.storage import WEIGHTS, read_weights
 from ampcli.seal import sealed
+from ampcli.training.checkpoint import State, load_checkpoint, save_checkpoint
 from ampcli.training.optimiser import OPTIMISERS
+from ampcli.training.schedule import Progress
 
 # --- a kind of another package
 
@@ -213,6 +216,18 @@ def test_a_recipe_records_the_options_of_its_kind_alone():
         Recipe(kind="fam", hidden=(3,), seeds=(1,), dataset_digest="d")
     with pytest.raises(ValueError, match="penalty: Extra inputs"):
         Recipe(kind="plain", hidden=(3,), seeds=(1,), dataset_digest="d", options=FameOptions())
+
+
+def test_checkpoints_of_older_versions_are_read(tmp_path):
+    """Whose recipes held the options of all kinds side by side."""
+    recipe = Recipe(
+        **recipe_settings("fame"), hidden=(3,), seeds=(1,), dataset_digest="d", features={"version": 1, "options": {}}
+    )
+    state = State(recipe=recipe, progress=[Progress(learning_rate=1.0)], history=[[]], epoch=3)
+    content = json.loads(state.model_dump_json())
+    older = SimpleNamespace(model_dump_json=lambda: json.dumps(content | {"recipe": older_training(content["recipe"])}))
+    save_checkpoint(tmp_path / "c.safetensors", older, {"parameters": torch.zeros(2)})
+    assert load_checkpoint(tmp_path / "c.safetensors", torch.device("cpu"))[0] == state
 
 
 # --- numbers that older versions kept among the weights
