@@ -38,7 +38,7 @@ def model_parameters(common: Collection[str]) -> list[inspect.Parameter]:
 
 
 def _model() -> inspect.Parameter:
-    names = typer.Option(help=f"{', '.join(model_names())} and such.", autocompletion=starting_with(model_names))
+    names = typer.Option(help=f"{', '.join(model_names())}, ...", autocompletion=starting_with(model_names))
     return _parameter("model", "fame", Annotated[str, names])
 
 

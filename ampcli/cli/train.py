@@ -52,7 +52,10 @@ def train(
     weight_decay: float | None = None,
     perturb: Annotated[
         float,
-        typer.Option(help="Train on copies shaken by this much, with exact labels, in every epoch but the first."),
+        typer.Option(
+            help="Standard deviation of random shifts of ln pT, eta, phi; from the second epoch on, training uses "
+            "shifted copies with exact labels."
+        ),
         COPIES,
     ] = 0.0,
     precision: Annotated[str, typer.Option(help="float32, or tf32 for products on CUDA."), TF32] = "float32",
