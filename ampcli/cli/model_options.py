@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import inspect
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection
 from typing import Annotated, Any, get_args
 
 import typer
@@ -14,31 +14,23 @@ from ampcli.cli.declared import Owner, declared_parameters
 from ampcli.cli.effect import Effect, not_with, only_if
 from ampcli.cli.names import starting_with
 from ampcli.cli.options import LAYERS
-from ampcli.errors import AmpcliError
 from ampcli.models.kinds import chosen, model_names
 from ampcli.training.optimiser import OPTIMISERS
 
 
-def model_parameters(common: Sequence[str]) -> list[inspect.Parameter]:
+def model_parameters(common: Collection[str]) -> list[inspect.Parameter]:
     """Parameters of `ampcli train` that depend on the kinds of models.
 
     Args:
         common: names of all its own.  Settings are flags if they are among them, options of kinds may not be.
 
     Raises:
-        AmpcliError: two kinds have options of one name and different types, or one is named as one of all kinds.
+        AmpcliError: two kinds have options of one name and different types, or of a name that is taken.
     """
     choices = {name: chosen(name)[1] for name in model_names()}
-    own = declared_parameters(
-        [Owner(name, choice.options) for name, choice in choices.items()], lambda option: [_only_for_its_kinds(option)]
-    )
-    for parameter in own:
-        if parameter.name in common:
-            raise AmpcliError(
-                f'a kind of model has an option "{parameter.name}", which is one of all kinds',
-                "Uninstall the package that adds it.",
-            )
-    settings = declared_parameters([Owner(name, choice.settings) for name, choice in choices.items()], _effects)
+    owners = [Owner(name, choice.options) for name, choice in choices.items()]
+    own = declared_parameters(owners, common, lambda option: [_only_for_its_kinds(option)])
+    settings = declared_parameters([Owner(name, choice.settings) for name, choice in choices.items()], (), _effects)
     helps = {parameter.name: f"{_help(parameter)} For {_models(_having(parameter.name))}." for parameter in own}
     helps["optimiser"] = f"{' or '.join(OPTIMISERS.names)}."
     flags = [*(parameter for parameter in settings if parameter.name in common), *own]
@@ -46,7 +38,7 @@ def model_parameters(common: Sequence[str]) -> list[inspect.Parameter]:
 
 
 def _model() -> inspect.Parameter:
-    names = typer.Option(help=f"{', '.join(model_names())} and such.", autocompletion=starting_with(model_names))
+    names = typer.Option(help=f"{', '.join(model_names())}, ...", autocompletion=starting_with(model_names))
     return _parameter("model", "fame", Annotated[str, names])
 
 

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
-from ampcli.cli.command import RegistryOption, Result, command, progress_bar, resumable
+from ampcli.cli.command import RegistryOption, Result, command, names_of, progress_bar, resumable
 from ampcli.cli.declared import given
 from ampcli.cli.options import COPIES, LAYERS, TF32
 
@@ -23,7 +23,7 @@ def add(app: typer.Typer) -> None:
 def _model_parameters() -> list[inspect.Parameter]:
     from ampcli.cli.model_options import model_parameters
 
-    return model_parameters(list(inspect.signature(train).parameters))
+    return model_parameters(names_of(train))
 
 
 def train(
@@ -52,7 +52,10 @@ def train(
     weight_decay: float | None = None,
     perturb: Annotated[
         float,
-        typer.Option(help="Train on copies shaken by this much, with exact labels, in every epoch but the first."),
+        typer.Option(
+            help="Standard deviation of random shifts of ln pT, eta, phi; from the second epoch on, training uses "
+            "shifted copies with exact labels."
+        ),
         COPIES,
     ] = 0.0,
     precision: Annotated[str, typer.Option(help="float32, or tf32 for products on CUDA."), TF32] = "float32",

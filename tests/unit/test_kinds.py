@@ -99,7 +99,7 @@ def halved(theirs):
 def test_help_and_completion_know_it(capsys):
     assert run(["train", "--help"]) == 0
     text = " ".join(capsys.readouterr().out.split())
-    assert "lgatr, lloca, half, half+ and such" in text
+    assert "lgatr, lloca, half, half+, ..." in text
     assert "--strength <float range> How much the loss counts. For half, half+." in text
     assert "default: (0.5; half+ 1.5); x<=2" in text
     assert "single, fks-ensemble, half, half+." in text  # whose option --orient is
