@@ -11,12 +11,13 @@ from pydantic import FiniteFloat
 
 from ampcli.amplitudes.providers import provider_of
 from ampcli.errors import UsageError
-from ampcli.evaluation.metrics import THRESHOLDS, Floats, Frozen, Proportion, proportion
+from ampcli.evaluation.metrics import THRESHOLDS, Floats, Proportion, proportion
 from ampcli.inference.predictor import Predictor
 from ampcli.kinematics import with_beams
 from ampcli.phasespace.selection import Selection
 from ampcli.phasespace.trajectories import trajectories
 from ampcli.phasespace.unresolved import REGIONS, singular_invariant, unresolved_regions
+from ampcli.records.base import Frozen
 from ampcli.uncertainty.kind import UncertaintyKind
 
 
