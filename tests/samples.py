@@ -8,11 +8,11 @@ from torch import Tensor
 
 from ampcli.collisions.leptons import LeptonCollisions
 from ampcli.collisions.protons import ProtonCollisions
-from ampcli.features.write import stored_block
 from ampcli.records.provider import ProviderRecord
 from ampcli.records.region import Region
 from ampcli.registry.manifest import Dataset
 from ampcli.seal import SEAL
+from ampcli.store.features import stored_block
 from ampcli.store.reader import Store
 from ampcli.training.table import read_arrays
 

@@ -27,7 +27,7 @@ def ansatz(
     """Measure how well splitting kernel times reduced amplitude approximates the exact amplitude."""
     from ampcli.errors import UsageError
     from ampcli.evaluation.ansatz import measure_ansatz
-    from ampcli.features.blocks import parse_radiations
+    from ampcli.features.radiations import parse_radiations
     from ampcli.store.reader import open_store
 
     for name in blocks:

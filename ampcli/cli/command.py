@@ -76,9 +76,8 @@ def command(
     """Register a subcommand; `example` is shown below its help.
 
     Args:
-        late: parameters beside those of the function, which takes them as ``**options``, or in the place of those of
-            the same name: for options that are known once catalogues or heavy modules are read, which other commands
-            and the help of all of them need not pay for.
+        late: parameters that the function takes as ``**options``, or names without any help: for options that are known
+            once catalogues or heavy modules are read, which other commands, and the help of all of them, need not.
     """
 
     def register(function: Callable[..., Result]) -> Callable[..., None]:
@@ -113,7 +112,13 @@ def _runner(function: Callable[..., Result], late: Sequence[inspect.Parameter]) 
     """What Typer calls: `function` with the options that all commands share, and those that are made late."""
     signature = inspect.signature(function, eval_str=True)
     own = {p.name: p for p in signature.parameters.values() if p.kind != inspect.Parameter.VAR_KEYWORD}
-    own |= {p.name: p for p in late}
+    for parameter in late:
+        if parameter.name in _COMMON or hasattr(getattr(own.get(parameter.name), "annotation", None), "__metadata__"):
+            raise AmpcliError(
+                f'an installed package adds an option "{parameter.name}", a name that this command has for another',
+                "Uninstall that package, or give its option another name.",
+            )
+        own[parameter.name] = parameter
     needs = effects(own.values())
 
     @functools.wraps(function)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -10,10 +11,25 @@ import typer
 from ampcli.cli.command import Result, command, progress_bar, resumable, save_configuration
 from ampcli.cli.effect import not_with, only_with
 from ampcli.cli.event_options import ProcessOnlyOption, RepairOption, SkipBadOption
+from ampcli.cli.names import provider_names, starting_with
 
 
 def add(app: typer.Typer) -> None:
-    command(app, "gen", 'ampcli gen "e- e+ > d d~ g g" ee4.zarr --points 100k --y-cut 1e-3 --workers 2')(gen)
+    command(
+        app, "gen", 'ampcli gen "e- e+ > d d~ g g" ee4.zarr --points 100k --y-cut 1e-3 --workers 2', late=_provider
+    )(gen)
+
+
+def _provider() -> list[inspect.Parameter]:
+    """The names of providers."""
+    *names, auto = provider_names()
+    option = typer.Option(
+        help=f"Exact amplitudes: {', '.join(names)}, or {auto}: the first that covers the process and is not known to "
+        "be wrong.",
+        autocompletion=starting_with(provider_names),
+    )
+    annotation = Annotated[str, option]
+    return [inspect.Parameter("provider", inspect.Parameter.KEYWORD_ONLY, default=auto, annotation=annotation)]
 
 
 _HADRONS = "Hadron collisions"
@@ -52,19 +68,13 @@ def gen(
         str | None, typer.Option(help="I/N: make only every N-th part, from the I-th (job arrays).")
     ] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Continue a store; rewrite damaged parts.")] = False,
-    provider: Annotated[
-        str,
-        typer.Option(
-            help="Exact amplitudes: native, pyamplicol, or auto: native where it covers the process, else pyamplicol, "
-            "which is refused where it is wrong."
-        ),
-    ] = "auto",
+    provider: str = "auto",
     unchecked: Annotated[
         bool,
-        typer.Option("--unchecked", help="Take an amplitude that is refused because it is not right (pyamplicol)."),
+        typer.Option("--unchecked", help="Take an amplitude that is refused because it is not right."),
     ] = False,
     parameter: Annotated[
-        list[str] | None, typer.Option(help="NAME=VALUE, such as alpha_s=0.13 or m_z=91.1876 (provider native).")
+        list[str] | None, typer.Option(help="NAME=VALUE of the provider, such as alpha_s=0.13 or m_z=91.1876.")
     ] = None,
     momenta: Annotated[
         Path | None,

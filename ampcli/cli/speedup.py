@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ampcli.cli.command import RegistryOption, Result, command, save_configuration
+from ampcli.cli.names import provider_names, starting_with
 from ampcli.cli.output import say, shown
 
 if TYPE_CHECKING:
@@ -37,7 +38,8 @@ def speedup(
         list[str] | None,
         typer.Option(
             help="Exact amplitudes to compare with; the first is the yardstick. Several times for several.",
-            show_default="all that cover the process",
+            show_default="all that cover the process, those for most processes first",
+            autocompletion=starting_with(provider_names),
         ),
     ] = None,
     out: Annotated[

@@ -1,4 +1,4 @@
-"""Blocks of one or two emissions undone (fg1, iq2, fg1^2, ...), and ``invariants`` without any.
+"""Blocks of one or two emissions undone (fg1, iq2, fg1^2, ...).
 
 L. Beccatini et al., "Amplitude Surrogates for Multi-Jet Processes" (2025), Sec. 3.2 ("AS").
 """
@@ -36,7 +36,7 @@ from ampcli.factorisation.radiation import (
     reduced_process,
 )
 from ampcli.features import _radiation
-from ampcli.features.canonical import canonical_events, canonical_order, canonical_pair
+from ampcli.features.canonical import canonical_events, canonical_pair
 from ampcli.features.radiation_inputs import Inputs, cosines, log_variables, mirror_symmetric, splitting_azimuths
 from ampcli.kinematics import pair_positions
 from ampcli.process import Process
@@ -48,49 +48,6 @@ def log_invariants(found: Tensor, order: Tensor) -> Tensor:
     pairs = pair_positions(found.shape[1])
     first, second = (torch.tensor(side, device=found.device) for side in zip(*pairs, strict=True))
     return found[rows, order[:, first], order[:, second]].log()
-
-
-class InvariantsBlock:
-    """inputs (n, pairs): ln p_l.p_m of all external legs, in the order of the process, identical particles by pT.
-
-    Args:
-        version: 1 is that of old models, which left identical particles as they came.
-    """
-
-    name = "invariants"
-
-    def __init__(self, process: Process, version: int | None = None) -> None:
-        self.process = process
-        self.version = 1 if version == 1 else 2
-        self.options: dict[str, Any] = {}
-
-    def shapes(self) -> dict[str, tuple[int, ...]]:
-        legs = self.process.n_external
-        return {"inputs": (legs * (legs - 1) // 2,)}
-
-    def compute(self, momenta: Tensor) -> dict[str, Tensor]:
-        found = external_products(external_momenta(momenta), self.process)
-        order = torch.arange(self.process.n_external, device=momenta.device).repeat(len(momenta), 1)
-        if self.version > 1:
-            order[:, 2:] = 2 + canonical_order(momenta, self.process)
-        return {"inputs": log_invariants(found, order)}
-
-
-class MomentaBlock:
-    """inputs (n, 4 legs): E, px, py, pz of all external legs in GeV, in the order of the process."""
-
-    name = "momenta"
-    version = 1
-
-    def __init__(self, process: Process) -> None:
-        self.process = process
-        self.options: dict[str, Any] = {}
-
-    def shapes(self) -> dict[str, tuple[int, ...]]:
-        return {"inputs": (4 * self.process.n_external,)}
-
-    def compute(self, momenta: Tensor) -> dict[str, Tensor]:
-        return {"inputs": external_momenta(momenta).flatten(1)}
 
 
 class RadiationBlock:

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from ampcli.amplitudes.protocol import Provider
 from ampcli.errors import UsageError
-from ampcli.features.blocks import FeatureBlock, default_choices, make_block
+from ampcli.features.blocks import FeatureBlock, make_block, new_options
 from ampcli.inference.network import TrainedNetwork
 from ampcli.inference.tensors import PARAMETERS, restored_ansatz
 from ampcli.kinematics import FloatArray
@@ -124,11 +124,8 @@ def proposal_block(process: Process, provider: Provider) -> FeatureBlock:
     """The features of a process's quick surrogate."""
     identity = provider.identity()
     for name in _BLOCKS:
-        options = default_choices(name)
-        if options:
-            options |= {"provider": identity.name, "parameters": identity.parameters}
         try:
-            return make_block(name, process, options)
+            return make_block(name, process, new_options(name, identity))
         except UsageError:  # the process has no such radiation
             continue
     raise AssertionError("invariants are those of any process")

@@ -13,7 +13,6 @@ import torch
 from ampcli.device import tf32_products
 from ampcli.errors import UsageError
 from ampcli.features.blocks import FeatureBlock
-from ampcli.features.write import stored_block
 from ampcli.inference.seen import require_unseen
 from ampcli.interrupt import held
 from ampcli.models.ansatz import Ansatz
@@ -22,6 +21,7 @@ from ampcli.models.network import NETWORKS
 from ampcli.records.architecture import Architecture
 from ampcli.records.training import Recipe
 from ampcli.registry.manifest import Manifest, check_name
+from ampcli.store.features import stored_block
 from ampcli.store.reader import Store
 from ampcli.training.checkpoint import State
 from ampcli.training.loop import Trainer

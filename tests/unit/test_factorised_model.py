@@ -17,7 +17,6 @@ from ampcli.amplitudes.native.provider import Native
 from ampcli.errors import InterruptedRun, NotFoundError, UsageError
 from ampcli.features.blocks import default_choices, make_block
 from ampcli.features.radiation import RadiationBlock
-from ampcli.features.write import write_features
 from ampcli.generation.generate import GenerationRequest, generate, prepare
 from ampcli.generation.given_points import GivenFile
 from ampcli.inference.load import load_predictor
@@ -34,6 +33,7 @@ from ampcli.records.training import Recipe
 from ampcli.registry.manifest import read_manifest
 from ampcli.registry.resolve import resolve
 from ampcli.registry.storage import read_probe, read_weights
+from ampcli.store.features import write_features
 from ampcli.store.reader import Store, open_store
 from ampcli.training.adam import Adam
 from ampcli.training.train import TrainingRun, train

@@ -8,7 +8,6 @@ import torch
 
 from ampcli.amplitudes.native.provider import Native
 from ampcli.errors import UsageError
-from ampcli.features.write import stored_block, write_features
 from ampcli.generation.generate import GenerationRequest, generate, prepare
 from ampcli.generation.proton_points import ProtonSettings
 from ampcli.kinematics import with_beams
@@ -16,6 +15,7 @@ from ampcli.phasespace.cuts import JetCuts
 from ampcli.phasespace.perturb import perturbed_events, recoiling_leg
 from ampcli.process import parse_process
 from ampcli.records.training import Recipe
+from ampcli.store.features import stored_block, write_features
 from ampcli.store.reader import Store, open_store
 from ampcli.training.perturbed import PerturbedCopies
 

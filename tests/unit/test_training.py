@@ -9,13 +9,13 @@ import pytest
 import torch
 
 from ampcli.errors import AmpcliError, IntegrityError, InterruptedRun, NotFoundError, UsageError
-from ampcli.features.write import stored_block
 from ampcli.models.kinds import KINDS, recipe_settings
 from ampcli.models.mlp import Mlp
 from ampcli.records.training import Recipe
 from ampcli.registry.manifest import read_manifest
 from ampcli.registry.resolve import resolve
 from ampcli.registry.storage import read_weights
+from ampcli.store.features import stored_block
 from ampcli.training.adam import Adam
 from ampcli.training.checkpoint import load_checkpoint
 from ampcli.training.loop import Trainer
