@@ -76,8 +76,9 @@ def command(
     """Register a subcommand; `example` is shown below its help.
 
     Args:
-        late: parameters that the function takes as ``**options``, or names without any help: for options that are known
-            once catalogues or heavy modules are read, which other commands, and the help of all of them, need not.
+        late: parameters beside those of the function, which takes them as ``**options``, or in the place of those of
+            the same name: for what is known once catalogues or heavy modules are read, which other commands, and the
+            help of all of them, need not.
     """
 
     def register(function: Callable[..., Result]) -> Callable[..., None]:
@@ -93,6 +94,11 @@ def command(
         return run
 
     return register
+
+
+def names_of(function: Callable[..., Result]) -> set[str]:
+    """Names of the options that a command has of its own, and of those that all have."""
+    return {*inspect.signature(function).parameters, *_COMMON}
 
 
 def _late_command(complete: Callable[[], TyperCommand]) -> type[TyperCommand]:
@@ -112,13 +118,7 @@ def _runner(function: Callable[..., Result], late: Sequence[inspect.Parameter]) 
     """What Typer calls: `function` with the options that all commands share, and those that are made late."""
     signature = inspect.signature(function, eval_str=True)
     own = {p.name: p for p in signature.parameters.values() if p.kind != inspect.Parameter.VAR_KEYWORD}
-    for parameter in late:
-        if parameter.name in _COMMON or hasattr(getattr(own.get(parameter.name), "annotation", None), "__metadata__"):
-            raise AmpcliError(
-                f'an installed package adds an option "{parameter.name}", a name that this command has for another',
-                "Uninstall that package, or give its option another name.",
-            )
-        own[parameter.name] = parameter
+    own |= {p.name: p for p in late}
     needs = effects(own.values())
 
     @functools.wraps(function)

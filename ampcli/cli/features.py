@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from ampcli.cli.command import Result, command, progress_bar, resumable
+from ampcli.cli.command import Result, command, names_of, progress_bar, resumable
 from ampcli.cli.declared import Owner, declared_parameters, given
 from ampcli.cli.effect import Effect, Values, only_if
 from ampcli.cli.names import starting_with
@@ -30,7 +30,7 @@ def _block_parameters() -> list[inspect.Parameter]:
     )
     owners = [Owner(name, options) for kind in kinds for name, options in kind.defaults.items()]
     blocks = inspect.Parameter("blocks", inspect.Parameter.KEYWORD_ONLY, annotation=Annotated[list[str], names])
-    return [blocks, *declared_parameters(owners, _effects)]
+    return [blocks, *declared_parameters(owners, names_of(features), _effects)]
 
 
 def _effects(option: str) -> list[Effect]:

@@ -12,12 +12,6 @@ def _has_layers(values: Values) -> bool:
     return not NETWORKS[chosen(values["model"])[1].networks[0]].on_particles
 
 
-def _can_be_bayesian(values: Values) -> bool:
-    from ampcli.models.kinds import chosen
-
-    return "bayesian" in chosen(values["model"])[1].networks
-
-
 def _has_products_to_round(values: Values) -> bool:
     from ampcli.device import choose_device
 
@@ -25,6 +19,5 @@ def _has_products_to_round(values: Values) -> bool:
 
 
 LAYERS = only_if(_has_layers, "for --model {model}: it has layers of its own")
-BAYESIAN = only_if(_can_be_bayesian, "for --model {model}", "It is for fg1, nofa and such.")
 COPIES = only_if(lambda values: values["epochs"] > 1, "with --epochs 1: the first epoch takes the store's own points")
 TF32 = only_if(_has_products_to_round, "without CUDA")

@@ -9,9 +9,10 @@ from typing import Self
 from pydantic import FiniteFloat
 
 from ampcli.errors import UsageError
-from ampcli.evaluation.metrics import THRESHOLDS, Frozen
+from ampcli.evaluation.metrics import THRESHOLDS
 from ampcli.evaluation.trajectories import Accuracy, ModelOnTrajectories, TrajectoryPoints, TrajectoryResult, follow
 from ampcli.inference.predictor import Predictor
+from ampcli.records.base import Frozen
 
 MOST_SEEDS = 1000
 

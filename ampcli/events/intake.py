@@ -93,7 +93,8 @@ class Intake:
             self.first_bad, self._hint = what, hint
 
     def require_some(self) -> None:
-        """
+        """Make sure that there is something to do.
+
         Raises:
             UsageError: no event was taken.
         """

@@ -123,7 +123,7 @@ def kind_of(name: str) -> BlockKind:
         if kind.matches(name):
             return kind
     known = ", ".join(example for kind in BLOCKS for example in kind.examples)
-    raise UsageError(f'unknown features "{name}"', f"Known: {known} and such.")
+    raise UsageError(f'unknown features "{name}"', f"Known: {known}, ...")
 
 
 def default_choices(name: str) -> dict[str, Any]:

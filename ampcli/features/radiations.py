@@ -44,8 +44,8 @@ _IMPROVED = RadiationOptions(pair="delta-r", spectator="s-ijk", inputs="extended
 class _Radiations(BlockKind):
     name = "radiations"
     examples = ("fg1", "fq2", "fa1", "ig1", "iq1", "fg1^2", "fg1+", "fg1,ig1+")
-    note = "fg1+ and such: better choices than the paper's"
-    defaults = {"fg1": RadiationOptions(), "fg1+ and such": _IMPROVED}
+    note = "a +: better choices than the paper's"
+    defaults = {"fg1": RadiationOptions(), "with +": _IMPROVED}
     needs = {"orient": Need(mirror_symmetric, "its incoming particles differ")}
 
     def matches(self, name: str) -> bool:

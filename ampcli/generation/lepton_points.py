@@ -15,7 +15,7 @@ import numpy.typing as npt
 from ampcli.amplitudes.protocol import Provider
 from ampcli.collisions.leptons import LeptonCollisions
 from ampcli.errors import IntegrityError, UsageError
-from ampcli.files import read_file
+from ampcli.files import read_file, replacing
 from ampcli.generation.points import Points
 from ampcli.kinematics import with_beams
 from ampcli.locks import locked
@@ -25,7 +25,6 @@ from ampcli.phasespace.sampler import LeptonSampler, Sampling
 from ampcli.phasespace.selection import Cuts
 from ampcli.process import Process
 from ampcli.seal import check_seal, sealed
-from ampcli.store.parts import write_atomically
 
 IntArray = npt.NDArray[np.int64]
 
@@ -117,7 +116,8 @@ class LeptonPoints:
                 points, _ = self._sample(self._stream(0, 0), _PILOT)
                 weights = points.weight * self.provider.evaluate(points.batch(slice(None)))
                 largest = excess_threshold(weights, self.collisions.overweight)
-                write_atomically(file, json.dumps(sealed({"largest_weight": largest})))
+                with replacing(file) as draft:
+                    draft.write_text(json.dumps(sealed({"largest_weight": largest})))
 
     def attributes(self, books: Path) -> dict[str, Any]:
         return {}
@@ -151,7 +151,8 @@ class LeptonPoints:
 
 
 def _read_largest_weight(file: Path) -> float:
-    """
+    """In the unit of the points' weights.
+
     Raises:
         IntegrityError: a damaged file.
     """

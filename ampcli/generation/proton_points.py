@@ -195,10 +195,8 @@ class ProtonPoints:
         file = books / _ADAPTATION
         with locked(books / "locks" / "adaptation.lock", f"{books} is being prepared", "Wait.", seconds=-1):
             if not file.is_file():
-                draft = file.with_suffix(".draft")
                 tail = TAIL if self.collisions.unweighted is True else 0
-                self.sampler.adapt(self._stream(0, 0), tail).save(draft)
-                draft.replace(file)
+                self.sampler.adapt(self._stream(0, 0), tail).save(file)
             if self.collisions.unweighted == "two-stage" and not (books / PROPOSAL).is_file():
                 grid = Adaptation.load(file).grid
                 proposal = Proposal.train(self.sampler, grid, self._stream(0, 1), self.collisions.overweight, books)

@@ -27,7 +27,7 @@ class FksOptions(MomentumOptions):
     """Where a point counts as near a singularity."""
 
     near: float = Field(
-        default=0.02, gt=0, lt=1, description="Region with a network for each pair: min s_ij / s below."
+        default=0.02, gt=0, lt=1, description="Points with min s_ij / s below this use one network per pair."
     )
 
 

@@ -88,7 +88,7 @@ def chosen(model: str) -> tuple[ModelKind, Choice]:
     for kind in KINDS:
         if (choice := kind.choose(model)) is not None:
             return kind, choice
-    raise UsageError(f"--model {model}: unknown", f"Known: {', '.join(model_names())} and such.")
+    raise UsageError(f"--model {model}: unknown", f"Known: {', '.join(model_names())}, ...")
 
 
 def recipe_settings(model: str) -> dict[str, Any]:

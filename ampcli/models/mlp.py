@@ -150,7 +150,7 @@ class Mlp:
         return linear(last, x)
 
     def complexity(self, parameters: Tensor) -> Tensor:
-        """Nothing to add to the loss."""
+        """It has none: zero for each replica, (R,)."""
         return parameters.new_zeros(len(parameters))
 
     def members(self, parameters: Tensor) -> list[tuple[Tensor, Tensor]]:

@@ -74,7 +74,8 @@ class PdfGrid:
 
     @classmethod
     def read(cls, file: Path) -> PdfGrid:
-        """
+        """A grid in LHAPDF's format.
+
         Raises:
             IntegrityError: a damaged grid.
             AmpcliError: madspace is not installed.

@@ -15,6 +15,7 @@ from ampcli.inference.load import load_folder
 from ampcli.inference.network import TrainedNetwork
 from ampcli.inference.predictor import Predictor
 from ampcli.inference.seen import require_unseen
+from ampcli.inference.stored import predicted_on
 from ampcli.provenance import git_commit, package_versions
 from ampcli.publishing.independence import require_different, require_independent
 from ampcli.publishing.publish import Validation, measured, publish_model
@@ -111,7 +112,7 @@ def build_ensemble(
     if data is not None:
         points = Validation(
             data.read_split("amplitude", "validation"),
-            predictor.predicted(data.read_split("momenta", "validation")),
+            predicted_on(predictor, data, "validation"),
             measures(data, "validation"),
         )
         draft = measured(draft, predictor.uncertainty_kind, points, recalibrate=combine == "covariance")
@@ -128,13 +129,12 @@ def _correlation(
     networks: list[TrainedNetwork], manifests: list[Manifest], data: Store, device: torch.device
 ) -> torch.Tensor:
     """Correlation of the members' errors on a store's validation split."""
-    momenta = data.read_split("momenta", "validation")
     exact = data.read_split("amplitude", "validation")
     errors, uncertainties = [], []
     for network, manifest in zip(networks, manifests, strict=True):
-        predicted, uncertainty = Predictor(manifest, [network], device).predict_final(momenta)
-        if not (predicted > 0).all():
+        found = predicted_on(Predictor(manifest, [network], device), data, "validation")
+        if not (found.amplitude > 0).all():
             raise UsageError(f"{manifest.reference} predicts negative amplitudes", "Combine it by --combine mean.")
-        errors.append(np.log(predicted / exact))
-        uncertainties.append(uncertainty / predicted)
+        errors.append(np.log(found.amplitude / exact))
+        uncertainties.append(found.uncertainty / found.amplitude)
     return error_correlation(torch.from_numpy(np.stack(errors)), torch.from_numpy(np.stack(uncertainties)))

@@ -24,7 +24,7 @@ from ampcli.inference.probe import check_probe
 from ampcli.kinematics import min_invariant, with_beams
 from ampcli.models.ansatz import Batch, shapes_of
 from ampcli.models.factorised import FactorisedAnsatz
-from ampcli.models.kinds import KINDS, recipe_settings
+from ampcli.models.kinds import recipe_settings
 from ampcli.models.likelihood import LikelihoodOptions
 from ampcli.models.mlp import Mlp, hidden_layers
 from ampcli.phasespace.rambo import rambo, with_masses
@@ -236,12 +236,6 @@ def test_relative_uncertainty(known):
     assert found.dtype == DOUBLE
     expected = ansatz.correction.deviation * torch.tensor([[1, 2, math.exp(-1)], [1, 1, 1]], dtype=DOUBLE)
     torch.testing.assert_close(found, expected, rtol=1e-6, atol=0)
-
-
-def test_kind():
-    assert KINDS["factorised"].ansatz is FactorisedAnsatz
-    assert FactorisedAnsatz.kind == "factorised"
-    assert FactorisedAnsatz.block is None
 
 
 @pytest.mark.parametrize(("activation", "module"), [("tanh", torch.nn.Tanh), ("gelu", torch.nn.GELU)])

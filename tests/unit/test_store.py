@@ -283,15 +283,6 @@ def test_forgetting_a_part(store):
     assert parts.missing_parts(store, plan()) == [1]
 
 
-def test_small_files_are_whole_or_absent(tmp_path):
-    file = tmp_path / "marker.json"
-    parts.write_atomically(file, "first")
-    with pytest.raises(UnicodeEncodeError):
-        parts.write_atomically(file, "second \ud800")
-    assert file.read_text() == "first"
-    assert [entry.name for entry in tmp_path.iterdir()] == ["marker.json"]
-
-
 def test_plans_from_before_there_was_a_choice_of_cuts():
     """The default is not written, so that stores made by older versions keep their digests."""
     source = LeptonCollisions(sqrt_s=1000.0, y_cut=0.01, seed=1)

@@ -53,7 +53,8 @@ class LheEvents:
         return None
 
     def batches(self, size: int) -> Iterator[Batch]:
-        """
+        """Events in batches of at most `size`.
+
         Raises:
             FileNotFoundError: no such file.
             UsageError: an event of another process, or no event of this one.
