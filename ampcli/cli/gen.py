@@ -74,6 +74,13 @@ def gen(
         bool,
         typer.Option("--unchecked", help="Take an amplitude that is refused because it is not right."),
     ] = False,
+    device: Annotated[
+        Literal["auto", "cpu", "cuda"],
+        typer.Option(
+            help="Where amplitudes are computed. Stores made on a GPU (native) have a digest of their own: the last "
+            "digits may differ."
+        ),
+    ] = "cpu",
     parameter: Annotated[
         list[str] | None, typer.Option(help="NAME=VALUE of the provider, such as alpha_s=0.13 or m_z=91.1876.")
     ] = None,
@@ -169,6 +176,7 @@ def gen(
             provider=provider,
             parameters=parse_parameters("--parameter", parameter or []),
             unchecked=unchecked,
+            device=device,
         )
     )
     notes = [collisions.note, note_on(job.plan.provider, job.provider.process)]
