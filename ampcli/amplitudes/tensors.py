@@ -10,7 +10,7 @@ from torch import Tensor
 
 from ampcli.amplitudes.protocol import Provider
 from ampcli.device import choose_device
-from ampcli.errors import UsageError
+from ampcli.errors import UsageError, setting
 from ampcli.kinematics import FloatArray
 from ampcli.process import Process
 from ampcli.records.provider import ProviderRecord
@@ -77,5 +77,6 @@ def on_device(provider: Provider, device: str) -> Provider:
     if device == "auto":
         return provider
     raise UsageError(
-        f"the provider {provider.identity().name} computes on CPUs alone", "Leave out --device, or say --device cpu."
+        f"the provider {provider.identity().name} computes on CPUs alone",
+        f"Leave out {setting('device')}, or say {setting('device')} cpu.",
     )

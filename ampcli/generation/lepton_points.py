@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from ampcli.amplitudes.protocol import Provider
 from ampcli.collisions.leptons import LeptonCollisions
-from ampcli.errors import IntegrityError, UsageError
+from ampcli.errors import IntegrityError, UsageError, setting
 from ampcli.files import read_file, replacing
 from ampcli.generation.points import Points
 from ampcli.kinematics import with_beams
@@ -56,16 +56,19 @@ class LeptonSettings:
         """See `ampcli.generation.points.Settings`."""
         if not _ENERGIES[0] <= self.sqrt_s <= _ENERGIES[1]:
             raise UsageError(
-                f"--sqrt-s {self.sqrt_s:g}: energies in GeV lie between {_ENERGIES[0]:g} and {_ENERGIES[1]:g}"
+                f"{setting('sqrt_s')} {self.sqrt_s:g}: energies in GeV lie between {_ENERGIES[0]:g} "
+                f"and {_ENERGIES[1]:g}"
             )
         if not self.y_cut >= 0:
-            raise UsageError(f"--y-cut {self.y_cut:g}: a share of s is needed", "Typical values are 1e-2 to 1e-4.")
+            raise UsageError(
+                f"{setting('y_cut')} {self.y_cut:g}: a share of s is needed", "Typical values are 1e-2 to 1e-4."
+            )
         if self.y_cut == 0:
             raise UsageError(
-                "--y-cut 0: soft and collinear partons make the cross section infinite", "Give one above 0."
+                f"{setting('y_cut')} 0: soft and collinear partons make the cross section infinite", "Give one above 0."
             )
         if self.overweight is not None and not 0 < self.overweight < 1:
-            raise UsageError(f"--overweight {self.overweight:g}: a share between 0 and 1 is needed")
+            raise UsageError(f"{setting('overweight')} {self.overweight:g}: a share between 0 and 1 is needed")
 
     def points(self, process: Process, provider: Provider, seed: int) -> LeptonPoints:
         """See `ampcli.generation.points.Settings`."""
@@ -156,7 +159,7 @@ def _read_largest_weight(file: Path) -> float:
     Raises:
         IntegrityError: a damaged file.
     """
-    hint = "Remove it and run the same command again with --resume, or generate the store again."
+    hint = f"Remove it and run the same command again with {setting('resume')}, or generate the store again."
     try:
         document = json.loads(read_file(file))
         check_seal(document, file, hint)

@@ -9,7 +9,7 @@ from typing import Literal
 import numpy as np
 import torch
 
-from ampcli.errors import UsageError
+from ampcli.errors import UsageError, setting
 from ampcli.inference.described import require_described
 from ampcli.inference.load import load_folder
 from ampcli.inference.network import TrainedNetwork
@@ -100,7 +100,9 @@ def build_ensemble(
         for note in seen:
             log.warning("%s", note)
     elif combine == "covariance":
-        raise UsageError("a combination by covariance needs the correlation of errors", "Give a store with --data.")
+        raise UsageError(
+            "a combination by covariance needs the correlation of errors", f"Give a store with {setting('data')}."
+        )
     networks = [load_folder(f, m, device).networks[0] for f, m in zip(folders, manifests, strict=True)]
     momenta = read_probe(folders[0], first)["momenta"].numpy()
     alone = [Predictor(m, [n], device).predict_final(momenta)[0] for m, n in zip(manifests, networks, strict=True)]
@@ -134,7 +136,9 @@ def _correlation(
     for network, manifest in zip(networks, manifests, strict=True):
         found = predicted_on(Predictor(manifest, [network], device), data, "validation")
         if not (found.amplitude > 0).all():
-            raise UsageError(f"{manifest.reference} predicts negative amplitudes", "Combine it by --combine mean.")
+            raise UsageError(
+                f"{manifest.reference} predicts negative amplitudes", f"Combine it by {setting('combine')} mean."
+            )
         errors.append(np.log(found.amplitude / exact))
         uncertainties.append(found.uncertainty / found.amplitude)
     return error_correlation(torch.from_numpy(np.stack(errors)), torch.from_numpy(np.stack(uncertainties)))

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 import zarr
 
-from ampcli.errors import IntegrityError, NotFoundError, UsageError
+from ampcli.errors import IntegrityError, NotFoundError, UsageError, setting
 from ampcli.features.blocks import FeatureBlock, make_block, new_options
 from ampcli.files import clear, drafted, put_in_place, remove_drafts, restore_set_aside
 from ampcli.kinematics import FloatArray
@@ -141,7 +141,7 @@ def _written(store: Store, block: FeatureBlock) -> dict[str, Any]:
     if not _same(attributes, expected_attributes(store, block)):
         raise UsageError(
             f"{store.path}/features/{block.name} holds features of another version or other options",
-            "Write them anew with --replace.",
+            f"Write them anew with {setting('replace')}.",
         )
     stored_block(store, block.name)
     for key in _arrays(block):

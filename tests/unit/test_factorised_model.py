@@ -363,7 +363,7 @@ def test_settings_of_improved_models(model, block):
 
 @pytest.mark.parametrize("model", ["", "oracle", "factorised", "fg", "fg0", "fg1^3", "invariants"])
 def test_unknown_models(model):
-    with pytest.raises(UsageError, match=re.escape(f"--model {model}: unknown")):
+    with pytest.raises(UsageError, match=re.escape(f"model {model}: unknown")):
         recipe_settings(model)
 
 
@@ -556,7 +556,7 @@ def test_weight_decay_reaches_the_training(tmp_path, trained):
 def test_models_keep_the_kernel_of_their_features(tmp_path, trained):
     shutil.copytree(trained.store.path, tmp_path / "paper.zarr")
     store = open_store(tmp_path / "paper.zarr")
-    with pytest.raises(UsageError, match="--replace"):
+    with pytest.raises(UsageError, match="replace"):
         write_features(store, "fg1", CPU, chosen={"kernel": "paper"})
     write_features(store, "fg1", CPU, chosen={"kernel": "paper"}, replace=True)
     before = trained.store.read("features/fg1/kernel")

@@ -81,7 +81,7 @@ def test_other_processes(text):
     assert f'"{process}"' in refused.value.what
     assert "one massless quark line with up to 5 gluons" in refused.value.what
     right = PYAMPLICOL.covers(process) is None
-    assert refused.value.hint == ("Take --provider pyamplicol." if right else None)
+    assert refused.value.on_command_line.endswith("Take --provider pyamplicol.") == right
 
 
 def test_providers_by_name():

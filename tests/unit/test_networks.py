@@ -141,7 +141,7 @@ def test_equivariant_networks(kind):
 def test_soap_is_for_matrices():
     pytest.importorskip("lgatr")
     network = on_particles("lgatr")
-    with pytest.raises(UsageError, match="--optimiser soap is for dense networks"):
+    with pytest.raises(UsageError, match="optimiser soap is for dense networks"):
         OPTIMISERS["soap"].start(network, network.initialise([1]))
 
 
