@@ -9,7 +9,7 @@ import os
 import sys
 
 from ampcli import interrupt
-from ampcli.cli.output import one_run, open_standard_streams, say, shown
+from ampcli.cli.output import flag, one_run, open_standard_streams, say, shown
 from ampcli.errors import AmpcliError, InterruptedRun
 
 INTERRUPTED = 130
@@ -76,11 +76,11 @@ def _run(arguments: list[str]) -> int:
 
 def _failed(error: BaseException, arguments: list[str]) -> int:
     if isinstance(error, InterruptedRun):
-        return _fail(str(error), error.exit_code)
+        return _fail(error.told(flag), error.exit_code)
     if interrupt.asked() is not None or isinstance(error, KeyboardInterrupt):  # whatever came of it on its way here
         return _interrupted(arguments)
     if isinstance(error, AmpcliError):
-        return _fail(str(error), error.exit_code)
+        return _fail(error.told(flag), error.exit_code)
     if isinstance(error, OSError):
         from ampcli.system_errors import explain
 

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from pydantic import FiniteFloat
 
 from ampcli.amplitudes.providers import provider_of
-from ampcli.errors import UsageError
+from ampcli.errors import UsageError, setting
 from ampcli.evaluation.metrics import THRESHOLDS, Floats, Proportion, proportion
 from ampcli.inference.predictor import Predictor
 from ampcli.kinematics import with_beams
@@ -94,10 +94,11 @@ def follow(
             own where none is given; an impossible cut; no points.
     """
     if count < 1 or points < 2:
-        raise UsageError(f"--count {count} and --points {points}: at least 1 and 2 are needed")
+        raise UsageError(f"{setting('count')} {count} and {setting('points')} {points}: at least 1 and 2 are needed")
     if y_cut is not None and not 0 < y_cut < 0.5:
         raise UsageError(
-            f"--y-cut {y_cut:g}: a share of s between 0 and 0.5 is needed", "Typical values are 1e-2 to 1e-4."
+            f"{setting('y_cut')} {y_cut:g}: a share of s between 0 and 0.5 is needed",
+            "Typical values are 1e-2 to 1e-4.",
         )
     sqrt_s = _common_energy(predictors)
     first, process = predictors[0].manifest, predictors[0].process
@@ -146,7 +147,9 @@ def _on_trajectories(
     """What a model predicts at points (n, n_final, 4) whose |M|^2 is `exact` (n,), and how well."""
     cut = predictor.manifest.dataset.y_cut if y_cut is None else y_cut
     if cut is None:
-        raise UsageError(f"{predictor.manifest.reference} was trained without a cut", "Give one with --y-cut.")
+        raise UsageError(
+            f"{predictor.manifest.reference} was trained without a cut", f"Give one with {setting('y_cut')}."
+        )
     regions = unresolved_regions(final, predictor.process, Selection(sqrt_s, cut))
     amplitude, uncertainty = predictor.predict_final(final)
     outside = predictor.certify(final, amplitude, uncertainty).outside
