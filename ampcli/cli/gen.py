@@ -11,6 +11,7 @@ import typer
 from ampcli.cli.command import Result, command, progress_bar, resumable, save_configuration
 from ampcli.cli.effect import not_with, only_with
 from ampcli.cli.event_options import ProcessOnlyOption, RepairOption, SkipBadOption
+from ampcli.cli.gen_report import finished, planned
 from ampcli.cli.names import provider_names, starting_with
 
 
@@ -73,6 +74,13 @@ def gen(
         bool,
         typer.Option("--unchecked", help="Take an amplitude that is refused because it is not right."),
     ] = False,
+    device: Annotated[
+        Literal["auto", "cpu", "cuda"],
+        typer.Option(
+            help="Where amplitudes are computed. Stores made on a GPU (native) have a digest of their own: the last "
+            "digits may differ."
+        ),
+    ] = "cpu",
     parameter: Annotated[
         list[str] | None, typer.Option(help="NAME=VALUE of the provider, such as alpha_s=0.13 or m_z=91.1876.")
     ] = None,
@@ -168,56 +176,19 @@ def gen(
             provider=provider,
             parameters=parse_parameters("--parameter", parameter or []),
             unchecked=unchecked,
+            device=device,
         )
     )
-    plan = job.plan
-    notes = [collisions.note, note_on(plan.provider, job.provider.process)]
+    notes = [collisions.note, note_on(job.plan.provider, job.provider.process)]
     note = "\n".join(text for text in notes if text) or None
     if dry_run:
-        document = {
-            "plan": plan.model_dump(mode="json"),
-            "parts": plan.parts,
-            "rows_per_part": plan.shard_rows,
-            "bytes": plan.size,
-        }
-        document |= {"note": note} if note else {}
-        if job.source.intake is not None:
-            document["intake"] = job.source.intake.document
-        what = f"{plan.points} points of {plan.process}, exact amplitudes of {plan.provider.name}"
-        text = [f"{what}, {plan.size / 1e6:.3g} MB in {plan.parts} parts -> {store}", *([note] if note else [])]
-        return Result(document, "\n".join(text))
+        return planned(job, note)
     with (
         resumable(f"{store} keeps its finished parts", "Go on with --resume."),
-        progress_bar("points", plan.points) as advance,
+        progress_bar("points", job.plan.points) as advance,
     ):
         attributes = generate(job, workers, share, resume, advance)
     if attributes is None:
         return Result({"store": str(store), "finished": False}, f"{store}: this share is done, others are missing")
     save_configuration(store / BOOKS, "gen")
-    statistics = attributes["statistics"]
-    document = {"store": str(store), "finished": True, "points": plan.points, **attributes}
-    text = [note] if note else []
-    document |= {"note": note} if note else {}
-    text += [f"{store}: {plan.points} points of {plan.process}, digest {attributes['digest'][:16]}"]
-    if job.source.intake is not None:
-        document["intake"] = job.source.intake.document
-        text += job.source.intake.text
-    else:
-        text += [
-            f"acceptance {plan.points / attributes['tried']:.4f}, cross section "
-            f"{statistics['mean_weighted_amplitude']:.6g} +- "
-            f"{statistics['mean_weighted_amplitude_error']:.2g} pb, "
-            f"worth {statistics['effective_points']:.0f} events of equal weight"
-        ]
-    if "expected_two_stage" in attributes and attributes["unweighting"] == "direct":
-        two, direct = (attributes[f"expected_{way}"] for way in ("two_stage", "direct"))
-        text += [
-            f"unweighted directly: two stages would try {two['points']:.3g} points and take {two['exact']:.3g} exact "
-            f"amplitudes per event, directly it is {direct['points']:.3g} and {direct['exact']:.3g}"
-        ]
-    elif attributes.get("unweighting") == "direct":
-        text += ["unweighted directly: the surrogate of the two stages finds next to no events"]
-    if "exact_amplitudes" in attributes:
-        per_event = attributes["exact_amplitudes"] / plan.points
-        text += [f"{per_event:.3g} exact amplitudes per event, and those of the adaptation"]
-    return Result(document, "\n".join(text))
+    return finished(job, attributes, note)

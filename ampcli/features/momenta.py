@@ -11,8 +11,16 @@ from torch import Tensor
 from ampcli.factorisation.momenta import external_momenta, external_products
 from ampcli.features.blocks import BlockKind
 from ampcli.features.canonical import canonical_order
-from ampcli.features.radiation import log_invariants
+from ampcli.kinematics import pair_positions
 from ampcli.process import Process
+
+
+def log_invariants(found: Tensor, order: Tensor) -> Tensor:
+    """ln p_l.p_m of all pairs of legs, the legs in the given order (n, legs): (n, pairs)."""
+    rows = torch.arange(len(found), device=found.device)[:, None]
+    pairs = pair_positions(found.shape[1])
+    first, second = (torch.tensor(side, device=found.device) for side in zip(*pairs, strict=True))
+    return found[rows, order[:, first], order[:, second]].log()
 
 
 class InvariantsBlock:

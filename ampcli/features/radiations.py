@@ -7,11 +7,10 @@ from typing import Any
 
 from pydantic import Field
 
-from ampcli.factorisation.radiation import Kernel, Pair, Radiation, Spectator, parse_radiation
+from ampcli.factorisation.radiation import Kernel, Pair, Radiation, Spectator, mirror_symmetric, parse_radiation
 from ampcli.features.blocks import BlockKind, FeatureBlock, Need
 from ampcli.features.multi_radiation import MultiRadiationBlock
-from ampcli.features.radiation import RadiationBlock
-from ampcli.features.radiation_inputs import Inputs, mirror_symmetric
+from ampcli.features.radiation import Inputs, RadiationBlock
 from ampcli.process import Process
 from ampcli.records.base import Frozen
 from ampcli.records.provider import ProviderRecord

@@ -32,6 +32,7 @@ class GenerationRequest:
         provider: of exact amplitudes, by name (`ampcli.amplitudes.providers`).
         parameters: couplings and masses that differ from the provider's.
         unchecked: take an amplitude that is not known to be right.
+        device: where amplitudes are computed: cpu, cuda or auto.
     """
 
     process: str
@@ -42,6 +43,7 @@ class GenerationRequest:
     provider: str = "auto"
     parameters: Mapping[str, float] = field(default_factory=dict)
     unchecked: bool = False
+    device: str = "cpu"
 
 
 def prepare(request: GenerationRequest) -> Job:
@@ -57,6 +59,10 @@ def prepare(request: GenerationRequest) -> Job:
     provider = make_provider(request.provider, process, request.parameters, request.unchecked)
     if request.unchecked and provider.fault is None:
         raise UsageError(f'--unchecked has no effect: the amplitude of "{process}" is right', "Leave it out.")
+    if request.device != "cpu":
+        from ampcli.amplitudes.tensors import on_device  # needs torch
+
+        provider = on_device(provider, request.device)
     source = request.collisions.points(process, provider, request.seed)
     collisions = source.collisions  # reads a file of events
     plan = Plan(

@@ -112,7 +112,7 @@ def test_its_options(energies: None, capsys: pytest.CaptureFixture[str], tmp_pat
     assert run(["features", "--help"]) == 0
     said = re.sub(r"\s+", " ", capsys.readouterr().out)
     assert "fg1,ig1+, energies, ..." in said
-    assert "--power <int> Of the energies." in said
+    assert "--power <int range> Of the energies." in said
     assert run(["features", "s", "fame", "--power", "3"]) == 2
     assert "--power has no effect on fame\n  It is for energies." in capsys.readouterr().err
     assert run(["features", "s", "energies", "--orient"]) == 2
