@@ -1,27 +1,28 @@
 """One exception class per kind of failure, each with the exit code users script against.
 
 `ampcli.cli.main` is the only place that turns them into messages and exit codes.
+
+Texts name settings by `setting`: who calls a function reads its parameter (y_cut), the command line its flag (--y-cut).
+
+    raise UsageError(f"{setting('y_cut')} {y_cut:g}: a share of s is needed", f"Leave out {setting('perturb')}.")
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 
-_MARK = "\ue000"  # for private use: in nobody's text
+_MARK = "\x1f"  # ASCII's unit separator: nobody writes it
+_SETTING = re.compile(f"{_MARK}([a-z][a-z0-9_]*){_MARK}")
 
 
 def setting(name: str) -> str:
-    """A setting in the text of an error, by its name in Python: there `y_cut`, on the command line ``--y-cut``."""
-    return _MARK + name
-
-
-def with_flags(text: str) -> str:
-    """A text about settings as the command line shows it."""
-    return re.sub(rf"{_MARK}(\w+)", lambda found: "--" + found[1].replace("_", "-"), text)
+    """The name of a parameter, within the text of an error."""
+    return f"{_MARK}{name}{_MARK}"
 
 
 class AmpcliError(Exception):
-    """Something failed.  `what` says what and where, `hint` what to do about it; both may name a `setting`."""
+    """Something failed.  `what` says what and where, `hint` what to do about it; both as `setting` marks them."""
 
     exit_code = 1
 
@@ -31,16 +32,12 @@ class AmpcliError(Exception):
         self.hint = hint
 
     def __str__(self) -> str:
-        return self._text.replace(_MARK, "")
+        return self.told(lambda name: name)
 
-    @property
-    def on_command_line(self) -> str:
-        """The message with flags instead of names of settings."""
-        return with_flags(self._text)
-
-    @property
-    def _text(self) -> str:
-        return self.what if self.hint is None else f"{self.what}\n  {self.hint}"
+    def told(self, called: Callable[[str], str]) -> str:
+        """The message, with what settings are called by their names in Python."""
+        text = self.what if self.hint is None else f"{self.what}\n  {self.hint}"
+        return _SETTING.sub(lambda found: called(found[1]), text)
 
     def __reduce__(self) -> tuple[type[AmpcliError], tuple[str, str | None]]:
         return type(self), (self.what, self.hint)  # worker processes send errors home pickled

@@ -18,6 +18,7 @@ from typing import Any, get_args
 
 import typer
 
+from ampcli.cli.output import flag
 from ampcli.errors import UsageError
 
 Values = Mapping[str, Any]
@@ -37,7 +38,7 @@ class Effect:
 
 def only_with(*names: str) -> Effect:
     """One of these options is set."""
-    flags = " or ".join(map(_flag, names))
+    flags = " or ".join(map(flag, names))
     return Effect(
         lambda values: any(_is_set(values[name]) for name in names),
         f"without {flags}",
@@ -47,7 +48,7 @@ def only_with(*names: str) -> Effect:
 
 def not_with(*names: str) -> Effect:
     """None of these options is set."""
-    flags = " or ".join(map(_flag, names))
+    flags = " or ".join(map(flag, names))
     return Effect(lambda values: not any(_is_set(values[name]) for name in names), f"with {flags}", "Leave it out.")
 
 
@@ -109,14 +110,10 @@ def _named(ctx: typer.Context, name: str, value: Any) -> str:
     """The option as the user knows it, and where it was set if not on the command line."""
     parameter = _parameter(ctx, name)
     flags = parameter.secondary_opts if value is False and parameter.secondary_opts else parameter.opts
-    flag = max(flags, key=len)
+    longest = max(flags, key=len)
     match getattr(ctx.get_parameter_source(name), "name", ""):
         case "ENVIRONMENT":
-            return f"{flag} (from {parameter.envvar or f'{ctx.auto_envvar_prefix}_{name.upper()}'})"
+            return f"{longest} (from {parameter.envvar or f'{ctx.auto_envvar_prefix}_{name.upper()}'})"
         case "DEFAULT_MAP":
-            return f"{flag} (from {Path(ctx.params.get('config') or '--config')})"
-    return str(flag)
-
-
-def _flag(name: str) -> str:
-    return "--" + name.replace("_", "-")
+            return f"{longest} (from {Path(ctx.params.get('config') or '--config')})"
+    return str(longest)

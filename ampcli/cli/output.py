@@ -56,6 +56,11 @@ def open_standard_streams() -> None:
             setattr(sys, name, open(os.devnull, "r+" if name == "stdin" else "w"))  # noqa: SIM115
 
 
+def flag(name: str) -> str:
+    """The option of the command line for a parameter."""
+    return "--" + name.replace("_", "-")
+
+
 def write_text(text: str) -> None:
     """Write for people: characters that the terminal does not know are spelled out, control characters shown.
 

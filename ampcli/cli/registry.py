@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ampcli.cli.command import RegistryOption, Result, command, show
+from ampcli.cli.output import flag
 from ampcli.errors import BarNotMetError, IntegrityError, NotFoundError
 from ampcli.text_table import aligned
 
@@ -122,7 +123,7 @@ def verify_models(models: References = None, registry: RegistryOption = None) ->
         try:
             compared = verify(folder, check_probe)
         except IntegrityError as error:
-            errors.append(f"{model}: {error}")
+            errors.append(f"{model}: {error.told(flag)}")
             found.append({"model": model, "ok": False, "compared": [], "error": error.what})
         else:
             lines.append(f"{model}: {', '.join(compared)} ok")
@@ -132,7 +133,7 @@ def verify_models(models: References = None, registry: RegistryOption = None) ->
             for alias in aliases(root, name):
                 resolve(root, f"{name}@{alias}")
         except (IntegrityError, NotFoundError) as error:
-            errors.append(f"aliases of {name}: {error}")
+            errors.append(f"aliases of {name}: {error.told(flag)}")
     result = Result({"models": found}, "\n".join(lines) if found else f"no models in {root}")
     if errors:
         show(result)

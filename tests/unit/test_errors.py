@@ -1,4 +1,4 @@
-"""Errors name settings as Python does, and the command line as flags."""
+"""Errors name settings as whoever reads them does."""
 
 from __future__ import annotations
 
@@ -9,9 +9,10 @@ from pathlib import Path
 import pytest
 
 from ampcli.cli.main import run
-from ampcli.errors import UsageError, setting, with_flags
+from ampcli.cli.output import flag
+from ampcli.device import set_threads
+from ampcli.errors import IntegrityError, UsageError, setting
 
-ERROR = UsageError(f"{setting('y_cut')} 0.4: too large", f"Lower {setting('y_cut')}, or give {setting('momenta')}.")
 CORE = sorted(
     path
     for path in (Path(__file__).parents[2] / "ampcli").rglob("*.py")
@@ -19,30 +20,32 @@ CORE = sorted(
 )
 
 
-def test_in_python():
-    assert str(ERROR) == "y_cut 0.4: too large\n  Lower y_cut, or give momenta."
+def test_settings_are_called_by_their_names_or_flags():
+    error = UsageError(f"{setting('y_cut')} 2: a share is needed", f"Leave out {setting('two_stage')}.")
+    assert str(error) == "y_cut 2: a share is needed\n  Leave out two_stage."
+    assert error.told(flag) == "--y-cut 2: a share is needed\n  Leave out --two-stage."
 
 
-def test_on_the_command_line():
-    assert ERROR.on_command_line == "--y-cut 0.4: too large\n  Lower --y-cut, or give --momenta."
-    assert with_flags("nothing to turn") == "nothing to turn"
+def test_what_is_no_setting_stays():
+    text = "a {brace}, --flag, \x1f, \x1fNot one\x1f and 100 %"
+    assert UsageError(text).told(flag) == str(UsageError(text)) == text
 
 
-def test_errors_of_workers_keep_them():
-    assert pickle.loads(pickle.dumps(ERROR)).on_command_line == ERROR.on_command_line
+def test_settings_within_another_error_and_from_another_process():
+    first = UsageError(f"{setting('scale')} 3", f"Give a larger {setting('pt_min')}.")
+    outer = IntegrityError(f"the store: {first.what}", first.hint)
+    for error in (outer, pickle.loads(pickle.dumps(outer))):
+        assert type(error) is IntegrityError
+        assert error.told(flag) == "the store: --scale 3\n  Give a larger --pt-min."
 
 
-def test_errors_in_errors_keep_them():
-    outer = UsageError(f"a model: {ERROR.what}", ERROR.hint)
-    assert outer.on_command_line == f"a model: {ERROR.on_command_line}"
-    assert str(outer) == f"a model: {ERROR}"
-
-
-def test_a_command_shows_flags(tmp_path, capsys):
-    assert run(["gen", "e- e+ > d d~ g", str(tmp_path / "s"), "--points", "9", "--y-cut", "0.4"]) == 2
-    said = capsys.readouterr().err
-    assert "--y-cut 0.4 is impossible" in said
-    assert said.isprintable() or set(said) - set("\n") == set(filter(str.isprintable, said))
+def test_from_python_and_on_the_command_line(capsys):
+    with pytest.raises(UsageError, match=r"^threads 0: at least one"):
+        set_threads(0)
+    assert run(["predict", "model", "events.npz", "out.npz", "--threads", "0"]) == 2
+    err = capsys.readouterr().err
+    assert "ampcli: error: --threads 0: at least one" in err
+    assert "\x1f" not in err
 
 
 @pytest.mark.parametrize("path", CORE, ids=lambda path: str(path.name))

@@ -16,6 +16,7 @@ from ampcli.amplitudes.native.provider import Native
 from ampcli.amplitudes.native.quark_line import find_quark_line
 from ampcli.amplitudes.providers import make_provider
 from ampcli.amplitudes.pyamplicol import PYAMPLICOL, PyAmplicol
+from ampcli.cli.output import flag
 from ampcli.errors import AmpcliError, UsageError
 from ampcli.instructions import instruction_set
 from ampcli.kinematics import TOLERANCE, checked_momenta, physical_events, with_beams
@@ -81,7 +82,7 @@ def test_other_processes(text):
     assert f'"{process}"' in refused.value.what
     assert "one massless quark line with up to 5 gluons" in refused.value.what
     right = PYAMPLICOL.covers(process) is None
-    assert refused.value.on_command_line.endswith("Take --provider pyamplicol.") == right
+    assert refused.value.told(flag).endswith("Take --provider pyamplicol.") == right
 
 
 def test_providers_by_name():

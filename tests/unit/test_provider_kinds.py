@@ -18,6 +18,7 @@ from ampcli.amplitudes.providers import PROVIDERS, choose_kind, covering, make_p
 from ampcli.amplitudes.pyamplicol import PyAmplicol
 from ampcli.cli.main import run
 from ampcli.cli.names import provider_names, starting_with
+from ampcli.cli.output import flag
 from ampcli.errors import AmpcliError, UsageError
 from ampcli.process import Process, parse_process
 from ampcli.records.provider import ProviderRecord
@@ -82,7 +83,7 @@ def test_yardsticks(flat: None) -> None:
 def test_what_does_not_cover_a_process(flat: None) -> None:
     with pytest.raises(UsageError, match='flat does not cover "d d~ > z g g": it covers two') as refused:
         choose_kind("flat", parse_process("d d~ > z g g"))
-    assert refused.value.on_command_line.endswith("\n  Take --provider native or pyamplicol.")
+    assert refused.value.told(flag).endswith("\n  Take --provider native or pyamplicol.")
     with pytest.raises(UsageError, match=r"no provider covers .*native: .*not right.*flat: it") as refused:
         choose_kind("auto", parse_process("e- e+ > w+ w- z"))
     assert "unchecked" in str(str(refused.value))
