@@ -18,5 +18,5 @@ def doctor(registry: RegistryOption = None) -> Result:
     from ampcli.registry.resolve import registry_root
 
     findings = diagnose(registry_root(registry))
-    text = "\n".join(aligned([[name, value] for name, value in findings.items()], left=None))
+    text = "\n".join(aligned([[name, str(value)] for name, value in findings.items()], left=None))
     return Result(findings, text)

@@ -174,7 +174,7 @@ OTHER, COMMON = _kind("other", OtherOptions), _kind("common", CommonOptions)
     ("kinds", "said"),
     [
         ({"halved": "HALVED", "other": "OTHER"}, 'an option "strength" of different types'),
-        ({"common": "COMMON"}, 'an option "epochs", which is one of all kinds'),
+        ({"common": "COMMON"}, 'common has an option "epochs", a name that this command has for another'),
         ({"fame": "HALVED"}, "a name that is taken"),
         ({"halved": "HalvedAnsatz"}, "is no ModelKind"),
     ],
