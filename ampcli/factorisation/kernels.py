@@ -1,7 +1,7 @@
 """Spin-averaged splitting kernels of massless partons.
 
 S. Catani, M.H. Seymour, Nucl. Phys. B485 (1997) 291, Secs. 5.1 to 5.4, epsilon = 0.  The compiled features of
-radiations have their own copy of q -> q g and g -> g g (`ampcli/features/radiation.h`).
+radiations have their own copy of q -> q g and g -> g g (`ampcli/features/compiled/radiation.h`).
 """
 
 from __future__ import annotations

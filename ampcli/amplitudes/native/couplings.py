@@ -68,7 +68,7 @@ def _average(line: QuarkLine) -> float:
 
 
 def engine_parameters(line: QuarkLine, parameters: Parameters) -> FloatArray:
-    """The numbers that `struct Parameters` of amplitude.h begins with."""
+    """The numbers that `struct Parameters` of currents.h begins with."""
     norm = _average(line) * (4 * math.pi * parameters.alpha_s) ** len(line.gluons)
     left, right = z_couplings(line.flavour, parameters)
     if line.leptons is None:

@@ -95,14 +95,11 @@ Job job_of(const IntArray& ints, const Array& colour, const IntArray& legs, cons
            bool squares) {
   Job job{};
   job.tables = {ints.data(), colour.data()};
-  const int* l = legs.data();
-  job.legs.external = l[0], job.legs.vector = l[1], job.legs.other_lepton = l[2];
-  job.legs.gluons = job.tables.gluons();
-  if (job.legs.gluons > MAX_GLUONS || legs.size() != 3 + 2 + job.legs.gluons || parameters.size() != 9)
+  int gluons = job.tables.gluons();
+  if (gluons > MAX_GLUONS || legs.size() != 3 + 2 + gluons || parameters.size() != 9)
     throw std::invalid_argument("tables, legs and parameters do not fit together");
-  for (int i = 0; i < job.legs.gluons + 2; ++i) job.legs.parton[i] = l[3 + i];
-  const double* x = parameters.data();
-  job.parameters = {x[0], x[1], x[2], x[3], {x[4], x[5]}, {x[6], x[7]}, x[8], replaced};
+  job.legs = legs_of(legs.data(), gluons);
+  job.parameters = parameters_of(parameters.data(), replaced);
   job.squares = squares;
   return job;
 }
@@ -167,8 +164,6 @@ const char* instruction_set() {
 
 PYBIND11_MODULE(AMPCLI_MODULE, m) {
   m.doc() = "Exact amplitudes of one quark line, n gluons and a vector (see amplitude.h).";
-  m.attr("LANES") = AMPCLI_LANES;
-  m.attr("MAX_GLUONS") = ampcli::MAX_GLUONS;
   m.def("evaluate", &ampcli::evaluate_events, py::arg("momenta").noconvert(), py::arg("ints").noconvert(),
         py::arg("colour").noconvert(), py::arg("legs").noconvert(), py::arg("parameters").noconvert(),
         py::arg("squares"), py::arg("threads"), py::arg("replaced"));

@@ -17,11 +17,12 @@ struct Legs {
   int parton[MAX_PARTONS];  // quark (outgoing quark or incoming antiquark), antiquark, gluons
 };
 
-template <class W>
-struct Event {
-  Cartesian<W> p[MAX_LEGS];
-  W bad;  // 1: not an event of this process
-};
+// As `QuarkLine.engine_legs` writes them.
+AMPCLI_INLINE Legs legs_of(const int* roles, int gluons) {
+  Legs legs{roles[0], roles[1], roles[2], gluons, {}};
+  for (int i = 0; i < gluons + 2; ++i) legs.parton[i] = roles[3 + i];
+  return legs;
+}
 
 template <class W>
 AMPCLI_INLINE W length(Cartesian<W> p) { return Lanes<W>::root(p.x * p.x + p.y * p.y + p.z * p.z); }

@@ -1,4 +1,4 @@
-"""What the recursion of `amplitude.h` needs to know about words of gluons, as flat arrays for CPU and GPU.
+"""What the recursion (`currents.h`, `amplitude.h`) needs to know about words of gluons, as flat arrays for CPU and GPU.
 
 A word is an ordered set of the gluons 0 .. n - 1.  Every stored word (0 to n - 1 gluons) has 2^letters slots, one for
 each choice of polarisations, of which bit i belongs to the word's i-th letter.  A "set" is a bit mask of gluons.

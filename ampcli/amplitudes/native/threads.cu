@@ -1,4 +1,4 @@
-// The amplitude on a GPU: one event a thread, scratch memory interleaved between threads.  Compiled at run time (cuda.py).
+// The amplitude on a GPU: one event a thread, scratch memory interleaved between threads.  Compiled at run time (ampcli/gpu.py).
 #include "amplitude.h"
 
 namespace ampcli {
@@ -8,11 +8,8 @@ __device__ __forceinline__ void evaluate_events(long long events, const double* 
                                                 unsigned char* bad, const int* ints, const double* colour,
                                                 const int* roles, const double* numbers, V* memory) {
   Tables tables{ints, colour};
-  Legs legs{};
-  legs.external = roles[0], legs.vector = roles[1], legs.other_lepton = roles[2], legs.gluons = tables.gluons();
-  for (int i = 0; i < legs.gluons + 2; ++i) legs.parton[i] = roles[3 + i];
-  Parameters parameters{numbers[0], numbers[1], numbers[2], numbers[3], {numbers[4], numbers[5]},
-                        {numbers[6], numbers[7]}, numbers[8], -1};
+  Legs legs = legs_of(roles, tables.gluons());
+  Parameters parameters = parameters_of(numbers, -1);
   long threads = long(gridDim.x) * blockDim.x, thread = long(blockIdx.x) * blockDim.x + threadIdx.x;
   Scratch<V, long> scratch(memory + thread, threads, tables);
   for (long long event = thread; event < events; event += threads) {

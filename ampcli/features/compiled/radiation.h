@@ -28,7 +28,7 @@ struct Momentum { double e, x, y, z; };
 using Event = Momentum[MAX_LEGS];
 using Products = double[MAX_LEGS][MAX_LEGS];
 
-// ---- what there is to do: of one process and radiation -----------------------------------------------------------------
+// ---- what there is to do: of one process and radiation ------------------------------------------------------------
 
 struct Groups {  // legs that may be exchanged, and such others
   int count, size[MAX_GROUPS], leg[MAX_GROUPS][MAX_LEGS];
@@ -56,7 +56,7 @@ struct Task {
   Groups identical, exchangeable;
 };
 
-// ---- momenta -------------------------------------------------------------------------------------------------------------
+// ---- momenta ------------------------------------------------------------------------------------------------------
 
 AMPCLI_INLINE double larger(double a, double b) { return a < b ? b : a; }
 AMPCLI_INLINE double square(double x) { return x * x; }
@@ -121,7 +121,7 @@ AMPCLI_INLINE void read_event(const Task& task, const double* final, Event& p, i
   p[1] = {minus, 0, 0, -minus};
 }
 
-// ---- which emission --------------------------------------------------------------------------------------------------------
+// ---- which emission -----------------------------------------------------------------------------------------------
 
 // How far each candidate is from its singularity: p_i.p_j, or (Delta R)^2 of outgoing pairs.
 AMPCLI_INLINE void fill_distances(const Event& p, const Products& products, const Step& step, const Choices& choices,
@@ -162,7 +162,7 @@ AMPCLI_INLINE int nearest_with(int leg, const double* distance, const Step& step
   return nearest < 0 ? 0 : nearest;
 }
 
-// ---- kernels and maps ------------------------------------------------------------------------------------------------------
+// ---- kernels and maps ---------------------------------------------------------------------------------------------
 
 // F p_i.p_j / (4 pi alpha_s) of g -> g g or q -> q g (AS, Eqs. 44, 45; CS, Eqs. 5.7, 5.9).
 AMPCLI_INLINE double final_kernel(bool gluon, bool printed, double y, double z) {
@@ -197,7 +197,8 @@ AMPCLI_INLINE int spectator_of(int i, int j, const Event& p, const Products& pro
 }
 
 // Undoes a candidate in place: `p` becomes the reduced event (AS, Eqs. 29, 30, 37, 38).
-AMPCLI_INLINE Emission undo(Event& p, const Products& products, const Step& step, const Choices& choices, int candidate) {
+AMPCLI_INLINE Emission undo(Event& p, const Products& products, const Step& step, const Choices& choices,
+                            int candidate) {
   int i = step.emitter[candidate], j = step.emitted[candidate];
   // Of two gluons the harder one emits: kernel and map do not tell them apart, a network that sees them does.
   if (step.gluon[i] && !choices.initial && (choices.delta_r ? pt(p[j]) > pt(p[i]) : p[j].e > p[i].e)) {
