@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
-COMPILED := setup.py $(wildcard ampcli/amplitudes/native/*.cpp ampcli/amplitudes/native/*.h ampcli/features/*.cpp)
+COMPILED := setup.py $(wildcard ampcli/amplitudes/native/*.cpp ampcli/amplitudes/native/*.h ampcli/features/compiled/*.cpp ampcli/features/compiled/*.h)
 
 .PHONY: demo test lint completions clean
 

@@ -1,18 +1,21 @@
-"""The compiled parts of ampcli: the native amplitude engine, once per instruction set, and features of radiations.
+"""The compiled parts of ampcli, each once per instruction set: exact amplitudes, and features of radiations.
 
 The rest is in pyproject.toml.
 """
 
 import platform
+from pathlib import Path
 
 from pybind11.setup_helpers import Pybind11Extension, build_ext
 from setuptools import setup
 
-FOLDER = "ampcli/amplitudes/native"
 FLAGS: dict[str, list[str]] = {"baseline": []}
 if platform.machine().lower() in ("x86_64", "amd64"):
     FLAGS["avx2"] = ["-mavx2", "-mfma"]
     FLAGS["avx512"] = ["-mavx512f", "-mavx512dq", "-mavx512vl", "-mfma", "-mprefer-vector-width=512"]
+
+#: Features do not depend on the processor: no instruction set may contract a product and a sum.
+PACKAGES = {"ampcli.amplitudes.native": [], "ampcli.features.compiled": ["-ffp-contract=off"]}
 
 
 class ParallelBuild(build_ext):
@@ -23,24 +26,18 @@ class ParallelBuild(build_ext):
         self.parallel = True
 
 
+def extension(package: str, name: str) -> Pybind11Extension:
+    folder = Path(package.replace(".", "/"))
+    return Pybind11Extension(
+        f"{package}._{name}",
+        [str(folder / f"{name}.cpp")],
+        depends=[str(header) for header in sorted(folder.glob("*.h"))],
+        cxx_std=17,
+        extra_compile_args=["-O3", "-fno-math-errno", "-fno-trapping-math", *FLAGS[name], *PACKAGES[package]],
+    )
+
+
 setup(
     cmdclass={"build_ext": ParallelBuild},
-    ext_modules=[
-        Pybind11Extension(
-            f"ampcli.amplitudes.native._{name}",
-            [f"{FOLDER}/{name}.cpp"],
-            depends=[f"{FOLDER}/{header}.h" for header in ("algebra", "kinematics", "amplitude", "cpu")],
-            cxx_std=17,
-            extra_compile_args=["-O3", "-fno-math-errno", "-fno-trapping-math", *flags],
-        )
-        for name, flags in FLAGS.items()
-    ]
-    + [
-        Pybind11Extension(
-            "ampcli.features._radiation",
-            ["ampcli/features/radiation.cpp"],
-            cxx_std=17,
-            extra_compile_args=["-O3", "-fno-math-errno", "-fno-trapping-math"],
-        )
-    ],
+    ext_modules=[extension(package, name) for package in PACKAGES for name in FLAGS],
 )

@@ -22,6 +22,7 @@ from ampcli.inference.load import load_predictor
 from ampcli.interrupt import held
 from ampcli.plots.errors import plot_errors
 from ampcli.store.reader import open_store
+from ampcli.text_table import aligned
 
 _REPLICAS = 3
 _COLUMNS = ("model", "jets", "test points", "median |Delta|", "mean |Delta|", "> 1 %", "> 5 %", "cross section")
@@ -164,6 +165,4 @@ def _table(models: list[dict[str, Any]]) -> str:
                 with_error(sigma["relative_difference"], sigma["relative_difference_error"], 100) + " %",
             )
         )
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    lines = ("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) for row in rows)
-    return "\n".join(line.rstrip() for line in lines)
+    return "\n".join(aligned(rows, left=None))

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 
 import torch
 
-from ampcli.errors import UsageError
+from ampcli.errors import UsageError, setting
 
 _MOST_THREADS = 4096
 
@@ -22,7 +22,9 @@ def choose_device(name: str) -> torch.device:
     if name not in ("auto", "cpu", "cuda"):
         raise UsageError(f'unknown device "{name}"', "Known: auto, cpu, cuda.")
     if name == "cuda" and not torch.cuda.is_available():
-        raise UsageError("no CUDA device is available here", "Use --device cpu, or auto to take what there is.")
+        raise UsageError(
+            "no CUDA device is available here", f"Use {setting('device')} cpu, or auto to take what there is."
+        )
     return torch.device("cuda" if name != "cpu" and torch.cuda.is_available() else "cpu")
 
 
@@ -35,7 +37,7 @@ def set_threads(count: int | None) -> int:
     """Use `count` CPU threads (default: the cores this process may use); returns the number."""
     threads = count if count is not None else usable_cores()
     if not 1 <= threads <= _MOST_THREADS:
-        raise UsageError(f"--threads {threads}: at least one is needed, and at most {_MOST_THREADS}")
+        raise UsageError(f"{setting('threads')} {threads}: at least one is needed, and at most {_MOST_THREADS}")
     torch.set_num_threads(threads)
     return threads
 

@@ -11,10 +11,10 @@ import numpy as np
 import torch
 
 from ampcli.amplitudes.artifacts import cache_root
-from ampcli.amplitudes.native.engine import instruction_set
 from ampcli.amplitudes.providers import PROVIDERS
 from ampcli.device import usable_cores
 from ampcli.errors import AmpcliError
+from ampcli.instructions import instruction_set
 from ampcli.kinematics import with_beams
 from ampcli.phasespace.rambo import rambo
 from ampcli.process import parse_process

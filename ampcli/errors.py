@@ -5,9 +5,23 @@
 
 from __future__ import annotations
 
+import re
+
+_MARK = "\ue000"  # for private use: in nobody's text
+
+
+def setting(name: str) -> str:
+    """A setting in the text of an error, by its name in Python: there `y_cut`, on the command line ``--y-cut``."""
+    return _MARK + name
+
+
+def with_flags(text: str) -> str:
+    """A text about settings as the command line shows it."""
+    return re.sub(rf"{_MARK}(\w+)", lambda found: "--" + found[1].replace("_", "-"), text)
+
 
 class AmpcliError(Exception):
-    """Something failed.  `what` says what and where, `hint` what to do about it."""
+    """Something failed.  `what` says what and where, `hint` what to do about it; both may name a `setting`."""
 
     exit_code = 1
 
@@ -17,6 +31,15 @@ class AmpcliError(Exception):
         self.hint = hint
 
     def __str__(self) -> str:
+        return self._text.replace(_MARK, "")
+
+    @property
+    def on_command_line(self) -> str:
+        """The message with flags instead of names of settings."""
+        return with_flags(self._text)
+
+    @property
+    def _text(self) -> str:
         return self.what if self.hint is None else f"{self.what}\n  {self.hint}"
 
     def __reduce__(self) -> tuple[type[AmpcliError], tuple[str, str | None]]:

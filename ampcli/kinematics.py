@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ampcli.errors import UsageError
+from ampcli.errors import UsageError, setting
 from ampcli.process import Particle, Process
 
 FloatArray = npt.NDArray[np.float64]
@@ -156,15 +156,20 @@ def _find_fault(event: FloatArray, process: Process) -> tuple[str, str] | None:
                 f"|E^2 - p^2 - m^2| / E^2 = {relative:.2g}, more than {TOLERANCE:.0g}"
             )
             if rounding and not particle.mass:
-                return what, "Momenta with too few digits, such as those of event files, are put right by --repair."
+                return (
+                    what,
+                    f"Momenta with too few digits, such as those of event files, are put right by {setting('repair')}.",
+                )
             measured = mass2**0.5 if mass2 > 0 else 0.0
-            hint = mass_hint(particle, measured) + (" Too few digits are put right by --repair." if rounding else "")
+            hint = mass_hint(particle, measured) + (
+                f" Too few digits are put right by {setting('repair')}." if rounding else ""
+            )
             return f"{what}; E and p are those of m = {measured:.6g} GeV", hint
     imbalance, scale = _imbalance(event[None])
     if not imbalance[0] <= TOLERANCE * scale[0]:
         return (
             f"momentum is not conserved: incoming and outgoing differ by {imbalance[0]:.3g} GeV",
-            "Momenta with too few digits are put right by --repair."
+            f"Momenta with too few digits are put right by {setting('repair')}."
             if imbalance[0] <= REPAIRABLE * scale[0]
             else "Check the order of the legs (incoming first) and that no leg is missing.",
         )

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from filelock import BaseFileLock, FileLock, Timeout
 
-from ampcli.errors import AmpcliError, LockedError
+from ampcli.errors import AmpcliError, LockedError, setting
 
 log = logging.getLogger(__name__)
 
@@ -38,7 +38,8 @@ def locked(file: Path, message: str, hint: str, seconds: float = 0.0) -> Iterato
             file.unlink(missing_ok=True)
             raise AmpcliError(
                 f"the disk of {file.parent} has no file locks, without which processes would overwrite each other",
-                "Work on a local disk (the store, --registry, AMPCLI_CACHE), or have this one mounted with locks.",
+                f"Work on a local disk (the store, {setting('registry')}, AMPCLI_CACHE), or have "
+                f"this one mounted with locks.",
             ) from error
         raise
     try:

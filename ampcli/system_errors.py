@@ -5,6 +5,8 @@ from __future__ import annotations
 import errno
 import os
 
+from ampcli.errors import setting
+
 _AGAIN = "Run the same command again."
 
 #: errno -> (what it means, with the file in braces; what to do).
@@ -14,10 +16,19 @@ _MEANINGS: dict[str, tuple[str, str]] = {
     "EDQUOT": ("no space left on the disk{place}: your quota is used up", "Free some space. {again}"),
     "EFBIG": ("{file} grows beyond the largest file allowed", "Raise the limit (ulimit -f), or choose another disk."),
     "EROFS": ("no permission to write{place}: the disk is read-only", "Choose another place."),
-    "EMFILE": ("too many open files{place}", "Raise the limit (ulimit -n 4096), or use fewer --workers. {again}"),
+    "EMFILE": (
+        "too many open files{place}",
+        f"Raise the limit (ulimit -n 4096), or use fewer {setting('workers')}. {{again}}",
+    ),
     "ENFILE": ("too many open files on this machine{place}", "Wait, or close other programs. {again}"),
-    "ENOMEM": ("out of memory", "Use fewer --workers, smaller batches, or a machine with more memory. {again}"),
-    "EAGAIN": ("no more processes or threads can be started", "Raise the limit (ulimit -u), or use fewer --workers."),
+    "ENOMEM": (
+        "out of memory",
+        f"Use fewer {setting('workers')}, smaller batches, or a machine with more memory. {{again}}",
+    ),
+    "EAGAIN": (
+        "no more processes or threads can be started",
+        f"Raise the limit (ulimit -u), or use fewer {setting('workers')}.",
+    ),
     "EEXIST": ("{file} exists already", "Choose another name, or remove it."),
     "ENOTEMPTY": ("{file} is not empty", "Another process may be writing there: wait for it, or remove the folder."),
     "ENOTDIR": ("{file} leads through something that is no folder", "Choose another place."),
@@ -27,7 +38,7 @@ _MEANINGS: dict[str, tuple[str, str]] = {
     "EXDEV": ("{file} would move to another disk", "Keep the whole folder on one disk, without links to others."),
     "ENOLCK": (
         "the disk{place} has no file locks",
-        "Choose a local disk (AMPCLI_CACHE, --registry, the store), or have this one mounted with locks.",
+        f"Choose a local disk (AMPCLI_CACHE, {setting('registry')}, the store), or have this one mounted with locks.",
     ),
     "EIO": ("the disk{place} fails to read or write", "Choose another disk, and have this one looked at."),
     "ESTALE": ("{file} is gone from the network disk", "Make sure that the disk is there. {again}"),

@@ -14,6 +14,8 @@ from numpy.typing import NDArray
 Floats = NDArray[np.float64]
 Flags = NDArray[np.bool_]
 
+ONE_SIGMA = math.erf(1 / math.sqrt(2))
+"""Share of a Gaussian within one standard deviation."""
 _ROUNDING = 1e-12  # of sums of weights
 
 

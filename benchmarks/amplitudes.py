@@ -25,8 +25,8 @@ import numpy as np
 import torch
 from agreement import sample
 
-from ampcli.amplitudes.native.engine import instruction_set
 from ampcli.amplitudes.providers import make_provider
+from ampcli.instructions import instruction_set
 from ampcli.process import parse_process
 from ampcli.provenance import hardware
 

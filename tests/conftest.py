@@ -19,12 +19,12 @@ import numpy as np  # noqa: E402
 import pytest  # noqa: E402
 import torch  # noqa: E402
 
-from ampcli.features.write import write_features  # noqa: E402
 from ampcli.generation.generate import GenerationRequest, generate, prepare  # noqa: E402
 from ampcli.generation.given_points import GivenFile  # noqa: E402
 from ampcli.generation.lepton_points import LeptonSettings  # noqa: E402
 from ampcli.models.kinds import recipe_settings  # noqa: E402
 from ampcli.records.training import Recipe  # noqa: E402
+from ampcli.store.features import write_features  # noqa: E402
 from ampcli.store.reader import Store, open_store  # noqa: E402
 from ampcli.training.train import TrainingRun, train  # noqa: E402
 

@@ -42,7 +42,7 @@ _PRELOADED = [
     "ampcli.publishing.calibrate",
     "ampcli.inference.predict_events",
     "ampcli.generation.generate",
-    "ampcli.features.write",
+    "ampcli.store.features",
     "ampcli.registry.archive",
     "ampcli.events.lhe.write",
     "ampcli.cli.predict",

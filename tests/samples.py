@@ -8,11 +8,11 @@ from torch import Tensor
 
 from ampcli.collisions.leptons import LeptonCollisions
 from ampcli.collisions.protons import ProtonCollisions
-from ampcli.features.write import stored_block
 from ampcli.records.provider import ProviderRecord
 from ampcli.records.region import Region
 from ampcli.registry.manifest import Dataset
 from ampcli.seal import SEAL
+from ampcli.store.features import stored_block
 from ampcli.store.reader import Store
 from ampcli.training.table import read_arrays
 
@@ -49,12 +49,12 @@ def of_older_schema(document: dict[str, Any], schema: int) -> dict[str, Any]:
     return content | {
         "schema_version": schema,
         "dataset": _older_dataset(content["dataset"]),
-        "training": {} if training is None else _older_training(training),
+        "training": {} if training is None else older_training(training),
         "architecture": content["architecture"] or {},
     }
 
 
-def _older_training(training: dict[str, Any]) -> dict[str, Any]:
+def older_training(training: dict[str, Any]) -> dict[str, Any]:
     """With the options of all kinds side by side; a block that has its kind's name was not recorded."""
     older = {key: value for key, value in training.items() if key != "options"}
     everything = {"penalty": 1e-6, "spin": True, "recoil": True, "near": 0.02, "orient": False, "beta": 0.0}

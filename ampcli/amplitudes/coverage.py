@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ampcli.amplitudes.standard_model import Constants
-from ampcli.errors import UsageError
+from ampcli.errors import UsageError, setting
 from ampcli.process import Process
 
 
@@ -138,7 +138,8 @@ def refusal(process: Process, fault: str) -> UsageError:
     """The error that says why an amplitude of pyamplicol is not taken."""
     return UsageError(
         f'pyamplicol\'s amplitude of "{process}" ({class_of(process).name}) is not right: {fault}',
-        "docs/amplitudes.md lists the processes that are; --unchecked takes it as it is, and marks the store.",
+        f"docs/amplitudes.md lists the processes that are; {setting('unchecked')} takes it as it "
+        f"is, and marks the store.",
     )
 
 

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from typing import ClassVar, Protocol
-
-import numpy as np
-import numpy.typing as npt
+from typing import TYPE_CHECKING, ClassVar, Protocol
 
 from ampcli.errors import UsageError
-from ampcli.kinematics import FloatArray
 from ampcli.process import Process
 from ampcli.records.provider import ProviderRecord
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+
+    from ampcli.kinematics import FloatArray
 
 
 class Provider(Protocol):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from ampcli.amplitudes.protocol import Provider, ProviderKind
-from ampcli.errors import UsageError
+from ampcli.errors import UsageError, setting
 from ampcli.plugins import Catalogue
 from ampcli.process import Process
 from ampcli.records.provider import ProviderRecord
@@ -48,9 +48,12 @@ def choose_kind(name: str, process: Process, unchecked: bool = False) -> Provide
 
 def _way_out(process: Process, asked: list[ProviderKind]) -> str | None:
     if others := [kind.name for kind in by_place() if kind.covers(process) is None]:
-        return f"Take --provider {' or '.join(others)}."
+        return f"Take {setting('provider')} {' or '.join(others)}."
     if any(kind.covers(process, unchecked=True) is None for kind in asked):
-        return "docs/amplitudes.md lists processes that are right; --unchecked takes it as it is, and marks the store."
+        return (
+            f"docs/amplitudes.md lists processes that are right; {setting('unchecked')} takes it "
+            f"as it is, and marks the store."
+        )
     return None
 
 

@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 import typer
 
 from ampcli.cli.command import Result, command, save_configuration
+from ampcli.text_table import aligned
 
 
 def add(app: typer.Typer) -> None:
@@ -27,12 +28,12 @@ def ansatz(
     """Measure how well splitting kernel times reduced amplitude approximates the exact amplitude."""
     from ampcli.errors import UsageError
     from ampcli.evaluation.ansatz import measure_ansatz
-    from ampcli.features.blocks import parse_radiations
+    from ampcli.features.radiations import parse_radiations
     from ampcli.store.reader import open_store
 
     for name in blocks:
         if parse_radiations(name) is None:
-            raise UsageError(f'"{name}" undoes no emission', "Known: fg1, ig1, iq1, fg1^2, fg1+ and such.")
+            raise UsageError(f'"{name}" undoes no emission', "Name emissions, such as fg1, iq1, fg1^2 or fg1+.")
     opened = open_store(store)
     measured = {name: measure_ansatz(opened, name, split) for name in blocks}
     document = {
@@ -41,17 +42,13 @@ def ansatz(
         "split": split,
         "blocks": {name: points.quality.model_dump(mode="json") for name, points in measured.items()},
     }
-    width = max(map(len, blocks))
-    lines = [
-        "ln(exact / ansatz): median, standard deviation, half of the central 68 %; points within a factor 2 of it",
-        "",
-        f"{'':{width}}  {'points':>8} {'median':>8} {'deviation':>10} {'68 %':>8} {'factor 2':>9}",
-    ]
+    rows = [["", "points", "median", "deviation", "68 %", "factor 2"]]
     for name, points in measured.items():
         q = points.quality
-        numbers = f"{q.points:8} {q.median:8.3f} {q.deviation:10.3f} {q.spread68:8.3f} {q.within_factor_2:9.1%}"
-        lines.append(f"{name:{width}}  {numbers}")
-    text = "\n".join(lines)
+        numbers = [f"{number:.3f}" for number in (q.median, q.deviation, q.spread68)]
+        rows.append([name, str(q.points), *numbers, f"{q.within_factor_2:.1%}"])
+    about = "ln(exact / ansatz): median, standard deviation, half of the central 68 %; points within a factor 2 of it"
+    text = "\n".join([about, "", *aligned(rows)])
     if out is None:
         return Result(document, text)
 

@@ -77,8 +77,8 @@ def command(
 
     Args:
         late: parameters beside those of the function, which takes them as ``**options``, or in the place of those of
-            the same name: for options that are known once catalogues or heavy modules are read, which other commands
-            and the help of all of them need not pay for.
+            the same name: for what is known once catalogues or heavy modules are read, which other commands, and the
+            help of all of them, need not.
     """
 
     def register(function: Callable[..., Result]) -> Callable[..., None]:
@@ -94,6 +94,11 @@ def command(
         return run
 
     return register
+
+
+def names_of(function: Callable[..., Result]) -> set[str]:
+    """Names of the options that a command has of its own, and of those that all have."""
+    return {*inspect.signature(function).parameters, *_COMMON}
 
 
 def _late_command(complete: Callable[[], TyperCommand]) -> type[TyperCommand]:

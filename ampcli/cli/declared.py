@@ -7,7 +7,7 @@ are shown.
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any
 
@@ -28,20 +28,28 @@ class Owner:
 
 
 def declared_parameters(
-    owners: Iterable[Owner], effects: Callable[[str], Sequence[Effect]] = lambda option: ()
+    owners: Iterable[Owner],
+    taken: Collection[str],
+    effects: Callable[[str], Sequence[Effect]] = lambda option: (),
 ) -> list[inspect.Parameter]:
     """One parameter for each option, however many own it; not given, its value is None.
 
     Args:
+        taken: names of the command's other options.
         effects: when an option of that name has an effect.
 
     Raises:
-        AmpcliError: owners have options of one name and different types.
+        AmpcliError: owners have options of one name and different types, or of a name that is taken.
     """
     found: dict[str, list[Owner]] = {}
     for owner in owners:
         for option in type(owner.defaults).model_fields:
             found.setdefault(option, []).append(owner)
+            if option in taken:
+                raise AmpcliError(
+                    f'{owner.name} has an option "{option}", a name that this command has for another',
+                    "Uninstall the package that adds it, or give its option another name.",
+                )
     return [_parameter(option, having, effects(option)) for option, having in found.items()]
 
 

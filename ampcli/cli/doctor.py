@@ -5,6 +5,7 @@ from __future__ import annotations
 import typer
 
 from ampcli.cli.command import RegistryOption, Result, command
+from ampcli.text_table import aligned
 
 
 def add(app: typer.Typer) -> None:
@@ -17,6 +18,5 @@ def doctor(registry: RegistryOption = None) -> Result:
     from ampcli.registry.resolve import registry_root
 
     findings = diagnose(registry_root(registry))
-    width = max(len(name) for name in findings)
-    text = "\n".join(f"{name.ljust(width)}  {value}" for name, value in findings.items())
+    text = "\n".join(aligned([[name, str(value)] for name, value in findings.items()], left=None))
     return Result(findings, text)

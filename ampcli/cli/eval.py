@@ -40,7 +40,7 @@ def evaluate(
 
     *models, store = arguments
     if not models:
-        raise UsageError("a store alone: name at least one model before it", "Example: ampcli eval ee-4jets ee4.zarr")
+        raise UsageError("no model given", "Name one or more before the store: ampcli eval ee-4jets ee4.zarr")
     set_threads(threads)
     predictors = [load_predictor(model, registry, device) for model in models]
     opened = open_store(Path(store))

@@ -2,70 +2,81 @@
 
 from __future__ import annotations
 
+import inspect
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any
 
 import typer
 
-from ampcli.cli.command import Result, command, progress_bar, resumable
-from ampcli.cli.options import EMISSIONS, MIRRORED, OUTGOING
+from ampcli.cli.command import Result, command, names_of, progress_bar, resumable
+from ampcli.cli.declared import Owner, declared_parameters, given
+from ampcli.cli.effect import Effect, Values, only_if
+from ampcli.cli.names import starting_with
 
 
 def add(app: typer.Typer) -> None:
-    command(app, "features", "ampcli features ee4.zarr fame")(features)
+    command(app, "features", "ampcli features ee4.zarr fame", late=_block_parameters)(features)
+
+
+def _block_parameters() -> list[inspect.Parameter]:
+    """The names of blocks and their options."""
+    from ampcli.features.blocks import BLOCKS
+
+    kinds = list(BLOCKS)
+    examples = [example for kind in kinds for example in kind.examples]
+    notes = "".join(f" ({kind.note})" for kind in kinds if kind.note)
+    names = typer.Argument(
+        help=f"Blocks: {', '.join(examples)}, ...{notes}.", autocompletion=starting_with(lambda: examples)
+    )
+    owners = [Owner(name, options) for kind in kinds for name, options in kind.defaults.items()]
+    blocks = inspect.Parameter("blocks", inspect.Parameter.KEYWORD_ONLY, annotation=Annotated[list[str], names])
+    return [blocks, *declared_parameters(owners, names_of(features), _effects)]
+
+
+def _effects(option: str) -> list[Effect]:
+    """An option needs a block that has it, and a process for which it changes something."""
+    from ampcli.features.blocks import BLOCKS
+
+    kinds = [kind for kind in BLOCKS if any(option in type(each).model_fields for each in kind.defaults.values())]
+    examples = [example for kind in kinds for example in kind.examples if kind.uses(example, option)]
+    needs = [kind.needs[option] for kind in kinds if option in kind.needs]
+    return [
+        only_if(lambda values: bool(_kinds_with(option, values)), "on {blocks}", f"It is for {', '.join(examples)}."),
+        *(only_if(lambda values: _has_choice(option, values), f"on {{store}}: {each.otherwise}") for each in needs),
+    ]
+
+
+def _kinds_with(option: str, values: Values) -> list[Any]:
+    from ampcli.features.blocks import kind_of
+
+    return [kind for name in values["blocks"] if (kind := kind_of(name)).uses(name, option)]
+
+
+def _has_choice(option: str, values: Values) -> bool:
+    """Whether an option changes one of the blocks for the process of the store."""
+    from ampcli.store.reader import open_store
+
+    kinds = _kinds_with(option, values)
+    if not any(option in kind.needs for kind in kinds):
+        return True
+    process = open_store(values["store"]).process
+    return any(option not in kind.needs or kind.needs[option].holds(process) for kind in kinds)
 
 
 def features(
     store: Annotated[Path, typer.Argument(help="A finished store.")],
-    blocks: Annotated[
-        list[str],
-        typer.Argument(
-            help="Blocks: fame, antenna, invariants, fg1, ig2, iq1^2, ... (fg1+: better choices than the paper's)."
-        ),
-    ],
+    blocks: list[str],
     replace: Annotated[bool, typer.Option("--replace", help="Write blocks that are there anew.")] = False,
-    kernel: Annotated[
-        Literal["corrected", "paper"] | None,
-        typer.Option(help="Splitting kernels, or those as printed in the paper.", show_default="corrected"),
-        EMISSIONS,
-    ] = None,
-    pair: Annotated[
-        Literal["product", "delta-r"] | None,
-        typer.Option(
-            help="The most singular pair: by p_i.p_j, or by Delta R.", show_default="product; fg1+ and such delta-r"
-        ),
-        EMISSIONS,
-        OUTGOING,
-    ] = None,
-    spectator: Annotated[
-        Literal["energetic", "s-ijk"] | None,
-        typer.Option(help="Most energetic jet, or largest s_ijk.", show_default="energetic; fg1+ and such s-ijk"),
-        EMISSIONS,
-    ] = None,
-    inputs: Annotated[
-        Literal["paper", "extended"] | None,
-        typer.Option(
-            help="Inputs of the network: the paper's, or angles and logarithms as well.",
-            show_default="paper; fg1+ and such extended",
-        ),
-        EMISSIONS,
-    ] = None,
-    orient: Annotated[
-        bool | None,
-        typer.Option(help="Use the symmetry under exchange of the beams.", show_default="no; fg1+ and such yes"),
-        EMISSIONS,
-        MIRRORED,
-    ] = None,
     device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
     threads: Annotated[int | None, typer.Option(help="CPU threads.", show_default="all cores")] = None,
+    **options: Any,
 ) -> Result:
     """Compute feature blocks for every point of a store."""
     from ampcli.device import choose_device, set_threads
-    from ampcli.features.write import new_block, write_features
+    from ampcli.store.features import new_block, write_features
     from ampcli.store.reader import open_store
 
-    given = {"kernel": kernel, "pair": pair, "spectator": spectator, "inputs": inputs, "orient": orient}
-    choices = {key: value for key, value in given.items() if value is not None}
+    choices = given(options)
     chosen = choose_device(device)
     set_threads(threads)
     opened = open_store(store)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -10,10 +11,26 @@ import typer
 from ampcli.cli.command import Result, command, progress_bar, resumable, save_configuration
 from ampcli.cli.effect import not_with, only_with
 from ampcli.cli.event_options import ProcessOnlyOption, RepairOption, SkipBadOption
+from ampcli.cli.gen_report import finished, planned
+from ampcli.cli.names import provider_names, starting_with
 
 
 def add(app: typer.Typer) -> None:
-    command(app, "gen", 'ampcli gen "e- e+ > d d~ g g" ee4.zarr --points 100k --y-cut 1e-3 --workers 2')(gen)
+    command(
+        app, "gen", 'ampcli gen "e- e+ > d d~ g g" ee4.zarr --points 100k --y-cut 1e-3 --workers 2', late=_provider
+    )(gen)
+
+
+def _provider() -> list[inspect.Parameter]:
+    """The names of providers."""
+    *names, auto = provider_names()
+    option = typer.Option(
+        help=f"Exact amplitudes: {', '.join(names)}, or {auto}: the first that covers the process and is not known to "
+        "be wrong.",
+        autocompletion=starting_with(provider_names),
+    )
+    annotation = Annotated[str, option]
+    return [inspect.Parameter("provider", inspect.Parameter.KEYWORD_ONLY, default=auto, annotation=annotation)]
 
 
 _HADRONS = "Hadron collisions"
@@ -52,19 +69,20 @@ def gen(
         str | None, typer.Option(help="I/N: make only every N-th part, from the I-th (job arrays).")
     ] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Continue a store; rewrite damaged parts.")] = False,
-    provider: Annotated[
-        str,
-        typer.Option(
-            help="Exact amplitudes: native, pyamplicol, or auto: native where it covers the process, else pyamplicol, "
-            "which is refused where it is wrong."
-        ),
-    ] = "auto",
+    provider: str = "auto",
     unchecked: Annotated[
         bool,
-        typer.Option("--unchecked", help="Take an amplitude that is refused because it is not right (pyamplicol)."),
+        typer.Option("--unchecked", help="Take an amplitude that is refused because it is not right."),
     ] = False,
+    device: Annotated[
+        Literal["auto", "cpu", "cuda"],
+        typer.Option(
+            help="Where amplitudes are computed. Stores made on a GPU (native) have a digest of their own: the last "
+            "digits may differ."
+        ),
+    ] = "cpu",
     parameter: Annotated[
-        list[str] | None, typer.Option(help="NAME=VALUE, such as alpha_s=0.13 or m_z=91.1876 (provider native).")
+        list[str] | None, typer.Option(help="NAME=VALUE of the provider, such as alpha_s=0.13 or m_z=91.1876.")
     ] = None,
     momenta: Annotated[
         Path | None,
@@ -112,7 +130,7 @@ def gen(
         bool,
         typer.Option(
             "--two-stage",
-            help="Unweight with a surrogate trained on the fly, then exactly: for dear amplitudes.",
+            help="Two-stage unweighting (surrogate, then exact); pays off for slow amplitudes.",
             rich_help_panel=_HADRONS,
         ),
         _PROTONS,
@@ -158,56 +176,19 @@ def gen(
             provider=provider,
             parameters=parse_parameters("--parameter", parameter or []),
             unchecked=unchecked,
+            device=device,
         )
     )
-    plan = job.plan
-    notes = [collisions.note, note_on(plan.provider, job.provider.process)]
+    notes = [collisions.note, note_on(job.plan.provider, job.provider.process)]
     note = "\n".join(text for text in notes if text) or None
     if dry_run:
-        document = {
-            "plan": plan.model_dump(mode="json"),
-            "parts": plan.parts,
-            "rows_per_part": plan.shard_rows,
-            "bytes": plan.size,
-        }
-        document |= {"note": note} if note else {}
-        if job.source.intake is not None:
-            document["intake"] = job.source.intake.document
-        what = f"{plan.points} points of {plan.process}, exact amplitudes of {plan.provider.name}"
-        text = [f"{what}, {plan.size / 1e6:.3g} MB in {plan.parts} parts -> {store}", *([note] if note else [])]
-        return Result(document, "\n".join(text))
+        return planned(job, note)
     with (
         resumable(f"{store} keeps its finished parts", "Go on with --resume."),
-        progress_bar("points", plan.points) as advance,
+        progress_bar("points", job.plan.points) as advance,
     ):
         attributes = generate(job, workers, share, resume, advance)
     if attributes is None:
         return Result({"store": str(store), "finished": False}, f"{store}: this share is done, others are missing")
     save_configuration(store / BOOKS, "gen")
-    statistics = attributes["statistics"]
-    document = {"store": str(store), "finished": True, "points": plan.points, **attributes}
-    text = [note] if note else []
-    document |= {"note": note} if note else {}
-    text += [f"{store}: {plan.points} points of {plan.process}, digest {attributes['digest'][:16]}"]
-    if job.source.intake is not None:
-        document["intake"] = job.source.intake.document
-        text += job.source.intake.text
-    else:
-        text += [
-            f"acceptance {plan.points / attributes['tried']:.4f}, cross section "
-            f"{statistics['mean_weighted_amplitude']:.6g} +- "
-            f"{statistics['mean_weighted_amplitude_error']:.2g} pb, "
-            f"worth {statistics['effective_points']:.0f} events of equal weight"
-        ]
-    if "expected_two_stage" in attributes and attributes["unweighting"] == "direct":
-        two, direct = (attributes[f"expected_{way}"] for way in ("two_stage", "direct"))
-        text += [
-            f"unweighted directly: two stages would try {two['points']:.3g} points and take {two['exact']:.3g} exact "
-            f"amplitudes per event, directly it is {direct['points']:.3g} and {direct['exact']:.3g}"
-        ]
-    elif attributes.get("unweighting") == "direct":
-        text += ["unweighted directly: the surrogate of the two stages finds next to no events"]
-    if "exact_amplitudes" in attributes:
-        per_event = attributes["exact_amplitudes"] / plan.points
-        text += [f"{per_event:.3g} exact amplitudes per event, and those of the adaptation"]
-    return Result(document, "\n".join(text))
+    return finished(job, attributes, note)

@@ -10,7 +10,7 @@ import sys
 
 from ampcli import interrupt
 from ampcli.cli.output import one_run, open_standard_streams, say, shown
-from ampcli.errors import AmpcliError, InterruptedRun
+from ampcli.errors import AmpcliError, InterruptedRun, with_flags
 
 INTERRUPTED = 130
 RESUMABLE = InterruptedRun.exit_code
@@ -76,15 +76,15 @@ def _run(arguments: list[str]) -> int:
 
 def _failed(error: BaseException, arguments: list[str]) -> int:
     if isinstance(error, InterruptedRun):
-        return _fail(str(error), error.exit_code)
+        return _fail(error.on_command_line, error.exit_code)
     if interrupt.asked() is not None or isinstance(error, KeyboardInterrupt):  # whatever came of it on its way here
         return _interrupted(arguments)
     if isinstance(error, AmpcliError):
-        return _fail(str(error), error.exit_code)
+        return _fail(error.on_command_line, error.exit_code)
     if isinstance(error, OSError):
         from ampcli.system_errors import explain
 
-        return _fail("\n  ".join(explain(error)), 4 if isinstance(error, FileNotFoundError) else 1)
+        return _fail(with_flags("\n  ".join(explain(error))), 4 if isinstance(error, FileNotFoundError) else 1)
     if _is_out_of_memory(error):
         return _fail("out of memory\n  Use fewer --workers, smaller batches, or a machine with more memory.", 1)
     if isinstance(error, ImportError):

@@ -4,66 +4,59 @@ from __future__ import annotations
 
 import copy
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Annotated, Any, get_args
 
+import typer
 from typer.models import OptionInfo
 
-from ampcli.cli.declared import Owner, declared_parameters, default_text
-from ampcli.cli.effect import Effect, only_if
-from ampcli.errors import AmpcliError
+from ampcli.cli.declared import Owner, declared_parameters
+from ampcli.cli.effect import Effect, not_with, only_if
+from ampcli.cli.names import starting_with
+from ampcli.cli.options import LAYERS
 from ampcli.models.kinds import chosen, model_names
-from ampcli.models.mlp import PRESETS
-from ampcli.records.settings import Settings
 from ampcli.training.optimiser import OPTIMISERS
 
 
-def model_parameters(command: Callable[..., Any]) -> list[inspect.Parameter]:
-    """Parameters of a command for the kinds' own options, and those of its own whose help depends on the kinds.
+def model_parameters(common: Collection[str]) -> list[inspect.Parameter]:
+    """Parameters of `ampcli train` that depend on the kinds of models.
+
+    Args:
+        common: names of all its own.  Settings are flags if they are among them, options of kinds may not be.
 
     Raises:
-        AmpcliError: two kinds have options of one name and different types, or one is named as one of all kinds.
+        AmpcliError: two kinds have options of one name and different types, or of a name that is taken.
     """
-    common = {p.name: p for p in inspect.signature(command, eval_str=True).parameters.values()}
-    own = declared_parameters(
-        [Owner(name, chosen(name)[1].options) for name in model_names()], lambda option: [_only_for_its_kinds(option)]
-    )
-    for parameter in own:
-        if parameter.name in common:
-            raise AmpcliError(
-                f'a kind of model has an option "{parameter.name}", which is one of all kinds',
-                "Uninstall the package that adds it.",
-            )
-    papers = [Owner(name, chosen(name)[1].settings) for name in model_names()]
-    texts = {
-        **{p.name: f"{_option(p).help} For {_models(_having(p.name))}." for p in own},
-        "model": f"{', '.join(model_names())} and such.",
-        "preset": f"Hidden layers: {', '.join(PRESETS)}.",
-        "optimiser": f"{' or '.join(OPTIMISERS.names)}.",
-    }
-    described = [_described(common["model"], autocompletion=_complete), *own]
-    described += [
-        _described(common[name], show_default=default_text(name, papers))
-        for name in Settings.model_fields
-        if name in common
-    ]
-    return [_described(p, help=texts[p.name]) if p.name in texts else p for p in described]
+    choices = {name: chosen(name)[1] for name in model_names()}
+    owners = [Owner(name, choice.options) for name, choice in choices.items()]
+    own = declared_parameters(owners, common, lambda option: [_only_for_its_kinds(option)])
+    settings = declared_parameters([Owner(name, choice.settings) for name, choice in choices.items()], (), _effects)
+    helps = {parameter.name: f"{_help(parameter)} For {_models(_having(parameter.name))}." for parameter in own}
+    helps["optimiser"] = f"{' or '.join(OPTIMISERS.names)}."
+    flags = [*(parameter for parameter in settings if parameter.name in common), *own]
+    return [_model(), _bayesian(), *(_with_help(flag, helps.get(flag.name, _help(flag))) for flag in flags)]
 
 
-def _described(parameter: inspect.Parameter, **shown: Any) -> inspect.Parameter:
-    """The same parameter with another help."""
-    kind, _, *effects = get_args(parameter.annotation)
-    other = copy.copy(_option(parameter))
-    vars(other).update(shown)
-    return parameter.replace(annotation=Annotated[(kind, other, *effects)])
+def _model() -> inspect.Parameter:
+    names = typer.Option(help=f"{', '.join(model_names())}, ...", autocompletion=starting_with(model_names))
+    return _parameter("model", "fame", Annotated[str, names])
 
 
-def _option(parameter: inspect.Parameter) -> OptionInfo:
-    return next(entry for entry in get_args(parameter.annotation) if isinstance(entry, OptionInfo))
+def _bayesian() -> inspect.Parameter:
+    def fits(model: str) -> bool:
+        return "bayesian" in chosen(model)[1].networks
+
+    flag = typer.Option("--bayesian", help="A distribution of weights instead of weights.")
+    effect = only_if(lambda values: fits(values["model"]), "for --model {model}", f"It is for {_models(fits)}.")
+    return _parameter("bayesian", False, Annotated[bool, flag, effect])
 
 
-def _complete(incomplete: str) -> list[str]:
-    return [name for name in model_names() if name.startswith(incomplete)]
+def _parameter(name: str, default: object, annotation: Any) -> inspect.Parameter:
+    return inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=annotation)
+
+
+def _effects(setting: str) -> list[Effect]:
+    return {"preset": [not_with("hidden"), LAYERS], "activation": [LAYERS], "residual": [LAYERS]}.get(setting, [])
 
 
 def _only_for_its_kinds(option: str) -> Effect:
@@ -77,3 +70,18 @@ def _having(option: str) -> Callable[[str], bool]:
 
 def _models(fits: Callable[[str], bool]) -> str:
     return ", ".join(filter(fits, model_names()))
+
+
+def _option(parameter: inspect.Parameter) -> OptionInfo:
+    return next(entry for entry in get_args(parameter.annotation) if isinstance(entry, OptionInfo))
+
+
+def _help(parameter: inspect.Parameter) -> str:
+    return str(_option(parameter).help)
+
+
+def _with_help(parameter: inspect.Parameter, text: str) -> inspect.Parameter:
+    kind, option, *effects = get_args(parameter.annotation)
+    other = copy.copy(option)
+    other.help = text
+    return parameter.replace(annotation=Annotated[(kind, other, *effects)])

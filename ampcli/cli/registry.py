@@ -9,6 +9,7 @@ import typer
 
 from ampcli.cli.command import RegistryOption, Result, command, show
 from ampcli.errors import BarNotMetError, IntegrityError, NotFoundError
+from ampcli.text_table import aligned
 
 if TYPE_CHECKING:
     from ampcli.registry.manifest import Manifest, Metric
@@ -236,10 +237,6 @@ def _measured(metric: Metric | None) -> str:
 
 
 def _table(headings: list[str], rows: list[list[str]]) -> str:
-    """Columns padded to their widest entry, two blanks between."""
-    rows = [[_printable(cell) for cell in row] for row in rows]
-    widths = [max(map(len, column)) for column in zip(headings, *rows, strict=True)]
-    lines = [headings, ["-" * width for width in widths], *rows]
-    return "\n".join(
-        "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip() for line in lines
-    )
+    """A table whose cells may come from anywhere."""
+    printable = [[_printable(cell) for cell in row] for row in rows]
+    return "\n".join(aligned([headings, *printable], left=None, ruled=True))

@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ampcli.cli.command import RegistryOption, Result, command, save_configuration
+from ampcli.cli.names import provider_names, starting_with
 from ampcli.cli.output import say, shown
+from ampcli.text_table import aligned
 
 if TYPE_CHECKING:
     from ampcli.speedup.report import Report
@@ -30,14 +32,15 @@ def speedup(
         ),
     ],
     tolerance: Annotated[
-        str, typer.Option(help="ACCURACY:FRACTION, at most this fraction of events is off by more than this accuracy.")
+        str, typer.Option(help="ACCURACY:FRACTION: at most FRACTION of the events may have |Delta| > ACCURACY.")
     ] = "0.03:1e-3",
     batch: Annotated[int, typer.Option(min=1, max=10_000_000, help="Events in a batch for the times.")] = 8192,
     provider: Annotated[
         list[str] | None,
         typer.Option(
             help="Exact amplitudes to compare with; the first is the yardstick. Several times for several.",
-            show_default="all that cover the process",
+            show_default="all that cover the process, those for most processes first",
+            autocompletion=starting_with(provider_names),
         ),
     ] = None,
     out: Annotated[
@@ -46,7 +49,7 @@ def speedup(
     device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
     registry: RegistryOption = None,
 ) -> Result:
-    """Measure how much faster events come when surrogates decide where their predicted uncertainties are small."""
+    """Measure the speed-up when surrogates replace exact amplitudes where their predicted uncertainty is small."""
     from ampcli.cli.numbers import parse_tolerance
     from ampcli.device import set_threads
     from ampcli.evaluation.model import surrogates_for
@@ -74,11 +77,12 @@ def speedup(
     def write() -> str:
         import json
 
+        from ampcli.files import replacing
         from ampcli.plots.speedup import plot_scan, plot_speedup
-        from ampcli.store.parts import write_atomically
 
         out.mkdir(parents=True, exist_ok=True)
-        write_atomically(out / "speedup.json", json.dumps(document, indent=1) + "\n")
+        with replacing(out / "speedup.json") as draft:
+            draft.write_text(json.dumps(document, indent=1) + "\n")
         written = plot_speedup(report, out, "speedup-curves") + plot_scan(report, out, "speedup-thresholds")
         save_configuration(out, "speedup")
         return f"\n{1 + len(written)} files in {out}"
@@ -97,6 +101,10 @@ def _text(report: Report) -> str:
     return "\n\n".join("\n".join(lines) for lines in pieces if lines)
 
 
+def _us(seconds: float) -> str:
+    return f"{1e6 * seconds:.3f}"
+
+
 def _ratio(factor: float) -> str:
     """A ratio of times in words."""
     return f"{factor:.3g} times faster" if factor >= 1 else f"{1 / factor:.3g} times slower"
@@ -113,17 +121,18 @@ def _candidates(report: Report) -> list[str]:
 
 
 def _times(report: Report) -> list[str]:
-    lines = [f"us per event (one thread, batches of {report.batch})"]
-    lines += [f"  exact, {name:24}{1e6 * seconds:10.3f}" for name, seconds in report.exact.items()]
+    rows = [["what", "time"], *([f"exact, {name}", _us(seconds)] for name, seconds in report.exact.items())]
+    about = ["", *[""] * len(report.exact)]
     for model, t in zip(report.models, report.surrogates, strict=True):
-        parts = (
-            f"features {1e6 * t.features:.3f}, reduced {1e6 * t.reduced_amplitude:.3f}, network {1e6 * t.network:.3f}"
-        )
-        lines.append(f"  {model:31}{1e6 * t.total:10.3f}   ({parts})")
-    lines.append(f"  {'checks of momenta':31}{1e6 * report.checks:10.3f}   (in the exact times, and added to mixtures)")
+        rows.append([model, _us(t.total)])
+        about.append(f"features {_us(t.features)}, reduced {_us(t.reduced_amplitude)}, network {_us(t.network)}")
+    rows.append(["checks of momenta", _us(report.checks)])
+    about.append("in the exact times, and added to mixtures")
     if len(report.models) == 2:
-        lines.append(f"  {'combination of two':31}{1e6 * report.combination:10.3f}")
-    return lines
+        rows.append(["combination of two", _us(report.combination)])
+        about.append("")
+    noted = [f"  {row}  ({note})" if note else f"  {row}" for row, note in zip(aligned(rows), about, strict=True)]
+    return [f"us per event (one thread, batches of {report.batch})", *noted[1:]]
 
 
 def _strategies(report: Report) -> list[str]:
@@ -132,19 +141,21 @@ def _strategies(report: Report) -> list[str]:
         f"at most {report.tolerance:g} of the events off by more than {100 * report.accuracy:g} %, at 95 % confidence",
         f"(chosen on {n['chose']} validation events, certified on {n['certified']} test events, judged on "
         f"{n['judged']} others):",
-        f"  {'':26}{'provider':12}{'executed':>20}{'from parts':>12}{'used':>16}{'off':>20}  thresholds",
     ]
+    rows = [["", "provider", "executed", "from parts", "used", "off", "thresholds"]]
     for s in report.strategies:
         if not s.certified:
-            needed = "no number of events like these" if s.events_needed is None else f"{s.events_needed} events"
-            lines.append(f"  {s.name:26}{s.provider:12}no threshold: {needed} can certify this: exact amplitudes alone")
+            rows.append([s.name, s.provider, "no threshold", "", "", "", ""])
             continue
         o = s.outcome
         used, thresholds = ", ".join(f"{u:.1%}" for u in o.used), ", ".join(f"{u:.4g}" for u in o.thresholds)
         off = f"{o.tolerance:.2e} +- {o.tolerance_error:.1e}"
-        lines.append(
-            f"  {s.name:26}{s.provider:12}{_ratio(s.executed):>20}{o.factor:12.3g}{used:>16}{off:>20}  {thresholds}"
-        )
+        rows.append([s.name, s.provider, _ratio(s.executed), f"{o.factor:.3g}", used, off, thresholds])
+    lines += [f"  {line}" for line in aligned(rows, left=2)]
+    needed = [s.events_needed for s in report.strategies if not s.certified]
+    if needed:  # the same for all: it follows from weights and tolerance
+        enough = "no number of events like these" if needed[0] is None else f"{needed[0]} events"
+        lines.append(f"  no threshold: {enough} can certify this: exact amplitudes alone")
     return lines
 
 

@@ -9,37 +9,28 @@ from typing import Annotated, Any
 
 import typer
 
-from ampcli.cli.command import RegistryOption, Result, command, progress_bar, resumable
+from ampcli.cli.command import RegistryOption, Result, command, names_of, progress_bar, resumable
 from ampcli.cli.declared import given
-from ampcli.cli.effect import not_with
-from ampcli.cli.options import BAYESIAN, COPIES, LAYERS, TF32
+from ampcli.cli.options import COPIES, LAYERS, TF32
 
 log = logging.getLogger(__name__)
 
 
 def add(app: typer.Typer) -> None:
-    command(app, "train", "ampcli train ee4.zarr --model fame --name ee-4jets --preset small", _late)(train)
+    command(app, "train", "ampcli train ee4.zarr --model fame --name ee-4jets --preset small", _model_parameters)(train)
 
 
-def _late() -> list[inspect.Parameter]:
+def _model_parameters() -> list[inspect.Parameter]:
     from ampcli.cli.model_options import model_parameters
 
-    return model_parameters(train)
+    return model_parameters(names_of(train))
 
 
 def train(
     store: Annotated[Path, typer.Argument(help="A store with the features of the model.")],
     name: Annotated[str, typer.Option(help="Name in the registry.")],
-    model: Annotated[
-        str,
-        typer.Option(),
-    ] = "fame",
-    preset: Annotated[
-        str | None,
-        typer.Option(),
-        not_with("hidden"),
-        LAYERS,
-    ] = None,
+    model: str = "fame",
+    preset: str | None = None,
     hidden: Annotated[
         str | None,
         typer.Option(help="Hidden layers of your own, for example 64,64,32.", show_default="the preset's"),
@@ -51,33 +42,20 @@ def train(
     minutes: Annotated[
         float | None, typer.Option(help="Stop after this much training.", show_default="no limit")
     ] = None,
-    batch_size: Annotated[int | None, typer.Option(min=1, help="Points per step.")] = None,
-    optimiser: Annotated[str | None, typer.Option()] = None,
-    learning_rate: Annotated[
-        float | None,
-        typer.Option(help="First (one-cycle: largest) learning rate."),
-    ] = None,
-    schedule: Annotated[
-        str | None,
-        typer.Option(
-            help="plateau (with early stopping); cosine or one-cycle over --epochs.",
-        ),
-    ] = None,
-    activation: Annotated[str | None, typer.Option(help="tanh or gelu."), LAYERS] = None,
-    residual: Annotated[
-        bool | None,
-        typer.Option(help="Skip connections between layers of one width."),
-        LAYERS,
-    ] = None,
-    bayesian: Annotated[
-        bool,
-        typer.Option("--bayesian", help="A distribution of weights instead of weights (fg1, nofa and such)."),
-        BAYESIAN,
-    ] = False,
-    weight_decay: Annotated[float | None, typer.Option(help="Decoupled weight decay.")] = None,
+    batch_size: int | None = None,
+    optimiser: str | None = None,
+    learning_rate: float | None = None,
+    schedule: str | None = None,
+    activation: str | None = None,
+    residual: bool | None = None,
+    bayesian: bool = False,
+    weight_decay: float | None = None,
     perturb: Annotated[
         float,
-        typer.Option(help="Train on copies shaken by this much, with exact labels, in every epoch but the first."),
+        typer.Option(
+            help="Standard deviation of random shifts of ln pT, eta, phi; from the second epoch on, training uses "
+            "shifted copies with exact labels."
+        ),
         COPIES,
     ] = 0.0,
     precision: Annotated[str, typer.Option(help="float32, or tf32 for products on CUDA."), TF32] = "float32",

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import pydantic
 
-from ampcli.errors import UsageError
+from ampcli.errors import UsageError, setting
 from ampcli.kinematics import FloatArray
 from ampcli.process import Process
 from ampcli.records.base import Frozen
@@ -93,7 +93,7 @@ class Collisions(Frozen):
         Raises:
             UsageError: nobody knows how to shake these events.
         """
-        raise UsageError("--perturb needs a store with events of hadron beams", "Leave it out.")
+        raise UsageError(f"{setting('perturb')} needs a store with events of hadron beams", "Leave it out.")
 
 
 class SampledCollisions(Collisions):

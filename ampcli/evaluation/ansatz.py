@@ -12,10 +12,11 @@ import torch
 from pydantic import FiniteFloat
 
 from ampcli.errors import UsageError
-from ampcli.evaluation.metrics import Floats, Frozen
+from ampcli.evaluation.metrics import Floats
 from ampcli.factorisation.momenta import external_momenta, external_products
-from ampcli.features.write import stored_block
 from ampcli.models.factorised import log_base
+from ampcli.records.base import Frozen
+from ampcli.store.features import stored_block
 from ampcli.store.reader import Split, Store
 
 _GROUPS = 25

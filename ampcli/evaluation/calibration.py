@@ -9,7 +9,8 @@ import numpy as np
 from pydantic import FiniteFloat
 
 from ampcli import weighted
-from ampcli.evaluation.metrics import Floats, Frozen, Proportion, proportion
+from ampcli.evaluation.metrics import Floats, Proportion, proportion
+from ampcli.records.base import Frozen
 
 
 class Coverage(Frozen):

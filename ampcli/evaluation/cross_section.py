@@ -11,7 +11,8 @@ import numpy as np
 from pydantic import FiniteFloat
 
 from ampcli import weighted
-from ampcli.evaluation.metrics import Floats, Frozen
+from ampcli.evaluation.metrics import Floats
+from ampcli.records.base import Frozen
 from ampcli.store.measures import ENOUGH
 
 _CURVE_POINTS = 50

@@ -15,8 +15,9 @@ from ampcli.errors import IntegrityError, UsageError
 from ampcli.evaluation.calibration import Calibration, calibrate
 from ampcli.evaluation.cross_section import CrossSection, integrate
 from ampcli.evaluation.growth import Growth, growth
-from ampcli.evaluation.metrics import Frozen, Metrics, measure
+from ampcli.evaluation.metrics import Metrics, measure
 from ampcli.evaluation.regions import regions
+from ampcli.records.base import Frozen
 from ampcli.uncertainty.certificate import Certificate
 from ampcli.uncertainty.kind import UncertaintyKind
 from ampcli.weighted import Flags, Floats

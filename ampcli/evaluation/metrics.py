@@ -5,21 +5,16 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, FiniteFloat
+from pydantic import FiniteFloat
 
 from ampcli import weighted
+from ampcli.records.base import Frozen
 from ampcli.weighted import Flags
 
 Floats = weighted.Floats
 
 # The thresholds of FAME (arXiv:2107.06625), Table 2.
 THRESHOLDS = {"0.1%": 1e-3, "1%": 1e-2, "5%": 5e-2}
-
-
-class Frozen(BaseModel):
-    """Base of all results: immutable, no unknown fields, finite numbers or None, exact through JSON."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
 
 class Proportion(Frozen):

@@ -10,6 +10,7 @@ from ampcli.evaluation.evaluate import Evaluation, Measured
 from ampcli.evaluation.growth import Growth
 from ampcli.evaluation.metrics import THRESHOLDS, Metrics
 from ampcli.store.measures import ENOUGH
+from ampcli.text_table import aligned
 
 _LEGEND = [
     "Delta = predicted/exact - 1 in %, (..) its error in the last digits; >1%: share that is further off;",
@@ -216,18 +217,6 @@ def with_error(value: float, error: float | None, scale: float = 1.0) -> str:
     if not 0 <= decimals <= 8:
         return f"{value:.4e} +- {error:.1e}"
     return f"{value:.{decimals}f}({error * 10**decimals:.0f})"
-
-
-def aligned(rows: list[list[str]], left: int = 1) -> list[str]:
-    """Lines of a table whose first `left` columns are flush left, the others right."""
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    return [
-        "  ".join(
-            cell.ljust(width) if i < left else cell.rjust(width)
-            for i, (cell, width) in enumerate(zip(row, widths, strict=True))
-        ).rstrip()
-        for row in rows
-    ]
 
 
 def _cross_section(c: CrossSection) -> list[str]:

@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
 
 from ampcli import weighted
 from ampcli.evaluation.metrics import Floats, measure
 from ampcli.registry.manifest import Metric
 from ampcli.store.measures import Measures
-
-_ONE_SIGMA = math.erf(1 / math.sqrt(2))
 
 
 def summary_metrics(
@@ -27,7 +23,7 @@ def summary_metrics(
     counted = counted or Measures()
     points = weighted.significant(counted.points)
     measured = measure(exact, predicted, *log_moments, points)
-    quantile = weighted.quantile(np.abs(predicted / exact - 1.0), _ONE_SIGMA, points)
+    quantile = weighted.quantile(np.abs(predicted / exact - 1.0), weighted.ONE_SIGMA, points)
     metrics = {
         "median_abs_delta": Metric(value=measured.median_abs_delta, error=measured.median_abs_delta_error),
         "mean_abs_delta": Metric(value=measured.mean_abs_delta, error=measured.mean_abs_delta_error),

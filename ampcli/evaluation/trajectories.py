@@ -10,13 +10,14 @@ from numpy.typing import NDArray
 from pydantic import FiniteFloat
 
 from ampcli.amplitudes.providers import provider_of
-from ampcli.errors import UsageError
-from ampcli.evaluation.metrics import THRESHOLDS, Floats, Frozen, Proportion, proportion
+from ampcli.errors import UsageError, setting
+from ampcli.evaluation.metrics import THRESHOLDS, Floats, Proportion, proportion
 from ampcli.inference.predictor import Predictor
 from ampcli.kinematics import with_beams
 from ampcli.phasespace.selection import Selection
 from ampcli.phasespace.trajectories import trajectories
 from ampcli.phasespace.unresolved import REGIONS, singular_invariant, unresolved_regions
+from ampcli.records.base import Frozen
 from ampcli.uncertainty.kind import UncertaintyKind
 
 
@@ -59,6 +60,13 @@ class Predicted:
     outside: NDArray[np.bool_]
     regions: Mapping[str, NDArray[np.bool_]]
 
+    def reshaped(self, shape: tuple[int, int]) -> Predicted:
+        """The same points in another shape, (count, points)."""
+        regions = {name: flags.reshape(shape) for name, flags in self.regions.items()}
+        return Predicted(
+            self.amplitude.reshape(shape), self.uncertainty.reshape(shape), self.outside.reshape(shape), regions
+        )
+
 
 @dataclass(frozen=True)
 class TrajectoryPoints:
@@ -85,13 +93,38 @@ def follow(
         UsageError: models of different processes, energies or parameters; of no fixed energy; without a cut of their
             own where none is given; an impossible cut; no points.
     """
-    first = predictors[0].manifest
     if count < 1 or points < 2:
-        raise UsageError(f"--count {count} and --points {points}: at least 1 and 2 are needed")
+        raise UsageError(f"{setting('count')} {count} and {setting('points')} {points}: at least 1 and 2 are needed")
     if y_cut is not None and not 0 < y_cut < 0.5:
         raise UsageError(
-            f"--y-cut {y_cut:g}: a share of s between 0 and 0.5 is needed", "Typical values are 1e-2 to 1e-4."
+            f"{setting('y_cut')} {y_cut:g}: a share of s between 0 and 0.5 is needed",
+            "Typical values are 1e-2 to 1e-4.",
         )
+    sqrt_s = _common_energy(predictors)
+    first, process = predictors[0].manifest, predictors[0].process
+    momenta = trajectories(count, points, process.n_final, sqrt_s, seed)
+    final = momenta.reshape(-1, process.n_final, 4)
+    exact = provider_of(first.provider, process).evaluate(with_beams(final, sqrt_s))
+    min_sij = singular_invariant(final, process) / sqrt_s**2
+    models, summaries = {}, {}
+    for predictor in predictors:
+        reference = predictor.manifest.reference
+        models[reference], summaries[reference] = _on_trajectories(predictor, final, exact, sqrt_s, y_cut)
+    shape = (count, points)
+    return (
+        TrajectoryPoints(
+            momenta,
+            exact.reshape(shape),
+            min_sij.reshape(shape),
+            {reference: model.reshaped(shape) for reference, model in models.items()},
+        ),
+        TrajectoryResult(process=first.process, sqrt_s=sqrt_s, seed=seed, count=count, points=points, models=summaries),
+    )
+
+
+def _common_energy(predictors: Sequence[Predictor]) -> float:
+    """sqrt(s) in GeV of models of one process and one exact amplitude, e+e- at a fixed energy."""
+    first = predictors[0].manifest
     if first.sqrt_s is None or any(leg.name not in ("e-", "e+") for leg in predictors[0].process.incoming):
         raise UsageError(
             f"{first.reference} is for {first.process}", "Trajectories are for e+e- collisions at a fixed energy."
@@ -105,40 +138,29 @@ def follow(
             )
         if other.provider.parameters != first.provider.parameters:
             raise UsageError(f"{first.reference} and {other.reference} learned from different amplitudes")
-    process = predictors[0].process
-    momenta = trajectories(count, points, process.n_final, first.sqrt_s, seed)
-    final = momenta.reshape(-1, process.n_final, 4)
-    exact = provider_of(first.provider, process).evaluate(with_beams(final, first.sqrt_s))
-    found, summaries = {}, {}
-    for predictor in predictors:
-        cut = predictor.manifest.dataset.y_cut if y_cut is None else y_cut
-        if cut is None:
-            raise UsageError(f"{predictor.manifest.reference} was trained without a cut", "Give one with --y-cut.")
-        regions = unresolved_regions(final, process, Selection(first.sqrt_s, cut))
-        amplitude, uncertainty = predictor.predict_final(final)
-        outside = predictor.certify(final, amplitude, uncertainty).outside
-        delta = amplitude / exact - 1.0
-        reference = predictor.manifest.reference
-        summaries[reference] = ModelOnTrajectories(
-            y_cut=cut,
-            uncertainty_kind=predictor.uncertainty_kind,
-            regions={name: _accuracy(delta, regions[name]) for name in REGIONS},
-            certificate={"inside": _accuracy(delta, ~outside), "outside": _accuracy(delta, outside)},
+    return first.sqrt_s
+
+
+def _on_trajectories(
+    predictor: Predictor, final: Floats, exact: Floats, sqrt_s: float, y_cut: float | None
+) -> tuple[Predicted, ModelOnTrajectories]:
+    """What a model predicts at points (n, n_final, 4) whose |M|^2 is `exact` (n,), and how well."""
+    cut = predictor.manifest.dataset.y_cut if y_cut is None else y_cut
+    if cut is None:
+        raise UsageError(
+            f"{predictor.manifest.reference} was trained without a cut", f"Give one with {setting('y_cut')}."
         )
-        shape = (count, points)
-        found[reference] = Predicted(
-            amplitude.reshape(shape),
-            uncertainty.reshape(shape),
-            outside.reshape(shape),
-            {name: flags.reshape(shape) for name, flags in regions.items()},
-        )
-    min_sij = singular_invariant(final, process) / first.sqrt_s**2
-    return (
-        TrajectoryPoints(momenta, exact.reshape(count, points), min_sij.reshape(count, points), found),
-        TrajectoryResult(
-            process=first.process, sqrt_s=first.sqrt_s, seed=seed, count=count, points=points, models=summaries
-        ),
+    regions = unresolved_regions(final, predictor.process, Selection(sqrt_s, cut))
+    amplitude, uncertainty = predictor.predict_final(final)
+    outside = predictor.certify(final, amplitude, uncertainty).outside
+    delta = amplitude / exact - 1.0
+    summary = ModelOnTrajectories(
+        y_cut=cut,
+        uncertainty_kind=predictor.uncertainty_kind,
+        regions={name: _accuracy(delta, regions[name]) for name in REGIONS},
+        certificate={"inside": _accuracy(delta, ~outside), "outside": _accuracy(delta, outside)},
     )
+    return Predicted(amplitude, uncertainty, outside, regions), summary
 
 
 def _accuracy(delta: Floats, rows: NDArray[np.bool_]) -> Accuracy:

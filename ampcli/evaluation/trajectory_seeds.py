@@ -8,10 +8,11 @@ from typing import Self
 
 from pydantic import FiniteFloat
 
-from ampcli.errors import UsageError
-from ampcli.evaluation.metrics import THRESHOLDS, Frozen
+from ampcli.errors import UsageError, setting
+from ampcli.evaluation.metrics import THRESHOLDS
 from ampcli.evaluation.trajectories import Accuracy, ModelOnTrajectories, TrajectoryPoints, TrajectoryResult, follow
 from ampcli.inference.predictor import Predictor
+from ampcli.records.base import Frozen
 
 MOST_SEEDS = 1000
 
@@ -73,10 +74,10 @@ def parse_seeds(text: str) -> range:
     if not dash:
         first, last = "1", first
     if not (first.isascii() and first.isdigit() and last.isascii() and last.isdigit() and len(first + last) < 40):
-        raise UsageError(f"--seeds {text}: write it as 1-12, or 12 for the same")
+        raise UsageError(f"{setting('seeds')} {text}: write it as 1-12, or 12 for the same")
     found = range(int(first), int(last) + 1)
     if not 1 <= int(last) - int(first) + 1 <= MOST_SEEDS:
-        raise UsageError(f"--seeds {text}: between 1 and {MOST_SEEDS} seeds are needed, the first one first")
+        raise UsageError(f"{setting('seeds')} {text}: between 1 and {MOST_SEEDS} seeds are needed, the first one first")
     return found
 
 

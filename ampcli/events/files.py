@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ampcli.errors import NotFoundError, UsageError
+from ampcli.errors import NotFoundError, UsageError, setting
 from ampcli.events.batch import Batch, Events
 from ampcli.events.lhe.read import LheEvents
 from ampcli.events.npz import NpzEvents
@@ -40,7 +40,8 @@ def open_events(path: Path, process: Process, process_only: bool = False) -> Eve
             return LheEvents(path, process, process_only)
     if process_only:
         raise UsageError(
-            f"--process-only is for Les Houches event files; {path} does not name the particles of its events",
+            f"{setting('process_only')} is for Les Houches event files; {path} does not name the "
+            f"particles of its events",
             "Leave it out.",
         )
     return StoredEvents(open_store(path)) if path.is_dir() else NpzEvents.open(path, process)

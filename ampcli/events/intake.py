@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ampcli.errors import UsageError
+from ampcli.errors import UsageError, setting
 from ampcli.events.batch import Batch, Events
 from ampcli.events.lhe.read import LheEvents
 from ampcli.events.repair import Repaired, repair
@@ -18,7 +18,7 @@ from ampcli.process import Process
 
 BoolArray = npt.NDArray[np.bool_]
 
-_LEAVE_OUT = "Remove such events, or leave them out with --skip-bad."
+_LEAVE_OUT = f"Remove such events, or leave them out with {setting('skip_bad')}."
 
 
 @dataclass
@@ -93,7 +93,8 @@ class Intake:
             self.first_bad, self._hint = what, hint
 
     def require_some(self) -> None:
-        """
+        """Make sure that there is something to do.
+
         Raises:
             UsageError: no event was taken.
         """
@@ -150,7 +151,7 @@ class Intake:
                     f"leg {leg} ({particle.name}) has the mass {stated:.8g} GeV in the file, and "
                     f"{particle.mass:.8g} GeV in ampcli",
                     mass_hint(particle, float(stated))
-                    + (" Or --repair moves it there." if ours <= REPAIRABLE * p[leg, 0] ** 2 else ""),
+                    + (f" Or {setting('repair')} moves it there." if ours <= REPAIRABLE * p[leg, 0] ** 2 else ""),
                 )
         return None
 

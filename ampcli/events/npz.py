@@ -52,7 +52,8 @@ class NpzEvents:
 
     @classmethod
     def open(cls, path: Path, process: Process) -> NpzEvents:
-        """
+        """Look at the arrays of a file, without reading momenta.
+
         Raises:
             NotFoundError: no array ``momenta`` in it.
             UsageError: not an npz file, or an array that cannot be momenta of `process`.
@@ -106,7 +107,8 @@ class NpzEvents:
         return cls(path, (shape[0], shape[1], shape[2]), dtype, fortran, offset)
 
     def batches(self, size: int) -> Iterator[Batch]:
-        """
+        """Events in batches of at most `size`.
+
         Raises:
             IntegrityError: a damaged file.
         """
@@ -144,7 +146,8 @@ def _read_header(stream: IO[bytes]) -> tuple[tuple[int, ...], bool, np.dtype[Any
 
 @contextmanager
 def _reading(path: Path) -> Iterator[None]:
-    """
+    """Say which file is damaged.
+
     Raises:
         IntegrityError: for whatever a damaged file makes its readers raise.
     """

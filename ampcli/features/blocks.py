@@ -1,18 +1,30 @@
-"""Named feature blocks: the same code fills a store and serves a model at inference."""
+"""Named feature blocks: the same code fills a store and serves a model at inference (docs/extending.md)."""
 
 from __future__ import annotations
 
-from typing import Any, Protocol
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
-from torch import Tensor
+import pydantic
 
 from ampcli.errors import UsageError
-from ampcli.factorisation.radiation import Radiation, parse_radiation
+from ampcli.plugins import Catalogue
 from ampcli.process import Process
+from ampcli.records.base import Frozen
+from ampcli.records.provider import ProviderRecord
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 
 class FeatureBlock(Protocol):
-    """A pure function of final-state momenta."""
+    """A pure function of final-state momenta.
+
+    `name`, `version` and `options` are written beside stored arrays and into manifests: together they say what was
+    computed, and make the block again.
+    """
 
     name: str
     version: int
@@ -27,7 +39,121 @@ class FeatureBlock(Protocol):
         ...
 
 
-def make_block(name: str, process: Process, options: dict[str, Any], version: int | None = None) -> FeatureBlock:
+class NoOptions(Frozen):
+    """Nothing is left to choose."""
+
+
+@dataclass(frozen=True)
+class Need:
+    """What a process must have for an option to change anything; `otherwise` says what it has instead."""
+
+    holds: Callable[[Process], bool]
+    otherwise: str
+
+
+class BlockKind(ABC):
+    """A feature block, or a family of them, before it is asked for a process.
+
+    Attributes:
+        name: in the catalogue.
+        examples: names by which blocks are asked for; the first few for help and completion, if there are many.
+        note: what the help says of them besides.
+        defaults: of the options that the user may choose, by an example with them; the class of options is theirs.
+        needs: options that change nothing for some processes.
+    """
+
+    name: ClassVar[str]
+    examples: ClassVar[tuple[str, ...]]
+    note: ClassVar[str] = ""
+    defaults: ClassVar[Mapping[str, pydantic.BaseModel]] = {"": NoOptions()}
+    needs: ClassVar[Mapping[str, Need]] = {}
+
+    def matches(self, name: str) -> bool:
+        """Whether this kind makes the block of that name."""
+        return name in self.examples
+
+    def default_options(self, name: str) -> pydantic.BaseModel:
+        """What the block of that name does unless the user says otherwise."""
+        return next(iter(self.defaults.values()))
+
+    def uses(self, name: str, option: str) -> bool:
+        """Whether an option changes the block of that name."""
+        return option in type(self.default_options(name)).model_fields
+
+    def taken(self, provider: ProviderRecord) -> dict[str, Any]:
+        """Options of a new block that follow from the exact amplitudes of the store."""
+        return {}
+
+    @abstractmethod
+    def make(self, name: str, process: Process, options: Mapping[str, Any], version: int | None) -> FeatureBlock:
+        """The block of that name for a process.
+
+        Args:
+            options: as `FeatureBlock.options` of an old one, or `taken` and the user's choices.
+            version: that of an old model; None: the newest.
+
+        Raises:
+            UsageError: it does not apply to the process.
+        """
+
+
+BLOCKS: Catalogue[BlockKind] = Catalogue(
+    "features",
+    BlockKind,  # type: ignore[type-abstract]
+    "ampcli.features",
+    {
+        "fame": "ampcli.features.fame:FAME",
+        "antenna": "ampcli.features.antenna:ANTENNA",
+        "invariants": "ampcli.features.momenta:INVARIANTS",
+        "momenta": "ampcli.features.momenta:MOMENTA",
+        "radiations": "ampcli.features.radiations:RADIATIONS",
+    },
+)
+
+
+def kind_of(name: str) -> BlockKind:
+    """The kind that makes the block of that name.
+
+    Raises:
+        UsageError: none does.
+    """
+    if name in BLOCKS and (kind := BLOCKS[name]).matches(name):
+        return kind
+    for kind in BLOCKS:
+        if kind.matches(name):
+            return kind
+    known = ", ".join(example for kind in BLOCKS for example in kind.examples)
+    raise UsageError(f'unknown features "{name}"', f"Known: {known}, ...")
+
+
+def default_choices(name: str) -> dict[str, Any]:
+    """What the user may choose of a block, as it is unless the user does."""
+    return kind_of(name).default_options(name).model_dump()
+
+
+def new_options(name: str, provider: ProviderRecord, chosen: Mapping[str, Any] | None = None) -> dict[str, Any]:
+    """Options of a new block.
+
+    Args:
+        provider: of the exact amplitudes that it goes with.
+        chosen: options that are not the defaults; those that the block has not are left out.
+
+    Raises:
+        UsageError: an unknown block, or impossible values.
+    """
+    kind = kind_of(name)
+    defaults = kind.default_options(name)
+    fields = type(defaults).model_fields
+    values = {**defaults.model_dump(), **{key: value for key, value in (chosen or {}).items() if key in fields}}
+    try:
+        options = type(defaults).model_validate(values)
+    except pydantic.ValidationError as error:
+        findings = "; ".join(f"{'.'.join(map(str, each['loc']))}: {each['msg']}" for each in error.errors())
+        raise UsageError(f"the features {name} cannot have these options: {findings}") from None
+    return {**kind.taken(provider), **options.model_dump()}
+
+
+def make_block(name: str, process: Process, options: Mapping[str, Any], version: int | None = None) -> FeatureBlock:
     """The block of that name for a process.
 
     Args:
@@ -36,57 +162,4 @@ def make_block(name: str, process: Process, options: dict[str, Any], version: in
     Raises:
         UsageError: an unknown block, or one that does not apply to the process.
     """
-    if name == "fame" and any(leg.kind in ("quark", "antiquark", "gluon") for leg in process.incoming):
-        from ampcli.features.hadron_fame import HadronFameBlock
-
-        return HadronFameBlock(process, **options)
-    if name == "fame":
-        from ampcli.features.fame import FameBlock
-
-        return FameBlock(process, **options)
-    if name == "antenna":
-        from ampcli.features.antenna import AntennaBlock
-
-        return AntennaBlock(process)
-    if name == "momenta":
-        from ampcli.features.radiation import MomentaBlock
-
-        return MomentaBlock(process)
-    if name == "invariants":
-        from ampcli.features.radiation import InvariantsBlock
-
-        return InvariantsBlock(process, version)
-    if (radiations := parse_radiations(name)) is not None:
-        from ampcli.features.multi_radiation import MultiRadiationBlock
-        from ampcli.features.radiation import RadiationBlock
-
-        single = version if len(radiations) == 1 or version is None else version + 1
-        blocks = [
-            RadiationBlock(process, radiation, name.lower(), **options, version=single) for radiation in radiations
-        ]
-        return blocks[0] if len(blocks) == 1 else MultiRadiationBlock(name.lower(), blocks)
-    raise UsageError(
-        f'unknown features "{name}"',
-        "Known: fame, antenna, invariants, momenta, fg1, fq2, ig1, iq1, fg1^2, fg1+, fg1,ig1+ and such.",
-    )
-
-
-def parse_radiations(name: str) -> list[Radiation] | None:
-    """``fg1``, ``fg1+``, ``fg1,ig1+``: one radiation or several; None for other names."""
-    found = [parse_radiation(word) for word in name.removesuffix(IMPROVED_MARK).split(",")]
-    known = [radiation for radiation in found if radiation is not None]
-    return known if len(known) == len(found) else None
-
-
-#: What follows the name of a radiation whose defaults are not the paper's but better ones (docs/lhc.md).
-IMPROVED_MARK = "+"
-
-_PAPER = {"kernel": "corrected", "pair": "product", "spectator": "energetic", "inputs": "paper", "orient": False}
-_IMPROVED = {"kernel": "corrected", "pair": "delta-r", "spectator": "s-ijk", "inputs": "extended", "orient": True}
-
-
-def default_choices(name: str) -> dict[str, Any]:
-    """How a block undoes emissions unless the user says otherwise; nothing for blocks that undo none."""
-    if parse_radiations(name) is None:
-        return {}
-    return dict(_IMPROVED if name.endswith(IMPROVED_MARK) else _PAPER)
+    return kind_of(name).make(name, process, options, version)

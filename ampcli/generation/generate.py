@@ -12,7 +12,7 @@ from typing import Any
 import numpy.random  # noqa: F401 - numpy imports it late, and an import in the middle of a run would swallow Ctrl-C
 
 from ampcli.amplitudes.providers import make_provider
-from ampcli.errors import UsageError
+from ampcli.errors import UsageError, setting
 from ampcli.generation.points import PointSource, Settings
 from ampcli.generation.run import Job, fill
 from ampcli.process import described_process
@@ -32,6 +32,7 @@ class GenerationRequest:
         provider: of exact amplitudes, by name (`ampcli.amplitudes.providers`).
         parameters: couplings and masses that differ from the provider's.
         unchecked: take an amplitude that is not known to be right.
+        device: where amplitudes are computed: cpu, cuda or auto.
     """
 
     process: str
@@ -42,6 +43,7 @@ class GenerationRequest:
     provider: str = "auto"
     parameters: Mapping[str, float] = field(default_factory=dict)
     unchecked: bool = False
+    device: str = "cpu"
 
 
 def prepare(request: GenerationRequest) -> Job:
@@ -52,11 +54,17 @@ def prepare(request: GenerationRequest) -> Job:
     """
     process = described_process(request.process, request.parameters)
     if request.seed < 0:
-        raise UsageError(f"--seed {request.seed}: seeds are non-negative integers")
+        raise UsageError(f"{setting('seed')} {request.seed}: seeds are non-negative integers")
     request.collisions.require_possible(process)
     provider = make_provider(request.provider, process, request.parameters, request.unchecked)
     if request.unchecked and provider.fault is None:
-        raise UsageError(f'--unchecked has no effect: the amplitude of "{process}" is right', "Leave it out.")
+        raise UsageError(
+            f'{setting("unchecked")} has no effect: the amplitude of "{process}" is right', "Leave it out."
+        )
+    if request.device != "cpu":
+        from ampcli.amplitudes.tensors import on_device  # needs torch
+
+        provider = on_device(provider, request.device)
     source = request.collisions.points(process, provider, request.seed)
     collisions = source.collisions  # reads a file of events
     plan = Plan(
@@ -81,11 +89,11 @@ def _points(request: GenerationRequest, source: PointSource) -> int:
         available = source.intake.taken
         points = available if points is None else points
         if points > available:
-            raise UsageError(f"--points {points}: {source.intake.events.path} has only {available}")
+            raise UsageError(f"{setting('points')} {points}: {source.intake.events.path} has only {available}")
     if points is None:
-        raise UsageError("how many points?", "Give --points N, or events with --momenta FILE.")
+        raise UsageError("how many points?", f"Give {setting('points')} N, or events with {setting('momenta')} FILE.")
     if points < 1:
-        raise UsageError(f"--points {points}: at least one point is needed")
+        raise UsageError(f"{setting('points')} {points}: at least one point is needed")
     return points
 
 
@@ -97,7 +105,7 @@ def _require_space(store: Path, plan: Plan) -> None:
     free = shutil.disk_usage(place).free
     if plan.size > max(free, _LARGE):
         raise UsageError(
-            f"--points {plan.points}: the store takes {plan.size / 1e9:.3g} GB, and the disk of {place} has "
+            f"{setting('points')} {plan.points}: the store takes {plan.size / 1e9:.3g} GB, and the disk of {place} has "
             f"{free / 1e9:.3g} GB left",
             "Take fewer, or a larger disk.",
         )
@@ -110,9 +118,9 @@ def parse_part(text: str | None) -> tuple[int, int]:
     try:
         share, shares = (int(word) for word in text.split("/"))
     except ValueError:
-        raise UsageError(f"--part {text}: write it as I/N, for example 3/16") from None
+        raise UsageError(f"{setting('part')} {text}: write it as I/N, for example 3/16") from None
     if not 1 <= share <= shares:
-        raise UsageError(f"--part {text}: I runs from 1 to N")
+        raise UsageError(f"{setting('part')} {text}: I runs from 1 to N")
     return share, shares
 
 
@@ -134,14 +142,16 @@ def generate(
     """
     share, shares = part
     if workers < 1:
-        raise UsageError(f"--workers {workers}: at least one is needed")
+        raise UsageError(f"{setting('workers')} {workers}: at least one is needed")
     created = not job.path.exists()
     if created:
         parts.initialise(job.path, job.plan)
     else:
         if not resume and shares == 1:
             parts.require_same(job.path, job.plan)
-            raise UsageError(f"{job.path} exists already", "Continue it with --resume, or choose another name.")
+            raise UsageError(
+                f"{job.path} exists already", f"Continue it with {setting('resume')}, or choose another name."
+            )
         parts.join(job.path, job.plan)
     chosen = range(share - 1, job.plan.parts, shares)
     try:

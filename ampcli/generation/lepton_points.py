@@ -14,8 +14,8 @@ import numpy.typing as npt
 
 from ampcli.amplitudes.protocol import Provider
 from ampcli.collisions.leptons import LeptonCollisions
-from ampcli.errors import IntegrityError, UsageError
-from ampcli.files import read_file
+from ampcli.errors import IntegrityError, UsageError, setting
+from ampcli.files import read_file, replacing
 from ampcli.generation.points import Points
 from ampcli.kinematics import with_beams
 from ampcli.locks import locked
@@ -25,7 +25,6 @@ from ampcli.phasespace.sampler import LeptonSampler, Sampling
 from ampcli.phasespace.selection import Cuts
 from ampcli.process import Process
 from ampcli.seal import check_seal, sealed
-from ampcli.store.parts import write_atomically
 
 IntArray = npt.NDArray[np.int64]
 
@@ -57,16 +56,19 @@ class LeptonSettings:
         """See `ampcli.generation.points.Settings`."""
         if not _ENERGIES[0] <= self.sqrt_s <= _ENERGIES[1]:
             raise UsageError(
-                f"--sqrt-s {self.sqrt_s:g}: energies in GeV lie between {_ENERGIES[0]:g} and {_ENERGIES[1]:g}"
+                f"{setting('sqrt_s')} {self.sqrt_s:g}: energies in GeV lie between {_ENERGIES[0]:g} "
+                f"and {_ENERGIES[1]:g}"
             )
         if not self.y_cut >= 0:
-            raise UsageError(f"--y-cut {self.y_cut:g}: a share of s is needed", "Typical values are 1e-2 to 1e-4.")
+            raise UsageError(
+                f"{setting('y_cut')} {self.y_cut:g}: a share of s is needed", "Typical values are 1e-2 to 1e-4."
+            )
         if self.y_cut == 0:
             raise UsageError(
-                "--y-cut 0: soft and collinear partons make the cross section infinite", "Give one above 0."
+                f"{setting('y_cut')} 0: soft and collinear partons make the cross section infinite", "Give one above 0."
             )
         if self.overweight is not None and not 0 < self.overweight < 1:
-            raise UsageError(f"--overweight {self.overweight:g}: a share between 0 and 1 is needed")
+            raise UsageError(f"{setting('overweight')} {self.overweight:g}: a share between 0 and 1 is needed")
 
     def points(self, process: Process, provider: Provider, seed: int) -> LeptonPoints:
         """See `ampcli.generation.points.Settings`."""
@@ -117,7 +119,8 @@ class LeptonPoints:
                 points, _ = self._sample(self._stream(0, 0), _PILOT)
                 weights = points.weight * self.provider.evaluate(points.batch(slice(None)))
                 largest = excess_threshold(weights, self.collisions.overweight)
-                write_atomically(file, json.dumps(sealed({"largest_weight": largest})))
+                with replacing(file) as draft:
+                    draft.write_text(json.dumps(sealed({"largest_weight": largest})))
 
     def attributes(self, books: Path) -> dict[str, Any]:
         return {}
@@ -151,11 +154,12 @@ class LeptonPoints:
 
 
 def _read_largest_weight(file: Path) -> float:
-    """
+    """In the unit of the points' weights.
+
     Raises:
         IntegrityError: a damaged file.
     """
-    hint = "Remove it and run the same command again with --resume, or generate the store again."
+    hint = f"Remove it and run the same command again with {setting('resume')}, or generate the store again."
     try:
         document = json.loads(read_file(file))
         check_seal(document, file, hint)

@@ -19,6 +19,7 @@ from torch import Tensor
 from ampcli.amplitudes.protocol import Provider
 from ampcli.device import one_thread
 from ampcli.errors import IntegrityError
+from ampcli.files import replacing
 from ampcli.generation.quick_surrogate import QuickSurrogate, train_quick_surrogate
 from ampcli.kinematics import FloatArray
 from ampcli.phasespace.hadron_sampler import TAIL, Adaptation, Drawn, HadronSampler, largest_weight
@@ -90,19 +91,18 @@ class Proposal:
         return way | {"expected_two_stage": asdict(self.choice.cost), "expected_direct": asdict(self.choice.direct)}
 
     def save(self, file: Path) -> None:
-        draft = file.with_suffix(".draft")
         arrays: dict[str, Any] = {name: tensor.numpy() for name, tensor in self.tensors.items()}
         if self.choice is not None:
             arrays["costs"] = np.array([[cost.points, cost.exact] for cost in (self.choice.cost, self.choice.direct)])
         if self.w_max is not None:
             arrays["w_max"] = self.w_max
-        with draft.open("wb") as stream:
+        with replacing(file) as draft, draft.open("wb") as stream:
             np.savez(stream, s_max=self.stages.s_max, r_max=self.stages.r_max, **arrays)
-        draft.replace(file)
 
     @classmethod
     def load(cls, file: Path, process: Process, provider: Provider) -> Proposal:
-        """
+        """What `save` wrote.
+
         Raises:
             IntegrityError: a damaged file.
         """

@@ -12,7 +12,7 @@ import numpy as np
 
 from ampcli.amplitudes.protocol import Provider
 from ampcli.collisions.protons import ProtonCollisions
-from ampcli.errors import UsageError
+from ampcli.errors import UsageError, setting
 from ampcli.generation.points import Points
 from ampcli.generation.proposal import PROPOSAL, Proposal
 from ampcli.locks import locked
@@ -62,29 +62,36 @@ class ProtonSettings:
             AmpcliError: madspace is not installed.
         """
         if self.beams not in BEAMS:
-            raise UsageError(f"--beams {self.beams}: unknown", f"Known: {', '.join(BEAMS)}.")
-        positive = {"--pt-min": self.cuts.pt_min, "--eta-max": self.cuts.eta_max, "--delta-r": self.cuts.delta_r}
-        positive |= {} if self.alpha_s_mz is None else {"--alpha-s-mz": self.alpha_s_mz}
-        positive |= {} if self.scale is None else {"--scale": self.scale}
+            raise UsageError(f"{setting('beams')} {self.beams}: unknown", f"Known: {', '.join(BEAMS)}.")
+        positive = {
+            setting("pt_min"): self.cuts.pt_min,
+            setting("eta_max"): self.cuts.eta_max,
+            setting("delta_r"): self.cuts.delta_r,
+        }
+        positive |= {} if self.alpha_s_mz is None else {setting("alpha_s_mz"): self.alpha_s_mz}
+        positive |= {} if self.scale is None else {setting("scale"): self.scale}
         for option, value in positive.items():
             if not 0 < value < np.inf:
                 raise UsageError(f"{option} {value:g}: a positive number is needed")
         if not 0 < self.overweight < 1:
-            raise UsageError(f"--overweight {self.overweight:g}: a share between 0 and 1 is needed")
+            raise UsageError(f"{setting('overweight')} {self.overweight:g}: a share between 0 and 1 is needed")
         file, known = find_pdf(self.pdf), self._set
         grid = pdf_grid(file)
         if self.scale is not None and not grid.q[0] <= self.scale <= grid.q[-1]:
-            raise UsageError(f"--scale {self.scale:g}: {self.pdf} reaches from {grid.q[0]:g} to {grid.q[-1]:g} GeV")
+            raise UsageError(
+                f"{setting('scale')} {self.scale:g}: {self.pdf} reaches from {grid.q[0]:g} to {grid.q[-1]:g} GeV"
+            )
         if known.particle != PROTON:
             raise UsageError(
-                f"--pdf {self.pdf}: the densities of another particle than the proton (PDG code {known.particle})",
+                f"{setting('pdf')} {self.pdf}: the densities of another particle than the proton "
+                f"(PDG code {known.particle})",
                 "Choose a set of proton densities.",
             )
         at_z = known.alpha_s_mz if self.alpha_s_mz is None else self.alpha_s_mz
         if at_z is None:
             raise UsageError(
-                f"--pdf {self.pdf}: no .info file beside it says with which alpha_s(M_Z) it goes",
-                "Put the set's .info file there, or give --alpha-s-mz (it then runs with one loop).",
+                f"{setting('pdf')} {self.pdf}: no .info file beside it says with which alpha_s(M_Z) it goes",
+                f"Put the set's .info file there, or give {setting('alpha_s_mz')} (it then runs with one loop).",
             )
         return ProtonCollisions(
             energy=BEAMS[self.beams],
@@ -142,13 +149,15 @@ def require_possible(process: Process, collisions: ProtonCollisions) -> None:
     grid = pdf_grid(find_pdf(collisions.pdf))
     for parton in process.incoming:
         if parton.pdg not in grid.partons:
-            raise UsageError(f"{collisions.pdf} has no density of the parton {parton.name}", "Choose another --pdf.")
+            raise UsageError(
+                f"{collisions.pdf} has no density of the parton {parton.name}", f"Choose another {setting('pdf')}."
+            )
     least = [collisions.pt_min if leg.kind != "lepton" and leg.mass == 0 else leg.mass for leg in process.outgoing]
     lowest = collisions.scale or 0.5 * sum(least)
     if lowest < grid.q[0]:
         raise UsageError(
             f"H_T/2 may be as small as {lowest:g} GeV, where {collisions.pdf} begins at {grid.q[0]:g} GeV",
-            "Give a fixed --scale, or a larger --pt-min.",
+            f"Give a fixed {setting('scale')}, or a larger {setting('pt_min')}.",
         )
     # raises where the coupling is not perturbative
     running_alpha_s(np.array([lowest]), collisions.alpha_s_mz, collisions.running)
@@ -195,10 +204,8 @@ class ProtonPoints:
         file = books / _ADAPTATION
         with locked(books / "locks" / "adaptation.lock", f"{books} is being prepared", "Wait.", seconds=-1):
             if not file.is_file():
-                draft = file.with_suffix(".draft")
                 tail = TAIL if self.collisions.unweighted is True else 0
-                self.sampler.adapt(self._stream(0, 0), tail).save(draft)
-                draft.replace(file)
+                self.sampler.adapt(self._stream(0, 0), tail).save(file)
             if self.collisions.unweighted == "two-stage" and not (books / PROPOSAL).is_file():
                 grid = Adaptation.load(file).grid
                 proposal = Proposal.train(self.sampler, grid, self._stream(0, 1), self.collisions.overweight, books)

@@ -13,12 +13,12 @@ from torch import Tensor
 
 from ampcli.amplitudes.protocol import Provider
 from ampcli.errors import UsageError
-from ampcli.features.blocks import FeatureBlock, default_choices, make_block
+from ampcli.features.blocks import FeatureBlock, make_block, new_options
 from ampcli.inference.network import TrainedNetwork
 from ampcli.inference.tensors import PARAMETERS, restored_ansatz
 from ampcli.kinematics import FloatArray
 from ampcli.models.ansatz import Ansatz, Batch
-from ampcli.models.factorised import FactorisedAnsatz
+from ampcli.models.factorised import FACTORISED, FactorisedAnsatz
 from ampcli.models.likelihood import LikelihoodOptions
 from ampcli.models.mlp import Mlp
 from ampcli.process import Process
@@ -30,7 +30,6 @@ from ampcli.training.table import Table
 
 #: The first one that the process has.
 _BLOCKS = ("fg1+", "fq1+", "iq1+", "ig1+", "invariants")
-_KIND = "factorised"
 _HIDDEN = (96, 96, 96)
 _EPOCHS, _BATCH = 25, 512
 _OPTIONS = LikelihoodOptions(beta=0.5)
@@ -64,7 +63,7 @@ class QuickSurrogate:
         lowest, highest = tensors["range"].tolist()
         saved = {name: tensor for name, tensor in tensors.items() if name != "range"}
         block = proposal_block(process, provider)
-        ansatz = restored_ansatz(_KIND, _OPTIONS, process, block, saved)
+        ansatz = restored_ansatz(FACTORISED.name, _OPTIONS, process, block, saved)
         network = TrainedNetwork.build(ansatz, _architecture(ansatz), block, saved[PARAMETERS], _CPU)
         return cls(network, lowest, highest)
 
@@ -82,7 +81,7 @@ def train_quick_surrogate(
     exact = torch.from_numpy(np.ascontiguousarray(amplitude))
     arrays = {"momenta": final, **block.compute(final)}
     recipe = Recipe(
-        kind=_KIND,
+        kind=FACTORISED.name,
         block=block.name,
         preset="custom",
         hidden=_HIDDEN,
@@ -124,11 +123,8 @@ def proposal_block(process: Process, provider: Provider) -> FeatureBlock:
     """The features of a process's quick surrogate."""
     identity = provider.identity()
     for name in _BLOCKS:
-        options = default_choices(name)
-        if options:
-            options |= {"provider": identity.name, "parameters": identity.parameters}
         try:
-            return make_block(name, process, options)
+            return make_block(name, process, new_options(name, identity))
         except UsageError:  # the process has no such radiation
             continue
     raise AssertionError("invariants are those of any process")

@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from ampcli.amplitudes.protocol import Provider
-from ampcli.errors import AmpcliError, IntegrityError, UsageError
+from ampcli.errors import AmpcliError, IntegrityError, UsageError, setting
 from ampcli.generation.points import Points, PointSource
 from ampcli.interrupt import blocked, held
 from ampcli.kinematics import FloatArray
@@ -137,7 +137,8 @@ def _explained_loss() -> Iterator[None]:
     except BrokenProcessPool:  # wherever it shows: from a result, from the next task, from the end
         raise AmpcliError(
             "a worker process died (killed, or out of memory)",
-            "Finished parts are kept: run the same command with --resume, perhaps with fewer --workers.",
+            f"Finished parts are kept: run the same command with {setting('resume')}, perhaps with "
+            f"fewer {setting('workers')}.",
         ) from None
 
 

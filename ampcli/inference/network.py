@@ -14,6 +14,7 @@ from ampcli.features.blocks import FeatureBlock
 from ampcli.inference.tensors import PARAMETERS, SCALE
 from ampcli.models.ansatz import Ansatz, Arrays
 from ampcli.models.bayesian import MEMBERS, mixture
+from ampcli.models.kinds import KINDS
 from ampcli.models.network import NETWORKS, Network
 from ampcli.records.architecture import Architecture
 from ampcli.registry.manifest import Manifest, Recalibration
@@ -31,6 +32,8 @@ class TrainedNetwork:
     typical: float = math.nan
     """68 % quantile of |Delta| on the validation split: the uncertainty of kinds that predict none."""
     recalibration: Recalibration | None = None
+    reads: tuple[str, ...] = ()
+    """Arrays of the features that the kind of model reads."""
 
     @classmethod
     def build(
@@ -70,10 +73,11 @@ class TrainedNetwork:
         }
 
     def of(self, manifest: Manifest) -> TrainedNetwork:
-        """With the uncertainties that a manifest describes."""
+        """As a manifest describes it."""
         quantile = manifest.metrics.get("quantile68_abs_delta")
         typical = math.nan if quantile is None else quantile.value
-        return replace(self, typical=typical, recalibration=manifest.recalibration)
+        reads = () if manifest.members else KINDS[manifest.kind].reads
+        return replace(self, typical=typical, recalibration=manifest.recalibration, reads=reads)
 
     @property
     def n_members(self) -> int:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ampcli.errors import UsageError
+from ampcli.errors import UsageError, setting
 from ampcli.events.files import StoredEvents
 from ampcli.events.intake import Intake
 from ampcli.files import drafted, rename_if_free, replacing, writing
@@ -49,7 +49,9 @@ def predict_events(
         finite = np.isfinite(amplitude) & ~np.isinf(uncertainty)
         if not finite.all():
             what = f"{predictor.manifest.reference} has no finite amplitude there"
-            intake.leave_out(batch, finite, what, "Its legs are soft or collinear: leave it out with --skip-bad.")
+            intake.leave_out(
+                batch, finite, what, f"Its legs are soft or collinear: leave it out with {setting('skip_bad')}."
+            )
             batch, amplitude, uncertainty = batch.chosen(finite), amplitude[finite], uncertainty[finite]
         outside = predictor.certify(batch.momenta[:, 2:], amplitude, uncertainty).outside
         columns = {"amplitude": amplitude, "uncertainty": uncertainty, "outside": outside} | batch.columns

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -129,11 +129,11 @@ class Predictor:
         found = self.predicted(final)
         return found.amplitude, found.uncertainty
 
-    def predicted(self, final: FloatArray, arrays: Mapping[str, Tensor] | None = None) -> Predicted:
+    def predicted(self, final: FloatArray, features: Sequence[Mapping[str, Tensor] | None] | None = None) -> Predicted:
         """All that the model says of final-state momenta (n, n_final, 4) in GeV that are known to be physical.
 
         Args:
-            arrays: what the model's features make of them, (n, ...), where that is known already.
+            features: of each network the arrays that it reads, (n, ...), where they are known already.
         """
         n = len(final)
         amplitude, bare, uncertainty = np.empty(n), np.empty(n), np.empty(n)
@@ -141,8 +141,13 @@ class Predictor:
         for start in range(0, n, BATCH):
             rows = slice(start, start + BATCH)
             batch = torch.from_numpy(np.require(final[rows], requirements=["C", "W"])).to(self.device)
-            known = None if arrays is None else {name: array[rows].to(self.device) for name, array in arrays.items()}
-            each = [network.predict(known or network.arrays(batch)) for network in self.networks]
+            each = []
+            for network, known in zip(self.networks, features or [None] * len(self.networks), strict=True):
+                if known is None:
+                    arrays = network.arrays(batch)
+                else:
+                    arrays = {"momenta": batch, **{name: array[rows].to(self.device) for name, array in known.items()}}
+                each.append(network.predict(arrays))
             members[:, rows] = torch.stack([values for values, _ in each]).cpu().numpy()
             combined, sigma = self._combine(each)
             amplitude[rows], bare[rows] = combined.cpu().numpy(), sigma.cpu().numpy()

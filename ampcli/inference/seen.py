@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from ampcli.collisions.base import SampledCollisions
-from ampcli.errors import UsageError
+from ampcli.errors import UsageError, setting
 from ampcli.registry.manifest import Dataset, Manifest
 from ampcli.store.reader import Store
 from ampcli.store.splits import Split
@@ -45,13 +45,13 @@ def require_unseen(manifests: Sequence[Manifest], store: Store, split: Split) ->
                 raise UsageError(
                     f"{mine} points of the seed {data.source.seed}, by the number of their row: {split} points "
                     f"of {store.path}, which has the same seed, may be among them",
-                    "Take a store with another --seed, or the one that it was trained on.",
+                    f"Take a store with another {setting('seed')}, or the one that it was trained on.",
                 )
     if len(by) > 1:
         raise UsageError(
             f"{by['events']} and {by['rows']} split the points of {store.path} differently: "
             f"test points of one are training points of the other",
-            "Take a store with another --seed.",
+            f"Take a store with another {setting('seed')}.",
         )
     return (store.split_by("rows") if "rows" in by else store), list(notes)
 

@@ -74,7 +74,8 @@ def network_parameters(architecture: Architecture, process: Process, tensors: Ma
     """
     own = {name: tensor for name, tensor in tensors.items() if not name.startswith(SCALE)}
     if (widths := own.pop("widths", None)) is not None:  # older versions saved them
-        _require(torch.equal(widths, torch.tensor(architecture.widths)), "widths", widths)
+        same = widths.dtype == torch.int64 and torch.equal(widths, torch.tensor(architecture.widths))
+        _require(same, "widths", widths)
     _require_names(own, {PARAMETERS})
     parameters = own[PARAMETERS]
     _require(parameters.dtype == torch.float32 and parameters.ndim == 1, PARAMETERS, parameters)

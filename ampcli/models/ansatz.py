@@ -21,7 +21,13 @@ Own = TypeVar("Own", bound=Options)
 
 @dataclass
 class Batch:
-    """What the loss needs: float32 tensors with leading dimensions (n,) in a table, (R, batch) in training."""
+    """What the loss needs, float32; leading dimensions (n,) in a table, (R, batch) in training.
+
+    Attributes:
+        inputs: standardised, (..., n_inputs).
+        terms: what multiplies the network's outputs, (..., n_terms); (..., 0) of kinds without.
+        target: standardised, (...).
+    """
 
     inputs: Tensor
     terms: Tensor
@@ -123,7 +129,7 @@ class Ansatz(ABC, Generic[Own]):
 
     @abstractmethod
     def amplitude(self, outputs: Tensor, arrays: Arrays) -> Tensor:
-        """|M|^2 of float32 network outputs (R, n, n_outputs) in float64: (R, n)."""
+        """|M|^2 in GeV^(4 - 2 n_final) of float32 network outputs (R, n, n_outputs), in float64: (R, n)."""
 
     def relative_uncertainty(self, outputs: Tensor) -> Tensor | None:
         """The network's own 1-sigma uncertainty of ln|M|^2, (R, n) float64; None if it predicts none."""

@@ -13,7 +13,7 @@ from typing import ClassVar, Self
 import torch
 from torch import Tensor
 
-from ampcli.features.blocks import IMPROVED_MARK, parse_radiations
+from ampcli.features.radiations import IMPROVED_MARK, parse_radiations
 from ampcli.models.ansatz import Ansatz, Arrays, Batch, Shapes, shapes_of
 from ampcli.models.kinds import Choice, ModelKind
 from ampcli.models.likelihood import IMPROVED, LikelihoodOptions, heteroscedastic_loss, relative_sigma

@@ -19,7 +19,7 @@ from ampcli.process import Process
 class FameOptions(MomentumOptions):
     """`penalty` as in docs/physics.md; without spin-correlation terms or recoil factors: ablations."""
 
-    penalty: float = Field(default=1e-6, ge=0, description="J S_pred of the sparsity penalty.")
+    penalty: float = Field(default=1e-6, ge=0, allow_inf_nan=False, description="J S_pred of the sparsity penalty.")
     spin: bool = Field(default=True, description="Spin-correlation terms.")
     recoil: bool = Field(default=True, description="Recoil factors among the inputs.")
 

@@ -14,7 +14,7 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
-from ampcli.errors import UsageError
+from ampcli.errors import UsageError, setting
 from ampcli.factorisation.momenta import invariant_products
 from ampcli.kinematics import pair_positions
 from ampcli.models.ansatz import Ansatz, Arrays, Batch, Shapes, shapes_of
@@ -27,7 +27,7 @@ class FksOptions(MomentumOptions):
     """Where a point counts as near a singularity."""
 
     near: float = Field(
-        default=0.02, gt=0, lt=1, description="Region with a network for each pair: min s_ij / s below."
+        default=0.02, gt=0, lt=1, description="Points with min s_ij / s below this use one network per pair."
     )
 
 
@@ -89,7 +89,8 @@ class FksAnsatz(Ansatz[FksOptions]):
         near = smallest < options.near
         if not near.any() or near.all():
             raise UsageError(
-                f"--near {options.near:g}: {int(near.sum())} of {len(near)} training points have min s_ij / s below",
+                f"{setting('near')} {options.near:g}: {int(near.sum())} of {len(near)} training "
+                f"points have min s_ij / s below",
                 f"Choose a value between {float(smallest.min()):.2g} and {float(smallest.max()):.2g}.",
             )
         pairs = Standardiser.of_amplitudes(shares[near] * amplitude[near, None])

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from ampcli.errors import UsageError
+from ampcli.errors import UsageError, setting
 from ampcli.plugins import Catalogue
 from ampcli.records.base import Frozen
 from ampcli.records.settings import Settings
@@ -88,7 +88,7 @@ def chosen(model: str) -> tuple[ModelKind, Choice]:
     for kind in KINDS:
         if (choice := kind.choose(model)) is not None:
             return kind, choice
-    raise UsageError(f"--model {model}: unknown", f"Known: {', '.join(model_names())} and such.")
+    raise UsageError(f"{setting('model')} {model}: unknown", f"Known: {', '.join(model_names())}, ...")
 
 
 def recipe_settings(model: str) -> dict[str, Any]:

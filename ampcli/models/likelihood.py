@@ -27,7 +27,9 @@ IMPROVED = Settings(
 class LikelihoodOptions(Options):
     """Options of kinds that predict their own uncertainty."""
 
-    beta: float = Field(default=0.0, ge=0, le=1, description="Of the beta-NLL loss (0: the likelihood).")
+    beta: float = Field(
+        default=0.0, ge=0, le=1, description="Exponent beta of the beta-NLL loss; 0 is the plain Gaussian likelihood."
+    )
 
 
 def heteroscedastic_loss(error: Tensor, log_sigma: Tensor, beta: float) -> Tensor:

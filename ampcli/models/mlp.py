@@ -16,7 +16,7 @@ from typing import ClassVar, TypeVar
 import torch
 from torch import Tensor
 
-from ampcli.errors import UsageError
+from ampcli.errors import UsageError, setting
 from ampcli.models.network import NetworkKind
 from ampcli.records.architecture import Architecture
 from ampcli.records.settings import Activation
@@ -49,9 +49,9 @@ def hidden_layers(preset: str, own: str | None) -> tuple[int, ...]:
     except ValueError:
         widths = ()
     if not widths or min(widths) < 1:
-        raise UsageError(f"--hidden {own}: write the widths of the layers as 64,64,32")
+        raise UsageError(f"{setting('hidden')} {own}: write the widths of the layers as 64,64,32")
     if sum(before * after for before, after in itertools.pairwise((1, *widths))) > _MOST_WEIGHTS:
-        raise UsageError(f"--hidden {own}: more than {_MOST_WEIGHTS:.0e} weights", "Take narrower layers.")
+        raise UsageError(f"{setting('hidden')} {own}: more than {_MOST_WEIGHTS:.0e} weights", "Take narrower layers.")
     return widths
 
 
@@ -83,7 +83,7 @@ class Mlp:
         if self.residual and (len(set(hidden)) != 1 or len(hidden) % 2 == 0):
             raise UsageError(
                 f"hidden layers {','.join(map(str, hidden))}: a residual network needs an odd number of one width",
-                "For example --hidden 160,160,160.",
+                f"For example {setting('hidden')} 160,160,160.",
             )
 
     @cached_property
@@ -150,7 +150,7 @@ class Mlp:
         return linear(last, x)
 
     def complexity(self, parameters: Tensor) -> Tensor:
-        """Nothing to add to the loss."""
+        """It has none: zero for each replica, (R,)."""
         return parameters.new_zeros(len(parameters))
 
     def members(self, parameters: Tensor) -> list[tuple[Tensor, Tensor]]:

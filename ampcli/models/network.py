@@ -75,7 +75,7 @@ class NetworkKind:
 NETWORKS = Catalogue(
     "network",
     NetworkKind,
-    "ampcli.networks",
+    None,
     {
         "mlp": "ampcli.models.mlp:MLP",
         "bayesian": "ampcli.models.bayesian:BAYESIAN",

@@ -54,7 +54,7 @@ class SeparateNetworks:
         return outputs.view(-1, self.count, inputs.shape[1]).mT
 
     def complexity(self, parameters: Tensor) -> Tensor:
-        """Nothing to add to the loss."""
+        """It has none: zero for each replica, (R,)."""
         return parameters.new_zeros(len(parameters))
 
     def members(self, parameters: Tensor) -> list[tuple[Tensor, Tensor]]:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from ampcli.errors import UsageError
+from ampcli.errors import UsageError, setting
 from ampcli.process import PARTICLES, Process
 
 _CHARGED = ("e-", "mu-", "ta-")
-_HINT = "Leptons and photons have no cuts here: give events of such a process with --momenta."
+_HINT = f"Leptons and photons have no cuts here: give events of such a process with {setting('momenta')}."
 
 
 def require_finite(process: Process) -> None:

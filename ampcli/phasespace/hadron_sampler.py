@@ -13,6 +13,7 @@ import numpy.typing as npt
 
 from ampcli.amplitudes.protocol import Provider
 from ampcli.errors import IntegrityError, UsageError
+from ampcli.files import replacing
 from ampcli.kinematics import FloatArray
 from ampcli.phasespace.colour_chain import ChainMap
 from ampcli.phasespace.cuts import JetCuts
@@ -43,12 +44,13 @@ class Adaptation:
     w_max: float
 
     def save(self, file: Path) -> None:
-        with file.open("wb") as stream:
+        with replacing(file) as draft, draft.open("wb") as stream:
             np.savez(stream, edges=self.grid.edges, w_max=self.w_max)
 
     @classmethod
     def load(cls, file: Path) -> Adaptation:
-        """
+        """What `save` wrote.
+
         Raises:
             IntegrityError: a damaged file.
         """

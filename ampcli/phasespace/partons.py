@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from ampcli.errors import AmpcliError, IntegrityError, NotFoundError, UsageError
+from ampcli.errors import AmpcliError, IntegrityError, NotFoundError, UsageError, setting
 from ampcli.files import read_file
 from ampcli.kinematics import FloatArray
 
@@ -54,7 +54,8 @@ def find_pdf(name: str) -> Path:
             return file
     raise NotFoundError(
         f'no parton density "{name}": looked for {name}_0000.dat in {", ".join(map(str, folders))}',
-        'Give a grid file with --pdf, set LHAPDF_DATA_PATH, or install pythia8mc (`pip install "ampcli[lhc]"`).',
+        f"Give a grid file with {setting('pdf')}, set LHAPDF_DATA_PATH, or install pythia8mc (`pip "
+        f'install "ampcli[lhc]"`).',
     )
 
 
@@ -74,7 +75,8 @@ class PdfGrid:
 
     @classmethod
     def read(cls, file: Path) -> PdfGrid:
-        """
+        """A grid in LHAPDF's format.
+
         Raises:
             IntegrityError: a damaged grid.
             AmpcliError: madspace is not installed.
@@ -119,7 +121,7 @@ def _interpolation(file: Path, pdg: int) -> Any:
     madspace = require_madspace()
     grid = pdf_grid(file)
     if pdg not in grid.partons:
-        raise NotFoundError(f"{file} has no density of the parton {pdg}", "Choose another --pdf.")
+        raise NotFoundError(f"{file} has no density of the parton {pdg}", f"Choose another {setting('pdf')}.")
     context = madspace.Context(1)
     grid.table.initialize_globals(context)
     return madspace.FunctionRuntime(madspace.PartonDensity(grid.table, [pdg]).function(), context)
@@ -140,7 +142,9 @@ def density(file: Path, pdg: int, x: FloatArray, scale: FloatArray) -> FloatArra
     """
     interpolation, grid = _interpolation(file, pdg), pdf_grid(file)
     if len(scale) and scale.min() < grid.q[0] * (1 - _INSIDE):
-        raise UsageError(f"{file} begins at Q = {grid.q[0]:g} GeV", "Give a larger --scale or --pt-min.")
+        raise UsageError(
+            f"{file} begins at Q = {grid.q[0]:g} GeV", f"Give a larger {setting('scale')} or {setting('pt_min')}."
+        )
 
     def inside(at_x: FloatArray, at_q: FloatArray) -> FloatArray:
         return np.asarray(interpolation(at_x, at_q)).reshape(len(at_x))
@@ -153,7 +157,7 @@ def density(file: Path, pdg: int, x: FloatArray, scale: FloatArray) -> FloatArra
         found[~outside] = inside(x[~outside], scale[~outside])
         found[outside] = _continued(inside, grid, x[outside], scale[outside])
     if not np.isfinite(found).all():
-        raise IntegrityError(f"{file} has no sound density of the parton {pdg}", "Choose another --pdf.")
+        raise IntegrityError(f"{file} has no sound density of the parton {pdg}", f"Choose another {setting('pdf')}.")
     return np.asarray(np.maximum(found, 0.0) / x)
 
 

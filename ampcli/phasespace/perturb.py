@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from ampcli.errors import UsageError
+from ampcli.errors import UsageError, setting
 from ampcli.kinematics import FloatArray
 from ampcli.phasespace.cuts import JetCuts
 from ampcli.process import Process
@@ -22,7 +22,7 @@ def recoiling_leg(process: Process) -> int:
     if len(others) != 1:
         raise UsageError(
             f'"{process}": perturbed events need one particle beside the jets that takes their recoil',
-            "Leave out --perturb.",
+            f"Leave out {setting('perturb')}.",
         )
     return others[0]
 

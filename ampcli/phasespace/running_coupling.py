@@ -9,7 +9,7 @@ from functools import lru_cache
 
 import numpy as np
 
-from ampcli.errors import UsageError
+from ampcli.errors import UsageError, setting
 from ampcli.kinematics import FloatArray
 
 _ZETA3 = 1.2020569031595943
@@ -83,7 +83,9 @@ def running_alpha_s(scale: FloatArray, at_z: float, running: Running = ONE_LOOP)
 
 
 def _too_low(scale: float) -> UsageError:
-    return UsageError(f"alpha_s is not perturbative at {scale:.3g} GeV", "Give a larger --scale or --pt-min.")
+    return UsageError(
+        f"alpha_s is not perturbative at {scale:.3g} GeV", f"Give a larger {setting('scale')} or {setting('pt_min')}."
+    )
 
 
 # Cubic pieces (k, 6) in ln mu^2, ascending: both ends, both values, both slopes.

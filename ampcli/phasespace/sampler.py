@@ -9,7 +9,7 @@ from typing import Literal, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from ampcli.errors import UsageError
+from ampcli.errors import UsageError, setting
 from ampcli.kinematics import FloatArray
 from ampcli.phasespace.emissions import colour_strings, emission_density, emission_dimensions, emit
 from ampcli.phasespace.rambo import rambo
@@ -57,18 +57,18 @@ class LeptonSampler:
         if self.process.n_jets != self.process.n_final:
             raise UsageError(
                 f'no sampler for "{self.process}": points are sampled for massless quarks and gluons only',
-                "Give the points with --momenta, or proton beams with --beams lhc13.",
+                f"Give the points with {setting('momenta')}, or proton beams with {setting('beams')} lhc13.",
             )
         if self.process.n_final < 3:
             raise UsageError(
                 f'"{self.process}" has {self.process.n_final} partons; the jet selection needs at least 3',
-                "Give the points with --momenta.",
+                f"Give the points with {setting('momenta')}.",
             )
         pairs = self.process.n_final * (self.process.n_final - 1) / 2
         # All s_ij of massless momenta add up to s, so the smallest cannot exceed s / pairs.
         if not 0 <= self.selection.y_cut < 1 / pairs:
             raise UsageError(
-                f"--y-cut {self.selection.y_cut:g} is impossible: with {pairs:.0f} pairs of partons, "
+                f"{setting('y_cut')} {self.selection.y_cut:g} is impossible: with {pairs:.0f} pairs of partons, "
                 f"min s_ij / s lies between 0 and {1 / pairs:.3g}",
                 "Typical values are 1e-2, 1e-3 and 1e-4.",
             )
@@ -103,7 +103,7 @@ class LeptonSampler:
             if done < rows and tried > _HOPELESS * (done + 1):
                 raise UsageError(
                     f"only {done} of {tried} points pass the cuts at y_cut = {self.selection.y_cut:g}",
-                    "Lower --y-cut.",
+                    f"Lower {setting('y_cut')}.",
                 )
         return Sample(accepted, weight, tries)
 

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ampcli.errors import UsageError
+from ampcli.errors import UsageError, setting
 from ampcli.kinematics import FloatArray
 from ampcli.phasespace.hadron_sampler import BLOCK, HOPELESS, Drawn, HadronSampler, joined, largest_weight
 from ampcli.phasespace.vegas import VegasGrid
@@ -158,7 +158,9 @@ def draw_two_stage(
         accepted = np.flatnonzero(rng.random(len(kept)) * v_max < weight)
         weight = np.maximum(weight[accepted], v_max)
         if done == 0 and passes > HOPELESS:
-            raise UsageError(f"none of {tried} points became an event", "Loosen the cuts, or leave out --two-stage.")
+            raise UsageError(
+                f"none of {tried} points became an event", f"Loosen the cuts, or leave out {setting('two_stage')}."
+            )
         taken = min(rows - done, len(accepted))
         done += taken
         tried += BLOCK if done < rows else int(kept[accepted[taken - 1]]) + 1

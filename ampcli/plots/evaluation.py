@@ -7,12 +7,12 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from ampcli.evaluation.model import Comparison
+from ampcli.files import replacing
 from ampcli.plots.cross_section import plot_cross_section
 from ampcli.plots.errors import plot_cumulative, plot_errors
 from ampcli.plots.growth import plot_growth
 from ampcli.plots.regions import plot_regions
 from ampcli.plots.uncertainty import plot_uncertainty
-from ampcli.store.parts import write_atomically
 from ampcli.weighted import part
 
 
@@ -25,7 +25,8 @@ def plot_comparisons(comparisons: Mapping[str, Comparison], document: Mapping[st
     """
     folder.mkdir(parents=True, exist_ok=True)
     numbers = folder / "evaluation.json"  # before the plots, of which one may fail
-    write_atomically(numbers, json.dumps(document, indent=2, allow_nan=False) + "\n")
+    with replacing(numbers) as draft:
+        draft.write_text(json.dumps(document, indent=2, allow_nan=False) + "\n")
     deltas, weights = {}, {}
     for label, comparison in comparisons.items():
         measures = comparison.measures.apart(len(comparison.delta))

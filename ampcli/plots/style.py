@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,6 +12,8 @@ from typing import Any
 import matplotlib
 import mplhep
 from matplotlib.figure import Figure
+
+from ampcli.files import drafted
 
 _OURS: dict[Any, Any] = {
     "font.size": 15,
@@ -41,12 +42,12 @@ def style() -> Iterator[None]:
 def save(figure: Figure, numbers: Mapping[str, object], folder: Path, name: str) -> list[Path]:
     """Write NAME.png, NAME.pdf and NAME.json (the numbers behind it) into `folder`; returns their paths.
 
-    They are written into a temporary folder first and renamed, so a failure leaves older files whole.
+    They are written into a hidden folder first and renamed, so that a failure leaves older files whole.
     """
     folder.mkdir(parents=True, exist_ok=True)
     paths = [folder / f"{name}.{kind}" for kind in ("png", "pdf", "json")]
-    with tempfile.TemporaryDirectory(dir=folder, prefix=f".{name}.") as temporary:
-        png, pdf, document = (Path(temporary) / path.name for path in paths)
+    with drafted(folder / name) as hidden:
+        png, pdf, document = (hidden / path.name for path in paths)
         document.write_text(json.dumps(numbers, indent=1, allow_nan=False) + "\n")
         figure.savefig(png)
         figure.savefig(pdf, metadata={"CreationDate": None})  # the same numbers give the same file

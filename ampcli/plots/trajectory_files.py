@@ -10,10 +10,10 @@ from typing import Any
 import numpy as np
 
 from ampcli.evaluation.trajectories import TrajectoryPoints, most_varied
+from ampcli.files import replacing
 from ampcli.plots.errors import plot_cumulative
 from ampcli.plots.trajectories import plot_amplitudes, plot_kinematics
 from ampcli.process import Process
-from ampcli.store.parts import write_atomically
 
 
 def write_trajectories(
@@ -33,13 +33,10 @@ def write_trajectories(
         }
         arrays |= {f"{reference}/region/{name}": flags for name, flags in model.regions.items()}
     table, numbers = folder / "trajectories.npz", folder / "trajectories.json"
-    draft = folder / ".trajectories.npz"
-    try:
-        np.savez(draft, **arrays)
-        draft.replace(table)
-    finally:
-        draft.unlink(missing_ok=True)
-    write_atomically(numbers, json.dumps(document, indent=2, allow_nan=False) + "\n")
+    with replacing(table) as draft, draft.open("wb") as file:
+        np.savez(file, **arrays)
+    with replacing(numbers) as draft:
+        draft.write_text(json.dumps(document, indent=2, allow_nan=False) + "\n")
     number = most_varied(points) if show is None else show
     written = plot_amplitudes(points, number, folder)
     written += plot_kinematics(points, process, number, folder)

@@ -16,7 +16,7 @@ from ampcli.plots.style import save, style
 
 _CELLS = 80
 _BINS, _REACH = 80, 5.0  # of the pulls
-_GROUPS, _ONE_SIGMA = 20, math.erf(1 / math.sqrt(2))
+_GROUPS = 20
 
 
 def plot_uncertainty(
@@ -96,7 +96,8 @@ def _quantiles(sizes: Floats, relative: Floats, weight: Floats | None) -> tuple[
     groups = [rows for rows in np.split(order, ends) if len(rows) and (weight is None or weight[rows].any())]
     shares = [None if weight is None else weight[rows] for rows in groups]
     centres = [math.exp(weighted.mean(np.log(relative[rows]), w)) for rows, w in zip(groups, shares, strict=True)]
-    return centres, [weighted.quantile(sizes[rows], _ONE_SIGMA, w) for rows, w in zip(groups, shares, strict=True)]
+    pieces = zip(groups, shares, strict=True)
+    return centres, [weighted.quantile(sizes[rows], weighted.ONE_SIGMA, w) for rows, w in pieces]
 
 
 def _log_edges(values: Floats) -> Floats:

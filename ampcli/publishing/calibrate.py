@@ -12,6 +12,7 @@ from ampcli.errors import UsageError
 from ampcli.inference.described import require_described
 from ampcli.inference.load import load_folder
 from ampcli.inference.seen import require_unseen
+from ampcli.inference.stored import predicted_on
 from ampcli.provenance import git_commit, package_versions
 from ampcli.publishing.publish import Validation, publish_model, with_honest_uncertainty
 from ampcli.registry.manifest import Manifest, check_name, read_manifest
@@ -49,7 +50,7 @@ def publish_calibrated(root: Path, reference: str, store: Store, name: str | Non
         raise UsageError(f"{manifest.reference} has no uncertainty that could be calibrated")
     points = Validation(
         store.read_split("amplitude", "validation"),
-        predictor.predicted(store.read_split("momenta", "validation")),
+        predicted_on(predictor, store, "validation"),
         measures(store, "validation"),
     )
     draft = with_honest_uncertainty(manifest, kind, points).model_copy(

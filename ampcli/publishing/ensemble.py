@@ -9,12 +9,13 @@ from typing import Literal
 import numpy as np
 import torch
 
-from ampcli.errors import UsageError
+from ampcli.errors import UsageError, setting
 from ampcli.inference.described import require_described
 from ampcli.inference.load import load_folder
 from ampcli.inference.network import TrainedNetwork
 from ampcli.inference.predictor import Predictor
 from ampcli.inference.seen import require_unseen
+from ampcli.inference.stored import predicted_on
 from ampcli.provenance import git_commit, package_versions
 from ampcli.publishing.independence import require_different, require_independent
 from ampcli.publishing.publish import Validation, measured, publish_model
@@ -99,7 +100,9 @@ def build_ensemble(
         for note in seen:
             log.warning("%s", note)
     elif combine == "covariance":
-        raise UsageError("a combination by covariance needs the correlation of errors", "Give a store with --data.")
+        raise UsageError(
+            "a combination by covariance needs the correlation of errors", f"Give a store with {setting('data')}."
+        )
     networks = [load_folder(f, m, device).networks[0] for f, m in zip(folders, manifests, strict=True)]
     momenta = read_probe(folders[0], first)["momenta"].numpy()
     alone = [Predictor(m, [n], device).predict_final(momenta)[0] for m, n in zip(manifests, networks, strict=True)]
@@ -111,7 +114,7 @@ def build_ensemble(
     if data is not None:
         points = Validation(
             data.read_split("amplitude", "validation"),
-            predictor.predicted(data.read_split("momenta", "validation")),
+            predicted_on(predictor, data, "validation"),
             measures(data, "validation"),
         )
         draft = measured(draft, predictor.uncertainty_kind, points, recalibrate=combine == "covariance")
@@ -128,13 +131,14 @@ def _correlation(
     networks: list[TrainedNetwork], manifests: list[Manifest], data: Store, device: torch.device
 ) -> torch.Tensor:
     """Correlation of the members' errors on a store's validation split."""
-    momenta = data.read_split("momenta", "validation")
     exact = data.read_split("amplitude", "validation")
     errors, uncertainties = [], []
     for network, manifest in zip(networks, manifests, strict=True):
-        predicted, uncertainty = Predictor(manifest, [network], device).predict_final(momenta)
-        if not (predicted > 0).all():
-            raise UsageError(f"{manifest.reference} predicts negative amplitudes", "Combine it by --combine mean.")
-        errors.append(np.log(predicted / exact))
-        uncertainties.append(uncertainty / predicted)
+        found = predicted_on(Predictor(manifest, [network], device), data, "validation")
+        if not (found.amplitude > 0).all():
+            raise UsageError(
+                f"{manifest.reference} predicts negative amplitudes", f"Combine it by {setting('combine')} mean."
+            )
+        errors.append(np.log(found.amplitude / exact))
+        uncertainties.append(found.uncertainty / found.amplitude)
     return error_correlation(torch.from_numpy(np.stack(errors)), torch.from_numpy(np.stack(uncertainties)))

@@ -9,11 +9,11 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from ampcli.errors import AmpcliError, UsageError
+from ampcli.errors import AmpcliError, UsageError, setting
 from ampcli.registry.manifest import Manifest, read_manifest
 from ampcli.registry.resolve import resolve
 
-_HINT = "Train others with another --seed, or with `ampcli train --replicas R`."
+_HINT = f"Train others with another {setting('seed')}, or with `ampcli train --replicas R`."
 
 #: Relative difference of predictions below which two models are one.
 _SAME = 1e-9
@@ -46,7 +46,8 @@ def require_independent(root: Path, manifests: Sequence[Manifest]) -> None:
         if shared := sorted(mine & theirs):
             raise UsageError(
                 f"{names} both come from {shared[0]}: their errors are not independent",
-                "Combine them by --combine covariance, which measures the correlation, or train one from new weights.",
+                f"Combine them by {setting('combine')} covariance, which measures the correlation, "
+                f"or train one from new weights.",
             )
         if _start(one) is not None and _start(one) == _start(other):
             raise UsageError(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pydantic import Field
+from pydantic import Field, PositiveInt
 
 from ampcli.records.base import Frozen
 from ampcli.records.settings import Activation
@@ -11,7 +11,7 @@ from ampcli.records.settings import Activation
 class Architecture(Frozen):
     """A network between the inputs and the outputs of its ansatz."""
 
-    hidden: tuple[int, ...]
+    hidden: tuple[PositiveInt, ...]
     """Widths of hidden layers; empty for networks with layers of their own."""
     activation: Activation = "tanh"
     residual: bool = False

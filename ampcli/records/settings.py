@@ -13,19 +13,24 @@ Schedule = Literal["plateau", "cosine", "one-cycle"]
 
 
 class Settings(Frozen):
-    """Defaults are those of FAME, Sec. 2.4.2."""
+    """Defaults are those of FAME, Sec. 2.4.2; descriptions are those of the flags of `ampcli train`."""
 
-    preset: str = "small"
-    """Of hidden layers (`ampcli.models.mlp.PRESETS`)."""
-    activation: Activation = "tanh"
-    residual: bool = False
-    batch_size: int = Field(default=4096, ge=1)
-    learning_rate: float = Field(default=1e-3, gt=0)
-    optimiser: str = "adam"
-    schedule: Schedule = "plateau"
+    preset: str = Field(
+        default="small", description="Hidden layers: small, large, surrogate (the papers') or residual."
+    )
+    activation: Activation = Field(default="tanh", description="tanh or gelu.")
+    residual: bool = Field(default=False, description="Skip connections between layers of one width.")
+    batch_size: int = Field(default=4096, ge=1, description="Points per step.")
+    learning_rate: float = Field(
+        default=1e-3, gt=0, allow_inf_nan=False, description="First (one-cycle: largest) learning rate."
+    )
+    optimiser: str = Field(default="adam", description="Optimiser.")
+    schedule: Schedule = Field(
+        default="plateau", description="plateau (with early stopping); cosine or one-cycle over --epochs."
+    )
     factor: float = 0.7
     patience: int = 20
     cooldown: int = 1
     floor: float = 1e-6
     stop_patience: int = 40
-    weight_decay: float = Field(default=0.0, ge=0)
+    weight_decay: float = Field(default=0.0, ge=0, allow_inf_nan=False, description="Decoupled weight decay.")

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, model_validator
 
-from ampcli.errors import IntegrityError, NotFoundError, UsageError
+from ampcli.errors import IntegrityError, NotFoundError, UsageError, setting
 from ampcli.files import read_file, replacing, write_durably, writing
 from ampcli.locks import locked
 from ampcli.registry.manifest import NAME, VERSION, check_name, manifest_sha256
@@ -55,7 +55,8 @@ def names(root: Path) -> list[str]:
     """
     if not root.is_dir():
         raise NotFoundError(
-            f"there is no registry {root}", "Name one with --registry or AMPCLI_REGISTRY; training makes it."
+            f"there is no registry {root}",
+            f"Name one with {setting('registry')} or AMPCLI_REGISTRY; training makes it.",
         )
     return sorted(
         folder.name for folder in root.iterdir() if re.fullmatch(NAME, folder.name) and versions(root, folder.name)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 
-from ampcli.evaluation.metrics import Frozen
+from ampcli.records.base import Frozen
 from ampcli.speedup.cascades import Seconds, cascades
 from ampcli.speedup.points import PredictedPoints
 from ampcli.speedup.stages import Outcome, Stage, outcome

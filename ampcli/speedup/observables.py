@@ -7,9 +7,10 @@ import math
 import numpy as np
 from pydantic import FiniteFloat
 
-from ampcli.evaluation.metrics import Floats, Frozen
+from ampcli.evaluation.metrics import Floats
 from ampcli.kinematics import FloatArray
 from ampcli.process import Process
+from ampcli.records.base import Frozen
 from ampcli.speedup.certify import LEVEL
 
 _BINS = 30

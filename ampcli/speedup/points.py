@@ -12,6 +12,7 @@ from torch import Tensor
 from ampcli.errors import UsageError
 from ampcli.evaluation.metrics import Floats
 from ampcli.inference.predictor import Predictor
+from ampcli.inference.stored import predicted_on
 from ampcli.kinematics import FloatArray
 from ampcli.store.reader import Split, Store
 from ampcli.uncertainty.covariance import error_correlation
@@ -49,11 +50,11 @@ class PredictedPoints:
         weight = exact * store.read_split("weight", split) if sampled else np.ones(len(exact))
         predicted, relative = [], []
         for predictor in predictors:
-            amplitude, uncertainty = predictor.predict_final(momenta)
-            if not (amplitude > 0).all():
+            found = predicted_on(predictor, store, split)
+            if not (found.amplitude > 0).all():
                 raise UsageError(f"{predictor.manifest.reference} predicts negative amplitudes", "Use a surrogate.")
-            predicted.append(amplitude)
-            relative.append(uncertainty / amplitude)
+            predicted.append(found.amplitude)
+            relative.append(found.uncertainty / found.amplitude)
         return cls(momenta, exact, weight, predicted, relative)
 
     def __len__(self) -> int:

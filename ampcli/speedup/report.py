@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pydantic import FiniteFloat
 
-from ampcli.evaluation.metrics import Frozen
+from ampcli.records.base import Frozen
 from ampcli.speedup.candidates import Candidate
 from ampcli.speedup.observables import Bias, Bounds
 from ampcli.speedup.scan import Scan, SignedErrors

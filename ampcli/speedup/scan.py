@@ -10,7 +10,8 @@ from collections.abc import Sequence
 import numpy as np
 from pydantic import FiniteFloat
 
-from ampcli.evaluation.metrics import Floats, Frozen
+from ampcli.evaluation.metrics import Floats
+from ampcli.records.base import Frozen
 from ampcli.speedup.stages import Stage, decide, outcome
 
 _STEPS = 40

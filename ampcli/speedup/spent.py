@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 from pydantic import FiniteFloat
 
-from ampcli.evaluation.metrics import Frozen
+from ampcli.records.base import Frozen
 from ampcli.registry.manifest import Manifest, read_manifest
 from ampcli.registry.storage import member_folder
 from ampcli.store.reader import Store

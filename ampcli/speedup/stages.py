@@ -12,7 +12,8 @@ from functools import cached_property
 import numpy as np
 from pydantic import FiniteFloat
 
-from ampcli.evaluation.metrics import Floats, Frozen
+from ampcli.evaluation.metrics import Floats
+from ampcli.records.base import Frozen
 
 _GRID = 80  # values of each threshold where both are free
 

@@ -11,12 +11,12 @@ import torch
 from pydantic import FiniteFloat
 
 from ampcli.amplitudes.protocol import Provider
-from ampcli.evaluation.metrics import Frozen
 from ampcli.features.multi_radiation import MultiRadiationBlock
 from ampcli.features.radiation import RadiationBlock
 from ampcli.inference.network import TrainedNetwork
 from ampcli.inference.predictor import Predictor
 from ampcli.kinematics import FloatArray, checked_momenta, with_beams
+from ampcli.records.base import Frozen
 from ampcli.uncertainty.covariance import combine_by_covariance
 
 _REPEATS = 5

@@ -8,8 +8,9 @@ from __future__ import annotations
 import numpy as np
 from pydantic import FiniteFloat
 
-from ampcli.evaluation.metrics import Floats, Frozen
+from ampcli.evaluation.metrics import Floats
 from ampcli.phasespace.hadron_sampler import excess_threshold
+from ampcli.records.base import Frozen
 
 
 class Unweighting(Frozen):

@@ -9,7 +9,7 @@ from typing import Any
 import pydantic
 
 import ampcli
-from ampcli.errors import IntegrityError
+from ampcli.errors import IntegrityError, setting
 from ampcli.kinematics import FloatArray
 from ampcli.seal import sealed
 from ampcli.store.metadata import read_attributes, write_group
@@ -58,7 +58,7 @@ def check_part(path: Path, plan: Plan, number: int) -> tuple[PartRecord, PartSum
     if found.sha256 != marker.sha256 or marker.arrays not in (None, found.arrays):
         raise IntegrityError(
             f"part {number + 1} of {plan.parts} of {path} does not match its checksum",
-            "Run the same `ampcli gen` with --resume: it writes damaged parts again.",
+            f"Run the same `ampcli gen` with {setting('resume')}: it writes damaged parts again.",
         )
     return found, PartSums.of(arrays["amplitude"], arrays["weight"])
 

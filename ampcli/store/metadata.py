@@ -13,11 +13,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from ampcli.errors import AmpcliError, IntegrityError
+from ampcli.errors import AmpcliError, IntegrityError, setting
 from ampcli.files import read_file, replacing
 
 ZARR = "zarr.json"
-RESUME = "Run its `ampcli gen` command again with --resume."
+RESUME = f"Run its `ampcli gen` command again with {setting('resume')}."
 
 #: What says something about this process or the machine, not about the file that was to be read.
 _NOT_THE_FILE = (errno.EMFILE, errno.ENFILE, errno.ENOMEM)

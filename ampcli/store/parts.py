@@ -11,7 +11,6 @@ from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from uuid import uuid4
 
 import zarr
 
@@ -272,20 +271,6 @@ def remove_all_leftovers(path: Path, plan: Plan) -> None:
     for folder in (path, path / BOOKS, *(path / name for name in plan.arrays)):
         remove_drafts(folder / ZARR)
     remove_drafts(path / BOOKS / PLAN)
-
-
-def write_atomically(file: Path, text: str) -> None:
-    """Write a small file so that readers see it whole or not at all.
-
-    It is not forced to the disk: that would wait for the arrays too, and what a power failure takes is found by the
-    checksums when the store is finalised or read.
-    """
-    draft = file.with_name(f".{file.name}.{uuid4().hex[:8]}")
-    try:
-        draft.write_text(text)
-        draft.replace(file)
-    finally:
-        draft.unlink(missing_ok=True)
 
 
 def missing_parts(path: Path, plan: Plan) -> list[int]:

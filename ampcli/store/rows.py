@@ -11,7 +11,7 @@ import numpy as np
 import zarr
 from zarr.core.sync import sync
 
-from ampcli.errors import AmpcliError, IntegrityError, NotFoundError
+from ampcli.errors import AmpcliError, IntegrityError, NotFoundError, setting
 from ampcli.files import require_ordinary
 from ampcli.kinematics import FloatArray
 from ampcli.store.metadata import check_array, reading
@@ -88,4 +88,4 @@ async def _settle() -> None:
 def _repair(path: Path, name: str) -> str:
     if name.startswith("features/"):
         return f"Make its features again with `ampcli features {path} {name.split('/')[1]} --replace`."
-    return "The store is damaged: run its `ampcli gen` command again with --resume."
+    return f"The store is damaged: run its `ampcli gen` command again with {setting('resume')}."

@@ -14,7 +14,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load, save
 from torch import Tensor
 
-from ampcli.errors import IntegrityError
+from ampcli.errors import IntegrityError, setting
 from ampcli.files import read_file, replacing, write_durably
 from ampcli.records.training import Recipe
 from ampcli.registry.upgrade import upgraded_recipe
@@ -80,7 +80,9 @@ def load_checkpoint(file: Path, device: torch.device) -> tuple[State, dict[str, 
             content["recipe"] = upgraded_recipe(content["recipe"])
         state = State.model_validate(content)
     except (SafetensorError, KeyError, TypeError, ValueError, OverflowError, RecursionError) as error:
-        raise IntegrityError(f"the checkpoint {file} is damaged: {error}", "Start again with --resume never.") from None
+        raise IntegrityError(
+            f"the checkpoint {file} is damaged: {error}", f"Start again with {setting('resume')} never."
+        ) from None
     return state, {name: tensor.to(device) for name, tensor in tensors.items()}
 
 

@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ampcli.errors import AmpcliError, IntegrityError, InterruptedRun
+from ampcli.errors import AmpcliError, IntegrityError, InterruptedRun, setting
 from ampcli.models.ansatz import Ansatz
 from ampcli.models.network import Network
 from ampcli.records.training import Recipe
@@ -54,7 +54,7 @@ class Trainer:
             self.optimiser.restore(tensors, self.state.optimiser_steps)
         except KeyError as error:
             raise IntegrityError(
-                f"the checkpoint {file} is damaged: it lacks {error}", "Start again with --resume never."
+                f"the checkpoint {file} is damaged: it lacks {error}", f"Start again with {setting('resume')} never."
             ) from None
 
     def save(self, file: Path) -> None:
@@ -165,7 +165,7 @@ class Trainer:
         if not any(math.isfinite(loss) for loss in losses):
             raise AmpcliError(
                 f"the loss is no longer a number after epoch {self.state.epoch}",
-                "Lower --learning-rate, and start again with --resume never.",
+                f"Lower {setting('learning_rate')}, and start again with {setting('resume')} never.",
             )
 
     @torch.no_grad()

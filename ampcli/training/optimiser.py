@@ -35,12 +35,12 @@ class OptimiserKind:
 
     name: str
     start: Callable[[Network, Tensor], Optimiser]
-    """For parameters (R, P) of a network; raises UsageError where it is none for that network."""
+    """Makes one for a network and its parameters (R, P); raises UsageError where it cannot train that network."""
 
 
 OPTIMISERS = Catalogue(
     "optimiser",
     OptimiserKind,
-    "ampcli.optimisers",
+    None,
     {"adam": "ampcli.training.adam:ADAM", "soap": "ampcli.training.soap:SOAP"},
 )

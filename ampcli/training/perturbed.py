@@ -38,7 +38,8 @@ class PerturbedCopies:
     def of(
         cls, store: Store, recipe: Recipe, block: FeatureBlock | None, momenta: Tensor, amplitude: Tensor
     ) -> PerturbedCopies:
-        """
+        """Copies of the training events of a recipe.
+
         Args:
             block: the features that the model needs, if any.
             momenta: outgoing, of the training events (n, n_final, 4); amplitude: (n,).

@@ -71,7 +71,7 @@ class Publication:
         draft = self._draft(trainer.state, replica)
         predictor = Predictor(draft, [network], self.device)
         momenta = self.arrays["momenta"].numpy()
-        predicted = predictor.predicted(momenta, self.arrays)
+        predicted = predictor.predicted(momenta, [self.arrays])
         kind = predictor.uncertainty_kind
         points = Validation(self.exact, predicted, measures(self.store, "validation"))
         draft = measured(draft, kind, points, recalibrate=kind.by_point)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ampcli.errors import UsageError
+from ampcli.errors import UsageError, setting
 
 _MOST_REPLICAS = 10_000
 
@@ -12,11 +12,11 @@ _MOST_REPLICAS = 10_000
 def recipe_seeds(seed: int, replicas: int) -> tuple[int, ...]:
     """Seeds of the replicas: the given one and those after it."""
     if replicas < 1:
-        raise UsageError(f"--replicas {replicas}: at least one is needed")
+        raise UsageError(f"{setting('replicas')} {replicas}: at least one is needed")
     if replicas > _MOST_REPLICAS:
-        raise UsageError(f"--replicas {replicas}: at most {_MOST_REPLICAS} train at once")
+        raise UsageError(f"{setting('replicas')} {replicas}: at most {_MOST_REPLICAS} train at once")
     if seed < 0:
-        raise UsageError(f"--seed {seed}: seeds are non-negative integers")
+        raise UsageError(f"{setting('seed')} {seed}: seeds are non-negative integers")
     return tuple(range(seed, seed + replicas))
 
 

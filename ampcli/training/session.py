@@ -10,7 +10,7 @@ from pathlib import Path
 
 import torch
 
-from ampcli.errors import LockedError, UsageError
+from ampcli.errors import LockedError, UsageError, setting
 from ampcli.files import require_ordinary, writing
 from ampcli.locks import locked
 from ampcli.records.training import Recipe
@@ -60,7 +60,7 @@ def _lock(checkpoint: Path) -> Iterator[None]:
     with locked(
         _lock_file(checkpoint),
         f"the same training of {checkpoint.parent.name} is running already",
-        "Wait for it, or give this one another --seed or --name.",
+        f"Wait for it, or give this one another {setting('seed')} or {setting('name')}.",
     ):
         yield
 
@@ -77,7 +77,7 @@ def _adopt_or_refuse_waiting(folder: Path, name: str, recipe: Recipe, checkpoint
                     return
                 raise UsageError(
                     f"an interrupted training of {name} has other settings: {', '.join(differing)} ({other})",
-                    "Give its settings to go on with it, or start anew with --resume never.",
+                    f"Give its settings to go on with it, or start anew with {setting('resume')} never.",
                 )
         except LockedError:  # it is running: a training of its own
             continue

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor
 
-from ampcli.errors import UsageError
+from ampcli.errors import UsageError, setting
 from ampcli.models.network import Network, StackOfMatrices
 from ampcli.training.optimiser import OptimiserKind
 
@@ -89,7 +89,9 @@ class Soap:
 
 def _start(network: Network, parameters: Tensor) -> Soap:
     if not isinstance(network, StackOfMatrices):
-        raise UsageError(f"--optimiser soap is for dense networks, not for the kind {network.kind}", "Choose adam.")
+        raise UsageError(
+            f"{setting('optimiser')} soap is for dense networks, not for the kind {network.kind}", "Choose adam."
+        )
     return Soap(network, parameters)
 
 

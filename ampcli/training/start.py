@@ -6,7 +6,7 @@ from pathlib import Path
 
 from torch import Tensor
 
-from ampcli.errors import NotFoundError, UsageError
+from ampcli.errors import NotFoundError, UsageError, setting
 from ampcli.models.network import Network
 from ampcli.records.architecture import Architecture
 from ampcli.records.training import Recipe
@@ -33,7 +33,7 @@ def first_parameters(
     if parent is None:
         return network.initialise([network_seed(seed) for seed in recipe.seeds])
     if parent.training is None or parent.architecture is None:
-        raise UsageError(f"--init-from {recipe.init_from}: it is an ensemble", "Name one of its members.")
+        raise UsageError(f"{setting('init_from')} {recipe.init_from}: it is an ensemble", "Name one of its members.")
     ours, theirs = (
         (kind, block, net.activation, net.residual, net.network)
         for kind, block, net in (
@@ -43,12 +43,12 @@ def first_parameters(
     )
     if ours != theirs:
         raise UsageError(
-            f"--init-from {recipe.init_from}: it is {theirs}, not {ours}",
+            f"{setting('init_from')} {recipe.init_from}: it is {theirs}, not {ours}",
             "Kind, features, activation, residual and network must be the same.",
         )
     if parent.architecture.widths != architecture.widths:
         raise UsageError(
-            f"--init-from {recipe.init_from}: its layers are {list(parent.architecture.widths)}, "
+            f"{setting('init_from')} {recipe.init_from}: its layers are {list(parent.architecture.widths)}, "
             f"this model's {list(architecture.widths)}"
         )
     tensors = read_weights(resolve(registry, parent.reference), parent)
@@ -73,5 +73,5 @@ def go_on(trainer: Trainer, recipe: Recipe, checkpoint: Path, resume: str) -> No
     if differing := recipe.differences(trainer.state.recipe):
         raise UsageError(
             f"the checkpoint {file} has other settings: " + ", ".join(differing),
-            "Give the settings of that run to go on with it, or start anew with --resume never.",
+            f"Give the settings of that run to go on with it, or start anew with {setting('resume')} never.",
         )

@@ -21,7 +21,7 @@ def read_arrays(
     """Momenta and the wanted arrays of a block (where it has them) of a split, and the exact amplitudes.
 
     Args:
-        block: as the store holds it (`ampcli.features.write.stored_block`).
+        block: as the store holds it (`ampcli.store.features.stored_block`).
 
     Returns:
         (n, ...) each, float64 on the CPU.

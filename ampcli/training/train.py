@@ -11,9 +11,8 @@ from typing import Any
 import torch
 
 from ampcli.device import tf32_products
-from ampcli.errors import UsageError
+from ampcli.errors import UsageError, setting
 from ampcli.features.blocks import FeatureBlock
-from ampcli.features.write import stored_block
 from ampcli.inference.seen import require_unseen
 from ampcli.interrupt import held
 from ampcli.models.ansatz import Ansatz
@@ -22,6 +21,7 @@ from ampcli.models.network import NETWORKS
 from ampcli.records.architecture import Architecture
 from ampcli.records.training import Recipe
 from ampcli.registry.manifest import Manifest, check_name
+from ampcli.store.features import stored_block
 from ampcli.store.reader import Store
 from ampcli.training.checkpoint import State
 from ampcli.training.loop import Trainer
@@ -61,7 +61,9 @@ def train(
     check_name(run.name)
     kind, network_kind, _ = KINDS[recipe.kind], NETWORKS[recipe.network], OPTIMISERS[recipe.optimiser]
     if not network_kind.several_at_once and len(recipe.seeds) > 1:
-        raise UsageError(f"--replicas: networks of the kind {recipe.network} train alone", "Run it once for each seed.")
+        raise UsageError(
+            f"{setting('replicas')}: networks of the kind {recipe.network} train alone", "Run it once for each seed."
+        )
     parent = parent_of(run.registry, recipe)
     if parent is not None:
         run = replace(run, store=require_unseen([parent], run.store, "validation")[0])

@@ -19,9 +19,7 @@ from ampcli import weighted
 from ampcli.errors import UsageError
 from ampcli.registry.manifest import Recalibration
 from ampcli.store.measures import Measures, balanced
-from ampcli.weighted import Floats
-
-ONE_SIGMA = math.erf(1 / math.sqrt(2))
+from ampcli.weighted import ONE_SIGMA, Floats
 
 #: Intervals, by their name in a manifest, and the fraction of errors that they hold.
 INTERVALS = {"95": 0.95, "99": 0.99}

@@ -17,9 +17,9 @@ from pathlib import Path
 import torch
 
 from ampcli import files
-from ampcli.features.write import stored_block, write_features
 from ampcli.generation.generate import GenerationRequest, generate, prepare
 from ampcli.generation.lepton_points import LeptonSettings
+from ampcli.store.features import stored_block, write_features
 from ampcli.store.reader import open_store
 from ampcli.training.table import read_arrays
 

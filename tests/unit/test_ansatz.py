@@ -8,11 +8,11 @@ import torch
 
 from ampcli.errors import NotFoundError, UsageError
 from ampcli.evaluation.ansatz import measure_ansatz
-from ampcli.features.write import write_features
 from ampcli.generation.generate import GenerationRequest, generate, prepare
 from ampcli.generation.proton_points import ProtonSettings
 from ampcli.kinematics import with_beams
 from ampcli.plots.ansatz import plot_ansatz
+from ampcli.store.features import write_features
 from ampcli.store.reader import Store, open_store
 
 CPU = torch.device("cpu")

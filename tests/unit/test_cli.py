@@ -323,7 +323,7 @@ sys.exit(f"{code} {heavy}" if code or heavy else 0)
 """
 
 
-@pytest.mark.parametrize("arguments", [["--help"], ["gen", "--help"], ["train", "--help"], ["--version"]])
+@pytest.mark.parametrize("arguments", [["--help"], ["gen", "--help"], ["registry", "--help"], ["--version"]])
 def test_help_is_light(arguments):
     subprocess.run([sys.executable, "-c", IMPORTS, *arguments], check=True, capture_output=True)
 

@@ -119,7 +119,7 @@ def test_scales_survive_saving(final, amplitude):
 
 
 def test_empty_regions_are_refused(final, amplitude):
-    with pytest.raises(UsageError, match="--near 1e-12: 0 of 400"):
+    with pytest.raises(UsageError, match="near 1e-12: 0 of 400"):
         fitted(final, amplitude, 1e-12)
     with pytest.raises(UsageError, match="400 of 400"):
         fitted(final, amplitude, 0.99)

@@ -74,7 +74,7 @@ def test_single_precision_is_repaired_and_reported(tmp_path, momenta, dtype):
 def test_few_digits_are_repaired_on_request(tmp_path, momenta, digits):
     written = np.array([float(f"{value:.{digits - 1}e}") for value in momenta[:100].ravel()]).reshape(100, 5, 4)
     np.savez(tmp_path / "events.npz", momenta=written)
-    with pytest.raises(UsageError, match="--repair"):
+    with pytest.raises(UsageError, match="repair"):
         taken(tmp_path / "events.npz")
     found, intake = taken(tmp_path / "events.npz", repair=True)
     assert intake.repaired == 100

@@ -8,13 +8,13 @@ import math
 import numpy as np
 import pytest
 import torch
+from radiation_reference import choose_spectator, distances
 
 from ampcli.amplitudes.native.provider import Native
 from ampcli.factorisation.momenta import external_momenta, external_products
-from ampcli.factorisation.radiation import Choices, choose_spectator, distances, parse_radiation
+from ampcli.factorisation.radiation import Choices, mirror_symmetric, parse_radiation
 from ampcli.features.blocks import default_choices, make_block
 from ampcli.features.radiation import RadiationBlock
-from ampcli.features.radiation_inputs import mirror_symmetric
 from ampcli.kinematics import with_beams
 from ampcli.phasespace.rambo import rambo
 from ampcli.process import Process, parse_process

@@ -17,7 +17,6 @@ from ampcli.amplitudes.native.provider import Native
 from ampcli.errors import InterruptedRun, NotFoundError, UsageError
 from ampcli.features.blocks import default_choices, make_block
 from ampcli.features.radiation import RadiationBlock
-from ampcli.features.write import write_features
 from ampcli.generation.generate import GenerationRequest, generate, prepare
 from ampcli.generation.given_points import GivenFile
 from ampcli.inference.load import load_predictor
@@ -25,7 +24,7 @@ from ampcli.inference.probe import check_probe
 from ampcli.kinematics import min_invariant, with_beams
 from ampcli.models.ansatz import Batch, shapes_of
 from ampcli.models.factorised import FactorisedAnsatz
-from ampcli.models.kinds import KINDS, recipe_settings
+from ampcli.models.kinds import recipe_settings
 from ampcli.models.likelihood import LikelihoodOptions
 from ampcli.models.mlp import Mlp, hidden_layers
 from ampcli.phasespace.rambo import rambo, with_masses
@@ -34,6 +33,7 @@ from ampcli.records.training import Recipe
 from ampcli.registry.manifest import read_manifest
 from ampcli.registry.resolve import resolve
 from ampcli.registry.storage import read_probe, read_weights
+from ampcli.store.features import write_features
 from ampcli.store.reader import Store, open_store
 from ampcli.training.adam import Adam
 from ampcli.training.train import TrainingRun, train
@@ -238,12 +238,6 @@ def test_relative_uncertainty(known):
     torch.testing.assert_close(found, expected, rtol=1e-6, atol=0)
 
 
-def test_kind():
-    assert KINDS["factorised"].ansatz is FactorisedAnsatz
-    assert FactorisedAnsatz.kind == "factorised"
-    assert FactorisedAnsatz.block is None
-
-
 @pytest.mark.parametrize(("activation", "module"), [("tanh", torch.nn.Tanh), ("gelu", torch.nn.GELU)])
 @pytest.mark.parametrize("widths", [(5, 3), (5, 7, 3), (9, 12, 16, 8, 2)])
 def test_activations_are_those_of_torch(activation, module, widths):
@@ -369,7 +363,7 @@ def test_settings_of_improved_models(model, block):
 
 @pytest.mark.parametrize("model", ["", "oracle", "factorised", "fg", "fg0", "fg1^3", "invariants"])
 def test_unknown_models(model):
-    with pytest.raises(UsageError, match=re.escape(f"--model {model}: unknown")):
+    with pytest.raises(UsageError, match=re.escape(f"model {model}: unknown")):
         recipe_settings(model)
 
 
@@ -562,7 +556,7 @@ def test_weight_decay_reaches_the_training(tmp_path, trained):
 def test_models_keep_the_kernel_of_their_features(tmp_path, trained):
     shutil.copytree(trained.store.path, tmp_path / "paper.zarr")
     store = open_store(tmp_path / "paper.zarr")
-    with pytest.raises(UsageError, match="--replace"):
+    with pytest.raises(UsageError, match="replace"):
         write_features(store, "fg1", CPU, chosen={"kernel": "paper"})
     write_features(store, "fg1", CPU, chosen={"kernel": "paper"}, replace=True)
     before = trained.store.read("features/fg1/kernel")

@@ -14,9 +14,9 @@ from samples import read_fame
 from ampcli.errors import IntegrityError, NotFoundError, UsageError
 from ampcli.features.blocks import make_block
 from ampcli.features.fame import FameBlock
-from ampcli.features.write import stored_block, write_features
 from ampcli.process import parse_process
 from ampcli.seal import sealed
+from ampcli.store.features import stored_block, write_features
 from ampcli.store.reader import open_store
 
 CPU = torch.device("cpu")

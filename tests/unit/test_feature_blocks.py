@@ -20,8 +20,8 @@ from samples import read_fame
 from ampcli import files
 from ampcli.cli.main import run
 from ampcli.errors import IntegrityError, LockedError
-from ampcli.features.write import write_features
 from ampcli.generation.generate import generate, prepare
+from ampcli.store.features import write_features
 from ampcli.store.reader import Store, open_store
 
 CPU = torch.device("cpu")

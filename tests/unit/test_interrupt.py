@@ -44,7 +44,7 @@ def test_the_signals_of_schedulers():
 def test_signals_end_resumable_work_politely(number):
     before = signal.getsignal(number)
     with (
-        pytest.raises(InterruptedRun, match=r"parts are kept.*\n.*--resume") as interrupted,
+        pytest.raises(InterruptedRun, match=r"parts are kept.*\n.*resume") as interrupted,
         listening(),
         resumable("parts are kept", "Go on with --resume."),
     ):

@@ -352,7 +352,7 @@ def test_presets():
 
 @pytest.mark.parametrize("own", ["", "0", "-3", "a", "3,,4", "3.5"])
 def test_widths_that_are_none(own):
-    with pytest.raises(UsageError, match="--hidden"):
+    with pytest.raises(UsageError, match="hidden"):
         hidden_layers("small", own)
 
 

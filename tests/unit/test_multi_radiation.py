@@ -8,7 +8,8 @@ import torch
 
 from ampcli.amplitudes.native.provider import Native
 from ampcli.errors import UsageError
-from ampcli.features.blocks import default_choices, make_block, parse_radiations
+from ampcli.features.blocks import default_choices, make_block
+from ampcli.features.radiations import parse_radiations
 from ampcli.kinematics import with_beams
 from ampcli.models.ansatz import shapes_of
 from ampcli.models.factorised import FactorisedAnsatz

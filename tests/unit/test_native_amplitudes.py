@@ -11,6 +11,7 @@ from ampcli.amplitudes.native import engine
 from ampcli.amplitudes.native.couplings import DEFAULTS, Parameters
 from ampcli.amplitudes.native.provider import Native
 from ampcli.amplitudes.providers import make_provider
+from ampcli.instructions import instruction_set
 from ampcli.kinematics import min_invariant, with_beams
 from ampcli.phasespace.rambo import rambo
 from ampcli.process import parse_process
@@ -31,7 +32,7 @@ REFERENCES = {
 }
 
 _ORDER = ("baseline", "avx2", "avx512")
-COMPILED = _ORDER[: _ORDER.index(engine.instruction_set()) + 1]  # those that this processor runs
+COMPILED = _ORDER[: _ORDER.index(instruction_set()) + 1]  # those that this processor runs
 
 
 def native(process: str, **parameters: float) -> Native:

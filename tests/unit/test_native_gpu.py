@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import sys
+
 import numpy as np
 import pytest
 import torch
 
+from ampcli import gpu
 from ampcli.amplitudes.native import cuda, engine
 from ampcli.amplitudes.native.couplings import DEFAULTS
 from ampcli.amplitudes.native.provider import Native
-from ampcli.amplitudes.native.tables import tables
 from ampcli.errors import AmpcliError, UsageError
+from ampcli.instructions import compiled_module
 from ampcli.process import parse_process
 
 PROCESSES = {
@@ -27,7 +30,7 @@ def native(name: str) -> Native:
 
 def as_threads(name: str, momenta: np.ndarray, single: bool) -> tuple[np.ndarray, np.ndarray]:
     constants = engine.constants(native(name).line, DEFAULTS)
-    return engine.engine("baseline").evaluate_as_threads(momenta, *constants, single=single)
+    return compiled_module(engine.PACKAGE, "baseline").evaluate_as_threads(momenta, *constants, single=single)
 
 
 @pytest.mark.parametrize("name", PROCESSES)
@@ -55,11 +58,6 @@ def test_bad_events_are_marked(amplitude_reference):
         assert np.flatnonzero(as_threads("ddx_zgg", momenta, single)[1]).tolist() == [3, 40]
 
 
-@pytest.mark.parametrize("gluons", range(6))
-def test_scratch_memory_of_a_thread(gluons):
-    assert cuda.scratch_size(gluons) == engine.engine("baseline").scratch_size(tables(gluons).ints)
-
-
 def test_tensors_on_the_cpu(amplitude_reference):
     momenta = torch.from_numpy(amplitude_reference["ddx_zgg/regular/momenta"])
     values = native("ddx_zgg").evaluate_tensor(momenta)
@@ -72,15 +70,16 @@ def test_tensors_on_the_cpu(amplitude_reference):
 
 
 def test_without_cuda_core_the_error_says_what_to_install(monkeypatch):
-    monkeypatch.setitem(__import__("sys").modules, "cuda.core", None)
+    monkeypatch.setitem(sys.modules, "cuda.core", None)
+    gpu.compiled.cache_clear()
     with pytest.raises(AmpcliError, match="cuda-core") as refused:
-        cuda.compiled("sm_90")
+        gpu.compiled(cuda.SOURCE, "sm_90")
     assert "ampcli[cuda]" in str(refused.value)
 
 
 def test_it_compiles_for_a_gpu():
     pytest.importorskip("cuda.core")
-    assert len(cuda.compiled("sm_90").code) > 10_000
+    assert len(gpu.compiled(cuda.SOURCE, "sm_90").code) > 10_000
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")

@@ -7,7 +7,6 @@ import pytest
 import torch
 
 from ampcli.errors import InterruptedRun, UsageError
-from ampcli.features.write import write_features
 from ampcli.generation.generate import GenerationRequest, generate, prepare
 from ampcli.generation.lepton_points import LeptonSettings
 from ampcli.inference.load import load_predictor
@@ -22,6 +21,7 @@ from ampcli.records.architecture import Architecture
 from ampcli.records.training import Recipe
 from ampcli.registry.manifest import read_manifest
 from ampcli.registry.resolve import resolve
+from ampcli.store.features import write_features
 from ampcli.store.reader import Store, open_store
 from ampcli.training.optimiser import OPTIMISERS
 from ampcli.training.train import TrainingRun, train
@@ -141,7 +141,7 @@ def test_equivariant_networks(kind):
 def test_soap_is_for_matrices():
     pytest.importorskip("lgatr")
     network = on_particles("lgatr")
-    with pytest.raises(UsageError, match="--optimiser soap is for dense networks"):
+    with pytest.raises(UsageError, match="optimiser soap is for dense networks"):
         OPTIMISERS["soap"].start(network, network.initialise([1]))
 
 

@@ -8,7 +8,6 @@ import torch
 
 from ampcli.amplitudes.native.provider import Native
 from ampcli.errors import UsageError
-from ampcli.features.write import stored_block, write_features
 from ampcli.generation.generate import GenerationRequest, generate, prepare
 from ampcli.generation.proton_points import ProtonSettings
 from ampcli.kinematics import with_beams
@@ -16,6 +15,7 @@ from ampcli.phasespace.cuts import JetCuts
 from ampcli.phasespace.perturb import perturbed_events, recoiling_leg
 from ampcli.process import parse_process
 from ampcli.records.training import Recipe
+from ampcli.store.features import stored_block, write_features
 from ampcli.store.reader import Store, open_store
 from ampcli.training.perturbed import PerturbedCopies
 
@@ -82,9 +82,12 @@ def recipe(**changes) -> Recipe:
     return Recipe.model_validate({**settings, "perturb": 0.15, **changes})
 
 
+def training_points(store: Store) -> list[torch.Tensor]:
+    return [torch.from_numpy(store.read_split(name, "train")) for name in ("momenta", "amplitude")]
+
+
 def copies_of(store: Store, **changes) -> PerturbedCopies:
-    momenta, amplitude = (torch.from_numpy(store.read_split(name, "train")) for name in ("momenta", "amplitude"))
-    return PerturbedCopies.of(store, recipe(**changes), stored_block(store, "iq1+"), momenta, amplitude)
+    return PerturbedCopies.of(store, recipe(**changes), stored_block(store, "iq1+"), *training_points(store))
 
 
 def test_labels_are_exact_and_features_those_of_the_copies(store):
@@ -111,7 +114,7 @@ def test_every_epoch_has_its_own_copies_the_same_whenever_asked_for(store):
 
 def test_events_without_hadron_beams_are_refused(store4):
     with pytest.raises(UsageError, match="events of hadron beams"):
-        copies_of(store4)
+        PerturbedCopies.of(store4, recipe(), None, *training_points(store4))
 
 
 @pytest.mark.parametrize("name", ["d d~ > g g g", "e- e+ > z z g"])

@@ -8,25 +8,21 @@ import re
 import numpy as np
 import pytest
 import torch
-
-from ampcli.amplitudes.providers import make_provider
-from ampcli.errors import UsageError
-from ampcli.factorisation.kernels import C_A, C_F
-from ampcli.factorisation.momenta import external_momenta
-from ampcli.factorisation.radiation import (
+from radiation_reference import (
     KERNEL_FLOOR,
-    Radiation,
-    emissions,
     final_kernel,
     final_map,
     final_variables,
     initial_kernel,
     initial_map,
     initial_variables,
-    last_gluon,
-    parse_radiation,
-    reduced_process,
 )
+
+from ampcli.amplitudes.providers import make_provider
+from ampcli.errors import UsageError
+from ampcli.factorisation.kernels import C_A, C_F
+from ampcli.factorisation.momenta import external_momenta
+from ampcli.factorisation.radiation import Radiation, emissions, last_gluon, parse_radiation, reduced_process
 from ampcli.features.radiation import RadiationBlock
 from ampcli.kinematics import min_invariant
 from ampcli.phasespace.rambo import rambo, with_masses

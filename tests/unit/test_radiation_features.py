@@ -18,7 +18,8 @@ from ampcli.factorisation.momenta import external_momenta, external_products
 from ampcli.factorisation.radiation import parse_radiation, reduced_process
 from ampcli.features.blocks import default_choices, make_block
 from ampcli.features.fame import FameBlock
-from ampcli.features.radiation import InvariantsBlock, RadiationBlock, log_invariants
+from ampcli.features.momenta import InvariantsBlock, log_invariants
+from ampcli.features.radiation import RadiationBlock
 from ampcli.kinematics import min_invariant, with_beams
 from ampcli.phasespace.rambo import rambo, with_masses
 from ampcli.process import Process, parse_process

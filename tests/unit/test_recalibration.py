@@ -16,7 +16,8 @@ from ampcli.publishing.calibrate import publish_calibrated
 from ampcli.registry.manifest import Recalibration, read_manifest
 from ampcli.registry.resolve import resolve
 from ampcli.store.measures import Measures
-from ampcli.uncertainty.recalibration import INTERVALS, ONE_SIGMA, fit_recalibration, recalibrated
+from ampcli.uncertainty.recalibration import INTERVALS, fit_recalibration, recalibrated
+from ampcli.weighted import ONE_SIGMA
 
 N = 40_000
 

@@ -94,7 +94,7 @@ def test_an_old_model_on_the_store_of_its_training(stores, old, split):
 @pytest.mark.parametrize("name", ["larger", "another cut"])
 def test_an_old_model_on_a_store_of_the_same_seed(stores, old, name):
     for split in ("validation", "test"):
-        with pytest.raises(UsageError, match=rf"seed 7.*{split} points(.|\n)*another --seed"):
+        with pytest.raises(UsageError, match=rf"seed 7.*{split} points(.|\n)*another seed"):
             require_unseen([old], stores[name], split)
     for split in ("train", "all"):
         assert len(require_unseen([old], stores[name], split)[1]) == 1
@@ -132,7 +132,7 @@ def test_every_member_of_an_ensemble_counts(stores, new, old):
     ensemble = new.model_copy(
         update={"dataset": elsewhere.model_copy(update={"others": [old.dataset]}), "kind": "ensemble"}
     )
-    with pytest.raises(UsageError, match="another --seed"):
+    with pytest.raises(UsageError, match="another seed"):
         require_unseen([ensemble], stores["larger"], "test")
 
 
@@ -164,7 +164,7 @@ def test_eval_says_it(stores, registry, old, capsys):
     before = Predictor(old, predictor.networks, CPU)
     on_its_own = evaluate_model(before, stores["itself"], "test").evaluation
     assert on_its_own.points == len(rows_in(row_codes(3000), "test"))
-    with pytest.raises(UsageError, match="another --seed"):
+    with pytest.raises(UsageError, match="another seed"):
         evaluate_model(before, stores["larger"], "test")
     assert evaluate_model(predictor, stores["larger"], "test").evaluation.seen == ()
     assert (

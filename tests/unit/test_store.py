@@ -157,7 +157,7 @@ def test_digest_knows_content_and_plan(tmp_path, store):
 def test_a_flipped_byte_is_noticed(store, name, where):
     file = shard(store, name, 1)
     flip_byte(file, int(where * file.stat().st_size))
-    with pytest.raises(IntegrityError, match="--resume") as refused:
+    with pytest.raises(IntegrityError, match="resume") as refused:
         open_store(store).read(name)
     assert name in refused.value.what
     with pytest.raises(IntegrityError):
@@ -281,15 +281,6 @@ def test_forgetting_a_part(store):
     parts.forget_part(store, 1)
     parts.forget_part(store, 1)
     assert parts.missing_parts(store, plan()) == [1]
-
-
-def test_small_files_are_whole_or_absent(tmp_path):
-    file = tmp_path / "marker.json"
-    parts.write_atomically(file, "first")
-    with pytest.raises(UnicodeEncodeError):
-        parts.write_atomically(file, "second \ud800")
-    assert file.read_text() == "first"
-    assert [entry.name for entry in tmp_path.iterdir()] == ["marker.json"]
 
 
 def test_plans_from_before_there_was_a_choice_of_cuts():

@@ -17,9 +17,9 @@ import torch
 from samples import read_fame
 
 from ampcli.errors import AmpcliError, IntegrityError
-from ampcli.features.write import stored_block, write_features
 from ampcli.generation.generate import generate, prepare
 from ampcli.seal import sealed
+from ampcli.store.features import stored_block, write_features
 from ampcli.store.reader import open_store
 
 CPU = torch.device("cpu")

@@ -8,10 +8,11 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 import torch
+from radiation_reference import canonical_events
 
 from ampcli.factorisation.momenta import external_momenta
 from ampcli.features.blocks import FeatureBlock, make_block
-from ampcli.features.canonical import canonical_events, canonical_order
+from ampcli.features.canonical import canonical_order
 from ampcli.phasespace.rambo import rambo
 from ampcli.process import Process, parse_process
 

@@ -9,13 +9,13 @@ import pytest
 import torch
 
 from ampcli.errors import AmpcliError, IntegrityError, InterruptedRun, NotFoundError, UsageError
-from ampcli.features.write import stored_block
 from ampcli.models.kinds import KINDS, recipe_settings
 from ampcli.models.mlp import Mlp
 from ampcli.records.training import Recipe
 from ampcli.registry.manifest import read_manifest
 from ampcli.registry.resolve import resolve
 from ampcli.registry.storage import read_weights
+from ampcli.store.features import stored_block
 from ampcli.training.adam import Adam
 from ampcli.training.checkpoint import load_checkpoint
 from ampcli.training.loop import Trainer
@@ -212,7 +212,7 @@ def assert_same_state(a: Trainer, b: Trainer) -> None:
 SOAP = {"optimiser": "soap", "schedule": "one-cycle", "learning_rate": 1e-2, "hidden": (24,) * 3, "residual": True}
 
 
-@pytest.mark.parametrize("changes", [{"kind": "fame"}, {"kind": "plain"}, {"kind": "fame", **SOAP}])
+@pytest.mark.parametrize("changes", [{"model": "fame"}, {"model": "plain"}, {"model": "fame", **SOAP}])
 @pytest.mark.parametrize("after", [1, 6, 7, 20, 29])
 def test_an_interrupted_run_goes_on_bit_for_bit(tmp_path, trainer_for, changes, after):
     settings = {"seeds": (1, 2), "epochs": 5, "patience": 1, **changes}
@@ -270,10 +270,10 @@ def test_checkpoint_is_the_state(tmp_path, trainer_for):
 
 @pytest.mark.parametrize("kind", ["fame", "plain"])
 def test_replicas_train_as_if_alone(tmp_path, trainer_for, kind):
-    together, table, validation = trainer_for(kind=kind, seeds=(1, 2, 3), epochs=2)
+    together, table, validation = trainer_for(model=kind, seeds=(1, 2, 3), epochs=2)
     together.run(lambda _: table, validation, tmp_path / "together", None)
     for replica, seed in enumerate((1, 2, 3)):
-        alone, *_ = trainer_for(kind=kind, seeds=(seed,), epochs=2)
+        alone, *_ = trainer_for(model=kind, seeds=(seed,), epochs=2)
         alone.run(lambda _: table, validation, tmp_path / "alone", None)
         torch.testing.assert_close(together.parameters[replica], alone.parameters[0], rtol=0, atol=1e-5)
         expected = [record.validation_loss for record in alone.state.history[0]]
@@ -283,7 +283,7 @@ def test_replicas_train_as_if_alone(tmp_path, trainer_for, kind):
 
 @pytest.mark.parametrize(("kind", "factor"), [("fame", 10.0), ("plain", 2.0)])
 def test_training_reduces_the_loss(tmp_path, trainer_for, kind, factor):
-    trainer, table, validation = trainer_for(kind=kind, epochs=15)
+    trainer, table, validation = trainer_for(model=kind, epochs=15)
     first = float(trainer.validation_losses(validation))
     trainer.run(lambda _: table, validation, tmp_path / "file", None)
     history = trainer.state.history[0]
@@ -349,7 +349,7 @@ def checkpoint(tmp_path, trainer_for):
 @pytest.mark.parametrize("left", [0, 5, 100, -1])
 def test_a_truncated_checkpoint(checkpoint, left):
     checkpoint.write_bytes(checkpoint.read_bytes()[:left])
-    with pytest.raises(IntegrityError, match="--resume never"):
+    with pytest.raises(IntegrityError, match="resume never"):
         load_checkpoint(checkpoint, CPU)
 
 
@@ -481,9 +481,9 @@ def test_names_are_checked_first(tmp_path, store3, recipe_for):
 
 def test_seeds():
     assert recipe_seeds(5, 3) == (5, 6, 7)
-    with pytest.raises(UsageError, match="--replicas 0"):
+    with pytest.raises(UsageError, match="replicas 0"):
         recipe_seeds(1, 0)
-    with pytest.raises(UsageError, match="--seed -1"):
+    with pytest.raises(UsageError, match="seed -1"):
         recipe_seeds(-1, 1)
 
 

@@ -1,10 +1,8 @@
-"""The compiled engine on this machine's CPU: one module for each instruction set, the best of which is used."""
+"""The compiled engine on this machine's CPU."""
 
 from __future__ import annotations
 
-import importlib
 from functools import lru_cache
-from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -13,30 +11,10 @@ import numpy.typing as npt
 from ampcli.amplitudes.native.couplings import Parameters, engine_parameters
 from ampcli.amplitudes.native.quark_line import QuarkLine
 from ampcli.amplitudes.native.tables import tables
-from ampcli.errors import AmpcliError
+from ampcli.instructions import compiled_module, instruction_set
 from ampcli.kinematics import FloatArray
 
-
-@lru_cache
-def engine(instruction_set: str) -> ModuleType:
-    """The engine compiled for "baseline", "avx2" or "avx512".
-
-    Raises:
-        AmpcliError: it was not compiled.
-    """
-    try:
-        return importlib.import_module(f"ampcli.amplitudes.native._{instruction_set}")
-    except ImportError as error:
-        raise AmpcliError(
-            f"the compiled amplitude engine cannot be loaded: {error}",
-            "Install ampcli again with a C++17 compiler at hand (`pip install .` in its folder).",
-        ) from error
-
-
-@lru_cache
-def instruction_set() -> str:
-    """The widest one that this processor has and that was compiled."""
-    return str(engine("baseline").instruction_set())
+PACKAGE = "ampcli.amplitudes.native"
 
 
 @lru_cache
@@ -69,7 +47,7 @@ def evaluate(
     Returns:
         Values (n,), or (n, n!) with `squares`; and which events are not physical (n,), whose values mean nothing.
     """
-    values, bad = engine(on or instruction_set()).evaluate(
+    values, bad = compiled_module(PACKAGE, on or instruction_set()).evaluate(
         momenta, *constants(line, parameters), squares=squares, threads=threads, replaced=replaced
     )
     return values if squares else values[:, 0], bad.astype(bool)

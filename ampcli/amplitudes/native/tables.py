@@ -13,7 +13,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from ampcli.amplitudes.native.colour import Word, colour_form, orderings
+from ampcli.amplitudes.native.colour import ColourForm, Word, colour_form, orderings
 
 
 class Tables(NamedTuple):
@@ -76,64 +76,101 @@ def by_letter(word: Word, polarisations: int) -> int:
     return sum((polarisations >> position & 1) << letter for position, letter in enumerate(word))
 
 
-@cache
-def tables(gluons: int) -> Tables:
-    """The tables for so many gluons."""
-    stored = [word for letters in range(max(gluons, 1)) for word in permutations(range(gluons), letters)]
-    slot: dict[Word, int] = {}
-    slots = 0
-    for word in stored:
-        slot[word] = slots
-        slots += 1 << len(word)
+class _Slots:
+    """Where the currents of words of `gluons` gluons are stored."""
 
-    def gluon_splits(word: Word) -> list[int]:
+    def __init__(self, gluons: int) -> None:
+        self.gluons = gluons
+        self.words = [word for letters in range(max(gluons, 1)) for word in permutations(range(gluons), letters)]
+        self.of: dict[Word, int] = {}
+        self.count = 0
+        for word in self.words:
+            self.of[word] = self.count
+            self.count += 1 << len(word)
+
+    def gluon_splits(self, word: Word) -> list[int]:
+        """Slots and sets of prefix and suffix, neither empty."""
         cuts = [(word[:j], word[j:]) for j in range(1, len(word))]
-        return [n for a, b in cuts for n in (slot[a], slot[b], letters_mask(a), letters_mask(b))]
+        return [n for a, b in cuts for n in (self.of[a], self.of[b], letters_mask(a), letters_mask(b))]
 
-    def quark_splits(word: Word) -> list[int]:
+    def quark_splits(self, word: Word) -> list[int]:
+        """Slots of prefix and suffix, which may be empty (0 for the whole word of all gluons, which is not stored)."""
         cuts = [(word[:j], word[j:]) for j in range(len(word) + 1)]
-        return [slot.get(part, 0) for cut in cuts for part in cut]
+        return [self.of.get(part, 0) for cut in cuts for part in cut]
 
-    gluon: list[int] = []
-    for letters in range(2, gluons):
-        words = list(permutations(range(gluons), letters))
+
+def _gluon_currents(slots: _Slots) -> list[int]:
+    section: list[int] = []
+    for letters in range(2, slots.gluons):
+        words = list(permutations(range(slots.gluons), letters))
         basis = [word for word in words if word[0] == min(word)]
-        gluon.append(len(basis))
+        section.append(len(basis))
         for word in basis:
-            gluon += [slot[word], letters_mask(word), *gluon_splits(word)]
+            section += [slots.of[word], letters_mask(word), *slots.gluon_splits(word)]
         derived = [word for word in words if word[0] != min(word)]
-        gluon.append(len(derived) << letters)
+        section.append(len(derived) << letters)
         for word in derived:
             sign, sources = kleiss_kuijf(word)
             with_tensor = int(0 not in word)  # only suffixes of words that begin with gluon 0 need it
             for h in range(1 << letters):
-                chosen = by_letter(word, h)
-                places = [slot[source] + by_position(source, chosen) for source in sources]
-                gluon += [slot[word] + h, int(sign < 0), with_tensor, len(places), *places]
+                by_gluon = by_letter(word, h)
+                places = [slots.of[source] + by_position(source, by_gluon) for source in sources]
+                section += [slots.of[word] + h, int(sign < 0), with_tensor, len(places), *places]
+    return section
 
-    quark_words = [word for word in stored if word]
-    quark = [len(quark_words)]
-    for word in quark_words:
-        quark += [slot[word], len(word), letters_mask(word), *quark_splits(word)]
 
-    ordered = orderings(gluons)
-    longest = [word for word in ordered if word and word[0] == 0]
-    ordering, top, relations = [], [], []
+def _quark_currents(slots: _Slots) -> list[int]:
+    words = [word for word in slots.words if word]
+    section = [len(words)]
+    for word in words:
+        section += [slots.of[word], len(word), letters_mask(word), *slots.quark_splits(word)]
+    return section
+
+
+def _orderings(slots: _Slots, ordered: list[Word]) -> list[int]:
+    section: list[int] = []
     for word in ordered:
-        ordering += [*quark_splits(word), *(by_position(word, h) for h in range(1 << gluons))]
-        sign, sources = kleiss_kuijf(word) if word else (1, [])
-        relations += [int(sign < 0), len(sources), *(longest.index(source) for source in sources)]
-    for word in longest:
-        top += [ordered.index(word), *gluon_splits(word)]
+        section += [*slots.quark_splits(word), *(by_position(word, h) for h in range(1 << slots.gluons))]
+    return section
 
-    form = colour_form(gluons)
-    colour = [len(form.butterflies), *(index for pair in form.butterflies for index in pair)]
+
+def _basis_words(slots: _Slots, ordered: list[Word], basis: list[Word]) -> list[int]:
+    section: list[int] = []
+    for word in basis:
+        section += [ordered.index(word), *slots.gluon_splits(word)]
+    return section
+
+
+def _colour(form: ColourForm) -> list[int]:
+    section = [len(form.butterflies), *(index for pair in form.butterflies for index in pair)]
     for row in form.rows:
-        colour += [len(row), *(j for j, _ in row)]
+        section += [len(row), *(j for j, _ in row)]
+    return section
 
-    sections = [gluon, quark, ordering, top, colour, relations]
-    header = 4 + len(sections)
-    offsets = header + np.cumsum([0, *(len(section) for section in sections[:-1])])
-    ints = [gluons, slots, len(ordered), len(longest), *offsets.tolist(), *(n for section in sections for n in section)]
+
+def _relations(ordered: list[Word], basis: list[Word]) -> list[int]:
+    section: list[int] = []
+    for word in ordered:
+        sign, sources = kleiss_kuijf(word) if word else (1, [])
+        section += [int(sign < 0), len(sources), *(basis.index(source) for source in sources)]
+    return section
+
+
+@cache
+def tables(gluons: int) -> Tables:
+    """The tables for so many gluons."""
+    slots, form, ordered = _Slots(gluons), colour_form(gluons), orderings(gluons)
+    basis = [word for word in ordered if word and word[0] == 0]
+    sections = [
+        _gluon_currents(slots),
+        _quark_currents(slots),
+        _orderings(slots, ordered),
+        _basis_words(slots, ordered, basis),
+        _colour(form),
+        _relations(ordered, basis),
+    ]
+    counts = [gluons, slots.count, len(ordered), len(basis)]
+    offsets = len(counts) + len(sections) + np.cumsum([0, *(len(section) for section in sections[:-1])])
+    ints = [*counts, *offsets.tolist(), *(n for section in sections for n in section)]
     coefficients = [coefficient for row in form.rows for _, coefficient in row]
     return Tables(np.array(ints, dtype=np.int32), np.array(coefficients))

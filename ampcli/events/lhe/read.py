@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ampcli.errors import IntegrityError, UsageError
+from ampcli.errors import IntegrityError, UsageError, setting
 from ampcli.events.batch import Batch
 from ampcli.events.lhe.blocks import EventBlocks
 from ampcli.process import Process
@@ -53,7 +53,8 @@ class LheEvents:
         return None
 
     def batches(self, size: int) -> Iterator[Batch]:
-        """
+        """Events in batches of at most `size`.
+
         Raises:
             FileNotFoundError: no such file.
             UsageError: an event of another process, or no event of this one.
@@ -105,7 +106,7 @@ class LheEvents:
             return None
         raise UsageError(
             f"{self.path}: event {number} (from 0) is {_name(incoming, outgoing)}, not {self.process}",
-            "Take the events of the process, and count the others, with --process-only.",
+            f"Take the events of the process, and count the others, with {setting('process_only')}.",
         )
 
     def _count(self, incoming: list[LheParticle], outgoing: list[LheParticle]) -> None:

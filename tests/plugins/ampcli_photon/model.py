@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Self
 
-from ampcli.records.settings import Settings
 from pydantic import Field
 from torch import Tensor
 
@@ -14,6 +13,7 @@ from ampcli.models.kinds import Choice, ModelKind, Options
 from ampcli.models.likelihood import heteroscedastic_loss, relative_sigma
 from ampcli.models.scaling import Standardiser
 from ampcli.process import Process
+from ampcli.records.settings import Settings
 
 
 class TamedOptions(Options):

@@ -12,6 +12,7 @@ class Choices:
         s_ijk: bool,
         extended: bool,
         orient: bool,
+        canonical: bool,
         coupling: float,
     ) -> None: ...
 
@@ -19,7 +20,6 @@ class Step:
     def __init__(
         self,
         *,
-        legs: int,
         last_gluon: int,
         rank: int,
         candidates: list[tuple[int, int]],
@@ -28,7 +28,12 @@ class Step:
         gluon: list[bool],
     ) -> None: ...
 
-class Radiation:
-    def __init__(self, steps: list[Step], groups: list[list[int]], choices: Choices) -> None: ...
-    def compute(self, final: npt.NDArray[np.float64], threads: int) -> tuple[npt.NDArray[np.float64], ...]:
-        """Legs, variables, kernel, reduced momenta (beams first) and inputs of outgoing momenta (n, n_final, 4)."""
+def task(
+    *,
+    steps: list[Step],
+    identical: list[list[int]],
+    exchangeable: list[list[int]],
+    columns: int,
+    choices: Choices,
+) -> bytes: ...
+def compute(task: bytes, final: npt.NDArray[np.float64], threads: int) -> tuple[npt.NDArray[np.float64], ...]: ...

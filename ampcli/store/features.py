@@ -1,4 +1,4 @@
-"""`ampcli features`: compute a block for every row of a store."""
+"""Feature blocks of a store: computed for every row and written whole, read with checks."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ import numpy as np
 import torch
 import zarr
 
-from ampcli.errors import IntegrityError, NotFoundError, UsageError
-from ampcli.features.blocks import FeatureBlock, default_choices, make_block
+from ampcli.errors import IntegrityError, NotFoundError, UsageError, setting
+from ampcli.features.blocks import FeatureBlock, make_block, new_options
 from ampcli.files import clear, drafted, put_in_place, remove_drafts, restore_set_aside
 from ampcli.kinematics import FloatArray
 from ampcli.seal import SEAL, sealed
@@ -26,14 +26,6 @@ from ampcli.store.metadata import (
 from ampcli.store.parts import holding
 from ampcli.store.reader import Store
 from ampcli.store.rows import sha256_of
-
-
-def block_options(store: Store, name: str, chosen: Mapping[str, Any]) -> dict[str, Any]:
-    """Options of a new block: what it takes from the exact amplitudes of the store, and the user's choices."""
-    provider = store.plan.provider
-    if choices := default_choices(name):
-        return {"provider": provider.name, "parameters": provider.parameters, **choices, **chosen}
-    return {"alpha_s": provider.parameters["alpha_s"]} if name == "fame" and "alpha_s" in provider.parameters else {}
 
 
 def expected_attributes(store: Store, block: FeatureBlock) -> dict[str, Any]:
@@ -88,7 +80,7 @@ def new_block(store: Store, name: str, chosen: Mapping[str, Any]) -> FeatureBloc
     Raises:
         UsageError: an unknown block, or one that does not apply to the process.
     """
-    return make_block(name, store.process, block_options(store, name, chosen))
+    return make_block(name, store.process, new_options(name, store.plan.provider, chosen))
 
 
 def write_features(
@@ -102,7 +94,7 @@ def write_features(
     """Add the block `name` to a finished store; it appears whole or not at all.
 
     Args:
-        chosen: options of blocks of radiations that are not the defaults (`ampcli.features.blocks`).
+        chosen: options that are not the block's defaults.
 
     Returns:
         The block's attributes.
@@ -149,7 +141,7 @@ def _written(store: Store, block: FeatureBlock) -> dict[str, Any]:
     if not _same(attributes, expected_attributes(store, block)):
         raise UsageError(
             f"{store.path}/features/{block.name} holds features of another version or other options",
-            "Write them anew with --replace.",
+            f"Write them anew with {setting('replace')}.",
         )
     stored_block(store, block.name)
     for key in _arrays(block):

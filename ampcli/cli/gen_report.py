@@ -1,0 +1,65 @@
+"""What `ampcli gen` says of a store: before it is made, and when it is finished."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from ampcli.cli.command import Result
+
+if TYPE_CHECKING:
+    from ampcli.generation.run import Job
+
+
+def planned(job: Job, note: str | None) -> Result:
+    """What would be made."""
+    plan = job.plan
+    document = {
+        "plan": plan.model_dump(mode="json"),
+        "parts": plan.parts,
+        "rows_per_part": plan.shard_rows,
+        "bytes": plan.size,
+        **_facts(job, note),
+    }
+    what = f"{plan.points} points of {plan.process}, exact amplitudes of {plan.provider.name}"
+    text = [f"{what}, {plan.size / 1e6:.3g} MB in {plan.parts} parts -> {job.path}", *([note] if note else [])]
+    return Result(document, "\n".join(text))
+
+
+def finished(job: Job, attributes: dict[str, Any], note: str | None) -> Result:
+    """What was made, from the attributes of the store."""
+    plan = job.plan
+    document = {"store": str(job.path), "finished": True, "points": plan.points, **attributes, **_facts(job, note)}
+    text = [note] if note else []
+    text += [f"{job.path}: {plan.points} points of {plan.process}, digest {attributes['digest'][:16]}"]
+    text += _sampled(plan.points, attributes) if job.source.intake is None else job.source.intake.text
+    return Result(document, "\n".join([*text, *_unweighted(plan.points, attributes)]))
+
+
+def _facts(job: Job, note: str | None) -> dict[str, Any]:
+    intake = {} if job.source.intake is None else {"intake": job.source.intake.document}
+    return intake | ({"note": note} if note else {})
+
+
+def _sampled(points: int, attributes: dict[str, Any]) -> list[str]:
+    statistics = attributes["statistics"]
+    return [
+        f"acceptance {points / attributes['tried']:.4f}, cross section "
+        f"{statistics['mean_weighted_amplitude']:.6g} +- {statistics['mean_weighted_amplitude_error']:.2g} pb, "
+        f"worth {statistics['effective_points']:.0f} events of equal weight"
+    ]
+
+
+def _unweighted(points: int, attributes: dict[str, Any]) -> list[str]:
+    text = []
+    if attributes.get("unweighting") == "direct" and "expected_two_stage" in attributes:
+        two, direct = (attributes[f"expected_{way}"] for way in ("two_stage", "direct"))
+        text += [
+            f"unweighted directly: two stages would try {two['points']:.3g} points and take {two['exact']:.3g} exact "
+            f"amplitudes per event, directly it is {direct['points']:.3g} and {direct['exact']:.3g}"
+        ]
+    elif attributes.get("unweighting") == "direct":
+        text += ["unweighted directly: the surrogate of the two stages finds next to no events"]
+    if "exact_amplitudes" in attributes:
+        per_event = attributes["exact_amplitudes"] / points
+        text += [f"{per_event:.3g} exact amplitudes per event, and those of the adaptation"]
+    return text

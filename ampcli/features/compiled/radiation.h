@@ -1,0 +1,235 @@
+// One or two emissions of an event undone: which ones, their kernels, and the event without them.
+//
+// L. Beccatini et al., "Amplitude Surrogates for Multi-Jet Processes" (2025), Sec. 2 and App. A ("AS"); S. Catani, M.H.
+// Seymour, Nucl. Phys. B485 (1997) 291 ("CS").  The kernels printed in AS lack terms; docs/physics.md says which.
+//
+// The same text is compiled for CPUs (cpu.h) and for CUDA (threads.cu): one event at a time, no memory but the stack.
+#pragma once
+
+#ifdef __CUDACC__
+#define AMPCLI_INLINE __device__ __forceinline__
+#else
+#include <cmath>
+#define AMPCLI_INLINE inline __attribute__((always_inline))
+#endif
+
+namespace ampcli::radiation {
+
+constexpr int MAX_LEGS = 16;
+constexpr int MAX_CANDIDATES = 91;  // pairs of 14 gluons
+constexpr int MAX_GROUPS = 7;
+constexpr double PI = 3.14159265358979323846;
+constexpr double TINY = 1e-300;
+constexpr double KERNEL_FLOOR = 1e-2;  // initial kernels may turn negative far from their singularity
+constexpr double C_A = 3.0, C_F = 4.0 / 3.0;
+
+struct Momentum { double e, x, y, z; };
+
+using Event = Momentum[MAX_LEGS];
+using Products = double[MAX_LEGS][MAX_LEGS];
+
+// ---- what there is to do: of one process and radiation -----------------------------------------------------------------
+
+struct Groups {  // legs that may be exchanged, and such others
+  int count, size[MAX_GROUPS], leg[MAX_GROUPS][MAX_LEGS];
+};
+
+struct Step {  // one emission to undo
+  int legs, last_gluon, rank;  // rank from 0
+  int candidates, emitter[MAX_CANDIDATES], emitted[MAX_CANDIDATES];
+  int jets, jet[MAX_LEGS];
+  int massive[MAX_LEGS], gluon[MAX_LEGS];
+};
+
+struct Choices {
+  int initial, either, printed_kernel, delta_r, s_ijk;
+  int extended;   // inputs
+  int orient;     // exchange the beams, where the paper's or the extended inputs may
+  int canonical;  // look at events without longitudinal momentum, identical particles by pT
+  double coupling;  // 4 pi alpha_s
+};
+
+struct Task {
+  Choices choices;
+  int steps, columns;  // columns of the inputs
+  Step step[2];
+  Groups identical, exchangeable;
+};
+
+// ---- momenta -------------------------------------------------------------------------------------------------------------
+
+AMPCLI_INLINE double larger(double a, double b) { return a < b ? b : a; }
+AMPCLI_INLINE double square(double x) { return x * x; }
+AMPCLI_INLINE double dot3(const Momentum& a, const Momentum& b) { return a.x * b.x + a.y * b.y + a.z * b.z; }
+AMPCLI_INLINE double pt(const Momentum& p) { return sqrt(p.x * p.x + p.y * p.y); }
+
+// As `ampcli.kinematics.massless_product`.
+AMPCLI_INLINE double massless_product(const Momentum& a, const Momentum& b) {
+  double energies = a.e * b.e, cosine = dot3(a, b);
+  if (cosine <= 0) return energies - cosine;
+  double cross = square(a.y * b.z - a.z * b.y) + square(a.z * b.x - a.x * b.z) + square(a.x * b.y - a.y * b.x);
+  return cross / (energies + cosine);
+}
+
+AMPCLI_INLINE void fill_products(const Event& p, const Step& step, Products& products) {
+  for (int a = 0; a < step.legs; ++a) {
+    products[a][a] = step.massive[a] ? p[a].e * p[a].e - dot3(p[a], p[a]) : 0.0;
+    for (int b = 0; b < a; ++b)
+      products[a][b] = products[b][a] = step.massive[a] || step.massive[b] ? p[a].e * p[b].e - dot3(p[a], p[b])
+                                                                           : massless_product(p[a], p[b]);
+  }
+}
+
+// Puts the legs of each group into the order of a key; of equal ones, the first stays first.
+AMPCLI_INLINE void sort_within(const Groups& groups, const double* key, int* legs) {
+  for (int g = 0; g < groups.count; ++g)
+    for (int a = 0; a < groups.size[g]; ++a) {
+      int leg = groups.leg[g][a], place = 0;
+      for (int b = 0; b < groups.size[g]; ++b) {
+        double other = key[groups.leg[g][b]];
+        place += other < key[leg] || (b < a && other == key[leg]);
+      }
+      legs[groups.leg[g][place]] = leg;
+    }
+}
+
+// Outgoing momenta with the beams that they need in front.  `place`: where in the given event each leg was.
+AMPCLI_INLINE void read_event(const Task& task, const double* final, Event& p, int* place) {
+  int legs = task.step[0].legs;
+  double key[MAX_LEGS], energy = 0, pz = 0;
+  for (int leg = 2; leg < legs; ++leg) {
+    const double* q = final + 4 * (leg - 2);
+    // two outgoing particles have the same pT: there, the one that is more forward is first
+    key[leg] = legs > 4 ? -sqrt(q[1] * q[1] + q[2] * q[2]) : q[0] - q[3];
+    energy += q[0], pz += q[3];
+  }
+  for (int leg = 0; leg < legs; ++leg) place[leg] = leg;
+  double gamma = 1, boost = 0;
+  if (task.choices.canonical) {
+    sort_within(task.identical, key, place);
+    double mass = sqrt((energy + pz) * (energy - pz));
+    gamma = energy / mass, boost = pz / mass;
+  }
+  energy = pz = 0;
+  for (int leg = 2; leg < legs; ++leg) {
+    const double* q = final + 4 * (place[leg] - 2);
+    p[leg] = {gamma * q[0] - boost * q[3], q[1], q[2], gamma * q[3] - boost * q[0]};
+    energy += p[leg].e, pz += p[leg].z;
+  }
+  double plus = 0.5 * (energy + pz), minus = 0.5 * (energy - pz);
+  p[0] = {plus, 0, 0, plus};
+  p[1] = {minus, 0, 0, -minus};
+}
+
+// ---- which emission --------------------------------------------------------------------------------------------------------
+
+// How far each candidate is from its singularity: p_i.p_j, or (Delta R)^2 of outgoing pairs.
+AMPCLI_INLINE void fill_distances(const Event& p, const Products& products, const Step& step, const Choices& choices,
+                                  double* distance) {
+  if (choices.initial || !choices.delta_r) {
+    for (int c = 0; c < step.candidates; ++c) distance[c] = products[step.emitter[c]][step.emitted[c]];
+    return;
+  }
+  double rapidity[MAX_LEGS], azimuth[MAX_LEGS];
+  for (int n = 0; n < step.jets; ++n) {
+    int leg = step.jet[n];
+    rapidity[leg] = asinh(p[leg].z / larger(pt(p[leg]), TINY));
+    azimuth[leg] = atan2(p[leg].y, p[leg].x);
+  }
+  for (int c = 0; c < step.candidates; ++c) {
+    int a = step.emitter[c], b = step.emitted[c];
+    double apart = fabs(azimuth[a] - azimuth[b]);
+    apart = apart > PI ? 2 * PI - apart : apart;
+    distance[c] = square(rapidity[a] - rapidity[b]) + square(apart);
+  }
+}
+
+// Candidates from the most to the least singular.
+AMPCLI_INLINE void rank(const double* distance, int candidates, int* order) {
+  for (int c = 0; c < candidates; ++c) {
+    int at = c;
+    for (; at > 0 && distance[order[at - 1]] > distance[c]; --at) order[at] = order[at - 1];
+    order[at] = c;
+  }
+}
+
+// The most singular candidate that shares a leg.
+AMPCLI_INLINE int nearest_with(int leg, const double* distance, const Step& step) {
+  int nearest = -1;
+  for (int c = 0; c < step.candidates; ++c)
+    if ((step.emitter[c] == leg || step.emitted[c] == leg) && (nearest < 0 || distance[c] < distance[nearest]))
+      nearest = c;
+  return nearest < 0 ? 0 : nearest;
+}
+
+// ---- kernels and maps ------------------------------------------------------------------------------------------------------
+
+// F p_i.p_j / (4 pi alpha_s) of g -> g g or q -> q g (AS, Eqs. 44, 45; CS, Eqs. 5.7, 5.9).
+AMPCLI_INLINE double final_kernel(bool gluon, bool printed, double y, double z) {
+  double soft_j = 1 / (1 - z * (1 - y));
+  if (!gluon) return C_F * (2 * soft_j - (printed ? 1 - z : 1 + z));
+  return 2 * C_A * (soft_j + 1 / (1 - (1 - z) * (1 - y)) - 2 + (printed ? 0 : z * (1 - z)));
+}
+
+// F x p_a.p_i / (4 pi alpha_s), floored (AS, Eqs. 50, 51; CS, Eqs. 5.77, 5.79).
+AMPCLI_INLINE double initial_kernel(bool gluon, bool printed, double x, double u) {
+  double soft = 1 / (1 - x + u);
+  double kernel = gluon ? 2 * C_A * (soft + (printed ? 0 : (1 - x) / x) - 1 + x * (1 - x))
+                        : (printed ? 2 : 1) * C_F * (2 * soft - (1 + x));
+  return larger(kernel, KERNEL_FLOOR);
+}
+
+struct Emission {
+  int i, j, k, merged;           // emitter, emitted gluon, spectator; the emitter's place in the reduced event
+  double first, second, kernel;  // y, z or x, u; F in GeV^-2
+};
+
+AMPCLI_INLINE int spectator_of(int i, int j, const Event& p, const Products& products, const Step& step, bool s_ijk) {
+  int spectator = -1;
+  double best = 0;
+  for (int n = 0; n < step.jets; ++n) {
+    int leg = step.jet[n];
+    if (leg == i || leg == j) continue;
+    double preference = s_ijk ? products[i][leg] + products[j][leg] : p[leg].e;  // s_ij is common to all
+    if (spectator < 0 || preference > best) best = preference, spectator = leg;
+  }
+  return spectator;
+}
+
+// Undoes a candidate in place: `p` becomes the reduced event (AS, Eqs. 29, 30, 37, 38).
+AMPCLI_INLINE Emission undo(Event& p, const Products& products, const Step& step, const Choices& choices, int candidate) {
+  int i = step.emitter[candidate], j = step.emitted[candidate];
+  // Of two gluons the harder one emits: kernel and map do not tell them apart, a network that sees them does.
+  if (step.gluon[i] && !choices.initial && (choices.delta_r ? pt(p[j]) > pt(p[i]) : p[j].e > p[i].e)) {
+    int softer = i;
+    i = j, j = softer;
+  }
+  int k = spectator_of(i, j, p, products, step, choices.s_ijk);
+  double pij = products[i][j], pik = products[i][k], pjk = products[j][k];
+  Emission emission{i, j, k, i == step.last_gluon ? j : i, 0, 0, 0};
+  Momentum emitter, spectator, pi = p[i], pj = p[j], pk = p[k];
+  if (choices.initial) {
+    double x = (pik + pij - pjk) / (pik + pij), u = pij / (pij + pik), rest = 1 - x;
+    emission.first = x, emission.second = u;
+    emission.kernel = initial_kernel(step.gluon[i], choices.printed_kernel, x, u) / (x * pij);
+    emitter = {x * pi.e, x * pi.x, x * pi.y, x * pi.z};
+    spectator = {pk.e + pj.e - rest * pi.e, pk.x + pj.x - rest * pi.x, pk.y + pj.y - rest * pi.y,
+                 pk.z + pj.z - rest * pi.z};
+  } else {
+    double y = pij / (pij + pjk + pik), z = pik / (pik + pjk), factor = 1 / (1 - y), recoil = y * factor;
+    emission.first = y, emission.second = z;
+    emission.kernel = final_kernel(step.gluon[i], choices.printed_kernel, y, z) / pij;
+    emitter = {pi.e + pj.e - recoil * pk.e, pi.x + pj.x - recoil * pk.x, pi.y + pj.y - recoil * pk.y,
+               pi.z + pj.z - recoil * pk.z};
+    spectator = {factor * pk.e, factor * pk.x, factor * pk.y, factor * pk.z};
+  }
+  emission.kernel *= choices.coupling;
+  p[i] = emitter, p[k] = spectator;
+  // The emitted gluon's place is taken by the last gluon, whose place goes.
+  p[j] = p[step.last_gluon];
+  for (int leg = step.last_gluon; leg + 1 < step.legs; ++leg) p[leg] = p[leg + 1];
+  if (emission.merged > step.last_gluon) --emission.merged;
+  return emission;
+}
+
+}  // namespace ampcli::radiation

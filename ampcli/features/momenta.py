@@ -1,0 +1,85 @@
+"""The blocks ``momenta`` and ``invariants``: an event as it is, without any emission undone."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from ampcli.factorisation.momenta import external_momenta, external_products
+from ampcli.features.blocks import BlockKind
+from ampcli.features.canonical import canonical_order
+from ampcli.kinematics import pair_positions
+from ampcli.process import Process
+
+
+def log_invariants(found: Tensor, order: Tensor) -> Tensor:
+    """ln p_l.p_m of all pairs of legs, the legs in the given order (n, legs): (n, pairs)."""
+    rows = torch.arange(len(found), device=found.device)[:, None]
+    pairs = pair_positions(found.shape[1])
+    first, second = (torch.tensor(side, device=found.device) for side in zip(*pairs, strict=True))
+    return found[rows, order[:, first], order[:, second]].log()
+
+
+class InvariantsBlock:
+    """inputs (n, pairs): ln p_l.p_m of all external legs, in the order of the process, identical particles by pT.
+
+    Args:
+        version: 1 is that of old models, which left identical particles as they came.
+    """
+
+    name = "invariants"
+
+    def __init__(self, process: Process, version: int | None = None) -> None:
+        self.process = process
+        self.version = 1 if version == 1 else 2
+        self.options: dict[str, Any] = {}
+
+    def shapes(self) -> dict[str, tuple[int, ...]]:
+        legs = self.process.n_external
+        return {"inputs": (legs * (legs - 1) // 2,)}
+
+    def compute(self, momenta: Tensor) -> dict[str, Tensor]:
+        found = external_products(external_momenta(momenta), self.process)
+        order = torch.arange(self.process.n_external, device=momenta.device).repeat(len(momenta), 1)
+        if self.version > 1:
+            order[:, 2:] = 2 + canonical_order(momenta, self.process)
+        return {"inputs": log_invariants(found, order)}
+
+
+class MomentaBlock:
+    """inputs (n, 4 legs): E, px, py, pz of all external legs in GeV, in the order of the process."""
+
+    name = "momenta"
+    version = 1
+
+    def __init__(self, process: Process) -> None:
+        self.process = process
+        self.options: dict[str, Any] = {}
+
+    def shapes(self) -> dict[str, tuple[int, ...]]:
+        return {"inputs": (4 * self.process.n_external,)}
+
+    def compute(self, momenta: Tensor) -> dict[str, Tensor]:
+        return {"inputs": external_momenta(momenta).flatten(1)}
+
+
+class _Invariants(BlockKind):
+    name = "invariants"
+    examples = ("invariants",)
+
+    def make(self, name: str, process: Process, options: Mapping[str, Any], version: int | None) -> InvariantsBlock:
+        return InvariantsBlock(process, version)
+
+
+class _Momenta(BlockKind):
+    name = "momenta"
+    examples = ("momenta",)
+
+    def make(self, name: str, process: Process, options: Mapping[str, Any], version: int | None) -> MomentaBlock:
+        return MomentaBlock(process)
+
+
+INVARIANTS, MOMENTA = _Invariants(), _Momenta()
