@@ -124,7 +124,7 @@ def verify_models(models: References = None, registry: RegistryOption = None) ->
             compared = verify(folder, check_probe)
         except IntegrityError as error:
             errors.append(f"{model}: {error.told(flag)}")
-            found.append({"model": model, "ok": False, "compared": [], "error": error.what})
+            found.append({"model": model, "ok": False, "compared": [], "error": error.told(flag).splitlines()[0]})
         else:
             lines.append(f"{model}: {', '.join(compared)} ok")
             found.append({"model": model, "ok": True, "compared": compared, "error": None})

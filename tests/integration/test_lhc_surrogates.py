@@ -50,11 +50,11 @@ def chain(ampcli: Ampcli, tmp_path_factory: pytest.TempPathFactory) -> Chain:
 def test_what_the_manifest_of_an_improved_model_says(chain: Chain) -> None:
     manifest = json.loads((chain.registry / "iq1" / "1" / "manifest.json").read_text())
     training = manifest["training"]
-    assert {key: training[key] for key in ("block", "optimiser", "schedule", "beta", "perturb", "residual")} == {
+    assert {key: training[key] for key in ("block", "optimiser", "schedule", "options", "perturb", "residual")} == {
         "block": "iq1+",
         "optimiser": "soap",
         "schedule": "one-cycle",
-        "beta": 0.5,
+        "options": {"beta": 0.5},
         "perturb": 0.1,
         "residual": True,
     }

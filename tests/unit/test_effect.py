@@ -45,7 +45,20 @@ OTHER = {
     "two-stage": None,
 }
 #: How the work is done or shown, not what comes of it; and what names the situation.
-NEUTRAL = {"workers", "part", "resume", "dry-run", "json", "quiet", "verbose", "config", "help", "momenta", "beams"}
+NEUTRAL = {
+    "device",
+    "workers",
+    "part",
+    "resume",
+    "dry-run",
+    "json",
+    "quiet",
+    "verbose",
+    "config",
+    "help",
+    "momenta",
+    "beams",
+}
 #: May be asked for where it changes nothing: it checks (or leaves out checks), and all is well.
 SAME_PLAN = {("file", name) for name in ("skip-bad", "process-only", "repair")} | {
     (situation, option)
