@@ -15,8 +15,9 @@ from torch import Tensor
 from ampcli.errors import IntegrityError
 from ampcli.features.blocks import FeatureBlock
 from ampcli.models.ansatz import Ansatz
-from ampcli.models.kinds import KINDS, Options
+from ampcli.models.kinds import KINDS
 from ampcli.models.network import NETWORKS
+from ampcli.models.options import Options
 from ampcli.process import Process
 from ampcli.records.architecture import Architecture
 

@@ -10,7 +10,7 @@ from typing import Any, ClassVar, Generic, Self, TypeVar
 import torch
 from torch import Tensor
 
-from ampcli.models.kinds import Options
+from ampcli.models.options import Options
 from ampcli.models.scaling import MomentumInputs, Standardiser
 from ampcli.process import Process
 

@@ -10,16 +10,12 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from ampcli.errors import UsageError, setting
+from ampcli.models.options import Options
 from ampcli.plugins import Catalogue
-from ampcli.records.base import Frozen
 from ampcli.records.settings import Settings
 
 if TYPE_CHECKING:
     from ampcli.models.ansatz import Ansatz
-
-
-class Options(Frozen):
-    """A kind's own options, each a flag of `ampcli train`: ``Field(default, description=..., ge=...)``."""
 
 
 @dataclass(frozen=True)

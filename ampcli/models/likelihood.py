@@ -6,7 +6,7 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
-from ampcli.models.kinds import Options
+from ampcli.models.options import Options
 from ampcli.records.settings import Settings
 
 #: The predicted ln(sigma / deviation) stays within these, so that no single point can dominate a batch.

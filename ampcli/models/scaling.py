@@ -10,7 +10,7 @@ from pydantic import Field
 from torch import Tensor
 
 from ampcli.factorisation.representative import oriented
-from ampcli.models.kinds import Options
+from ampcli.models.options import Options
 
 _ROUNDING = 1e-10
 

@@ -6,7 +6,8 @@ from typing import Any, Literal
 
 from pydantic import Field, SerializeAsAny, ValidationError, ValidationInfo, field_validator
 
-from ampcli.models.kinds import KINDS, Options
+from ampcli.models.kinds import KINDS
+from ampcli.models.options import Options
 from ampcli.records.settings import Settings
 from ampcli.store.splits import SplitRule
 

@@ -42,7 +42,8 @@ def test_groups():
 @pytest.mark.parametrize(
     ("module", "names"),
     [
-        ("ampcli.models.kinds", ("Options", "ModelKind", "KINDS")),
+        ("ampcli.models.options", ("Options",)),
+        ("ampcli.models.kinds", ("ModelKind", "KINDS")),
         ("ampcli.models.ansatz", ("Ansatz",)),
         ("ampcli.features.blocks", ("BlockKind", "BLOCKS")),
         ("ampcli.amplitudes.protocol", ("ProviderKind",)),

@@ -20,8 +20,9 @@ from ampcli.cli.app import build_app
 from ampcli.cli.main import run
 from ampcli.errors import IntegrityError, UsageError
 from ampcli.models.fame import FameAnsatz, FameOptions
-from ampcli.models.kinds import KINDS, Choice, ModelKind, Options, chosen, model_names, recipe_settings
+from ampcli.models.kinds import KINDS, Choice, ModelKind, chosen, model_names, recipe_settings
 from ampcli.models.network import NETWORKS
+from ampcli.models.options import Options
 from ampcli.models.plain import PlainAnsatz
 from ampcli.models.scaling import MomentumOptions
 from ampcli.records.settings import Settings

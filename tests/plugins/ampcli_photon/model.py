@@ -9,8 +9,9 @@ from pydantic import Field
 from torch import Tensor
 
 from ampcli.models.ansatz import Ansatz, Arrays, Batch, Shapes, shapes_of
-from ampcli.models.kinds import Choice, ModelKind, Options
+from ampcli.models.kinds import Choice, ModelKind
 from ampcli.models.likelihood import heteroscedastic_loss, relative_sigma
+from ampcli.models.options import Options
 from ampcli.models.scaling import Standardiser
 from ampcli.process import Process
 from ampcli.records.settings import Settings
