@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from ampcli.amplitudes.native import engine
+from ampcli import instructions
 from ampcli.amplitudes.native.provider import Native
 from ampcli.amplitudes.providers import PROVIDERS
 from ampcli.cli.main import run
@@ -30,10 +30,10 @@ def one_provider(monkeypatch):
 @pytest.fixture
 def fresh_engine():
     """The engine is looked for again, before and after."""
-    for cached in (engine.engine, engine.instruction_set):
+    for cached in (instructions.compiled_module, instructions.instruction_set):
         cached.cache_clear()
     yield
-    for cached in (engine.engine, engine.instruction_set):
+    for cached in (instructions.compiled_module, instructions.instruction_set):
         cached.cache_clear()
 
 
@@ -101,7 +101,7 @@ def test_an_engine_that_was_not_compiled(monkeypatch, capsys):
 
     monkeypatch.setattr(importlib, "import_module", without_engine)
     said = failure(capsys)
-    assert "the compiled amplitude engine cannot be loaded: no such file" in said
+    assert "the compiled modules of ampcli cannot be loaded: no such file" in said
     assert "C++17 compiler" in said
 
 

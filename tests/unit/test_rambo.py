@@ -186,9 +186,9 @@ def test_half_of_the_mixed_points_lie_where_amplitudes_are_large():
 @pytest.mark.parametrize(
     ("process", "y_cut", "said"),
     [
-        ("e- e+ > d d~ g", 1 / 3, "--y-cut"),
-        ("e- e+ > d d~ g g", -0.1, "--y-cut"),
-        ("e- e+ > d d~ g g", float("nan"), "--y-cut"),
+        ("e- e+ > d d~ g", 1 / 3, "y_cut"),
+        ("e- e+ > d d~ g g", -0.1, "y_cut"),
+        ("e- e+ > d d~ g g", float("nan"), "y_cut"),
         ("e- e+ > d d~", 0.01, "at least 3"),
         ("d d~ > z g g g", 0.01, "massless"),
         ("e- e+ > t t~ g", 0.01, "massless"),

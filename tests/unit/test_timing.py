@@ -15,6 +15,7 @@ from ampcli.amplitudes.native.provider import Native
 from ampcli.features.radiation import RadiationBlock
 from ampcli.generation.generate import generate, prepare
 from ampcli.inference.load import load_predictor
+from ampcli.inference.predictor import Predicted
 from ampcli.kinematics import with_beams
 from ampcli.process import Process
 from ampcli.registry.manifest import Manifest
@@ -139,6 +140,10 @@ class Surrogate:
         sure = final[:, 0, 0] < self.sure_below
         amplitude = Native(self.process).evaluate(with_beams(final)) * np.where(sure, 1.001, 1.2)
         return amplitude, amplitude * np.where(sure, 0.01, 0.3)
+
+    def predicted(self, final, features=None):
+        amplitude, uncertainty = self.predict_final(final)
+        return Predicted(amplitude, uncertainty, uncertainty, amplitude[None])
 
 
 @pytest.fixture(scope="module")
