@@ -296,14 +296,16 @@ def test_models_that_are_not_there(ampcli: Ampcli, trained: Trained, tmp_path: P
     assert not (trained.registry / "e").exists()
 
 
-def test_another_process_than_the_model_learned(ampcli: Ampcli, trained: Trained, tmp_path: Path) -> None:
-    store = tmp_path / "ee4.zarr"
-    ampcli("gen", "e- e+ > d d~ g g", store, "--points", "1k", "-q")
+@pytest.mark.parametrize("process", ["e- e+ > d d~ g g", "e- e+ > u u~ g"])  # the second has as many legs
+def test_another_process_than_the_model_learned(ampcli: Ampcli, trained: Trained, tmp_path: Path, process: str) -> None:
+    store = tmp_path / "other.zarr"
+    ampcli("gen", process, store, "--points", "1k", "-q")
     registry = ("--registry", trained.registry)
     out = tmp_path / "plots"
-    ampcli.fails(2, "eval", "m", store, "--out", out, *registry, naming=(THREE_JETS, "e- e+ > d d~ g g"))
+    ampcli.fails(2, "eval", "m", store, "--out", out, *registry, naming=(THREE_JETS, process))
     assert not out.exists()
-    ampcli.fails(2, "predict", "m", store, tmp_path / "out.npz", *registry, naming=THREE_JETS)
+    ampcli.fails(2, "predict", "m", store, tmp_path / "out.npz", *registry, naming=(THREE_JETS, process))
+    assert not (tmp_path / "out.npz").exists()
 
 
 @pytest.mark.parametrize(

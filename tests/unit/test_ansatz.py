@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import numpy as np
 import pytest
 import torch
@@ -71,4 +73,10 @@ def test_the_plot(store, tmp_path):
     measured = {name: measure_ansatz(store, name, "test") for name in ("fg1+", "iq1")}
     written = plot_ansatz(measured, tmp_path)
     assert sorted(path.name for path in written) == ["ansatz.json", "ansatz.pdf", "ansatz.png"]
-    assert all(path.stat().st_size > 1000 for path in written)
+    numbers = json.loads((tmp_path / "ansatz.json").read_text())
+    assert numbers["quality"] == {label: points.quality.model_dump(mode="json") for label, points in measured.items()}
+    edges = numbers["edges"]
+    for label, points in measured.items():
+        inside = np.clip(-points.log_ratio, edges[0], edges[-1])
+        assert numbers["counts"][label] == np.histogram(inside, edges)[0].tolist()
+        assert sum(numbers["counts"][label]) == points.quality.points
