@@ -39,7 +39,7 @@ def locked(file: Path, message: str, hint: str, seconds: float = 0.0) -> Iterato
             raise AmpcliError(
                 f"the disk of {file.parent} has no file locks, without which processes would overwrite each other",
                 f"Work on a local disk (the store, {setting('registry')}, AMPCLI_CACHE), or have "
-                f"this one mounted with locks.",
+                "this one mounted with locks.",
             ) from error
         raise
     try:

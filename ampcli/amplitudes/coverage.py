@@ -139,7 +139,7 @@ def refusal(process: Process, fault: str) -> UsageError:
     return UsageError(
         f'pyamplicol\'s amplitude of "{process}" ({class_of(process).name}) is not right: {fault}',
         f"docs/amplitudes.md lists the processes that are; {setting('unchecked')} takes it as it "
-        f"is, and marks the store.",
+        "is, and marks the store.",
     )
 
 

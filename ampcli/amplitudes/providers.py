@@ -52,7 +52,7 @@ def _way_out(process: Process, asked: list[ProviderKind]) -> str | None:
     if any(kind.covers(process, unchecked=True) is None for kind in asked):
         return (
             f"docs/amplitudes.md lists processes that are right; {setting('unchecked')} takes it "
-            f"as it is, and marks the store."
+            "as it is, and marks the store."
         )
     return None
 

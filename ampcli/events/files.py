@@ -41,7 +41,7 @@ def open_events(path: Path, process: Process, process_only: bool = False) -> Eve
     if process_only:
         raise UsageError(
             f"{setting('process_only')} is for Les Houches event files; {path} does not name the "
-            f"particles of its events",
+            "particles of its events",
             "Leave it out.",
         )
     return StoredEvents(open_store(path)) if path.is_dir() else NpzEvents.open(path, process)

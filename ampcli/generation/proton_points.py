@@ -50,7 +50,13 @@ class ProtonSettings:
 
     def points(self, process: Process, provider: Provider, seed: int) -> ProtonPoints:
         """See `ampcli.generation.points.Settings`."""
-        return ProtonPoints(process, self.collisions(seed), provider, provider.identity().parameters["alpha_s"])
+        made = provider.identity()
+        if "alpha_s" not in made.parameters:
+            raise UsageError(
+                f"the provider {made.name} does not say its alpha_s, which has to run with the scale",
+                f"Choose another {setting('provider')}.",
+            )
+        return ProtonPoints(process, self.collisions(seed), provider, made.parameters["alpha_s"])
 
     def collisions(self, seed: int) -> ProtonCollisions:
         """The record for a store's plan.

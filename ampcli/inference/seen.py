@@ -50,7 +50,7 @@ def require_unseen(manifests: Sequence[Manifest], store: Store, split: Split) ->
     if len(by) > 1:
         raise UsageError(
             f"{by['events']} and {by['rows']} split the points of {store.path} differently: "
-            f"test points of one are training points of the other",
+            "test points of one are training points of the other",
             f"Take a store with another {setting('seed')}.",
         )
     return (store.split_by("rows") if "rows" in by else store), list(notes)

@@ -90,7 +90,7 @@ class FksAnsatz(Ansatz[FksOptions]):
         if not near.any() or near.all():
             raise UsageError(
                 f"{setting('near')} {options.near:g}: {int(near.sum())} of {len(near)} training "
-                f"points have min s_ij / s below",
+                "points have min s_ij / s below",
                 f"Choose a value between {float(smallest.min()):.2g} and {float(smallest.max()):.2g}.",
             )
         pairs = Standardiser.of_amplitudes(shares[near] * amplitude[near, None])

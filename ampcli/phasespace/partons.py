@@ -55,7 +55,7 @@ def find_pdf(name: str) -> Path:
     raise NotFoundError(
         f'no parton density "{name}": looked for {name}_0000.dat in {", ".join(map(str, folders))}',
         f"Give a grid file with {setting('pdf')}, set LHAPDF_DATA_PATH, or install pythia8mc (`pip "
-        f'install "ampcli[lhc]"`).',
+        'install "ampcli[lhc]"`).',
     )
 
 

@@ -47,7 +47,7 @@ def require_independent(root: Path, manifests: Sequence[Manifest]) -> None:
             raise UsageError(
                 f"{names} both come from {shared[0]}: their errors are not independent",
                 f"Combine them by {setting('combine')} covariance, which measures the correlation, "
-                f"or train one from new weights.",
+                "or train one from new weights.",
             )
         if _start(one) is not None and _start(one) == _start(other):
             raise UsageError(

@@ -34,6 +34,9 @@ def folder(ampcli: Ampcli, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return root
 
 
+PLOTS = ("growth-fks-mean@1", "errors", "cumulative", "uncertainty-antenna@1")
+
+
 def evaluated(ampcli: Ampcli, folder: Path, *models: str, out: Path) -> Any:
     store, registry = folder / "ee4.zarr", folder / "registry"
     return ampcli("eval", *models, store, "--registry", registry, "--out", out, "--threads", "1", "--json").document
@@ -53,8 +56,19 @@ def test_models_can_be_compared(ampcli: Ampcli, folder: Path, tmp_path: Path) ->
     assert growth[2]["median_abs_delta"] == pytest.approx(medians["fks-mean@1"])
     assert growth[0]["covered"] == {}
     assert document["models"]["antenna@1"]["growth"] == []
-    for name in ("growth-fks-mean@1", "errors", "cumulative", "uncertainty-antenna@1"):
-        assert (tmp_path / "plots" / f"{name}.png").stat().st_size > 10_000
+    plots = {name: json.loads((tmp_path / "plots" / f"{name}.json").read_text()) for name in PLOTS}
+    assert plots["growth-fks-mean@1"] == {"growth": growth}
+    histograms = plots["errors"]["log10_abs_delta_percent"]["histograms"]
+    assert {label: sum(histograms[label]["counts"]) for label in medians} == pytest.approx(
+        {name: model["points"] for name, model in document["models"].items()}
+    )
+    above = np.array(plots["cumulative"]["abs_delta"])
+    fractions = plots["cumulative"]["fraction_above"]
+    # Half of the points are above the median, if it lies on the plot, which ends at 1.
+    assert np.interp(medians["antenna@1"], above, fractions["antenna@1"]) == pytest.approx(0.5, abs=0.03)
+    assert min(fractions["fks-mean@1"][-1], fractions["single-mean@1"][-1]) > 0.5
+    cells = plots["uncertainty-antenna@1"]["points"]
+    assert np.sum(cells) == document["models"]["antenna@1"]["points"]
 
 
 def test_trajectories(ampcli: Ampcli, folder: Path, tmp_path: Path) -> None:
@@ -75,10 +89,18 @@ def test_trajectories(ampcli: Ampcli, folder: Path, tmp_path: Path) -> None:
         delta = np.abs(arrays["antenna@1/predicted"] / arrays["exact"] - 1.0)
         assert np.median(delta[~arrays["antenna@1/outside"]]) == pytest.approx(inside["median_abs_delta"])
         np.testing.assert_array_equal(arrays["antenna@1/region/red"], arrays["min_sij_over_s"] < 0.01)
-    for name in ("trajectory", "kinematics", "cumulative"):
-        numbers = json.loads((tmp_path / "out" / f"{name}.json").read_text())
-        assert numbers
-        assert (tmp_path / "out" / f"{name}.pdf").stat().st_size > 1_000
+        plots = {
+            name: json.loads((tmp_path / "out" / f"{name}.json").read_text())
+            for name in ("trajectory", "kinematics", "cumulative")
+        }
+        shown = plots["trajectory"]["trajectory"]
+        assert plots["trajectory"]["exact"] == arrays["exact"][shown].tolist()
+        assert plots["trajectory"]["models"]["antenna@1"]["predicted"] == arrays["antenna@1/predicted"][shown].tolist()
+        energies = list(plots["kinematics"]["energy"].values())
+        np.testing.assert_array_equal(energies, arrays["momenta"][shown, :, :, 0].T)
+        drawn = plots["cumulative"]
+        above = [np.mean(delta > size) for size in drawn["abs_delta"]]
+        np.testing.assert_allclose(drawn["fraction_above"]["antenna@1"], above)
     # The saved configuration gives the same again.
     again = ampcli("trajectory", "--config", tmp_path / "out" / "trajectory.toml", "--json")
     assert again.document == document
