@@ -80,10 +80,13 @@ def chosen(model: str) -> tuple[ModelKind, Choice]:
 
     Raises:
         UsageError: an unknown model.
+        AmpcliError: it is that of a package that cannot be imported.
     """
     for kind in KINDS:
         if (choice := kind.choose(model)) is not None:
             return kind, choice
+    if model in KINDS:
+        KINDS[model]  # says what is wrong with another package's
     raise UsageError(f"{setting('model')} {model}: unknown", f"Known: {', '.join(model_names())}, ...")
 
 
