@@ -13,7 +13,7 @@ from ampcli.evaluation.metrics import Floats
 from ampcli.inference.described import require_described
 from ampcli.inference.predictor import Predictor
 from ampcli.inference.seen import require_unseen
-from ampcli.inference.stored import predicted_on
+from ampcli.inference.stored import StoredPoints
 from ampcli.kinematics import min_invariant
 from ampcli.models.kinds import KINDS
 from ampcli.registry.manifest import read_manifest
@@ -83,9 +83,8 @@ def evaluate_model(predictor: Predictor, store: Store, split: Split) -> Comparis
             *seen,
             f"validation points may have chosen the best epoch and the uncertainties of {manifest.reference}",
         ]
-    momenta = store.read_split("momenta", split)
-    exact = store.read_split("amplitude", split)
-    found = predicted_on(predictor, store, split)
+    points = StoredPoints(store, split)
+    momenta, exact, found = points.momenta, points.exact, points.predicted(predictor)
     predicted, uncertainty, recalibration = found.amplitude, found.uncertainty, manifest.recalibration
     total = momenta.sum(axis=1)
     s = total[:, 0] ** 2 - (total[:, 1:] ** 2).sum(axis=1)
