@@ -8,6 +8,7 @@ from collections import Counter
 import numpy as np
 import pytest
 
+from ampcli.evaluation.comparison import compare
 from ampcli.inference.load import load_predictor
 from ampcli.inference.stored import StoredPoints
 from ampcli.publishing.ensemble import build_ensemble
@@ -97,3 +98,25 @@ def test_points_of_a_speed_up_are_read_once(registry, store3, reads):
     found = PredictedPoints.of(models, store3, "validation")
     assert reads["momenta", "validation"] == reads["amplitude", "validation"] == 1
     np.testing.assert_array_equal(found.momenta, store3.read_split("momenta", "validation"))
+
+
+@pytest.mark.parametrize("split", ["test", "all"])
+def test_models_are_evaluated_on_points_that_are_read_once(registry, store3, reads, split):
+    models = [load_predictor(name, registry, "cpu") for name in ("fame3@1", "fame3@2", "plain3")]
+    found = compare(models, store3, split)
+    assert reads["momenta", split] == 1
+    for model, comparison in zip(models, found, strict=True):
+        (alone,) = compare([model], store3, split)
+        assert comparison.evaluation == alone.evaluation
+        np.testing.assert_array_equal(comparison.delta, alone.delta)
+
+
+def test_models_that_split_the_points_differently(registry, store3, reads, monkeypatch):
+    old, new = (load_predictor(name, registry, "cpu") for name in ("fame3@1", "fame3@2"))
+    data = old.manifest.dataset.model_copy(update={"split_rule": "rows"})
+    old.manifest = old.manifest.model_copy(update={"dataset": data})
+    found = compare([old, new, new], store3, "test")
+    assert reads["momenta", "test"] == 2
+    by_rows, by_events = (store.read_split("amplitude", "test") for store in (store3.split_by("rows"), store3))
+    assert [comparison.evaluation.points for comparison in found] == [len(by_rows), len(by_events), len(by_events)]
+    assert len(by_rows) != len(by_events)
