@@ -14,6 +14,7 @@ from collections.abc import Iterator, Mapping
 from functools import cached_property
 from importlib import import_module
 from importlib.metadata import EntryPoint, entry_points
+from operator import attrgetter
 from typing import Any, Generic, TypeVar, cast
 
 from ampcli.errors import AmpcliError, UsageError
@@ -21,6 +22,12 @@ from ampcli.errors import AmpcliError, UsageError
 log = logging.getLogger(__name__)
 
 Thing = TypeVar("Thing")
+
+
+def imported(place: str) -> Any:
+    """What stands at ``module:attribute``."""
+    module, _, attribute = place.partition(":")
+    return attrgetter(attribute)(import_module(module))
 
 
 class Brought:
@@ -130,9 +137,7 @@ class Catalogue(Generic[Thing]):
             AmpcliError: another package's thing cannot be imported, or is none of this sort.
         """
         if name in self._ours and name not in self._theirs:  # which refuses a name that is taken
-            module, _, attribute = self._ours[name].partition(":")
-            thing: Thing = getattr(import_module(module), attribute)
-            return thing
+            return cast(Thing, imported(self._ours[name]))
         if name not in self._theirs:
             close = difflib.get_close_matches(name, self.names, 1)
             hint = f"Did you mean {close[0]}?" if close else f"Known: {', '.join(self.names)}."

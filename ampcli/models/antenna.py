@@ -14,8 +14,8 @@ import torch
 from torch import Tensor
 
 from ampcli.models.ansatz import Ansatz, Arrays, Batch, Shapes, shapes_of, unknown
-from ampcli.models.kinds import Choice, ModelKind
-from ampcli.models.likelihood import IMPROVED, LikelihoodOptions, heteroscedastic_loss, relative_sigma
+from ampcli.models.likelihood import heteroscedastic_loss, relative_sigma
+from ampcli.models.options import LikelihoodOptions
 from ampcli.models.scaling import Standardiser
 from ampcli.process import Process
 
@@ -98,18 +98,3 @@ class AntennaAnsatz(Ansatz[LikelihoodOptions]):
 def _sinh(outputs: Tensor) -> Tensor:
     """Without overflow, which one bad step at a large learning rate could otherwise turn into the end of a training."""
     return torch.sinh(outputs.clamp(-_LARGEST, _LARGEST))
-
-
-ANTENNA = ModelKind(
-    name="antenna",
-    ansatz=AntennaAnsatz,
-    options=LikelihoodOptions,
-    reads=("inputs", "terms"),
-    models=("fame+",),
-    choose={
-        "fame+": Choice(
-            LikelihoodOptions(beta=0.5), block="antenna", settings=IMPROVED.model_copy(update={"learning_rate": 5e-3})
-        )
-    }.get,
-    card="Coefficients of colour-string antennae, with its own uncertainty: FAME with a better ansatz.",
-)

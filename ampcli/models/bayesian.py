@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from ampcli.models.mlp import Mlp
-from ampcli.models.network import NetworkKind
+from ampcli.records.architecture import Architecture
 
 Layer = tuple[Tensor, Tensor, Tensor, Tensor]  # means of weights and biases, logarithms of their deviations
 
@@ -29,6 +29,11 @@ class BayesianMlp:
 
     kind: ClassVar[str] = "bayesian"
     stochastic: ClassVar[bool] = True
+
+    @classmethod
+    def of(cls, architecture: Architecture) -> BayesianMlp:
+        """The network of an architecture."""
+        return cls(Mlp.of(architecture))
 
     @property
     def shapes(self) -> list[tuple[int, int]]:
@@ -86,6 +91,3 @@ def mixture(amplitudes: Tensor, relative: Tensor) -> tuple[Tensor, Tensor]:
     logs = amplitudes.log()
     variance = relative.square().mean(0, keepdim=True) + logs.var(0, correction=0, keepdim=True)
     return logs.mean(0, keepdim=True).exp(), variance.sqrt()
-
-
-BAYESIAN = NetworkKind("bayesian", lambda architecture: BayesianMlp(Mlp.of(architecture)), several_at_once=False)

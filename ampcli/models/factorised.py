@@ -13,14 +13,11 @@ from typing import ClassVar, Self
 import torch
 from torch import Tensor
 
-from ampcli.features.radiations import IMPROVED_MARK, parse_radiations
 from ampcli.models.ansatz import Ansatz, Arrays, Batch, Shapes, shapes_of
-from ampcli.models.kinds import Choice, ModelKind
-from ampcli.models.likelihood import IMPROVED, LikelihoodOptions, heteroscedastic_loss, relative_sigma
-from ampcli.models.network import NETWORKS
+from ampcli.models.likelihood import heteroscedastic_loss, relative_sigma
+from ampcli.models.options import LikelihoodOptions
 from ampcli.models.scaling import Standardiser
 from ampcli.process import Process
-from ampcli.records.settings import Settings
 
 
 def log_base(arrays: Arrays) -> Tensor | None:
@@ -115,42 +112,3 @@ class FactorisedAnsatz(Ansatz[LikelihoodOptions]):
 def _features(arrays: Arrays) -> Tensor:
     logs = _log_radiations(arrays)
     return arrays["inputs"] if logs is None else torch.cat([arrays["inputs"], logs], dim=1)
-
-
-#: Amplitude Surrogates, Table 2.
-_PAPER = Settings(
-    preset="surrogate", activation="gelu", batch_size=256, schedule="cosine", floor=1e-8, weight_decay=0.01
-)
-_ON_PARTICLES = Settings(preset="own", batch_size=256, schedule="cosine", floor=1e-8)
-
-
-def _choose(model: str) -> Choice | None:
-    """nofa, the radiations fg1, iq1, fg1^2, ... as in the paper, or with a mark better; networks on momenta (lgatr)."""
-    name = model.lower()
-    paper = name.removesuffix(IMPROVED_MARK)
-    if name in NETWORKS and NETWORKS[name].on_particles:
-        return Choice(LikelihoodOptions(), block="momenta", networks=(name,), settings=_ON_PARTICLES)
-    if paper != "nofa" and parse_radiations(paper) is None:
-        return None
-    block = "invariants" if paper == "nofa" else name
-    options, settings = (LikelihoodOptions(), _PAPER) if name == paper else (LikelihoodOptions(beta=0.5), IMPROVED)
-    return Choice(options, block, ("mlp", "bayesian"), settings)
-
-
-FACTORISED = ModelKind(
-    name="factorised",
-    ansatz=FactorisedAnsatz,
-    options=LikelihoodOptions,
-    reads=("inputs", "kernel", "reduced_amplitude"),
-    models=(
-        "fg1",
-        "fg1+",
-        "iq1",
-        "iq1+",
-        "nofa",
-        "nofa+",
-        *(network.name for network in NETWORKS if network.on_particles),
-    ),
-    choose=_choose,
-    card="Surrogate on the features {block}, with its own uncertainty (Beccatini et al. 2025).",
-)

@@ -11,24 +11,15 @@ from dataclasses import dataclass, replace
 from typing import Self
 
 import torch
-from pydantic import Field
 from torch import Tensor
 
 from ampcli.errors import UsageError, setting
 from ampcli.factorisation.momenta import invariant_products
 from ampcli.kinematics import pair_positions
 from ampcli.models.ansatz import Ansatz, Arrays, Batch, Shapes, shapes_of
-from ampcli.models.kinds import Choice, ModelKind
-from ampcli.models.scaling import MomentumInputs, MomentumOptions, Standardiser
+from ampcli.models.options import FksOptions
+from ampcli.models.scaling import MomentumInputs, Standardiser
 from ampcli.process import Process
-
-
-class FksOptions(MomentumOptions):
-    """Where a point counts as near a singularity."""
-
-    near: float = Field(
-        default=0.02, gt=0, lt=1, description="Points with min s_ij / s below this use one network per pair."
-    )
 
 
 def partition(final: Tensor) -> tuple[Tensor, Tensor]:
@@ -129,14 +120,3 @@ class FksAnsatz(Ansatz[FksOptions]):
         parts = self.targets.undo(outputs.double())
         _, smallest = partition(arrays["momenta"])
         return torch.where(smallest < self.near, parts[..., :-1].sum(-1), parts[..., -1])
-
-
-FKS = ModelKind(
-    name="fks",
-    ansatz=FksAnsatz,
-    options=FksOptions,
-    reads=(),
-    models=("fks-ensemble",),
-    choose={"fks-ensemble": Choice(FksOptions(), networks=("separate",))}.get,
-    card="A network for every FKS pair, one for the rest (Badger, Bullock 2020): earlier work, to compare with.",
-)

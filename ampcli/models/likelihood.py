@@ -3,33 +3,10 @@
 from __future__ import annotations
 
 import torch
-from pydantic import Field
 from torch import Tensor
-
-from ampcli.models.options import Options
-from ampcli.records.settings import Settings
 
 #: The predicted ln(sigma / deviation) stays within these, so that no single point can dominate a batch.
 _LOG_SIGMA = (-12.0, 4.0)
-
-#: What docs/results/z-jets.md and fame.md found better than the settings of the papers.
-IMPROVED = Settings(
-    preset="residual",
-    residual=True,
-    activation="gelu",
-    batch_size=1024,
-    optimiser="soap",
-    learning_rate=1e-2,
-    schedule="one-cycle",
-)
-
-
-class LikelihoodOptions(Options):
-    """Options of kinds that predict their own uncertainty."""
-
-    beta: float = Field(
-        default=0.0, ge=0, le=1, description="Exponent beta of the beta-NLL loss; 0 is the plain Gaussian likelihood."
-    )
 
 
 def heteroscedastic_loss(error: Tensor, log_sigma: Tensor, beta: float) -> Tensor:

@@ -17,7 +17,6 @@ import torch
 from torch import Tensor
 
 from ampcli.errors import UsageError, setting
-from ampcli.models.network import NetworkKind
 from ampcli.records.architecture import Architecture
 from ampcli.records.settings import Activation
 
@@ -159,6 +158,3 @@ class Mlp:
 
     def _activate(self, x: Tensor) -> Tensor:
         return x.tanh_() if self.activation == "tanh" else torch.nn.functional.gelu(x)
-
-
-MLP = NetworkKind("mlp", Mlp.of)

@@ -77,10 +77,10 @@ NETWORKS = Catalogue(
     NetworkKind,
     None,
     {
-        "mlp": "ampcli.models.mlp:MLP",
-        "bayesian": "ampcli.models.bayesian:BAYESIAN",
-        "separate": "ampcli.models.separate:SEPARATE",
-        "lgatr": "ampcli.models.equivariant:LGATR",
-        "lloca": "ampcli.models.equivariant:LLOCA",
+        "mlp": "ampcli.models.networks:MLP",
+        "bayesian": "ampcli.models.networks:BAYESIAN",
+        "separate": "ampcli.models.networks:SEPARATE",
+        "lgatr": "ampcli.models.networks:LGATR",
+        "lloca": "ampcli.models.networks:LLOCA",
     },
 )

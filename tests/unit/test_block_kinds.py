@@ -87,6 +87,13 @@ def test_what_every_kind_declares(kind: BlockKind) -> None:
         assert all(field.description for field in type(options).model_fields.values())
 
 
+@pytest.mark.parametrize("name", ["fame", "antenna", "invariants", "momenta", "fg1", "FG1+", "fg1,fg2+"])
+def test_which_blocks_undo_emissions(name: str) -> None:
+    block = make_block(name, parse_process("e- e+ > d d~ g g g"), new_options(name, PROVIDER))
+    undoes = kind_of(name).undoes_emissions(name)
+    assert undoes == ("kernel" in block.shapes()) == hasattr(block, "provider") == name.lower().startswith("fg")
+
+
 def test_options_of_new_blocks() -> None:
     assert new_options("fame", PROVIDER, {"kernel": "paper"}) == {"alpha_s": 0.12}
     assert new_options("antenna", PROVIDER) == {}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 import tomllib
@@ -323,9 +324,27 @@ sys.exit(f"{code} {heavy}" if code or heavy else 0)
 """
 
 
-@pytest.mark.parametrize("arguments", [["--help"], ["gen", "--help"], ["registry", "--help"], ["--version"]])
+@pytest.mark.parametrize(
+    "arguments",
+    [["--version"], ["--help"], *([*words, "--help"] for words in commands()), ["registry", "--help"]],
+    ids=" ".join,
+)
 def test_help_is_light(arguments):
-    subprocess.run([sys.executable, "-c", IMPORTS, *arguments], check=True, capture_output=True)
+    done = subprocess.run([sys.executable, "-c", IMPORTS, *arguments], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize("words", ["train s --model ", "features s f", "gen P s --provider "])
+def test_completion_is_light(words):
+    asked = {
+        "COMP_WORDS": f"ampcli {words}",
+        "COMP_CWORD": str(len(words.split(" "))),
+        "_AMPCLI_COMPLETE": "complete_bash",
+    }
+    call = [sys.executable, "-c", IMPORTS]
+    done = subprocess.run(call, env=os.environ | asked, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert len(done.stdout.split()) > 1
 
 
 def test_module_and_script_are_the_same():

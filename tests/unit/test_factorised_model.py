@@ -25,8 +25,8 @@ from ampcli.kinematics import min_invariant, with_beams
 from ampcli.models.ansatz import Batch, shapes_of
 from ampcli.models.factorised import FactorisedAnsatz
 from ampcli.models.kinds import recipe_settings
-from ampcli.models.likelihood import LikelihoodOptions
 from ampcli.models.mlp import Mlp, hidden_layers
+from ampcli.models.options import LikelihoodOptions
 from ampcli.phasespace.rambo import rambo, with_masses
 from ampcli.process import Process, parse_process
 from ampcli.records.training import Recipe

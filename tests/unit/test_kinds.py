@@ -19,12 +19,11 @@ from ampcli import plugins
 from ampcli.cli.app import build_app
 from ampcli.cli.main import run
 from ampcli.errors import IntegrityError, UsageError
-from ampcli.models.fame import FameAnsatz, FameOptions
+from ampcli.models.fame import FameAnsatz
 from ampcli.models.kinds import KINDS, Choice, ModelKind, chosen, model_names, recipe_settings
 from ampcli.models.network import NETWORKS
-from ampcli.models.options import Options
+from ampcli.models.options import FameOptions, MomentumOptions, Options
 from ampcli.models.plain import PlainAnsatz
-from ampcli.models.scaling import MomentumOptions
 from ampcli.records.settings import Settings
 from ampcli.records.training import Recipe
 from ampcli.registry.manifest import MANIFEST, manifest_bytes, read_manifest
