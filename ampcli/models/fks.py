@@ -28,13 +28,18 @@ def partition(final: Tensor) -> tuple[Tensor, Tensor]:
     Args:
         final: massless outgoing momenta in GeV, (n, n_final, 4), at rest.
     """
-    p = final.movedim((0, 1, 2), (2, 1, 0)).contiguous()
-    products = invariant_products(p)
-    first, second = torch.tensor(pair_positions(final.shape[1]), device=final.device).unbind(dim=1)
-    invariants = 2.0 * products[first, second].T / p[0].sum(0).square()[:, None]
+    invariants = _invariants(final)
     smallest = invariants.amin(dim=1)
     inverse = smallest[:, None] / invariants  # without overflow for collinear pairs
     return inverse / inverse.sum(dim=1, keepdim=True), smallest
+
+
+def _invariants(final: Tensor) -> Tensor:
+    """s_ij / s of all pairs, (n, pairs)."""
+    p = final.movedim((0, 1, 2), (2, 1, 0)).contiguous()
+    products = invariant_products(p)
+    first, second = torch.tensor(pair_positions(final.shape[1]), device=final.device).unbind(dim=1)
+    return 2.0 * products[first, second].T / p[0].sum(0).square()[:, None]
 
 
 @dataclass(frozen=True)
@@ -118,5 +123,5 @@ class FksAnsatz(Ansatz[FksOptions]):
 
     def amplitude(self, outputs: Tensor, arrays: Arrays) -> Tensor:
         parts = self.targets.undo(outputs.double())
-        _, smallest = partition(arrays["momenta"])
+        smallest = _invariants(arrays["momenta"]).amin(dim=1)
         return torch.where(smallest < self.near, parts[..., :-1].sum(-1), parts[..., -1])
