@@ -91,7 +91,7 @@ class Catalogue(Generic[Thing]):
                 owner = "ampcli itself" if point.name in self._ours else _package(other)
                 raise AmpcliError(
                     f'{_package(point)} adds a {self.sort} "{point.name}", a name that is taken by one of {owner}',
-                    f"Uninstall {_package(point)}, or one that gives its own another name.",
+                    f"Uninstall {_package(point)}, or install a version of it with another name for its own.",
                 )
             found[point.name] = point
         return {name: Brought(self.sort, self.base, point) for name, point in found.items()}
