@@ -37,7 +37,7 @@ _CHECKED_FROM = 16
 _ALIGNMENT = 64
 _MAX_RANK = 4
 _TEXT = 0
-_TYPES = {
+_TYPES: dict[int, np.dtype[Any]] = {
     1: np.dtype("u1"),
     2: np.dtype("<i4"),
     3: np.dtype("<i8"),
