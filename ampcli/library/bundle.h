@@ -252,7 +252,7 @@ class Folder {
 
   template <class T>
   bool number(const char* name, T& value, Error& error) const {
-    const T* data;
+    const T* data = nullptr;
     if (!array(name, &data, {}, error)) return false;
     return value = *data, true;
   }

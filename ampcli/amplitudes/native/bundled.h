@@ -163,9 +163,9 @@ inline bool good_legs(const Legs& legs) {
 
 // The amplitude that a folder of a bundle describes; the bundle has to outlive the job.
 inline bool job_of(const Folder& folder, Job& job, Error& error) {
-  const std::int32_t *ints, *roles;
-  const double *colour, *parameters;
-  std::int64_t size[1], coefficients[1];
+  const std::int32_t *ints = nullptr, *roles = nullptr;
+  const double *colour = nullptr, *parameters = nullptr;
+  std::int64_t size[1] = {0}, coefficients[1] = {0};
   if (!folder.array("ints", &ints, {-1}, error, size) || !folder.array("colour", &colour, {-1}, error, coefficients))
     return false;
   if (!TableCheck(ints, size[0], coefficients[0]).good()) return error.is("the tables of the amplitude are damaged");
