@@ -23,7 +23,7 @@ PACKAGES = {"ampcli.amplitudes.native": [], "ampcli.features.compiled": ["-ffp-c
 ENGINES: dict[str, list[str]] = {"ampcli/library/exact.cpp": []}
 
 #: The rest of the library.
-PLAIN = ["ampcli/library/library.cpp"]
+PLAIN = ["ampcli/library/library.cpp", "ampcli/library/umami.cpp", "ampcli/library/blha.cpp"]
 
 #: Its symbols that others see: no engine, and nothing of C++.
 SHOWN = "ampcli/library/exported.map"
@@ -69,7 +69,7 @@ class Build(build_ext):
         self.compiler.link_shared_object(
             objects,
             target,
-            extra_postargs=["-Wl,-soname,libampcli.so", f"-Wl,--version-script={SHOWN}", "-pthread"],
+            extra_postargs=["-Wl,-soname,libampcli.so", f"-Wl,--version-script={SHOWN}", "-pthread", "-ldl"],
             target_lang="c++",
         )
 

@@ -50,7 +50,8 @@ def export(
 ) -> Result:
     """Write the events of a store for a parton shower (LHE), or a library of an exact amplitude for event generators.
 
-    Events: ampcli export z4.zarr z4.lhe.  A library is a folder with libampcli.so, its headers and the amplitude, which C, C++ and Fortran programs link.
+    Events: ampcli export z4.zarr z4.lhe.  A library is a folder with libampcli.so, its headers and the amplitude, which
+    C, C++ and Fortran programs link.
     """
     with resumable("nothing was written", "Run the same command again."):
         if _of_events({"store": store, "out": out}):

@@ -65,6 +65,9 @@ AMPCLI_API int ampcli_open_memory(const void* bundle, uint64_t size, const char*
 
 AMPCLI_API int ampcli_info(const ampcli_model* model, ampcli_model_info* info);
 
+/* A coupling or mass that the amplitudes were computed with: "alpha_s", "alpha_ew", "m_z", ... */
+AMPCLI_API int ampcli_parameter(const ampcli_model* model, const char* name, double* value);
+
 /* Amplitudes of n events.
 
    momenta      [n][legs][4]: E, px, py, pz; legs as in ampcli_info, incoming ones first with positive energies

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
 
 import numpy as np
 
@@ -16,7 +17,14 @@ EXACT = "exact/"
 
 
 def description(
-    *, name: str, kind: str, process: Process, sqrt_s: float, alpha_s: float, alpha_s_power: int
+    *,
+    name: str,
+    kind: str,
+    process: Process,
+    sqrt_s: float,
+    alpha_s: float,
+    alpha_s_power: int,
+    parameters: Mapping[str, float],
 ) -> dict[str, Value]:
     """Names that every bundle has.
 
@@ -26,6 +34,7 @@ def description(
         process: with the masses of the amplitude.
         sqrt_s: in GeV, 0 for any.
         alpha_s: of the amplitudes, which go with its power `alpha_s_power`.
+        parameters: couplings and masses of the amplitudes, which `ampcli_parameter` tells.
     """
     return {
         "name": name,
@@ -36,6 +45,7 @@ def description(
         "sqrt_s": np.array(sqrt_s, dtype=np.float64),
         "alpha_s": np.array(alpha_s, dtype=np.float64),
         "alpha_s_power": np.array(alpha_s_power, dtype=np.int32),
+        **{f"parameters/{key}": np.array(value, dtype=np.float64) for key, value in parameters.items()},
     }
 
 
@@ -49,6 +59,7 @@ def exact_content(provider: Native) -> dict[str, Value]:
         sqrt_s=0.0,
         alpha_s=provider.parameters.alpha_s,
         alpha_s_power=len(provider.line.gluons),
+        parameters=provider.parameters.as_dict(),
     )
     return sealed({**about, **bundle_arrays(provider, EXACT)})
 

@@ -244,6 +244,14 @@ int ampcli_info(const ampcli_model* model, ampcli_model_info* info) {
   return AMPCLI_OK;
 }
 
+int ampcli_parameter(const ampcli_model* model, const char* name, double* value) {
+  if (!model || !name || !value) return failed(AMPCLI_BAD_ARGUMENT, "%s", "a null pointer");
+  Error error;
+  if (!Folder(model->bundle, "parameters/").number(name, *value, error))
+    return failed(AMPCLI_BAD_ARGUMENT, "%s", error.text);
+  return AMPCLI_OK;
+}
+
 int ampcli_evaluate(ampcli_model* model, int64_t n, const double* momenta, const double* alpha_s, double* amplitude,
                     double* uncertainty, uint32_t* flags) {
   if (int code = check_batch(model, n, momenta, amplitude)) return code;
