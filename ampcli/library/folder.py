@@ -6,7 +6,7 @@ import hashlib
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
@@ -15,9 +15,13 @@ from ampcli.errors import AmpcliError, UsageError
 from ampcli.files import drafted, read_file, rename_if_free, sync_folder, write_durably
 from ampcli.library.bundle import Value, write_bundle
 
+if TYPE_CHECKING:
+    from ampcli.inference.predictor import Predictor
+
 BUNDLE: Final = "model.bundle"
 MANIFEST: Final = "manifest.json"
 LIBRARY: Final = "libampcli.so"
+ONNX: Final = "model.onnx"
 INTERFACES: Final = ("ampcli.h", "ampcli.f90")
 
 #: Version of the interface, AMPCLI_VERSION of ampcli.h.
@@ -55,6 +59,37 @@ def write_library(content: Mapping[str, Value], out: Path, about: Mapping[str, A
     }
     files[MANIFEST] = (json.dumps(manifest, indent=2) + "\n").encode()
     write_folder(out, files)
+    return manifest
+
+
+def write_onnx(predictor: Predictor, out: Path) -> dict[str, Any]:
+    """Write a folder with a trained model as an ONNX file.
+
+    Returns:
+        The manifest: what the model is, its inputs, and the SHA-256 of the file.
+
+    Raises:
+        UsageError: there is something at `out` already, or ONNX files cannot hold a model of its kind.
+        AmpcliError: the package onnx is missing, or nothing can be written there.
+    """
+    from ampcli.library.onnx_model import input_shapes, onnx_model
+
+    require_free(out)
+    graph, model = onnx_model(predictor), predictor.manifest
+    features = None if model.features is None else model.features.model_dump(mode="json")
+    manifest = {
+        "ampcli": __version__,
+        "name": model.reference,
+        "kind": model.kind,
+        "process": model.process,
+        "sqrt_s": model.sqrt_s,
+        "provider": model.provider.model_dump(mode="json"),
+        "features": features,
+        "inputs": {name: list(shape) for name, shape in input_shapes(graph).items()},
+        "outputs": ["amplitude", "uncertainty"],
+        "files": {ONNX: hashlib.sha256(graph).hexdigest()},
+    }
+    write_folder(out, {ONNX: graph, MANIFEST: (json.dumps(manifest, indent=2) + "\n").encode()})
     return manifest
 
 

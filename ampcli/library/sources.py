@@ -1,10 +1,10 @@
-"""What can be exported: processes with native amplitudes, by their names."""
+"""What can be exported: processes with native amplitudes, and models of a registry."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ampcli.amplitudes.native.couplings import Parameters
 from ampcli.amplitudes.native.provider import NATIVE, Native
@@ -12,6 +12,9 @@ from ampcli.errors import UsageError
 from ampcli.library.bundle import Value
 from ampcli.library.contents import exact_content
 from ampcli.process import parse_process
+
+if TYPE_CHECKING:
+    from ampcli.inference.predictor import Predictor
 
 
 @dataclass(frozen=True)
@@ -42,3 +45,15 @@ def exact_source(text: str, parameters: Mapping[str, float]) -> Source:
     NATIVE.require_settable(parameters)
     provider = Native(process, Parameters.of(parameters))
     return Source(exact_content(provider), {"provider": provider.identity().model_dump(mode="json")})
+
+
+def model_source(predictor: Predictor) -> Source:
+    """A trained model.
+
+    Raises:
+        UsageError: libraries cannot hold a model of its kind.
+    """
+    raise UsageError(
+        f"{predictor.manifest.reference} is a surrogate; libraries hold exact amplitudes",
+        "Export its process, or the model as an ONNX file (--onnx), which holds those without a reduced amplitude.",
+    )

@@ -10,7 +10,7 @@ from ampcli.models.options import Options
 from ampcli.records.settings import Settings
 
 #: The predicted ln(sigma / deviation) stays within these, so that no single point can dominate a batch.
-_LOG_SIGMA = (-12.0, 4.0)
+LOG_SIGMA = (-12.0, 4.0)
 
 #: What docs/results/z-jets.md and fame.md found better than the settings of the papers.
 IMPROVED = Settings(
@@ -38,7 +38,7 @@ def heteroscedastic_loss(error: Tensor, log_sigma: Tensor, beta: float) -> Tenso
     Args:
         beta: each point's gradient is weighted by sigma^(2 beta) in training (beta-NLL, M. Seitzer et al., 2203.09168).
     """
-    log_sigma = log_sigma.clamp(*_LOG_SIGMA)
+    log_sigma = log_sigma.clamp(*LOG_SIGMA)
     terms = 0.5 * error.square() * torch.exp(-2 * log_sigma) + log_sigma
     if beta > 0 and terms.requires_grad:  # validation is judged by the likelihood itself
         terms = terms * torch.exp(2 * beta * log_sigma.detach())
@@ -47,4 +47,4 @@ def heteroscedastic_loss(error: Tensor, log_sigma: Tensor, beta: float) -> Tenso
 
 def relative_sigma(log_sigma: Tensor, deviation: Tensor) -> Tensor:
     """The uncertainty of a target with this standard deviation: (R, n) float64."""
-    return deviation * torch.exp(log_sigma.double().clamp(*_LOG_SIGMA))
+    return deviation * torch.exp(log_sigma.double().clamp(*LOG_SIGMA))
