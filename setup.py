@@ -28,6 +28,10 @@ PLAIN = ["ampcli/library/library.cpp", "ampcli/library/umami.cpp", "ampcli/libra
 #: Its symbols that others see: no engine, and nothing of C++.
 SHOWN = "ampcli/library/exported.map"
 
+LINKED = ["-pthread"]
+if platform.system() == "Linux":
+    LINKED += ["-ldl", "-Wl,-soname,libampcli.so", f"-Wl,--version-script={SHOWN}"]
+
 LIBRARY = "ampcli.library.libampcli"
 OPTIMISED = ["-O3", "-fno-math-errno", "-fno-trapping-math"]
 HEADERS = [
@@ -69,7 +73,7 @@ class Build(build_ext):
         self.compiler.link_shared_object(
             objects,
             target,
-            extra_postargs=["-Wl,-soname,libampcli.so", f"-Wl,--version-script={SHOWN}", "-pthread", "-ldl"],
+            extra_postargs=LINKED,
             target_lang="c++",
         )
 
