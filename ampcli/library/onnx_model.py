@@ -17,6 +17,7 @@ import torch
 from ampcli.errors import AmpcliError, UsageError
 from ampcli.inference.network import TrainedNetwork
 from ampcli.inference.predictor import Predictor
+from ampcli.models.antenna import LARGEST, AntennaAnsatz
 from ampcli.models.factorised import FactorisedAnsatz
 from ampcli.models.fame import FameAnsatz
 from ampcli.models.likelihood import LOG_SIGMA
@@ -182,10 +183,11 @@ def _network(graph: _Graph, network: TrainedNetwork) -> tuple[str, str]:
     inputs, amplitude = _AMPLITUDES[type(ansatz)]
     assert isinstance(network.network, Mlp)  # require_exportable
     outputs = _layers(graph, network.network, network.layers, inputs(graph, ansatz))
-    if isinstance(ansatz, FactorisedAnsatz):
-        logarithm = graph.op("Clip", graph.double(graph.columns(outputs, 1, 2)), *map(graph.constant, LOG_SIGMA))
-        deviation = graph.constant(ansatz.correction.deviation)
-        relative = graph.total(graph.op("Mul", graph.op("Exp", logarithm), deviation))
+    if isinstance(ansatz, AntennaAnsatz | FactorisedAnsatz):  # the last output is the logarithm of the uncertainty
+        spread = ansatz.target if isinstance(ansatz, AntennaAnsatz) else ansatz.correction
+        last = graph.columns(outputs, ansatz.n_outputs - 1, ansatz.n_outputs)
+        logarithm = graph.op("Clip", graph.double(last), *map(graph.constant, LOG_SIGMA))
+        relative = graph.total(graph.op("Mul", graph.op("Exp", logarithm), graph.constant(spread.deviation)))
         return amplitude(graph, ansatz, outputs), relative
     value = amplitude(graph, ansatz, outputs)
     ones = graph.op("Add", graph.op("Mul", value, graph.constant(0.0)), graph.constant(1.0))
@@ -257,15 +259,26 @@ def _fame_inputs(graph: _Graph, ansatz: FameAnsatz) -> str:
     return graph.op("Concat", inputs, graph.single(graph.standardised(recoil, ansatz.log_recoil)), axis=-1)
 
 
+def _sinh(graph: _Graph, x: str) -> str:
+    growing, falling = graph.op("Exp", x), graph.op("Exp", graph.op("Neg", x))
+    return graph.op("Mul", graph.op("Sub", growing, falling), graph.constant(0.5))
+
+
 def _fame_amplitude(graph: _Graph, ansatz: FameAnsatz, outputs: str) -> str:
-    growing = graph.op("Exp", graph.double(outputs))
-    falling = graph.op("Exp", graph.op("Neg", graph.double(outputs)))
-    sinh = graph.op("Mul", graph.op("Sub", growing, falling), graph.constant(0.5))
+    sinh = _sinh(graph, graph.double(outputs))
     coefficients = graph.op("Mul", sinh, graph.constant(ansatz.s_pred / ansatz.s_dipole))
     return graph.total(graph.op("Mul", coefficients, graph.columns(graph.array("dipoles"), 0, ansatz.n_outputs)))
 
 
-def _bare_inputs(graph: _Graph, ansatz: FactorisedAnsatz) -> str:
+def _antenna_amplitude(graph: _Graph, ansatz: AntennaAnsatz, outputs: str) -> str:
+    coefficients = graph.double(graph.columns(outputs, 0, ansatz.n_terms))
+    bounds = graph.constant(-LARGEST), graph.constant(LARGEST)
+    sinh = _sinh(graph, graph.op("Clip", coefficients, *bounds))
+    total = graph.total(graph.op("Mul", sinh, graph.array("terms")))
+    return graph.op("Mul", total, graph.constant(ansatz.s_coef))
+
+
+def _feature_inputs(graph: _Graph, ansatz: FactorisedAnsatz | AntennaAnsatz) -> str:
     return graph.single(graph.standardised(graph.array("inputs"), ansatz.features))
 
 
@@ -279,9 +292,10 @@ _AMPLITUDES: dict[type, tuple[Callable[[_Graph, Any], str], Callable[[_Graph, An
     PlainAnsatz: (_plain_inputs, _plain_amplitude),
     SingleAnsatz: (_plain_inputs, _single_amplitude),
     FameAnsatz: (_fame_inputs, _fame_amplitude),
-    FactorisedAnsatz: (_bare_inputs, _bare_amplitude),
+    AntennaAnsatz: (_feature_inputs, _antenna_amplitude),
+    FactorisedAnsatz: (_feature_inputs, _bare_amplitude),
 }
-_KINDS = "plain, single, fame, nofa and nofa+"
+_KINDS = "plain, single, fame, fame+, nofa and nofa+"
 
 
 def _mean(graph: _Graph, amplitudes: Sequence[str]) -> tuple[str, str]:

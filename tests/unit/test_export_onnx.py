@@ -14,6 +14,7 @@ import torch
 from c_library import ROOT
 
 from ampcli.cli.main import run
+from ampcli.errors import UsageError
 from ampcli.inference.load import load_predictor
 from ampcli.inference.predictor import Predictor
 from ampcli.library.onnx_model import input_shapes, onnx_model
@@ -71,7 +72,7 @@ def test_trained_models(registry, store3, name):
     compare(load_predictor(name, registry, "cpu"), store3.read("momenta", slice(0, 800)))
 
 
-@pytest.mark.parametrize("name", ["ddx-zgggg-nofa", "dg-zdggg-nofa"])
+@pytest.mark.parametrize("name", ["ddx-zgggg-nofa", "dg-zdggg-nofa", "ee-3jets", "ee-4jets", "ee-5jets"])
 def test_shipped_models_with_their_own_uncertainty(name):
     """Residual networks with gelu, and recalibration."""
     predictor = load_predictor(name, SHIPPED, "cpu")
@@ -122,7 +123,6 @@ def test_the_folder(registry, tmp_path, capsys, store3):
     [
         (["ddx-zgggg-fg1", "new", "--onnx"], 2, "needs the exact amplitude of a smaller process"),
         (["ddx-zgggg-pair", "new", "--onnx"], 2, "combines its members by their covariance"),
-        (["ee-3jets", "new", "--onnx"], 2, "is of a kind that ONNX files cannot hold"),
         (["nothing", "new", "--onnx"], 4, "nothing"),
         (["d d~ > z g", "new", "--onnx"], 2, "--onnx has no effect without a model"),
         (["s.zarr", "s.lhe", "--onnx"], 2, "--onnx has no effect without a model"),
@@ -137,3 +137,9 @@ def test_what_is_refused(tmp_path, monkeypatch, capsys, words, code, message):
     assert run(["export", *words]) == code
     assert message in capsys.readouterr().err
     assert [path.name for path in Path.cwd().iterdir()] == ["taken"]
+
+
+def test_kinds_that_graphs_cannot_hold(tmp_path, store3, recipe_for):
+    train(TrainingRun(store3, "m", tmp_path, torch.device("cpu")), recipe_for(store3, "fks-ensemble", epochs=1))
+    with pytest.raises(UsageError, match=r"m@1 is of a kind that ONNX files cannot hold: they hold plain, single"):
+        onnx_model(load_predictor("m", tmp_path, "cpu"))
