@@ -191,8 +191,9 @@ int evaluate(const ampcli_model& model, Opened& engine, Opened* better, double t
              const double* momenta, const double* alpha_s, double* amplitude, double* uncertainty,
              std::uint32_t* flags) {
   const int numbers = 4 * model.info.legs;
-  std::vector<double> own_uncertainty(BLOCK), again, exact(better ? BLOCK : 0), none(better ? BLOCK : 0);
-  std::vector<std::uint32_t> own_flags(BLOCK), exact_flags(better ? BLOCK : 0);
+  const std::size_t room = std::size_t(n < BLOCK ? n : BLOCK), twice = better ? room : 0;
+  std::vector<double> own_uncertainty(uncertainty ? 0 : room), again, exact(twice), none(twice);
+  std::vector<std::uint32_t> own_flags(flags ? 0 : room), exact_flags(twice);
   std::vector<long> chosen;
   for (std::int64_t first = 0; first < n; first += BLOCK) {
     const long size = long(n - first < BLOCK ? n - first : BLOCK);

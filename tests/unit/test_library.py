@@ -141,6 +141,17 @@ def test_any_number_of_events(events):
         assert (flags == EXACT).all()
 
 
+@pytest.mark.parametrize("instructions", COMPILED)
+def test_an_amplitude_does_not_depend_on_what_comes_with_it(instructions):
+    provider = native("d d~ > z g g")
+    momenta = sample(provider, 30)
+    with Model(bundle(provider), instructions) as model:
+        together = model.evaluate(momenta)[0]
+        for size in (1, 3, 7):
+            parts = [model.evaluate(np.ascontiguousarray(momenta[i : i + size]))[0] for i in range(0, 30, size)]
+            np.testing.assert_array_equal(np.concatenate(parts), together)
+
+
 def test_one_handle_serves_many_threads():
     provider = native("e- e+ > d d~ g g")
     momenta = sample(provider, 400)
