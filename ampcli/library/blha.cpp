@@ -217,7 +217,7 @@ bool write_contract(const char* order_path, const char* contract_path) {
   Order order(state);
   std::string contract;
   if (!each_line(order_path, [&](const std::string& line, const std::string& asked, const std::string&) {
-        contract += asked.empty() ? line : asked + " | " + order.answer(asked);
+        contract += words_of(asked).empty() ? line : asked + " | " + order.answer(asked);
         contract += '\n';
       })) {
     complain("OLP_Order", std::string(order_path) + " cannot be read");

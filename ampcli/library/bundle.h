@@ -10,6 +10,8 @@
 // Nothing here throws, and no content of a file, however wrong, makes it read outside the file.
 #pragma once
 
+#include <sys/stat.h>
+
 #include <cstdarg>
 #include <cstddef>
 #include <cstdint>
@@ -304,18 +306,19 @@ class Storage {
   }
 
   bool read(const char* path, Error& error) {
-    std::FILE* file = std::fopen(path, "rb");
+    struct stat status;  // opening a pipe would wait for somebody who writes
+    std::FILE* file = stat(path, &status) == 0 && S_ISREG(status.st_mode) ? std::fopen(path, "rb") : nullptr;
     if (!file) return error.is("%.200s cannot be read", path);
     bool good = std::fseek(file, 0, SEEK_END) == 0;
     long size = good ? std::ftell(file) : -1;
     good = size >= 0 && size <= MAX_FILE && std::fseek(file, 0, SEEK_SET) == 0 && reserve(std::size_t(size), error) &&
            std::fread(data_, 1, std::size_t(size), file) == std::size_t(size);
     std::fclose(file);
-    return good || error.is("%.200s cannot be read: it is no file, or too large", path);
+    return good || error.is("%.200s cannot be read: it is too large, or the disk fails", path);
   }
 
  private:
-  static constexpr long MAX_FILE = 1L << 36;  // a folder says that it is larger than everything
+  static constexpr long MAX_FILE = 1L << 36;
 
   bool reserve(std::size_t size, Error& error) {
     std::free(data_);

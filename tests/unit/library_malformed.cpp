@@ -2,17 +2,27 @@
 //
 //   library_malformed FILES EVENTS BUNDLE...
 //
-// FILES malformed files are made of each bundle; what is opened all the same evaluates EVENTS wild events.
+// FILES malformed files are made of each bundle; what is opened all the same evaluates EVENTS wild events.  Models of
+// BLHA2 are those in the program's folder.
 #include <cmath>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <fstream>
 #include <limits>
 #include <random>
+#include <string>
 #include <vector>
 
 #include "ampcli.h"
 #include "bundle.h"
+
+extern "C" {
+void OLP_Order(const char* order, const char* contract, int* error);
+void OLP_Start(const char* contract, int* error);
+void OLP_EvalSubProcess2(const int* label, const double* momenta, const double* scale, double* amplitude,
+                         double* accuracy);
+}
 
 namespace {
 
@@ -136,6 +146,31 @@ void bad_calls(const char* path, const Bytes& bundle) {
   ampcli_close(nullptr);
 }
 
+// Orders and contracts of BLHA2 with words that are repeated, cut, exchanged or garbage.
+void bad_orders(int files) {
+  static const char* const words[] = {"InterfaceVersion", "BLHA2", "AmplitudeType", "Tree", "Loop", "Model", "SMdiag", "->",
+                                      "1", "-1", "23", "21", "21", "|", "OK", "Error:", "#", "\n", "\n", "\n", "\f", "\0x",
+                                      "CouplingPower", "QCD", "2", "99999999999999999999", "-", "MassiveParticles", "Extra",
+                                      "AmpcliModel", "/", "1 -1 -> 23 21 21\n", "1 -1 -> 23 21 21 | 1 1\n",
+                                      "AmplitudeType Tree | OK\n", "\xff\xfe", ""};
+  const std::string order = "malformed_order.lh", contract = "malformed_contract.lh";
+  double momenta[5 * 32], amplitude, accuracy, scale = 1;
+  for (int i = 0; i < files; ++i) {
+    std::ofstream file(order);
+    for (std::size_t n = below(60); n > 0; --n) file << words[below(sizeof words / sizeof *words)] << (below(9) ? " " : "");
+    file.close();
+    int code = 77;
+    OLP_Order(order.c_str(), contract.c_str(), &code);
+    require(code == 0 || code == 1, "a wrong code of OLP_Order");
+    OLP_Start(below(2) ? order.c_str() : contract.c_str(), &code);
+    require(code == 0 || code == 1, "a wrong code of OLP_Start");
+    for (double& x : momenta) x = wild();
+    const int label = int(below(4)) - 1;
+    OLP_EvalSubProcess2(&label, momenta, &scale, &amplitude, &accuracy);
+    require(std::isnan(amplitude) == (accuracy == -1), "an amplitude without an accuracy");
+  }
+}
+
 }  // namespace
 
 int main(int count, char** arguments) {
@@ -162,5 +197,6 @@ int main(int count, char** arguments) {
       ++(code == AMPCLI_OK ? opened : refusals);
     }
   }
+  bad_orders(files / 4);
   std::printf("%ld %ld\n", opened, refusals);
 }

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import ctypes
 import hashlib
 import json
+import os
 import shutil
 import subprocess
 from pathlib import Path
@@ -89,6 +91,28 @@ def test_what_is_refused(tmp_path, monkeypatch, capsys, words, message):
     assert message in capsys.readouterr().err
     assert sorted(path.name for path in tmp_path.iterdir()) == ["file", "taken"]
     assert [path.name for path in (tmp_path / "taken").iterdir()] == ["mine"]
+
+
+def test_a_folder_that_cannot_be_made(tmp_path, capsys):
+    (tmp_path / "file").write_text("mine")
+    assert run(["export", PROCESS, str(tmp_path / "file/new")]) == 1
+    assert "cannot write to" in capsys.readouterr().err
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]
+
+
+def test_a_pipe_is_no_model(exported, tmp_path):
+    os.mkfifo(tmp_path / "pipe.bundle")
+    library = ctypes.CDLL(str(exported / "libampcli.so"))
+    handle = ctypes.c_void_p()
+    assert library.ampcli_open(str(tmp_path / "pipe.bundle").encode(), ctypes.byref(handle)) == 2
+    assert not handle
+
+
+def test_events_of_the_examples():
+    provider = Native(parse_process("d d~ > z g g"))
+    momenta = np.loadtxt(EXAMPLES / "zgg.txt").reshape(-1, 5, 4)
+    assert len(momenta) == 3
+    assert (provider.evaluate(momenta) > 0).all()
 
 
 def amplitudes(program: Path, exported: Path, momenta: np.ndarray) -> list[str]:

@@ -195,11 +195,12 @@ def test_malformed_files_and_batches_give_codes(tmp_path):
     units = [tmp_path / f"{name}.o" for name in FLAGS]
     for name, unit in zip(FLAGS, units, strict=True):
         compile_unit("ampcli/library/exact.cpp", name, unit, checked)
-    sources = [ROOT / "tests/unit/library_malformed.cpp", FOLDER / "library.cpp"]
-    flags = ["-std=c++17", f"-I{FOLDER}", '-DAMPCLI_PACKAGE_VERSION="0"', "-pthread", *checked]
+    sources = [ROOT / "tests/unit/library_malformed.cpp", FOLDER / "library.cpp", FOLDER / "blha.cpp"]
+    flags = ["-std=c++17", f"-I{FOLDER}", '-DAMPCLI_PACKAGE_VERSION="0"', "-pthread", "-ldl", *checked]
     subprocess.run([COMPILER, *flags, *sources, *units, "-o", tmp_path / "malformed"], check=True)
-    run = subprocess.run([tmp_path / "malformed", "4000", "8", *paths], capture_output=True, text=True)
-    assert run.returncode == 0, run.stderr
+    words = [tmp_path / "malformed", "4000", "8", *paths]
+    run = subprocess.run(words, capture_output=True, text=True, errors="replace", cwd=tmp_path)
+    assert run.returncode == 0, run.stderr[-5000:]
     opened, refused = map(int, run.stdout.split())
     assert opened + refused > 10_000
     assert opened > 100  # damage to numbers, say; those were evaluated
