@@ -1,4 +1,5 @@
-// The engines that are linked into the library: one for each sort of models and instruction set.
+// The engines that are linked into the library: one for each sort of models and instruction set.  A new sort is a unit
+// that setup.py lists among ENGINES, a line AMPCLI_ENGINE below, and a line of `engine_of`.
 #pragma once
 
 #include <cstring>
