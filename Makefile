@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
-COMPILED := setup.py $(wildcard ampcli/amplitudes/native/*.cpp ampcli/amplitudes/native/*.h ampcli/features/compiled/*.cpp ampcli/features/compiled/*.h)
+COMPILED := setup.py $(wildcard ampcli/amplitudes/native/*.cpp ampcli/amplitudes/native/*.h ampcli/features/compiled/*.cpp ampcli/features/compiled/*.h ampcli/library/*.cpp ampcli/library/*.h ampcli/library/*.map)
 
 .PHONY: demo test lint completions clean
 

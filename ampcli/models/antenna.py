@@ -19,7 +19,8 @@ from ampcli.models.options import LikelihoodOptions
 from ampcli.models.scaling import Standardiser
 from ampcli.process import Process
 
-_LARGEST = 30.0
+#: Outputs of the network are clamped to it before their sinh is taken.
+LARGEST = 30.0
 
 
 @dataclass(frozen=True)
@@ -97,4 +98,4 @@ class AntennaAnsatz(Ansatz[LikelihoodOptions]):
 
 def _sinh(outputs: Tensor) -> Tensor:
     """Without overflow, which one bad step at a large learning rate could otherwise turn into the end of a training."""
-    return torch.sinh(outputs.clamp(-_LARGEST, _LARGEST))
+    return torch.sinh(outputs.clamp(-LARGEST, LARGEST))

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 #: The predicted ln(sigma / deviation) stays within these, so that no single point can dominate a batch.
-_LOG_SIGMA = (-12.0, 4.0)
+LOG_SIGMA = (-12.0, 4.0)
 
 
 def heteroscedastic_loss(error: Tensor, log_sigma: Tensor, beta: float) -> Tensor:
@@ -15,7 +15,7 @@ def heteroscedastic_loss(error: Tensor, log_sigma: Tensor, beta: float) -> Tenso
     Args:
         beta: each point's gradient is weighted by sigma^(2 beta) in training (beta-NLL, M. Seitzer et al., 2203.09168).
     """
-    log_sigma = log_sigma.clamp(*_LOG_SIGMA)
+    log_sigma = log_sigma.clamp(*LOG_SIGMA)
     terms = 0.5 * error.square() * torch.exp(-2 * log_sigma) + log_sigma
     if beta > 0 and terms.requires_grad:  # validation is judged by the likelihood itself
         terms = terms * torch.exp(2 * beta * log_sigma.detach())
@@ -24,4 +24,4 @@ def heteroscedastic_loss(error: Tensor, log_sigma: Tensor, beta: float) -> Tenso
 
 def relative_sigma(log_sigma: Tensor, deviation: Tensor) -> Tensor:
     """The uncertainty of a target with this standard deviation: (R, n) float64."""
-    return deviation * torch.exp(log_sigma.double().clamp(*_LOG_SIGMA))
+    return deviation * torch.exp(log_sigma.double().clamp(*LOG_SIGMA))
