@@ -89,7 +89,7 @@ class Trainer:
         saved = started
         while not self.finished and (seconds is None or self.state.seconds < seconds):
             table = train(self.state.epoch)
-            whole = self._train_epoch(table, stop)
+            whole = self.train_epoch(table, stop)
             if whole:
                 self._end_epoch(validation)
                 self.state.labelled_points += table.labelled
@@ -112,7 +112,7 @@ class Trainer:
             "Run the same command again to go on.",
         )
 
-    def _train_epoch(self, train: Table, stop: Callable[[], bool]) -> bool:
+    def train_epoch(self, train: Table, stop: Callable[[], bool] = lambda: False) -> bool:
         """Do the steps that are left of this epoch; False when asked to stop before the last one."""
         recipe = self.state.recipe
         size = min(recipe.batch_size, len(train))
