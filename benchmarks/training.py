@@ -16,6 +16,7 @@ first layer), written to memory that is there already.  Validation and checkpoin
 from __future__ import annotations
 
 import argparse
+import itertools
 import json
 import statistics
 import time
@@ -101,7 +102,7 @@ def textbook(case: Case, data: Batch) -> Callable[[], object]:
     """An epoch of the loop that tutorials of torch have."""
     widths = case.widths(data.inputs.shape[1])
     layers: list[nn.Module] = []
-    for before, after in zip(widths[:-1], widths[1:], strict=True):
+    for before, after in itertools.pairwise(widths):
         layers += [nn.Linear(before, after), nn.GELU()]
     network = nn.Sequential(*layers[:-1])
     optimiser = torch.optim.AdamW(network.parameters(), lr=1e-3, weight_decay=0.01)
@@ -121,7 +122,7 @@ def products(case: Case, data: Batch) -> Callable[[], object]:
     """The products of an epoch."""
     widths = case.widths(data.inputs.shape[1])
     layers = []
-    for number, (before, after) in enumerate(zip(widths[:-1], widths[1:], strict=True)):
+    for number, (before, after) in enumerate(itertools.pairwise(widths)):
         x, w, slope = (torch.randn(shape) for shape in ((case.batch, before), (before, after), (case.batch, after)))
         layers.append((number, x, w, slope, torch.empty_like(x), torch.empty_like(w), torch.empty_like(slope)))
 

@@ -1,0 +1,86 @@
+// Steps of trainings on a CPU as a Python module.  baseline.cpp, avx2.cpp and avx512.cpp compile it, each for its
+// instruction set; AMPCLI_MODULE is the module's name.
+#pragma once
+
+#include <pybind11/numpy.h>
+#include <pybind11/pybind11.h>
+#include <pybind11/stl.h>
+
+#include <stdexcept>
+#include <string>
+
+#include "adam.h"
+#include "dense.h"
+
+namespace py = pybind11;
+
+namespace ampcli::training {
+
+using Array = py::array_t<float, py::array::c_style>;
+
+Dense make(const std::vector<long>& widths, bool residual, const std::string& activation) {
+  if (widths.size() < 2) throw std::invalid_argument("a network without a layer");
+  return Dense(widths, residual, activation == "gelu" ? Activation::GELU : Activation::TANH);
+}
+
+void require(bool right, const char* what) {
+  if (!right) throw std::invalid_argument(what);
+}
+
+void forward(Dense& network, const Array& parameters, const Array& inputs, Array& outputs, int threads) {
+  require(parameters.ndim() == 2 && parameters.shape(1) == network.parameters(), "parameters of another network");
+  const long replicas = parameters.shape(0);
+  require(inputs.ndim() == 3 && inputs.shape(0) == replicas && inputs.shape(2) == network.inputs(), "other inputs");
+  const long rows = inputs.shape(1);
+  require(outputs.ndim() == 3 && outputs.shape(0) == replicas && outputs.shape(1) == rows &&
+              outputs.shape(2) == network.outputs(), "other outputs");
+  const float *from = parameters.data(), *in = inputs.data();
+  float* out = outputs.mutable_data();
+  py::gil_scoped_release released;
+  network.forward(from, in, replicas, rows, out, threads);
+}
+
+void backward(Dense& network, const Array& slopes, Array& gradient, int threads) {
+  require(slopes.ndim() == 3 && slopes.shape(0) == network.replicas() && slopes.shape(1) == network.rows() &&
+              slopes.shape(2) == network.outputs(), "slopes of other outputs");
+  require(gradient.ndim() == 2 && gradient.shape(0) == network.replicas() &&
+              gradient.shape(1) == network.parameters(), "a gradient of another network");
+  const float* from = slopes.data();
+  float* to = gradient.mutable_data();
+  py::gil_scoped_release released;
+  network.backward(from, to, threads);
+}
+
+void adam(Array& parameters, const Array& gradient, Array& first, Array& second, const Array& rates,
+          const Moments& moments, float decay, int threads) {
+  require(parameters.ndim() == 2 && rates.size() == parameters.shape(0), "a rate for each replica");
+  require(gradient.size() == parameters.size() && first.size() == parameters.size() &&
+              second.size() == parameters.size(), "moments of another network");
+  const long replicas = parameters.shape(0), count = parameters.shape(1);
+  float *p = parameters.mutable_data(), *m = first.mutable_data(), *v = second.mutable_data();
+  const float *g = gradient.data(), *rate = rates.data();
+  py::gil_scoped_release released;
+  for (long replica = 0; replica < replicas; ++replica) {
+    const long at = replica * count;
+    adam_step(p + at, g + at, m + at, v + at, count, rate[replica], moments, decay, threads);
+  }
+}
+
+}  // namespace ampcli::training
+
+PYBIND11_MODULE(AMPCLI_MODULE, module) {
+  namespace training = ampcli::training;
+  module.doc() = "Steps of trainings (see dense.h and adam.h)";
+  py::class_<training::Dense>(module, "Dense", py::module_local())
+      .def(py::init(&training::make), py::kw_only(), py::arg("widths"), py::arg("residual"), py::arg("activation"))
+      .def("forward", &training::forward, py::arg("parameters").noconvert(), py::arg("inputs").noconvert(),
+           py::arg("outputs").noconvert(), py::arg("threads"))
+      .def("backward", &training::backward, py::arg("slopes").noconvert(), py::arg("gradient").noconvert(),
+           py::arg("threads"));
+  py::class_<training::Moments>(module, "Moments", py::module_local())
+      .def(py::init<double, double, double, double, double>(), py::kw_only(), py::arg("beta1"), py::arg("beta2"),
+           py::arg("correction1"), py::arg("correction2"), py::arg("epsilon"));
+  module.def("adam", &training::adam, py::arg("parameters").noconvert(), py::arg("gradient").noconvert(),
+             py::arg("first").noconvert(), py::arg("second").noconvert(), py::arg("rates").noconvert(),
+             py::arg("moments"), py::arg("decay"), py::arg("threads"));
+}
