@@ -12,6 +12,10 @@ from ampcli.models.mlp import Mlp
 from ampcli.models.network import Network
 from ampcli.training.compiled.engine import steps
 
+#: From this width of all hidden layers on, processors with AMX multiply halves of numbers (compiled/halves.h), which is
+#: faster and teaches networks as well (docs/results/training-speed.md).
+_WIDE = 64
+
 
 class Losses(NamedTuple):
     """Of a batch: error and penalty (R,), as `Ansatz.losses`, and the gradient (R, P) of their sum."""
@@ -47,12 +51,15 @@ class GraphGradient:
 class DenseGradient:
     """Of a dense network on a CPU: only what the ansatz makes of the few outputs has a graph."""
 
-    def __init__(self, network: Mlp, ansatz: Ansatz[Any], on: str | None = None) -> None:
-        """`on`: the instruction set (default: the best)."""
+    def __init__(self, network: Mlp, ansatz: Ansatz[Any]) -> None:
         self.ansatz = ansatz
         self.outputs = network.widths[-1]
-        self.passes = steps(on).Dense(
-            widths=list(network.widths), residual=network.residual, activation=network.activation
+        module = steps()
+        self.passes = module.Dense(
+            widths=list(network.widths),
+            residual=network.residual,
+            activation=network.activation,
+            halves=module.halves_usable() and min(network.widths[1:-1], default=0) >= _WIDE,
         )
         self.gradient = torch.empty(0)
 

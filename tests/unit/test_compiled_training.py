@@ -16,6 +16,7 @@ from ampcli.training.gradient import DenseGradient, GraphGradient
 
 _ORDER = ["baseline", "avx2", "avx512"]
 COMPILED = _ORDER[: _ORDER.index(instruction_set()) + 1]  # those that this processor runs
+KERNELS = COMPILED + ["halves"] * steps().halves_usable()
 NETWORKS = [
     Mlp((5, 7)),
     Mlp((5, 7), "gelu"),
@@ -39,9 +40,14 @@ def sample(network: Mlp, replicas: int, rows: int) -> tuple[torch.Tensor, torch.
     return parameters, inputs, torch.randn((replicas, rows, network.widths[-1]), generator=generator)
 
 
-def compiled(network: Mlp, on: str, parameters, inputs, slopes, threads: int) -> tuple[torch.Tensor, torch.Tensor]:
+def compiled(network: Mlp, kernel: str, parameters, inputs, slopes, threads: int) -> tuple[torch.Tensor, torch.Tensor]:
     """Outputs, and the gradient of their sum weighted with slopes; twice, as memory is used again."""
-    passes = steps(on).Dense(widths=list(network.widths), residual=network.residual, activation=network.activation)
+    passes = steps(None if kernel == "halves" else kernel).Dense(
+        widths=list(network.widths),
+        residual=network.residual,
+        activation=network.activation,
+        halves=kernel == "halves",
+    )
     outputs, gradient = torch.empty_like(slopes), torch.full_like(parameters, torch.nan)
     for weight in (-1.0, 1.0):
         passes.forward((weight * parameters).numpy(), inputs.numpy(), outputs.numpy(), threads)
@@ -61,15 +67,16 @@ def assert_near(found: torch.Tensor, expected: torch.Tensor, tolerance: float) -
     assert float((found - expected).abs().max() / size) < tolerance
 
 
-@pytest.mark.parametrize("on", COMPILED)
+@pytest.mark.parametrize("kernel", KERNELS)
 @pytest.mark.parametrize("network", NETWORKS)
 @pytest.mark.parametrize(("replicas", "rows", "threads"), [(1, 1, 1), (2, 300, 1), (1, 777, 3), (3, 256, 2)])
-def test_outputs_and_gradients_are_those_of_the_graph(on, network, replicas, rows, threads):
+def test_outputs_and_gradients_are_those_of_the_graph(kernel, network, replicas, rows, threads):
     drawn = sample(network, replicas, rows)
-    outputs, gradient = compiled(network, on, *drawn, threads)
+    outputs, gradient = compiled(network, kernel, *drawn, threads)
     expected, expected_gradient = by_graph(network, *drawn)
-    assert_near(outputs, expected, 2e-5)
-    assert_near(gradient, expected_gradient, 5e-5)
+    rounding = 10.0 if kernel == "halves" else 1.0
+    assert_near(outputs, expected, 2e-5 * rounding)
+    assert_near(gradient, expected_gradient, 5e-5 * rounding)
 
 
 @pytest.mark.parametrize("on", COMPILED)
@@ -88,27 +95,28 @@ def test_activations_over_their_whole_range(on, activation):
         assert float(slope[0, 1]) == pytest.approx(float(expected[0, 1]), abs=4e-7)
 
 
-def test_the_same_threads_give_the_same_bits():
+@pytest.mark.parametrize("kernel", KERNELS)
+def test_the_same_threads_give_the_same_bits(kernel):
     network = NETWORKS[-1]
     drawn = sample(network, 2, 1500)
-    first, second = (compiled(network, instruction_set(), *drawn, 3) for _ in range(2))
+    first, second = (compiled(network, kernel, *drawn, 3) for _ in range(2))
     assert torch.equal(first[0], second[0])
     assert torch.equal(first[1], second[1])
 
 
-@pytest.mark.parametrize("on", COMPILED)
+@pytest.mark.parametrize("kernel", KERNELS)
 @pytest.mark.parametrize("network", [NETWORKS[2], NETWORKS[3]])
-def test_numbers_that_are_none_are_not_hidden(on, network):
+def test_numbers_that_are_none_are_not_hidden(kernel, network):
     parameters, inputs, slopes = sample(network, 1, 40)
     inputs[0, 7, 3] = torch.nan
-    outputs, gradient = compiled(network, on, parameters, inputs, slopes, 1)
+    outputs, gradient = compiled(network, kernel, parameters, inputs, slopes, 1)
     assert outputs[0, 7].isnan().all()
     assert not outputs[0, 8].isnan().any()
     assert gradient.isnan().any()
 
 
 def test_arrays_of_other_shapes_are_refused():
-    passes = steps().Dense(widths=[3, 4, 2], residual=False, activation="tanh")
+    passes = steps().Dense(widths=[3, 4, 2], residual=False, activation="tanh", halves=False)
     parameters, inputs, outputs = torch.zeros(1, 26), torch.zeros(1, 9, 3), torch.zeros(1, 9, 2)
     with pytest.raises(ValueError, match="parameters"):
         passes.forward(parameters[:, 1:].contiguous().numpy(), inputs.numpy(), outputs.numpy(), 1)
@@ -127,9 +135,9 @@ def test_losses_of_a_batch(beta):
     batch = Batch(inputs, inputs.new_empty((2, 500, 0)), noise[..., 0])
     ours = DenseGradient(network, ansatz(beta))(parameters, batch, None, 1000)
     theirs = GraphGradient(network, ansatz(beta))(parameters, batch, None, 1000)
-    torch.testing.assert_close(ours.error, theirs.error, rtol=1e-5, atol=0)
+    torch.testing.assert_close(ours.error, theirs.error, rtol=2e-4, atol=0)
     assert torch.equal(ours.penalty, theirs.penalty)
-    assert_near(ours.gradient, theirs.gradient, 1e-4)
+    assert_near(ours.gradient, theirs.gradient, 1e-3)
 
 
 def test_adam_with_weight_decay_is_that_of_its_formulas():

@@ -1,8 +1,7 @@
 // A step of Adam (ampcli/training/adam.py) in one pass over the parameters.
 #pragma once
 
-#include "dense.h"
-#include "vector.h"
+#include "network.h"
 
 namespace ampcli::training {
 

@@ -10,7 +10,8 @@
 #include <string>
 
 #include "adam.h"
-#include "dense.h"
+#include "float32.h"
+#include "halves.h"
 
 namespace py = pybind11;
 
@@ -18,16 +19,31 @@ namespace ampcli::training {
 
 using Array = py::array_t<float, py::array::c_style>;
 
-Dense make(const std::vector<long>& widths, bool residual, const std::string& activation) {
+bool halves_here() {
+#ifdef AMPCLI_HALVES
+  static const bool usable = halves_usable();
+  return usable;
+#else
+  return false;
+#endif
+}
+
+std::unique_ptr<Network> make(const std::vector<long>& widths, bool residual, const std::string& activation,
+                              bool halves) {
   if (widths.size() < 2) throw std::invalid_argument("a network without a layer");
-  return Dense(widths, residual, activation == "gelu" ? Activation::GELU : Activation::TANH);
+  const Activation kind = activation == "gelu" ? Activation::GELU : Activation::TANH;
+  if (halves && !halves_here()) throw std::invalid_argument("no products of halves on this processor");
+#ifdef AMPCLI_HALVES
+  if (halves) return std::make_unique<Dense<Split>>(widths, residual, kind);
+#endif
+  return std::make_unique<Dense<Float32>>(widths, residual, kind);
 }
 
 void require(bool right, const char* what) {
   if (!right) throw std::invalid_argument(what);
 }
 
-void forward(Dense& network, const Array& parameters, const Array& inputs, Array& outputs, int threads) {
+void forward(Network& network, const Array& parameters, const Array& inputs, Array& outputs, int threads) {
   require(parameters.ndim() == 2 && parameters.shape(1) == network.parameters(), "parameters of another network");
   const long replicas = parameters.shape(0);
   require(inputs.ndim() == 3 && inputs.shape(0) == replicas && inputs.shape(2) == network.inputs(), "other inputs");
@@ -40,7 +56,7 @@ void forward(Dense& network, const Array& parameters, const Array& inputs, Array
   network.forward(from, in, replicas, rows, out, threads);
 }
 
-void backward(Dense& network, const Array& slopes, Array& gradient, int threads) {
+void backward(Network& network, const Array& slopes, Array& gradient, int threads) {
   require(slopes.ndim() == 3 && slopes.shape(0) == network.replicas() && slopes.shape(1) == network.rows() &&
               slopes.shape(2) == network.outputs(), "slopes of other outputs");
   require(gradient.ndim() == 2 && gradient.shape(0) == network.replicas() &&
@@ -70,13 +86,15 @@ void adam(Array& parameters, const Array& gradient, Array& first, Array& second,
 
 PYBIND11_MODULE(AMPCLI_MODULE, module) {
   namespace training = ampcli::training;
-  module.doc() = "Steps of trainings (see dense.h and adam.h)";
-  py::class_<training::Dense>(module, "Dense", py::module_local())
-      .def(py::init(&training::make), py::kw_only(), py::arg("widths"), py::arg("residual"), py::arg("activation"))
+  module.doc() = "Steps of trainings (see network.h and adam.h)";
+  py::class_<training::Network>(module, "Dense", py::module_local())
+      .def(py::init(&training::make), py::kw_only(), py::arg("widths"), py::arg("residual"), py::arg("activation"),
+           py::arg("halves"))
       .def("forward", &training::forward, py::arg("parameters").noconvert(), py::arg("inputs").noconvert(),
            py::arg("outputs").noconvert(), py::arg("threads"))
       .def("backward", &training::backward, py::arg("slopes").noconvert(), py::arg("gradient").noconvert(),
            py::arg("threads"));
+  module.def("halves_usable", &training::halves_here);
   py::class_<training::Moments>(module, "Moments", py::module_local())
       .def(py::init<double, double, double, double, double>(), py::kw_only(), py::arg("beta1"), py::arg("beta2"),
            py::arg("correction1"), py::arg("correction2"), py::arg("epsilon"));

@@ -1,4 +1,4 @@
-"""The compiled steps of a training on a CPU: dense.h and adam.h."""
+"""The compiled steps of a training on a CPU: network.h and adam.h."""
 
 from __future__ import annotations
 
