@@ -12,6 +12,7 @@
 #include "adam.h"
 #include "float32.h"
 #include "halves.h"
+#include "soap.h"
 
 namespace py = pybind11;
 
@@ -82,6 +83,36 @@ void adam(Array& parameters, const Array& gradient, Array& first, Array& second,
   }
 }
 
+#ifdef AMPCLI_HALVES
+
+Turns make_turns(const std::vector<std::pair<long, long>>& shapes, long replicas) {
+  require(halves_here(), "no products of halves on this processor");
+  std::vector<Turns::Shape> placed;
+  long start = 0;
+  for (auto [rows, columns] : shapes) placed.push_back({rows, columns, start}), start += rows * columns;
+  return Turns(placed, replicas, start);
+}
+
+void turn_to(Turns& turns, long replica, long layer, const Array& left, const Array& right) {
+  require(replica < turns.replicas() && layer < turns.layers(), "no such layer");
+  const auto [rows, columns, start] = turns.shape(layer);
+  require(left.size() == rows * rows && right.size() == columns * columns, "bases of another layer");
+  turns.turn_to(replica, layer, left.data(), right.data());
+}
+
+void step_turned(Turns& turns, Array& parameters, const Array& gradient, Array& first, Array& second,
+                 const Array& scale, double beta1, double beta2, double epsilon, int threads) {
+  const long size = turns.replicas() * turns.parameters();
+  require(parameters.size() == size && gradient.size() == size && first.size() == size && second.size() == size &&
+              scale.size() == turns.replicas(), "parameters of another network");
+  float *p = parameters.mutable_data(), *m = first.mutable_data(), *v = second.mutable_data();
+  const float *g = gradient.data(), *by = scale.data();
+  py::gil_scoped_release released;
+  turns.step(p, g, m, v, by, {float(1 - beta1), float(beta2), float(1 - beta2), float(epsilon)}, threads);
+}
+
+#endif
+
 }  // namespace ampcli::training
 
 PYBIND11_MODULE(AMPCLI_MODULE, module) {
@@ -101,4 +132,13 @@ PYBIND11_MODULE(AMPCLI_MODULE, module) {
   module.def("adam", &training::adam, py::arg("parameters").noconvert(), py::arg("gradient").noconvert(),
              py::arg("first").noconvert(), py::arg("second").noconvert(), py::arg("rates").noconvert(),
              py::arg("moments"), py::arg("decay"), py::arg("threads"));
+#ifdef AMPCLI_HALVES
+  py::class_<training::Turns>(module, "Turns", py::module_local())
+      .def(py::init(&training::make_turns), py::kw_only(), py::arg("shapes"), py::arg("replicas"))
+      .def("turn_to", &training::turn_to, py::arg("replica"), py::arg("layer"), py::arg("left").noconvert(),
+           py::arg("right").noconvert())
+      .def("step", &training::step_turned, py::arg("parameters").noconvert(), py::arg("gradient").noconvert(),
+           py::arg("first").noconvert(), py::arg("second").noconvert(), py::arg("scale").noconvert(), py::kw_only(),
+           py::arg("beta1"), py::arg("beta2"), py::arg("epsilon"), py::arg("threads"));
+#endif
 }

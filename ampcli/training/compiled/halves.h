@@ -246,12 +246,6 @@ class Split {
     }
   }
 
- private:
-  struct Place : Layer {
-    long ins, outs;  // squares
-    long packed, turned, shift;  // where W, its transpose and the bias are
-  };
-
   // 32 x 32 numbers of a matrix (rows, columns), zero beyond it
   static void cut(const float* matrix, long rows, long columns, long row, long column, float* square) {
     const long width = std::min(SIDE, columns - column);
@@ -261,6 +255,12 @@ class Split {
       else std::copy_n(matrix + (row + n) * columns + column, width, to), std::fill(to + width, to + SIDE, 0.0f);
     }
   }
+
+ private:
+  struct Place : Layer {
+    long ins, outs;  // squares
+    long packed, turned, shift;  // where W, its transpose and the bias are
+  };
 
   static void paste(const float* square, const float* shift, float* matrix, long rows, long columns, long row,
                     long column) {
