@@ -16,7 +16,13 @@ from torch import Tensor
 from ampcli.features.radiations import IMPROVED_MARK, parse_radiations
 from ampcli.models.ansatz import Ansatz, Arrays, Batch, Shapes, shapes_of
 from ampcli.models.kinds import Choice, ModelKind
-from ampcli.models.likelihood import IMPROVED, LikelihoodOptions, heteroscedastic_loss, relative_sigma
+from ampcli.models.likelihood import (
+    IMPROVED,
+    LikelihoodOptions,
+    heteroscedastic_loss,
+    heteroscedastic_slopes,
+    relative_sigma,
+)
 from ampcli.models.network import NETWORKS
 from ampcli.models.scaling import Standardiser
 from ampcli.process import Process
@@ -102,6 +108,13 @@ class FactorisedAnsatz(Ansatz[LikelihoodOptions]):
         error = batch.target - self._correction(outputs, batch.terms)
         loss = heteroscedastic_loss(error, outputs[..., -1], self.beta)
         return loss, torch.zeros_like(loss)
+
+    def slopes(self, outputs: Tensor, batch: Batch) -> tuple[Tensor, Tensor, Tensor]:
+        if self.radiations > 1:
+            return super().slopes(outputs, batch)
+        error = batch.target - outputs[..., 0]
+        loss, by_error, by_sigma = heteroscedastic_slopes(error, outputs[..., 1], self.beta)
+        return loss, torch.zeros_like(loss), torch.stack([by_error.neg_(), by_sigma], dim=-1)
 
     def amplitude(self, outputs: Tensor, arrays: Arrays) -> Tensor:
         logarithm = self.correction.undo(self._correction(outputs.double(), self._shares(arrays)))

@@ -67,12 +67,11 @@ class DenseGradient:
         threads = torch.get_num_threads()
         outputs = torch.empty((*batch.inputs.shape[:2], self.outputs))
         self.passes.forward(parameters.detach().numpy(), batch.inputs.numpy(), outputs.numpy(), threads)
-        error, penalty = self.ansatz.losses(outputs.requires_grad_(), batch)
-        (slopes,) = torch.autograd.grad((error + penalty).sum(), outputs)
+        error, penalty, slopes = self.ansatz.slopes(outputs, batch)
         if self.gradient.shape != parameters.shape:
             self.gradient = torch.empty(parameters.shape)
         self.passes.backward(slopes.contiguous().numpy(), self.gradient.numpy(), threads)
-        return Losses(error.detach(), penalty.detach(), self.gradient)
+        return Losses(error, penalty, self.gradient)
 
 
 def gradient_of(network: Network, ansatz: Ansatz[Any], device: torch.device) -> Gradient:

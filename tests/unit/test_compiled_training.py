@@ -140,6 +140,21 @@ def test_losses_of_a_batch(beta):
     assert_near(ours.gradient, theirs.gradient, 1e-3)
 
 
+@pytest.mark.parametrize("beta", [0.0, 0.5])
+def test_slopes_of_the_likelihood_are_those_of_its_graph(beta):
+    generator = torch.Generator().manual_seed(4)
+    outputs = 3.0 * torch.randn((2, 900, 2), generator=generator, dtype=torch.float64)
+    outputs[:, :200, 1] *= 5.0  # beyond both bounds
+    outputs[0, 300:303, 1] = torch.tensor([-12.0, 4.0, torch.nan])
+    batch = Batch(torch.empty(0), torch.empty(2, 900, 0), torch.randn((2, 900), generator=generator))
+    assert (outputs[..., 1] < -12).any()
+    assert (outputs[..., 1] > 4).any()
+    found, expected = ansatz(beta).slopes(outputs, batch), super(FactorisedAnsatz, ansatz(beta)).slopes(outputs, batch)
+    for ours, graph in zip(found, expected, strict=True):
+        torch.testing.assert_close(ours, graph, rtol=1e-12, atol=0, equal_nan=True)
+    assert found[0][1].isfinite()
+
+
 def test_adam_with_weight_decay_is_that_of_its_formulas():
     generator = torch.Generator().manual_seed(1)
     start = torch.randn((2, 1037), generator=generator)
