@@ -120,15 +120,6 @@ class Mlp:
             start += n_out
         return layers
 
-    def matrices(self, parameters: Tensor) -> list[Tensor]:
-        """Views (R, inputs + 1, outputs) of each layer in (R, P), its biases the last row."""
-        found, start = [], 0
-        for n_in, n_out in self.shapes:
-            size = (n_in + 1) * n_out
-            found.append(parameters[:, start : start + size].view(-1, n_in + 1, n_out))
-            start += size
-        return found
-
     def forward(
         self, layers: Sequence[tuple[Tensor, Tensor]], inputs: Tensor, noise: torch.Generator | None = None
     ) -> Tensor:

