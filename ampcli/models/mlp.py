@@ -113,7 +113,9 @@ class Mlp:
     def split(self, parameters: Tensor) -> list[tuple[Tensor, Tensor]]:
         """Views (R, inputs, outputs) and (R, 1, outputs) of each layer's weights and biases in (R, P)."""
         # One operation, whose derivative joins the pieces; each slice by itself would have a gradient as long as all.
-        pieces = parameters.split([size for n_in, n_out in self.shapes for size in (n_in * n_out, n_out)], dim=1)
+        pieces = parameters.split_with_sizes(
+            [size for n_in, n_out in self.shapes for size in (n_in * n_out, n_out)], dim=1
+        )
         return [
             (weight.view(-1, n_in, n_out), bias.unsqueeze(1))
             for (n_in, n_out), weight, bias in zip(self.shapes, pieces[0::2], pieces[1::2], strict=True)

@@ -5,6 +5,9 @@
 #include <cstring>
 
 #ifdef __SSE2__
+#if defined(__GNUC__) && !defined(__clang__)
+#pragma GCC diagnostic ignored "-Wmaybe-uninitialized"  // gcc 12 warns of its own header
+#endif
 #include <immintrin.h>
 #endif
 
