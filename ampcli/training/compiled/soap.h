@@ -48,14 +48,16 @@ class Turns {
 
   void step(float* parameters, const float* gradient, float* first, float* second, const float* scale,
             const Decay& by, long threads) {
-    in_threads(replicas_ * layers(), threads, [&](long, long from, long to) {
+    const long count = replicas_ * layers(), shares = std::max(1L, std::min(count, threads));
+    memory_.resize(shares);
+    in_threads(count, shares, [&](long share, long from, long to) {
       const Tiles tiles;
-      Memory memory;
       for (long item = from; item < to; ++item) {
         const long replica = item / layers();
         const Shape& shape = shapes_[item % layers()];
         const long at = replica * parameters_ + shape.start;
-        layer(shape, bases_[item], parameters + at, gradient + at, first + at, second + at, scale[replica], by, memory);
+        layer(shape, bases_[item], parameters + at, gradient + at, first + at, second + at, scale[replica], by,
+              memory_[share]);
       }
     });
   }
@@ -132,6 +134,7 @@ class Turns {
   std::vector<Shape> shapes_;
   long replicas_, parameters_;
   std::vector<Bases> bases_;
+  std::vector<Memory> memory_;  // of each thread
 };
 
 }  // namespace ampcli::training
