@@ -63,9 +63,25 @@ class _Turns:
         for replica, layer in itertools.product(range(len(left)), range(group.layers)):
             self._compiled.turn_to(replica, group.first + layer, left[replica, layer], right[replica, layer])
 
-    def step(self, parameters: Tensor, gradient: Tensor, first: Tensor, second: Tensor, scale: Tensor) -> None:
-        arrays = [tensor.numpy() for tensor in (parameters, gradient.contiguous(), first, second, scale)]
-        self._compiled.step(*arrays, beta1=BETA1, beta2=BETA2, epsilon=EPSILON, threads=torch.get_num_threads())
+    def learn(self, group: Group, gradient: Tensor, weight: float) -> None:
+        """`Soap._learn` of a group."""
+        arrays = [tensor.numpy() for tensor in (gradient.contiguous(), *group.preconditioners)]
+        self._compiled.learn(group.first, *arrays, weight=weight, threads=torch.get_num_threads())
+
+    def step(
+        self,
+        parameters: Tensor,
+        gradient: Tensor,
+        first: Tensor,
+        second: Tensor,
+        rates: Tensor,
+        scale: Tensor,
+        weight_decay: float,
+    ) -> None:
+        arrays = [tensor.numpy() for tensor in (parameters, gradient.contiguous(), first, second, rates, scale)]
+        self._compiled.step(
+            *arrays, beta1=BETA1, beta2=BETA2, epsilon=EPSILON, decay=weight_decay, threads=torch.get_num_threads()
+        )
 
 
 class Soap:
@@ -116,17 +132,12 @@ class Soap:
 
         The first call only learns the bases.
         """
-        if weight_decay > 0 and self.steps > 0:
-            parameters.mul_((1.0 - weight_decay * learning_rate)[:, None])
         if self.steps > 0:
-            correction = (1.0 - BETA2**self.steps) ** 0.5 / (1.0 - BETA1**self.steps)
-            self._move(parameters, gradient, learning_rate * correction)
+            self._move(parameters, gradient, learning_rate, weight_decay)
         if self.steps % UPDATE == 0:
             weight = 1.0 - BETA2 ** (UPDATE if self.steps > 0 else 1)
             for group in self.groups:
-                slope = group.matrices(gradient)
-                group.preconditioners[0].lerp_(slope @ slope.mT, weight)
-                group.preconditioners[1].lerp_(slope.mT @ slope, weight)
+                self._learn(group, gradient, weight)
         if self.steps % REFRESH == 0:
             for group in self.groups:
                 if self.steps == 0:
@@ -136,11 +147,23 @@ class Soap:
             self._bases_changed()
         self.steps += 1
 
-    def _move(self, parameters: Tensor, gradient: Tensor, scale: Tensor) -> None:
-        """Adam's step in the eigenbases."""
+    def _learn(self, group: Group, gradient: Tensor, weight: float) -> None:
+        """Blend the gradient's squares into the preconditioners."""
         if self._turns is not None:
-            self._turns.step(parameters, gradient, self.first, self.second, scale)
+            self._turns.learn(group, gradient, weight)
             return
+        slope = group.matrices(gradient)
+        group.preconditioners[0].lerp_(slope @ slope.mT, weight)
+        group.preconditioners[1].lerp_(slope.mT @ slope, weight)
+
+    def _move(self, parameters: Tensor, gradient: Tensor, learning_rate: Tensor, weight_decay: float) -> None:
+        """Adam's step in the eigenbases."""
+        scale = learning_rate * ((1.0 - BETA2**self.steps) ** 0.5 / (1.0 - BETA1**self.steps))
+        if self._turns is not None:
+            self._turns.step(parameters, gradient, self.first, self.second, learning_rate, scale, weight_decay)
+            return
+        if weight_decay > 0:
+            parameters.mul_((1.0 - weight_decay * learning_rate)[:, None])
         for group in self.groups:
             left, right = group.bases
             first, second = group.matrices(self.first), group.matrices(self.second)

@@ -22,7 +22,7 @@ inline void adam_step(float* parameters, const float* gradient, float* first, fl
   const auto update = [&](Vector& p, Vector g, Vector& m, Vector& v) {
     m += by.add1 * (g - m);
     v = by.keep2 * v + by.add2 * g * g;
-    p = kept * p - scale * m / (square_root(v * inverse) + by.epsilon);
+    p = kept * p - scale * over_root(m, v * inverse, by.epsilon);
   };
   in_threads(count / LANES, std::min(threads, count / ADAM_SHARE), [&](long, long from, long to) {
     for (long n = from * LANES; n < to * LANES; n += LANES) {

@@ -100,15 +100,32 @@ void turn_to(Turns& turns, long replica, long layer, const Array& left, const Ar
   turns.turn_to(replica, layer, left.data(), right.data());
 }
 
+void learn_turned(Turns& turns, long first, const Array& gradient, Array& left, Array& right, float weight,
+                  int threads) {
+  require(left.ndim() == 4 && right.ndim() == 4 && left.shape(0) == turns.replicas() && first >= 0 &&
+              first + left.shape(1) <= turns.layers(), "no such layers");
+  const long count = left.shape(1);
+  const auto [rows, columns, start] = turns.shape(first);
+  require(left.size() == turns.replicas() * count * rows * rows &&
+              right.size() == turns.replicas() * count * columns * columns, "preconditioners of other layers");
+  require(gradient.size() == turns.replicas() * turns.parameters(), "a gradient of another network");
+  float *l = left.mutable_data(), *r = right.mutable_data();
+  const float* g = gradient.data();
+  py::gil_scoped_release released;
+  turns.learn(first, count, g, l, r, weight, threads);
+}
+
 void step_turned(Turns& turns, Array& parameters, const Array& gradient, Array& first, Array& second,
-                 const Array& scale, double beta1, double beta2, double epsilon, int threads) {
+                 const Array& rates, const Array& scale, double beta1, double beta2, double epsilon, double decay,
+                 int threads) {
   const long size = turns.replicas() * turns.parameters();
   require(parameters.size() == size && gradient.size() == size && first.size() == size && second.size() == size &&
-              scale.size() == turns.replicas(), "parameters of another network");
+              rates.size() == turns.replicas() && scale.size() == turns.replicas(), "parameters of another network");
   float *p = parameters.mutable_data(), *m = first.mutable_data(), *v = second.mutable_data();
-  const float *g = gradient.data(), *by = scale.data();
+  const float *g = gradient.data(), *rate = rates.data(), *by = scale.data();
   py::gil_scoped_release released;
-  turns.step(p, g, m, v, by, {float(1 - beta1), float(beta2), float(1 - beta2), float(epsilon)}, threads);
+  turns.step(p, g, m, v, rate, by,
+             {float(1 - beta1), float(beta2), float(1 - beta2), float(epsilon), float(decay)}, threads);
 }
 
 #endif
@@ -138,7 +155,11 @@ PYBIND11_MODULE(AMPCLI_MODULE, module) {
       .def("turn_to", &training::turn_to, py::arg("replica"), py::arg("layer"), py::arg("left").noconvert(),
            py::arg("right").noconvert())
       .def("step", &training::step_turned, py::arg("parameters").noconvert(), py::arg("gradient").noconvert(),
-           py::arg("first").noconvert(), py::arg("second").noconvert(), py::arg("scale").noconvert(), py::kw_only(),
-           py::arg("beta1"), py::arg("beta2"), py::arg("epsilon"), py::arg("threads"));
+           py::arg("first").noconvert(), py::arg("second").noconvert(), py::arg("rates").noconvert(),
+           py::arg("scale").noconvert(), py::kw_only(), py::arg("beta1"), py::arg("beta2"), py::arg("epsilon"),
+           py::arg("decay"), py::arg("threads"))
+      .def("learn", &training::learn_turned, py::arg("first"), py::arg("gradient").noconvert(),
+           py::arg("left").noconvert(), py::arg("right").noconvert(), py::kw_only(), py::arg("weight"),
+           py::arg("threads"));
 #endif
 }

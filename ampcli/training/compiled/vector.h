@@ -49,13 +49,19 @@ AMPCLI_INLINE Vector reciprocal(Vector x) {  // of positive numbers that are not
 #endif
 }
 
-AMPCLI_INLINE Vector square_root(Vector x) {
+// x / (sqrt(v) + epsilon) of v >= 0; roots below 1e-15 count as smaller ones, which next to epsilon are nothing.
+AMPCLI_INLINE Vector over_root(Vector x, Vector v, float epsilon) {
+#if defined(__AVX2__)
+  const Vector safe = v > 1e-30f ? v : all(1e-30f);
 #if defined(__AVX512F__)
-  return Vector(_mm512_sqrt_ps(__m512(x)));
-#elif defined(__AVX2__)
-  return Vector(_mm256_sqrt_ps(__m256(x)));
+  Vector guess = Vector(_mm512_rsqrt14_ps(__m512(safe)));
 #else
-  for (int lane = 0; lane < LANES; ++lane) x[lane] = __builtin_sqrtf(x[lane]);
+  Vector guess = Vector(_mm256_rsqrt_ps(__m256(safe)));
+#endif
+  guess = guess * (1.5f - 0.5f * safe * guess * guess);
+  return x * reciprocal(v * guess + epsilon);
+#else
+  for (int lane = 0; lane < LANES; ++lane) x[lane] /= __builtin_sqrtf(v[lane]) + epsilon;
   return x;
 #endif
 }
