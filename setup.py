@@ -17,7 +17,11 @@ if platform.machine().lower() in ("x86_64", "amd64"):
     FLAGS["avx512"] = ["-mavx512f", "-mavx512dq", "-mavx512vl", "-mfma", "-mprefer-vector-width=512"]
 
 #: Features do not depend on the processor: no instruction set may contract a product and a sum.
-PACKAGES = {"ampcli.amplitudes.native": [], "ampcli.features.compiled": ["-ffp-contract=off"]}
+PACKAGES = {
+    "ampcli.amplitudes.native": [],
+    "ampcli.features.compiled": ["-ffp-contract=off"],
+    "ampcli.training.compiled": [],
+}
 
 #: Engines of the library with flags of their own; each is compiled once per instruction set.
 ENGINES: dict[str, list[str]] = {"ampcli/library/exact.cpp": []}

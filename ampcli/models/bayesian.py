@@ -54,11 +54,6 @@ class BayesianMlp:
         means, logs = (self.dense.split(half) for half in parameters.chunk(2, dim=1))
         return [(*mean, *log) for mean, log in zip(means, logs, strict=True)]
 
-    def matrices(self, parameters: Tensor) -> list[Tensor]:
-        """Views (R, inputs + 1, outputs) of each layer's means, and then of its log-deviations."""
-        means, logs = parameters.chunk(2, dim=1)
-        return self.dense.matrices(means) + self.dense.matrices(logs)
-
     def forward(self, layers: Sequence[Layer], inputs: Tensor, noise: torch.Generator | None = None) -> Tensor:
         """With `noise`, every point sees weights of its own; without, the means."""
 

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from ampcli.models.ansatz import Ansatz, Arrays, Batch, Shapes, shapes_of
-from ampcli.models.likelihood import heteroscedastic_loss, relative_sigma
+from ampcli.models.likelihood import heteroscedastic_loss, heteroscedastic_slopes, relative_sigma
 from ampcli.models.options import LikelihoodOptions
 from ampcli.models.scaling import Standardiser
 from ampcli.process import Process
@@ -104,6 +104,13 @@ class FactorisedAnsatz(Ansatz[LikelihoodOptions]):
         error = batch.target - self._correction(outputs, batch.terms)
         loss = heteroscedastic_loss(error, outputs[..., -1], self.beta)
         return loss, torch.zeros_like(loss)
+
+    def slopes(self, outputs: Tensor, batch: Batch) -> tuple[Tensor, Tensor, Tensor]:
+        if self.radiations > 1:
+            return super().slopes(outputs, batch)
+        error = batch.target - outputs[..., 0]
+        loss, by_error, by_sigma = heteroscedastic_slopes(error, outputs[..., 1], self.beta)
+        return loss, torch.zeros_like(loss), torch.stack([by_error.neg_(), by_sigma], dim=-1)
 
     def amplitude(self, outputs: Tensor, arrays: Arrays) -> Tensor:
         logs = _log_radiations(arrays)

@@ -22,6 +22,23 @@ def heteroscedastic_loss(error: Tensor, log_sigma: Tensor, beta: float) -> Tenso
     return terms.mean(-1)
 
 
+@torch.no_grad()
+def heteroscedastic_slopes(error: Tensor, log_sigma: Tensor, beta: float) -> tuple[Tensor, Tensor, Tensor]:
+    """`heteroscedastic_loss` in training, and its derivatives by errors and log_sigma, (R, n) each, without a graph."""
+    inside = log_sigma.clamp(*LOG_SIGMA)
+    scaled = error * torch.exp(-2 * inside)
+    squares = error * scaled
+    terms = torch.add(inside, squares, alpha=0.5)
+    by_sigma = 1.0 - squares
+    if beta > 0:
+        weight = torch.exp(2 * beta * inside)
+        terms, scaled, by_sigma = terms * weight, scaled * weight, by_sigma * weight
+    # Where the clamp holds log_sigma, nothing pulls at it.
+    by_sigma.masked_fill_(~((log_sigma >= LOG_SIGMA[0]) & (log_sigma <= LOG_SIGMA[1])), 0.0)
+    points = error.shape[-1]
+    return terms.mean(-1), scaled.div_(points), by_sigma.div_(points)
+
+
 def relative_sigma(log_sigma: Tensor, deviation: Tensor) -> Tensor:
     """The uncertainty of a target with this standard deviation: (R, n) float64."""
     return deviation * torch.exp(log_sigma.double().clamp(*LOG_SIGMA))

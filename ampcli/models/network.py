@@ -52,11 +52,7 @@ class StackOfMatrices(Protocol):
 
     @property
     def shapes(self) -> list[tuple[int, int]]:
-        """(inputs, outputs) of each layer."""
-        ...
-
-    def matrices(self, parameters: Tensor) -> list[Tensor]:
-        """Views (R, inputs + 1, outputs) of each layer in (R, P), its biases the last row."""
+        """(inputs, outputs) of each layer; their matrices (inputs + 1, outputs), biases last, are a row of (R, P)."""
         ...
 
 
