@@ -43,7 +43,7 @@ def chain(ampcli: Ampcli, tmp_path_factory: pytest.TempPathFactory) -> Chain:
         "plain": (*train, "--model", "plain", "--name", "ee-3jets-plain"),
         "ensemble": ("ensemble", "ee-3jets-mean", "ee-3jets@1", "ee-3jets@2", "--registry", registry, "--json"),
     }
-    return Chain(store, registry, {name: ampcli.process(*call) for name, call in calls.items()})
+    return Chain(store, registry, {name: ampcli.fresh(*call) for name, call in calls.items()})
 
 
 def test_json_output_is_one_document_and_stderr_is_empty(chain: Chain) -> None:
@@ -72,7 +72,7 @@ def test_every_other_command_as_a_process(ampcli: Ampcli, chain: Chain, tmp_path
         ("doctor",),
     )
     for call in calls:
-        outcome = ampcli.process(*call)
+        outcome = ampcli.fresh(*call)
         assert outcome.stdout, call
         if call[0] not in ("speedup", "trajectory"):  # they say what they measure, and FastJet its name
             assert outcome.stderr == "", call
