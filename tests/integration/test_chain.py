@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 import zarr
+from drawing import undrawn
 
 import ampcli as api
 
@@ -123,7 +125,8 @@ def test_eval_writes_plots_and_their_numbers(
     ampcli: Ampcli, chain: Chain, tmp_path: Path, model: str, learned: float
 ) -> None:
     out = tmp_path / "plots"
-    outcome = ampcli("eval", model, chain.store, "--out", out, "--registry", chain.registry, "--json")
+    with nullcontext() if model.endswith("-mean") else undrawn():  # it has all the plots of the others
+        outcome = ampcli("eval", model, chain.store, "--out", out, "--registry", chain.registry, "--json")
     assert outcome.stderr == ""
     document = outcome.document
     assert document == json.loads((out / "evaluation.json").read_text())

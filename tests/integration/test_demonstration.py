@@ -11,7 +11,7 @@ from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from matplotlib.figure import Figure
+from drawing import undrawn
 
 from ampcli import demonstration
 from ampcli.store.reader import open_store
@@ -42,9 +42,7 @@ def started(ampcli: Ampcli) -> Iterator[Started]:
         stdout.write(outcome.stdout + outcome.stderr)
         return SimpleNamespace(wait=lambda: outcome.code, terminate=lambda: None)
 
-    with pytest.MonkeyPatch.context() as patch:
-        # Its plots are those of `eval` and `trajectory`, and drawing them takes longer than all the rest.
-        patch.setattr(Figure, "savefig", lambda figure, file, **options: Path(file).write_bytes(b""))
+    with undrawn(), pytest.MonkeyPatch.context() as patch:
         patch.setattr(demonstration, "subprocess", SimpleNamespace(Popen=start))
         small = {**demonstration._JETS[3], "hidden": "8,8"}
         patch.setattr(demonstration, "_JETS", {3: small})

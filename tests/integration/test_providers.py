@@ -144,10 +144,7 @@ def test_a_model_meets_the_other_provider(ampcli: Ampcli, tmp_path: Path, make_s
     registry = ("--registry", tmp_path / "registry")
     train = ("--epochs", "3", "--preset", "small", "--threads", "1", *registry)
     ampcli("train", native, "--name", "m", *train)
-    ours, other = (
-        ampcli("eval", "m", store, "--json", "--out", tmp_path / store.stem, *registry).document["overall"]
-        for store in (native, theirs)
-    )
+    ours, other = (ampcli("eval", "m", store, "--json", *registry).document["overall"] for store in (native, theirs))
     assert ours["median_abs_delta"] == pytest.approx(other["median_abs_delta"], rel=1e-6)
     changed = make_store(tmp_path / "changed.zarr", "2k", "--parameter", "alpha_s=0.13")
     ampcli.fails(2, "eval", "m", changed, *registry, naming=("does not describe", "0.118", "0.13"))
