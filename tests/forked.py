@@ -11,6 +11,7 @@ import gc
 import importlib
 import json
 import os
+import pkgutil
 import runpy
 import select
 import socket
@@ -20,23 +21,42 @@ import threading
 from contextlib import suppress
 from pathlib import Path
 
+import ampcli.cli
+
 #: Imported by the server, for all.
 PRELOADED = (
-    "ampcli.cli.main",
-    "ampcli.cli.train",
-    "ampcli.training.train",
-    "ampcli.publishing.ensemble",
-    "ampcli.publishing.calibrate",
-    "ampcli.inference.predict_events",
-    "ampcli.generation.generate",
-    "ampcli.store.features",
-    "ampcli.registry.archive",
+    *(f"ampcli.cli.{module.name}" for module in pkgutil.iter_modules(ampcli.cli.__path__)),
+    "ampcli.amplitudes.native.provider",
+    "ampcli.amplitudes.pyamplicol",
+    "ampcli.cli.gen_report",
+    "ampcli.evaluation.model",
+    "ampcli.evaluation.report",
     "ampcli.events.lhe.write",
-    "ampcli.cli.predict",
-    "ampcli.features.fame",
     "ampcli.features.antenna",
-    "ampcli.interrupt",
+    "ampcli.features.compiled.engine",
+    "ampcli.features.fame",
+    "ampcli.features.momenta",
+    "ampcli.features.multi_radiation",
+    "ampcli.generation.generate",
+    "ampcli.generation.lepton_points",
+    "ampcli.generation.proton_points",
+    "ampcli.inference.predict_events",
+    "ampcli.models.antenna",
+    "ampcli.models.factorised",
+    "ampcli.models.fame",
+    "ampcli.models.fks",
+    "ampcli.models.plain",
+    "ampcli.models.separate",
+    "ampcli.models.single",
+    "ampcli.publishing.calibrate",
+    "ampcli.publishing.ensemble",
+    "ampcli.registry.archive",
+    "ampcli.store.features",
+    "ampcli.training.adam",
+    "ampcli.training.train",
     "filelock",
+    "numpy.ma",
+    "tomli_w",
     "tqdm",
     "zarr",
 )
