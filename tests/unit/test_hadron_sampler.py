@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from quick import ROUND_BLOCKS, quick_adaptation
 
 from ampcli.amplitudes.native.provider import Native
 from ampcli.errors import IntegrityError, UsageError
@@ -29,13 +30,11 @@ HARD = JetCuts(80.0, 3.0, 0.7)
 ALPHA_S, AT_Z = 0.118, 0.130
 GEV2_PB = 0.389379e9
 PDF = find_pdf("NNPDF23_lo_as_0130_qed")
-ROUND_BLOCKS = 2  # a quarter of the points that `gen` adapts with: what is tested holds for any map
 
 
 @pytest.fixture(scope="module", autouse=True)
-def _adapt_quickly():
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(hadron_sampler, "_ROUND_BLOCKS", ROUND_BLOCKS)
+def _quickly():
+    with quick_adaptation():
         yield
 
 
