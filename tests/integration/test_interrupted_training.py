@@ -12,7 +12,7 @@ import pytest
 if TYPE_CHECKING:
     from conftest import Ampcli, Outcome
 
-EPOCHS = 60  # of both replicas about 3 s
+EPOCHS = 40  # of both replicas about 2 s
 
 
 @pytest.fixture(scope="module")
