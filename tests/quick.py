@@ -14,9 +14,9 @@ ROUND_BLOCKS, TAIL = 2, 12
 
 
 @contextmanager
-def quick_adaptation() -> Iterator[None]:
-    """For a while, in this process."""
+def quick_adaptation(round_blocks: int = ROUND_BLOCKS, tail: int = TAIL) -> Iterator[None]:
+    """For a while, in this process: so many passes for each step of the grid, and for the weight to unweight by."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(hadron_sampler, "_ROUND_BLOCKS", ROUND_BLOCKS)
-        patch.setattr(proton_points, "TAIL", TAIL)
+        patch.setattr(hadron_sampler, "_ROUND_BLOCKS", round_blocks)
+        patch.setattr(proton_points, "TAIL", tail)
         yield
