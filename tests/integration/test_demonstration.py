@@ -127,14 +127,14 @@ def test_what_failed_is_named_and_done_again(
     verify = notes["done"].pop()
     assert verify == "ampcli registry verify"
     (folder / "demo.json").write_text(json.dumps(notes))
-    weights = next(folder.glob("registry/ee-3jets-plain/1/*.safetensors"))
-    whole = weights.read_bytes()
-    weights.write_bytes(whole[:-4])
+    probe = folder / "registry" / "ee-3jets-plain" / "1" / "probe.safetensors"  # which `verify` alone reads
+    whole = probe.read_bytes()
+    probe.write_bytes(whole[:-4])
     before = len(started)
     failed = ampcli.run("demo", folder, "--scale", "0.001")
     assert failed.code == 1
     assert "`ampcli registry verify` failed with exit code 5" in failed.stderr
-    weights.write_bytes(whole)
+    probe.write_bytes(whole)
     ampcli("demo", folder, "--scale", "0.001")
     assert [line[:2] for line in started[before:]] == [["registry", "verify"]] * 2
 
