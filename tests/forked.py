@@ -29,7 +29,7 @@ PRELOADED = (
     "ampcli.amplitudes.native.provider",
     "ampcli.amplitudes.pyamplicol",
     "ampcli.cli.gen_report",
-    "ampcli.evaluation.model",
+    "ampcli.evaluation.comparison",
     "ampcli.evaluation.report",
     "ampcli.events.lhe.write",
     "ampcli.features.antenna",
