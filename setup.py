@@ -1,4 +1,4 @@
-"""The compiled parts of ampcli, each once per instruction set: exact amplitudes, and features of radiations.
+"""The compiled parts of ampcli, each once per instruction set: exact amplitudes, features of radiations, phase space.
 
 The rest is in pyproject.toml.
 """
@@ -14,8 +14,12 @@ if platform.machine().lower() in ("x86_64", "amd64"):
     FLAGS["avx2"] = ["-mavx2", "-mfma"]
     FLAGS["avx512"] = ["-mavx512f", "-mavx512dq", "-mavx512vl", "-mfma", "-mprefer-vector-width=512"]
 
-#: Features do not depend on the processor: no instruction set may contract a product and a sum.
-PACKAGES = {"ampcli.amplitudes.native": [], "ampcli.features.compiled": ["-ffp-contract=off"]}
+#: Features and phase space do not depend on the processor: no instruction set may contract a product and a sum.
+PACKAGES = {
+    "ampcli.amplitudes.native": [],
+    "ampcli.features.compiled": ["-ffp-contract=off"],
+    "ampcli.phasespace.compiled": ["-ffp-contract=off"],
+}
 
 
 class ParallelBuild(build_ext):
