@@ -1,6 +1,7 @@
 // What |M|^2 is like, up to a constant, from the colour flows of partons: sums over the orders of gluons along a string of
 // products of 1 / (p_a.p_b), times what squared helicity amplitudes have above them (S. Parke, T. Taylor, Phys. Rev. Lett. 56
-// (1986) 2459; Z. Kunszt, W.J. Stirling, Phys. Rev. D37 (1988) 2439).  Exact for up to five gluons and for d d~ > z g.
+// (1986) 2459; Z. Kunszt, W.J. Stirling, Phys. Rev. D37 (1988) 2439).  Exact for up to five gluons, and
+// within a factor of a few for a quark line with a Z and gluons.
 #pragma once
 
 #include "rambo.h"
