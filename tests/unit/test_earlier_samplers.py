@@ -41,7 +41,7 @@ def test_a_lepton_store_goes_on_with_the_sampler_it_was_begun_with(tmp_path):
     whole = replace(older, path=tmp_path / "whole")
     assert attributes["digest"] == generate(whole)["digest"]
     assert prepare(request).plan == older.plan  # finished, too
-    with pytest.raises(UsageError, match="y_cut: 0.02 here, 0.01 there"):
+    with pytest.raises(UsageError, match=r"y_cut: 0\.02 here, 0\.01 there"):
         generate(prepare(replace(request, collisions=LeptonSettings(1000.0, 0.02))), resume=True)
     new = prepare(replace(request, store=tmp_path / "new"))
     assert new.note is None
