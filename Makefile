@@ -3,7 +3,8 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
-COMPILED := setup.py $(wildcard ampcli/amplitudes/native/*.cpp ampcli/amplitudes/native/*.h ampcli/features/compiled/*.cpp ampcli/features/compiled/*.h)
+COMPILED := setup.py $(wildcard ampcli/amplitudes/native/*.cpp ampcli/amplitudes/native/*.h ampcli/features/compiled/*.cpp ampcli/features/compiled/*.h \
+    ampcli/phasespace/compiled/*.cpp ampcli/phasespace/compiled/*.h)
 
 .PHONY: demo test lint completions clean
 

@@ -18,7 +18,7 @@ if platform.machine().lower() in ("x86_64", "amd64"):
 PACKAGES = {
     "ampcli.amplitudes.native": [],
     "ampcli.features.compiled": ["-ffp-contract=off"],
-    "ampcli.phasespace.compiled": ["-ffp-contract=off"],
+    "ampcli.phasespace.compiled": ["-ffp-contract=off", "-Wno-psabi"],  # no vector crosses a library
 }
 
 

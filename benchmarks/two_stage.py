@@ -3,7 +3,7 @@
     python benchmarks/two_stage.py "d d~ > z g g g" [--events 2000] [--seeds 1 2 3 4 5] [--only-two-stages]
 
 Both ways share the adaptation of a seed.  Prints two lines per seed; times mean little on a busy machine, the counts do
-not depend on it.  It runs with older versions of ampcli as well (PYTHONPATH), to compare.
+not depend on it.
 """
 
 from __future__ import annotations

@@ -8,8 +8,6 @@
 #include <immintrin.h>
 #endif
 
-#pragma GCC diagnostic ignored "-Wpsabi"  // nothing is passed between translation units
-
 #define AMPCLI_INLINE inline __attribute__((always_inline))
 
 namespace ampcli::phasespace {
