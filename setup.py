@@ -16,10 +16,11 @@ if platform.machine().lower() in ("x86_64", "amd64"):
     FLAGS["avx2"] = ["-mavx2", "-mfma"]
     FLAGS["avx512"] = ["-mavx512f", "-mavx512dq", "-mavx512vl", "-mfma", "-mprefer-vector-width=512"]
 
-#: Features do not depend on the processor: no instruction set may contract a product and a sum.
+#: Features and phase space do not depend on the processor: no instruction set may contract a product and a sum.
 PACKAGES = {
     "ampcli.amplitudes.native": [],
     "ampcli.features.compiled": ["-ffp-contract=off"],
+    "ampcli.phasespace.compiled": ["-ffp-contract=off", "-Wno-psabi"],  # no vector crosses a library
     "ampcli.training.compiled": [],
 }
 

@@ -48,6 +48,10 @@ class PointSource(Protocol):
         """How events of a file were taken; None where points are drawn."""
         ...
 
+    def as_begun(self, begun: AnyCollisions) -> PointSource:
+        """The source for a store that was begun with these collisions: with the sampler that an older ampcli had."""
+        ...
+
     def prepare(self, books: Path) -> None:
         """What comes before the first part, once for a store; `books` is the folder to keep it in."""
         ...

@@ -42,6 +42,8 @@ class Job:
     plan: Plan
     source: PointSource
     provider: Provider
+    note: str | None = None
+    """What the user should know of it."""
 
     def make(self, number: int, stop: Event | None = None) -> int:
         """Sample, evaluate and write one part; returns its rows."""

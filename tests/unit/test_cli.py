@@ -66,7 +66,7 @@ def test_flag_over_all(capsys, monkeypatch, first):
 
 def test_a_file_may_give_options_with_dashes_and_what_is_required(capsys):
     found = plan(capsys, config(gen={"y-cut": 0.02, "sqrt_s": 500.0, "points": "2k"}))
-    assert found["source"] == {"kind": "rambo", "sqrt_s": 500.0, "y_cut": 0.02, "seed": 1}
+    assert found["source"] == {"kind": "rambo", "sqrt_s": 500.0, "y_cut": 0.02, "seed": 1, "sampler": 2}
     assert found["points"] == 2000
 
 

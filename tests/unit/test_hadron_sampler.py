@@ -348,8 +348,8 @@ def by_hand(text, p, x, volume, scale=None, provider=Constant):
 def test_weights_by_hand(text, assignments, scale):
     sampler = sampler_of(text, scale=scale, provider=Constant)
     rng = np.random.default_rng(6)
-    random, branch = rng.random((5000, sampler.map.axes)), rng.integers(0, 2, (5000, sampler.map.branches), np.int32)
-    rows, drawn = sampler.integrand(random, branch)
+    random, branch = rng.random((5000, sampler.map.axes)), sampler.map.choices(rng, 5000)
+    rows, drawn = sampler.integrand(random, branch, VegasGrid.flat(sampler.map.axes))
     kept, p, x, volume = sampler.map.events(random, branch)
     np.testing.assert_array_equal(rows, kept)
     np.testing.assert_array_equal(drawn.momenta, p)
@@ -499,10 +499,9 @@ def test_unweighted_events_are_a_subset_of_the_tried_ones(jets2):
     sampler, adaptation = jets2
     rng = np.random.default_rng(16)
     grid = adaptation.grid
-    random, jacobian, _ = grid.map(rng.random((BLOCK, grid.axes)))
-    branch = rng.integers(0, 2, (BLOCK, sampler.map.branches), dtype=np.int32)
-    kept, tried_ones = sampler.integrand(random, branch)
-    full = tried_ones.weight * jacobian[kept]
+    random = rng.random((BLOCK, grid.axes))
+    kept, tried_ones = sampler.integrand(random, sampler.map.choices(rng, BLOCK), grid)
+    full = tried_ones.weight
     accepted = np.flatnonzero(full > adaptation.w_max * rng.random(len(kept)))[:100]
     drawn, tried = sampler.draw(np.random.default_rng(16), 100, adaptation, True, lambda: None)
     np.testing.assert_array_equal(drawn.momenta, tried_ones.momenta[accepted])
@@ -519,8 +518,7 @@ def test_weighted_events_follow_the_stream(text):
     momenta, weights, indices = [], [], []
     for block in range(3):
         random = rng.random((BLOCK, sampler.map.axes))
-        branch = rng.integers(0, 2, (BLOCK, sampler.map.branches), dtype=np.int32)
-        kept, events = sampler.integrand(random, branch)
+        kept, events = sampler.integrand(random, sampler.map.choices(rng, BLOCK), adaptation.grid)
         momenta.append(events.momenta)
         weights.append(events.weight)
         indices.append(kept + block * BLOCK)
