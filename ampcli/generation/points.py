@@ -30,9 +30,9 @@ class Points:
     event: FloatArray | None = None  # (n,), numbers of given events in their file
     event_weight: FloatArray | None = None  # (n,), weights that the file has for them
 
-    def batch(self, rows: slice) -> FloatArray:
-        """Momenta (batch, n_external, 4) of some rows, incoming first."""
-        return np.concatenate([self.incoming[rows], self.outgoing[rows]], axis=1)
+    def batch(self, rows: slice, out: FloatArray | None = None) -> FloatArray:
+        """Momenta (batch, n_external, 4) of some rows, incoming first; `out` is memory for them."""
+        return np.concatenate([self.incoming[rows], self.outgoing[rows]], axis=1, out=out)
 
 
 class PointSource(Protocol):
