@@ -47,7 +47,7 @@ class Group:
 
 
 class _Turns:
-    """Steps in the eigenbases on processors with AMX (compiled/soap.h), in single precision."""
+    """Steps in the eigenbases on processors with AMX (compiled/soap.h): products of float32 rounded to 8 bits."""
 
     @staticmethod
     def usable(parameters: Tensor) -> bool:

@@ -68,23 +68,43 @@ inline void multiply(const Halves* left, long left_step, const Halves* right, lo
   _tile_stored(2, sum + 16 * SIDE, 128); _tile_stored(3, sum + 16 * SIDE + 16, 128);
 }
 
-// A square of floats, row by row, as the left one of products.
+// The same to 2^-9, of upper halves alone.
+inline void multiply_roughly(const Halves* left, long left_step, const Halves* right, long right_step, long count,
+                             float* sum) {
+  __asm__ volatile("" ::: "memory");
+  _tile_zero(0); _tile_zero(1); _tile_zero(2); _tile_zero(3);
+  for (long n = 0; n < count; ++n, left += left_step, right += right_step) {
+    _tile_loadd(4, left->tile[0][0], 64); _tile_loadd(6, right->tile[0][0], 64);
+    _tile_dpbf16ps(0, 4, 6);
+    _tile_loadd(5, left->tile[0][1], 64);
+    _tile_dpbf16ps(2, 5, 6);
+    _tile_loadd(7, right->tile[0][1], 64);
+    _tile_dpbf16ps(1, 4, 7); _tile_dpbf16ps(3, 5, 7);
+  }
+  _tile_stored(0, sum, 128); _tile_stored(1, sum + 16, 128);
+  _tile_stored(2, sum + 16 * SIDE, 128); _tile_stored(3, sum + 16 * SIDE + 16, 128);
+}
+
+// A square of floats, row by row, as the left one of products; COUNT is 1 where the lower halves are not wanted.
+template <int COUNT = 2>
 inline void to_left(const float* square, Halves& left) {
   for (int row = 0; row < SIDE; ++row) {
     const __m512 a = _mm512_loadu_ps(square + row * SIDE), b = _mm512_loadu_ps(square + row * SIDE + 16);
     const __m512i hi = (__m512i)_mm512_cvtne2ps_pbh(b, a);
+    _mm512_store_si512(left.tile[0][row / 16] + row % 16 * 32, hi);
+    if (COUNT == 1) continue;
     const __m512 ahi = _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_cvtepu16_epi32(_mm512_castsi512_si256(hi)), 16));
     const __m512 bhi =
         _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_cvtepu16_epi32(_mm512_extracti64x4_epi64(hi, 1)), 16));
     const __m512i lo = (__m512i)_mm512_cvtne2ps_pbh(_mm512_sub_ps(b, bhi), _mm512_sub_ps(a, ahi));
-    _mm512_store_si512(left.tile[0][row / 16] + row % 16 * 32, hi);
     _mm512_store_si512(left.tile[1][row / 16] + row % 16 * 32, lo);
   }
 }
 
 // Columns of two rows next to each other, as the right one of products has them.
+template <int COUNT = 2>
 inline void to_right(const Halves& left, Halves& right) {
-  for (int half = 0; half < 2; ++half)
+  for (int half = 0; half < COUNT; ++half)
     for (int pair = 0; pair < 16; ++pair) {
       const std::uint16_t* rows = left.tile[half][pair / 8] + pair % 8 * 64;
       const __m512i upper = _mm512_load_si512(rows), lower = _mm512_load_si512(rows + 32);
@@ -99,8 +119,9 @@ inline void to_right(const Halves& left, Halves& right) {
 }
 
 // Of a square for the right, its transpose for the left, and the other way round: tiles of 16 x 16 pairs turned.
+template <int COUNT = 2>
 inline void turn(const Halves& from, Halves& to) {
-  for (int half = 0; half < 2; ++half)
+  for (int half = 0; half < COUNT; ++half)
     for (int part = 0; part < 2; ++part) {
       const std::uint16_t* in = from.tile[half][part];
       std::uint16_t* out = to.tile[half][part];

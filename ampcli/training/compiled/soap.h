@@ -1,4 +1,4 @@
-// Steps of SOAP (ampcli/training/soap.py) by products of halves.
+// Steps of SOAP (ampcli/training/soap.py) by products of upper halves: directions of steps are noisier than their 2^-9.
 #pragma once
 
 #include "halves.h"
@@ -36,13 +36,13 @@ class Turns {
       for (long b = 0; b < m; ++b) {
         Split::cut(left, shape.rows, shape.rows, a * SIDE, b * SIDE, square);
         Halves& kept = to.left.data()[a * m + b];
-        to_left(square, kept), to_right(kept, pairs), turn(pairs, to.left_turned.data()[b * m + a]);
+        to_left<1>(square, kept), to_right<1>(kept, pairs), turn<1>(pairs, to.left_turned.data()[b * m + a]);
       }
     for (long a = 0; a < n; ++a)
       for (long b = 0; b < n; ++b) {
         Split::cut(right, shape.columns, shape.columns, a * SIDE, b * SIDE, square);
-        to_left(square, straight), to_right(straight, to.right.data()[b * n + a]);
-        turn(straight, to.right_turned.data()[a * n + b]);
+        to_left<1>(square, straight), to_right<1>(straight, to.right.data()[b * n + a]);
+        turn<1>(straight, to.right_turned.data()[a * n + b]);
       }
   }
 
@@ -93,28 +93,28 @@ class Turns {
     for (long a = 0; a < m; ++a)
       for (long b = 0; b < n; ++b) {
         Split::cut(gradient, rows, columns, a * SIDE, b * SIDE, square);
-        to_left(square, halves), to_right(halves, right[b * m + a]);
+        to_left<1>(square, halves), to_right<1>(halves, right[b * m + a]);
       }
     for (long b = 0; b < n; ++b)  // L^T G
       for (long a = 0; a < m; ++a) {
-        multiply(bases.left_turned.data() + a * m, 1, right + b * m, 1, m, square);
-        to_left(square, left[a * n + b]);
+        multiply_roughly(bases.left_turned.data() + a * m, 1, right + b * m, 1, m, square);
+        to_left<1>(square, left[a * n + b]);
       }
     for (long b = 0; b < n; ++b)  // times R, and the step there
       for (long a = 0; a < m; ++a) {
-        multiply(left + a * n, 1, bases.right.data() + b * n, 1, n, square);
+        multiply_roughly(left + a * n, 1, bases.right.data() + b * n, 1, n, square);
         move(square, std::min(SIDE, rows - a * SIDE), std::min(SIDE, columns - b * SIDE), columns,
              first + a * SIDE * columns + b * SIDE, second + a * SIDE * columns + b * SIDE, by);
-        to_left(square, halves), to_right(halves, right[b * m + a]);
+        to_left<1>(square, halves), to_right<1>(halves, right[b * m + a]);
       }
     for (long b = 0; b < n; ++b)  // back: L times it
       for (long a = 0; a < m; ++a) {
-        multiply(bases.left.data() + a * m, 1, right + b * m, 1, m, square);
-        to_left(square, left[a * n + b]);
+        multiply_roughly(bases.left.data() + a * m, 1, right + b * m, 1, m, square);
+        to_left<1>(square, left[a * n + b]);
       }
     for (long b = 0; b < n; ++b)  // times R^T
       for (long a = 0; a < m; ++a) {
-        multiply(left + a * n, 1, bases.right_turned.data() + b * n, 1, n, square);
+        multiply_roughly(left + a * n, 1, bases.right_turned.data() + b * n, 1, n, square);
         blend(square, std::min(SIDE, rows - a * SIDE), std::min(SIDE, columns - b * SIDE), columns, kept, -scale,
               weights + a * SIDE * columns + b * SIDE);
       }
@@ -141,18 +141,18 @@ class Turns {
     for (long a = 0; a < m; ++a)
       for (long b = 0; b < n; ++b) {
         Split::cut(gradient, rows, columns, a * SIDE, b * SIDE, square);
-        to_left(square, g_left[a * n + b]), turn(g_left[a * n + b], turned_right[a * n + b]);
-        to_right(g_left[a * n + b], g_right[b * m + a]), turn(g_right[b * m + a], turned_left[b * m + a]);
+        to_left<1>(square, g_left[a * n + b]), turn<1>(g_left[a * n + b], turned_right[a * n + b]);
+        to_right<1>(g_left[a * n + b], g_right[b * m + a]), turn<1>(g_right[b * m + a], turned_left[b * m + a]);
       }
     for (long a = 0; a < m; ++a)
       for (long c = 0; c < m; ++c) {
-        multiply(g_left + a * n, 1, turned_right + c * n, 1, n, square);
+        multiply_roughly(g_left + a * n, 1, turned_right + c * n, 1, n, square);
         blend(square, std::min(SIDE, rows - a * SIDE), std::min(SIDE, rows - c * SIDE), rows, 1.0f - weight, weight,
               left + a * SIDE * rows + c * SIDE);
       }
     for (long b = 0; b < n; ++b)
       for (long c = 0; c < n; ++c) {
-        multiply(turned_left + b * m, 1, g_right + c * m, 1, m, square);
+        multiply_roughly(turned_left + b * m, 1, g_right + c * m, 1, m, square);
         blend(square, std::min(SIDE, columns - b * SIDE), std::min(SIDE, columns - c * SIDE), columns, 1.0f - weight,
               weight, right + b * SIDE * columns + c * SIDE);
       }
