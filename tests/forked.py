@@ -28,7 +28,6 @@ PRELOADED = (
     *(f"ampcli.cli.{module.name}" for module in pkgutil.iter_modules(ampcli.cli.__path__)),
     "ampcli.amplitudes.native.provider",
     "ampcli.amplitudes.pyamplicol",
-    "ampcli.cli.gen_report",
     "ampcli.evaluation.comparison",
     "ampcli.evaluation.report",
     "ampcli.events.lhe.write",
