@@ -3,7 +3,8 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
-COMPILED := setup.py $(wildcard ampcli/amplitudes/native/*.cpp ampcli/amplitudes/native/*.h ampcli/features/compiled/*.cpp ampcli/features/compiled/*.h)
+COMPILED := setup.py $(wildcard $(foreach room,ampcli/amplitudes/native ampcli/features/compiled ampcli/phasespace/compiled \
+    ampcli/training/compiled ampcli/library,$(room)/*.cpp $(room)/*.h $(room)/*.map))
 
 .PHONY: demo test lint completions clean
 

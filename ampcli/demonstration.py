@@ -15,7 +15,7 @@ from typing import Any
 from ampcli.cli.output import say
 from ampcli.device import choose_device, usable_cores
 from ampcli.errors import AmpcliError, IntegrityError, UsageError
-from ampcli.evaluation.model import evaluate_model
+from ampcli.evaluation.comparison import compare
 from ampcli.evaluation.report import with_error
 from ampcli.files import read_file, replacing, write_durably
 from ampcli.inference.load import load_predictor
@@ -143,9 +143,9 @@ def _compare(folder: Path, store: Path, names: tuple[str, ...], jets: int) -> No
     """The error distributions of several models in one plot."""
     opened = open_store(store)
     device = str(choose_device("auto"))
-    deltas = {
-        name: evaluate_model(load_predictor(name, folder / "registry", device), opened, "test").delta for name in names
-    }
+    predictors = [load_predictor(name, folder / "registry", device) for name in names]
+    found = compare(predictors, opened, "test")
+    deltas = {name: comparison.delta for name, comparison in zip(names, found, strict=True)}
     plot_errors(deltas, folder / "plots", f"errors-{jets}jets")
 
 

@@ -17,8 +17,8 @@ from typing import Literal
 
 from ampcli.cli.numbers import parse_count
 from ampcli.collisions.leptons import LeptonCollisions
-from ampcli.evaluation.evaluate import Measured
-from ampcli.evaluation.model import evaluate_model
+from ampcli.evaluation.comparison import compare
+from ampcli.evaluation.evaluation import Measured
 from ampcli.evaluation.report import aligned, with_error
 from ampcli.evaluation.trajectory_seeds import follow_seeds, parse_seeds
 from ampcli.evaluation.trajectory_table import seeds_table
@@ -83,7 +83,7 @@ def main() -> None:
         for predictor in predictors:
             for sampling in ("flat", "mixed"):
                 store = store_of(predictor, sampling, points, Path(folder))
-                found = evaluate_model(predictor, store, "all").evaluation
+                found = compare([predictor], store, "all")[0].evaluation
                 c = found.cross_section
                 assert found.events is not None
                 assert c is not None

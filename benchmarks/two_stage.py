@@ -3,7 +3,7 @@
     python benchmarks/two_stage.py "d d~ > z g g g" [--events 2000] [--seeds 1 2 3 4 5] [--only-two-stages]
 
 Both ways share the adaptation of a seed.  Prints two lines per seed; times mean little on a busy machine, the counts do
-not depend on it.  It runs with older versions of ampcli as well (PYTHONPATH), to compare.
+not depend on it.
 """
 
 from __future__ import annotations
@@ -37,10 +37,9 @@ def cost(process: str, books: Path, events: int, seed: int, two_stage: bool) -> 
     weight = points.weight * points.amplitude
     within = 1.0 if points.exact is None else points.exact / events
     if points.exact is None:  # directly: every tried point within the cuts
-        grid, rng = Adaptation.load(books / "adaptation.npz").grid, np.random.default_rng(1)
-        within = (
-            points.tried / events * sum(len(source.sampler.proposals(rng, grid)[0]) for _ in range(4)) / (4 * BLOCK)
-        )
+        adaptation, rng = Adaptation.load(books / "adaptation.npz"), np.random.default_rng(1)
+        passed = sum(len(source.sampler.proposals(rng, adaptation)[0]) for _ in range(4))
+        within = points.tried / events * passed / (4 * BLOCK)
     return points.tried / events, within, float((weight - weight.min()).sum() / weight.sum()), seconds
 
 

@@ -1,7 +1,8 @@
 """Commands in tests: in this process, as a process of its own, or in the background.
 
-In this process a command costs what it does, not the three seconds that a process needs to import what it does it with.
-Processes are for what belongs to one: signals, limits, what is closed or full behind its streams, what it imports.
+In this process a command costs what it does.  Processes are for what belongs to one: signals, disks, what is closed or
+full behind its streams.  They are forked (`forked`); a fresh interpreter takes three seconds to import what a command
+needs, and is for what depends on that.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ from pathlib import Path
 from typing import IO, Any
 
 import torch
+from forked import Forked
 
 from ampcli import interrupt
 from ampcli.cli import command, main
@@ -53,18 +55,9 @@ class Running:
         # stderr is a terminal, so that progress bars are drawn: they tell how far the command is
         self._master, slave = pty.openpty()
         termios.tcsetwinsize(slave, (40, 200))  # too narrow a bar would leave out its numbers
-        self._process = subprocess.Popen(
-            words,
-            cwd=folder,
-            env=environment,
-            stdout=subprocess.PIPE,
-            stderr=slave,
-            text=True,
-            start_new_session=True,
-        )
+        self._stdout = tempfile.TemporaryFile()  # noqa: SIM115 (until `close`)
+        self._process = Forked(words, folder, environment, self._stdout.fileno(), slave)
         os.close(slave)
-        assert self._process.stdout is not None
-        self._stdout = self._process.stdout
         self._said = bytearray()
 
     @property
@@ -94,7 +87,7 @@ class Running:
         """Wait for a condition that must come true while the command runs."""
         deadline = time.monotonic() + _LIMIT
         while not condition():
-            assert self._process.poll() is None, f"ended too early, exit code {self._process.returncode}: {self.stderr}"
+            assert self._process.poll() is None, f"ended too early, exit code {self._process.poll()}: {self.stderr}"
             assert time.monotonic() < deadline, f"waited too long: {self.stderr}"
             time.sleep(0.002)
 
@@ -115,7 +108,9 @@ class Running:
             assert time.monotonic() < deadline, "processes are left behind"
             time.sleep(0.01)
         _no_traceback(self.stderr)
-        return Outcome(self._process.returncode, self._stdout.read(), self.stderr)
+        code = self._process.poll()
+        assert code is not None
+        return Outcome(code, _text(self._stdout), self.stderr)
 
     def close(self) -> None:
         """Kill what is left of it."""
@@ -144,6 +139,11 @@ class Ampcli:
         """The same, each command as a process of its own."""
         return Process(self.folder, self.environment)
 
+    @property
+    def fresh(self) -> Fresh:
+        """The same, each command in an interpreter of its own."""
+        return Fresh(self.folder, self.environment)
+
     def run(self, *arguments: object, variables: dict[str, str] | None = None, cwd: Path | None = None) -> Outcome:
         """Run to the end, whatever its exit code."""
         outcome = self._run([*map(str, arguments)], self.environment | (variables or {}), cwd or self.folder)
@@ -168,7 +168,7 @@ class Ampcli:
     @contextmanager
     def started(self, *arguments: object) -> Iterator[Running]:
         """A command in the background; killed at the end if it still runs."""
-        running = Running(_words(map(str, arguments)), self.folder, self.environment)
+        running = Running([*map(str, arguments)], self.folder, self.environment)
         try:
             yield running
         finally:
@@ -182,17 +182,27 @@ class Ampcli:
 
 
 class Process(Ampcli):
+    """Runs ``python -m ampcli ...`` in a folder, in a process that is forked."""
+
+    def _run(self, arguments: list[str], environment: dict[str, str], folder: Path) -> Outcome:
+        with tempfile.TemporaryFile() as stdout, tempfile.TemporaryFile() as stderr:
+            running = Forked(arguments, folder, environment, stdout.fileno(), stderr.fileno())
+            code = running.wait(_LIMIT)
+            if code is None:
+                os.killpg(running.pid, signal.SIGKILL)
+            assert code is not None, f"did not end within {_LIMIT:g} s: {arguments}"
+            return Outcome(code, _text(stdout), _text(stderr))
+
+
+class Fresh(Ampcli):
     """Runs ``python -m ampcli ...`` in a folder."""
 
     def _run(self, arguments: list[str], environment: dict[str, str], folder: Path) -> Outcome:
+        words = [sys.executable, "-m", "ampcli", *arguments]
         done = subprocess.run(
-            _words(arguments), cwd=folder, env=environment, capture_output=True, text=True, timeout=_LIMIT, check=False
+            words, cwd=folder, env=environment, capture_output=True, text=True, timeout=_LIMIT, check=False
         )
         return Outcome(done.returncode, done.stdout, done.stderr)
-
-
-def _words(arguments: Iterator[str] | list[str]) -> list[str]:
-    return [sys.executable, "-m", "ampcli", *arguments]
 
 
 @contextmanager

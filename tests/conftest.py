@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,11 @@ for variable in [name for name in os.environ if name.startswith("AMPCLI_")]:
 # Generating an amplitude takes up to half a minute and may not run twice at once: kept between runs.
 os.environ["AMPCLI_CACHE"] = str(REPOSITORY / ".cache" / "ampcli-tests")
 os.environ["OMP_NUM_THREADS"] = "1"
+# Many tests write, sync and remove thousands of small files: milliseconds each on a disk.  Their folders are in memory
+# where there is room, unless the caller chose a place.
+_IN_MEMORY = Path("/dev/shm")
+if "TMPDIR" not in os.environ and _IN_MEMORY.is_dir() and shutil.disk_usage(_IN_MEMORY).free > 4 << 30:
+    os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(_IN_MEMORY))
 
 import numpy as np  # noqa: E402
 import pytest  # noqa: E402

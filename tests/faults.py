@@ -29,30 +29,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from forked import PRELOADED
+
 KILLED = 137
 
 _CHANGES = ("os.rename", "os.remove", "os.mkdir", "os.rmdir", "os.link", "os.symlink", "os.truncate")
 _TO_WRITE = os.O_WRONLY | os.O_RDWR | os.O_CREAT
 _LIMIT = 120.0
-_PRELOADED = [
-    "ampcli.cli.main",
-    "ampcli.cli.train",
-    "ampcli.training.train",
-    "ampcli.publishing.ensemble",
-    "ampcli.publishing.calibrate",
-    "ampcli.inference.predict_events",
-    "ampcli.generation.generate",
-    "ampcli.store.features",
-    "ampcli.registry.archive",
-    "ampcli.events.lhe.write",
-    "ampcli.cli.predict",
-    "ampcli.features.fame",
-    "ampcli.features.antenna",
-    "ampcli.interrupt",
-    "filelock",
-    "tqdm",
-    "zarr",
-]
 
 
 @dataclass(frozen=True)
@@ -69,7 +52,7 @@ def run_failing(
 ) -> Ended:
     """Run `ampcli ARGV` in `folder`, until its `at`-th call that writes below `folder` (None: to its end)."""
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(_PRELOADED)
+    context.set_forkserver_preload([*PRELOADED])
     receiver, sender = context.Pipe(duplex=False)
     process = context.Process(target=_command, args=([*map(str, argv)], str(folder), at, error, sender))
     process.start()

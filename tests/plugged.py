@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from ampcli.plugins import Catalogue
+from ampcli.plugins import Brought, Catalogue
 
 
 def plug(monkeypatch: pytest.MonkeyPatch, catalogue: Catalogue[Any], **things: Any) -> None:
@@ -20,5 +20,5 @@ def plug(monkeypatch: pytest.MonkeyPatch, catalogue: Catalogue[Any], **things: A
     for name, thing in things.items():
         setattr(module, name, thing)
         value = thing if isinstance(thing, str) else f"{module.__name__}:{name}"
-        points[name] = EntryPoint(name, value, str(catalogue.group))
+        points[name] = Brought(catalogue.sort, catalogue.base, EntryPoint(name, value, str(catalogue.group)))
     monkeypatch.setitem(vars(catalogue), "_theirs", points)

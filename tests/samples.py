@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import fields
 from typing import Any
 
 from torch import Tensor
 
 from ampcli.collisions.leptons import LeptonCollisions
 from ampcli.collisions.protons import ProtonCollisions
+from ampcli.evaluation.compared import Claims, Sample, Trained
+from ampcli.evaluation.evaluation import Evaluation, evaluate
 from ampcli.records.provider import ProviderRecord
 from ampcli.records.region import Region
 from ampcli.registry.manifest import Dataset
@@ -67,3 +70,14 @@ def _older_dataset(dataset: dict[str, Any]) -> dict[str, Any]:
     older = {key: value for key, value in dataset.items() if key != "source"}
     older |= {"selection": source, "y_cut": source.get("y_cut")}
     return older | {"others": [_older_dataset(other) for other in dataset["others"]]}
+
+
+def evaluated(**given: Any) -> Evaluation:
+    """`evaluate` of what a sample, a training and the claims of a model hold, by their names."""
+
+    def part(kind: type[Any]) -> Any:
+        return kind(**{field.name: given.pop(field.name) for field in fields(kind) if field.name in given})
+
+    sample, trained, claims = part(Sample), part(Trained), part(Claims)
+    assert not given
+    return evaluate(sample, trained, claims)

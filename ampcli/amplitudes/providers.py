@@ -92,4 +92,5 @@ def provider_of(record: ProviderRecord, process: Process) -> Provider:
 
 def note_on(record: ProviderRecord, process: Process) -> str | None:
     """What has to be said about the exact amplitudes of a store or a model, if anything is known."""
-    return PROVIDERS[record.name].note(record, process) if record.name in PROVIDERS else None
+    kind = PROVIDERS.find(record.name)
+    return None if kind is None else kind.note(record, process)

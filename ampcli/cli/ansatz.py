@@ -28,11 +28,11 @@ def ansatz(
     """Measure how well splitting kernel times reduced amplitude approximates the exact amplitude."""
     from ampcli.errors import UsageError
     from ampcli.evaluation.ansatz import measure_ansatz
-    from ampcli.features.radiations import parse_radiations
+    from ampcli.features.blocks import kind_of
     from ampcli.store.reader import open_store
 
     for name in blocks:
-        if parse_radiations(name) is None:
+        if not kind_of(name).undoes_emissions(name):
             raise UsageError(f'"{name}" undoes no emission', "Name emissions, such as fg1, iq1, fg1^2 or fg1+.")
     opened = open_store(store)
     measured = {name: measure_ansatz(opened, name, split) for name in blocks}

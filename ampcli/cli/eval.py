@@ -33,7 +33,7 @@ def evaluate(
     from ampcli.amplitudes.providers import note_on
     from ampcli.device import set_threads
     from ampcli.errors import UsageError
-    from ampcli.evaluation.model import evaluate_model
+    from ampcli.evaluation.comparison import compare
     from ampcli.evaluation.report import notes, summary_table, table
     from ampcli.inference.load import load_predictor
     from ampcli.store.reader import open_store
@@ -44,7 +44,8 @@ def evaluate(
     set_threads(threads)
     predictors = [load_predictor(model, registry, device) for model in models]
     opened = open_store(Path(store))
-    comparisons = {p.manifest.reference: evaluate_model(p, opened, split) for p in predictors}
+    found = compare(predictors, opened, split)
+    comparisons = {p.manifest.reference: each for p, each in zip(predictors, found, strict=True)}
     note = note_on(opened.plan.provider, opened.process)
     common = {"store": store, "dataset_digest": opened.digest, "split": split, **({"note": note} if note else {})}
     evaluations = {name: comparison.evaluation for name, comparison in comparisons.items()}

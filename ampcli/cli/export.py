@@ -2,37 +2,115 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
-from ampcli.cli.command import Result, command, progress_bar, resumable
+from ampcli.cli.command import RegistryOption, Result, command, progress_bar, resumable
+from ampcli.cli.effect import only_if
+
+_EVENTS = (".lhe", ".lhe.gz")
+
+
+def _is_process(values: Mapping[str, Any]) -> bool:
+    return ">" in values["store"]
+
+
+def _of_events(values: Mapping[str, Any]) -> bool:
+    """Whether events are meant: the output says so, or there is a store of that name."""
+    if _is_process(values):
+        return False
+    return values["out"].name.endswith(_EVENTS) or Path(values["store"]).exists()
+
+
+def _is_model(values: Mapping[str, Any]) -> bool:
+    return not _is_process(values) and not _of_events(values)
 
 
 def add(app: typer.Typer) -> None:
-    command(app, "export", "ampcli export z4.zarr z4.lhe")(export)
+    command(app, "export", 'ampcli export "d d~ > z g g" zgg')(export)
 
 
 def export(
-    store: Annotated[Path, typer.Argument(help="A store of proton collisions.")],
-    out: Annotated[Path, typer.Argument(help="New event file, .lhe or .lhe.gz.")],
-    seed: Annotated[int, typer.Option(min=0, help="Seed of colour flows and orientations.")] = 1,
+    store: Annotated[
+        str,
+        typer.Argument(
+            metavar="STORE|PROCESS|MODEL",
+            help='A store of proton collisions; a process such as "d d~ > z g g"; or name, name@3 or name@alias.',
+        ),
+    ],
+    out: Annotated[Path, typer.Argument(help="New event file, .lhe or .lhe.gz; or new folder.")],
+    seed: Annotated[
+        int,
+        typer.Option(min=0, help="Seed of colour flows and orientations."),
+        only_if(_of_events, "without a store"),
+    ] = 1,
+    parameter: Annotated[
+        list[str] | None,
+        typer.Option(help="NAME=VALUE of the amplitude, such as alpha_s=0.13 or m_z=91.1876."),
+        only_if(_is_process, "without a process"),
+    ] = None,
+    onnx: Annotated[
+        bool, typer.Option("--onnx", help="An ONNX file of a model."), only_if(_is_model, "without a model")
+    ] = False,
+    registry: RegistryOption = None,
 ) -> Result:
-    """Write the events of a store as a Les Houches event file, with colour flows, for a parton shower."""
+    """Write events of a store for a parton shower (LHE), or an amplitude as a library for event generators.
+
+    Events: ampcli export z4.zarr z4.lhe.  A library is a folder with libampcli.so, its headers and the amplitude, which
+    C, C++ and Fortran programs link.
+    """
+    with resumable("nothing was written", "Run the same command again."):
+        if _of_events({"store": store, "out": out}):
+            return _export_events(Path(store), out, seed)
+        if _is_process({"store": store}):
+            return _export_process(store, out, parameter or [])
+        return _export_model(store, out, registry, onnx)
+
+
+def _export_events(store: Path, out: Path, seed: int) -> Result:
     from ampcli.errors import UsageError
     from ampcli.events.lhe.write import write_lhe
     from ampcli.store.reader import open_store
 
-    if not out.name.endswith((".lhe", ".lhe.gz")):
+    if not out.name.endswith(_EVENTS):
         raise UsageError(f"{out}: the output is a .lhe or .lhe.gz file")
     opened = open_store(store)
-    with (
-        resumable("nothing was written", "Run the same command again."),
-        progress_bar("events", opened.rows) as advance,
-    ):
+    with progress_bar("events", opened.rows) as advance:
         rows = write_lhe(opened, out, seed, advance)
     text = f"{out}: {rows} events"
     if rows < opened.rows:
         text += f"; {opened.rows - rows} of weight 0 were left out"
     return Result({"store": str(store), "out": str(out), "events": rows}, text)
+
+
+def _export_process(process: str, out: Path, parameters: list[str]) -> Result:
+    from ampcli.cli.numbers import parse_parameters
+    from ampcli.library.folder import write_library
+    from ampcli.library.sources import exact_source
+
+    source = exact_source(process, parse_parameters("--parameter", parameters))
+    manifest = write_library(source.content, out, source.about)
+    return Result({"out": str(out), **manifest}, _linked(out, manifest))
+
+
+def _export_model(model: str, out: Path, registry: Path | None, onnx: bool) -> Result:
+    from ampcli.inference.load import load_predictor
+    from ampcli.library.folder import write_library, write_onnx
+    from ampcli.library.sources import model_source
+
+    predictor = load_predictor(model, registry, "cpu")
+    if onnx:
+        manifest = write_onnx(predictor, out)
+        text = f"{out}: {manifest['name']}; inputs of model.onnx: {', '.join(manifest['inputs'])}"
+    else:
+        source = model_source(predictor)
+        manifest = write_library(source.content, out, source.about)
+        text = _linked(out, manifest)
+    return Result({"out": str(out), **manifest}, text)
+
+
+def _linked(out: Path, manifest: Mapping[str, Any]) -> str:
+    return f"{out}: {manifest['name']} ({manifest['kind']}); link it with -I{out} -L{out} -lampcli"

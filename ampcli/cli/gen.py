@@ -179,7 +179,7 @@ def gen(
             device=device,
         )
     )
-    notes = [collisions.note, note_on(job.plan.provider, job.provider.process)]
+    notes = [collisions.note, job.note, note_on(job.plan.provider, job.provider.process)]
     note = "\n".join(text for text in notes if text) or None
     if dry_run:
         return planned(job, note)

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from ampcli import interrupt
 from ampcli.cli.output import flag, one_run, open_standard_streams, say, shown
@@ -64,14 +66,29 @@ def _run(arguments: list[str]) -> int:
     from ampcli.cli import app
     from ampcli.cli.completion import COMPLETE_VARIABLE
 
+    application = typer.main.get_command(app.build_app())
     if COMPLETE_VARIABLE in os.environ:  # the shell asks for completions
         from typer.completion import completion_init  # type: ignore[attr-defined]
 
         completion_init()
-    outcome = typer.main.get_command(app.build_app()).main(arguments, prog_name="ampcli", standalone_mode=False)
+        with _without_warnings():  # on a line that somebody types
+            outcome = application.main(arguments, prog_name="ampcli", standalone_mode=False)
+    else:
+        outcome = application.main(arguments, prog_name="ampcli", standalone_mode=False)
     if outcome == INTERRUPTED:  # typer turns Ctrl-C into this outcome
         raise KeyboardInterrupt
     return outcome if isinstance(outcome, int) else 0
+
+
+@contextmanager
+def _without_warnings() -> Iterator[None]:
+    import logging
+
+    logging.disable(logging.WARNING)
+    try:
+        yield
+    finally:
+        logging.disable(logging.NOTSET)
 
 
 def _failed(error: BaseException, arguments: list[str]) -> int:

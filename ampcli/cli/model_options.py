@@ -1,4 +1,4 @@
-"""What `ampcli train` says about kinds of models: names, defaults, own options.  Importing this imports torch."""
+"""What `ampcli train` says about kinds of models: names, defaults, own options."""
 
 from __future__ import annotations
 

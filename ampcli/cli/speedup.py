@@ -52,9 +52,9 @@ def speedup(
     """Measure the speed-up when surrogates replace exact amplitudes where their predicted uncertainty is small."""
     from ampcli.cli.numbers import parse_tolerance
     from ampcli.device import set_threads
-    from ampcli.evaluation.model import surrogates_for
     from ampcli.inference.load import load_predictor
     from ampcli.registry.resolve import registry_root
+    from ampcli.speedup.candidates import surrogates_for
     from ampcli.speedup.measure import measure_speedup, providers_of
     from ampcli.speedup.spent import trained_networks
     from ampcli.store.reader import open_store

@@ -25,10 +25,12 @@ class LeptonCollisions(SampledCollisions):
     sampling: Literal["flat", "mixed"] = "flat"
     overweight: float | None = None
     """Of unweighted events: share of the cross section in excess weights, for which the largest weight was chosen."""
+    sampler: Literal[1, 2] = 1
+    """Version of flat sampling (`ampcli.phasespace.sampler`)."""
 
     @pydantic.model_serializer(mode="wrap")
     def _as_before(self, dump: pydantic.SerializerFunctionWrapHandler) -> dict[str, object]:
-        return without_later(self, dump, "cuts", "sampling", "overweight")
+        return without_later(self, dump, "cuts", "sampling", "overweight", "sampler")
 
     @property
     def have_flat_weights(self) -> bool:

@@ -14,6 +14,7 @@ from pydantic import FiniteFloat
 from ampcli.errors import UsageError
 from ampcli.evaluation.metrics import Floats
 from ampcli.factorisation.momenta import external_momenta, external_products
+from ampcli.features.blocks import kind_of
 from ampcli.models.factorised import log_base
 from ampcli.records.base import Frozen
 from ampcli.store.features import stored_block
@@ -60,9 +61,9 @@ def measure_ansatz(store: Store, name: str, split: Split) -> AnsatzPoints:
         UsageError: the block undoes no emission.
         NotFoundError: the store has no such features.
     """
-    block = stored_block(store, name)
-    if "kernel" not in block.shapes():
+    if not kind_of(name).undoes_emissions(name):
         raise UsageError(f"the features {name} undo no emission", "Choose features such as fg1, iq1, fg1^2.")
+    block = stored_block(store, name)
     wanted = ("kernel", "reduced_amplitude", "legs")
     arrays = {key: torch.from_numpy(store.read_split(f"features/{block.name}/{key}", split)) for key in wanted}
     base = log_base(arrays)

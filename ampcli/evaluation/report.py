@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 
 from ampcli.evaluation.calibration import Calibration
 from ampcli.evaluation.cross_section import CrossSection
-from ampcli.evaluation.evaluate import Evaluation, Measured
+from ampcli.evaluation.evaluation import Evaluation, Measured
 from ampcli.evaluation.growth import Growth
 from ampcli.evaluation.metrics import THRESHOLDS, Metrics
 from ampcli.store.measures import ENOUGH

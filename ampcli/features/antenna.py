@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 import torch
@@ -14,7 +13,6 @@ from ampcli.factorisation.azimuth import splitting_azimuth
 from ampcli.factorisation.momenta import invariant_products
 from ampcli.factorisation.permutations import relevant_permutations
 from ampcli.factorisation.representative import representative
-from ampcli.features.blocks import BlockKind
 from ampcli.kinematics import pair_positions
 from ampcli.process import Process
 
@@ -73,14 +71,3 @@ class AntennaBlock:
             "inputs": torch.cat([scaled, torch.stack(logs, dim=1)], dim=1),
             "terms": torch.stack([*antennae, *cosines, *sines], dim=1),
         }
-
-
-class _Antenna(BlockKind):
-    name = "antenna"
-    examples = ("antenna",)
-
-    def make(self, name: str, process: Process, options: Mapping[str, Any], version: int | None) -> AntennaBlock:
-        return AntennaBlock(process)
-
-
-ANTENNA = _Antenna()

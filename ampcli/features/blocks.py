@@ -18,6 +18,8 @@ from ampcli.records.provider import ProviderRecord
 if TYPE_CHECKING:
     from torch import Tensor
 
+    from ampcli.amplitudes.protocol import Provider
+
 
 class FeatureBlock(Protocol):
     """A pure function of final-state momenta.
@@ -36,6 +38,15 @@ class FeatureBlock(Protocol):
 
     def compute(self, momenta: Tensor) -> dict[str, Tensor]:
         """Arrays of a batch: (n, n_final, 4) float64 in GeV -> {name: (n, ...)} float64, same device."""
+        ...
+
+
+class ReducingBlock(FeatureBlock, Protocol):
+    """A block that undoes emissions: kernel, reduced_momenta, reduced_amplitude and legs are among its arrays."""
+
+    @property
+    def provider(self) -> Provider:
+        """Of the reduced amplitudes."""
         ...
 
 
@@ -80,6 +91,10 @@ class BlockKind(ABC):
         """Whether an option changes the block of that name."""
         return option in type(self.default_options(name)).model_fields
 
+    def undoes_emissions(self, name: str) -> bool:
+        """Whether the block of that name undoes emissions, and is a `ReducingBlock`."""
+        return False
+
     def taken(self, provider: ProviderRecord) -> dict[str, Any]:
         """Options of a new block that follow from the exact amplitudes of the store."""
         return {}
@@ -102,10 +117,10 @@ BLOCKS: Catalogue[BlockKind] = Catalogue(
     BlockKind,  # type: ignore[type-abstract]
     "ampcli.features",
     {
-        "fame": "ampcli.features.fame:FAME",
-        "antenna": "ampcli.features.antenna:ANTENNA",
-        "invariants": "ampcli.features.momenta:INVARIANTS",
-        "momenta": "ampcli.features.momenta:MOMENTA",
+        "fame": "ampcli.features.declared:FAME",
+        "antenna": "ampcli.features.declared:ANTENNA",
+        "invariants": "ampcli.features.declared:INVARIANTS",
+        "momenta": "ampcli.features.declared:MOMENTA",
         "radiations": "ampcli.features.radiations:RADIATIONS",
     },
 )

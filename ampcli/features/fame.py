@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
 import torch
 from torch import Tensor
 
@@ -12,10 +9,7 @@ from ampcli.factorisation.azimuth import spin_correlation, splitting_azimuth
 from ampcli.factorisation.dipoles import final_final
 from ampcli.factorisation.momenta import invariant_products
 from ampcli.factorisation.permutations import relevant_permutations
-from ampcli.features.blocks import BlockKind, FeatureBlock
-from ampcli.features.hadron_fame import HadronFameBlock
 from ampcli.process import Process
-from ampcli.records.provider import ProviderRecord
 
 
 class FameBlock:
@@ -62,18 +56,3 @@ class FameBlock:
             "dipoles": dipoles.T.contiguous(),
             "azimuth": azimuth.T.contiguous(),
         }
-
-
-class _Fame(BlockKind):
-    name = "fame"
-    examples = ("fame",)
-
-    def taken(self, provider: ProviderRecord) -> dict[str, Any]:
-        return {"alpha_s": provider.parameters["alpha_s"]} if "alpha_s" in provider.parameters else {}
-
-    def make(self, name: str, process: Process, options: Mapping[str, Any], version: int | None) -> FeatureBlock:
-        partonic = any(leg.kind in ("quark", "antiquark", "gluon") for leg in process.incoming)
-        return (HadronFameBlock if partonic else FameBlock)(process, **options)
-
-
-FAME = _Fame()

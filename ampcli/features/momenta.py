@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 import torch
 from torch import Tensor
 
 from ampcli.factorisation.momenta import external_momenta, external_products
-from ampcli.features.blocks import BlockKind
 from ampcli.features.canonical import canonical_order
 from ampcli.kinematics import pair_positions
 from ampcli.process import Process
@@ -64,22 +62,3 @@ class MomentaBlock:
 
     def compute(self, momenta: Tensor) -> dict[str, Tensor]:
         return {"inputs": external_momenta(momenta).flatten(1)}
-
-
-class _Invariants(BlockKind):
-    name = "invariants"
-    examples = ("invariants",)
-
-    def make(self, name: str, process: Process, options: Mapping[str, Any], version: int | None) -> InvariantsBlock:
-        return InvariantsBlock(process, version)
-
-
-class _Momenta(BlockKind):
-    name = "momenta"
-    examples = ("momenta",)
-
-    def make(self, name: str, process: Process, options: Mapping[str, Any], version: int | None) -> MomentaBlock:
-        return MomentaBlock(process)
-
-
-INVARIANTS, MOMENTA = _Invariants(), _Momenta()

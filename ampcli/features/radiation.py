@@ -9,7 +9,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import replace
 from functools import cached_property
-from typing import Any, Literal
+from typing import Any
 
 from torch import Tensor
 
@@ -29,9 +29,8 @@ from ampcli.factorisation.radiation import (
 )
 from ampcli.features.canonical import identical_outgoing
 from ampcli.features.compiled import engine
+from ampcli.features.radiations import Inputs
 from ampcli.process import Process
-
-Inputs = Literal["paper", "extended"]
 
 
 class RadiationBlock:

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import Field
 
 from ampcli.factorisation.radiation import Kernel, Pair, Radiation, Spectator, mirror_symmetric, parse_radiation
 from ampcli.features.blocks import BlockKind, FeatureBlock, Need
-from ampcli.features.multi_radiation import MultiRadiationBlock
-from ampcli.features.radiation import Inputs, RadiationBlock
 from ampcli.process import Process
 from ampcli.records.base import Frozen
 from ampcli.records.provider import ProviderRecord
+
+Inputs = Literal["paper", "extended"]
 
 #: What follows the name of a radiation whose defaults are not the paper's but better ones (docs/lhc.md).
 IMPROVED_MARK = "+"
@@ -59,12 +59,18 @@ class _Radiations(BlockKind):
         ranked = any(not radiation.initial for radiation in parse_radiations(name) or [])
         return super().uses(name, option) and (option != "pair" or ranked)
 
+    def undoes_emissions(self, name: str) -> bool:
+        return True
+
     def taken(self, provider: ProviderRecord) -> dict[str, Any]:
         """Reduced amplitudes come from where the store's do."""
         return {"provider": provider.name, "parameters": provider.parameters}
 
     def make(self, name: str, process: Process, options: Mapping[str, Any], version: int | None) -> FeatureBlock:
         """Versions of several radiations are one behind those of one."""
+        from ampcli.features.multi_radiation import MultiRadiationBlock
+        from ampcli.features.radiation import RadiationBlock
+
         radiations = parse_radiations(name) or []
         single = version if len(radiations) == 1 or version is None else version + 1
         blocks = [RadiationBlock(process, each, name.lower(), **options, version=single) for each in radiations]

@@ -12,12 +12,13 @@ from typing import Any
 import numpy.random  # noqa: F401 - numpy imports it late, and an import in the middle of a run would swallow Ctrl-C
 
 from ampcli.amplitudes.providers import make_provider
-from ampcli.errors import UsageError, setting
+from ampcli.errors import AmpcliError, UsageError, setting
 from ampcli.generation.points import PointSource, Settings
 from ampcli.generation.run import Job, fill
 from ampcli.process import described_process
 from ampcli.store import parts
 from ampcli.store.plan import Plan
+from ampcli.store.record import read_plan
 
 _LARGE = 1e11  # bytes
 
@@ -65,7 +66,8 @@ def prepare(request: GenerationRequest) -> Job:
         from ampcli.amplitudes.tensors import on_device  # needs torch
 
         provider = on_device(provider, request.device)
-    source = request.collisions.points(process, provider, request.seed)
+    newest = request.collisions.points(process, provider, request.seed)
+    source, note = _as_begun(request.store, newest)
     collisions = source.collisions  # reads a file of events
     plan = Plan(
         process=str(process),
@@ -75,7 +77,21 @@ def prepare(request: GenerationRequest) -> Job:
         source=collisions,
     )
     _require_space(request.store, plan)
-    return Job(request.store, plan, source, provider)
+    return Job(request.store, plan, source, provider, note)
+
+
+def _as_begun(store: Path, source: PointSource) -> tuple[PointSource, str | None]:
+    """The source with the sampler that a store was begun with, and what to say about it."""
+    try:
+        begun = read_plan(store).source
+    except AmpcliError:  # none, or damaged: said where it is used
+        return source, None
+    earlier = source.as_begun(begun)
+    if earlier is source or earlier.collisions == source.collisions:
+        return source, None
+    return earlier, (
+        f"{store} was begun by an older ampcli and goes on with its sampler, which is slower: new stores have another"
+    )
 
 
 def _points(request: GenerationRequest, source: PointSource) -> int:

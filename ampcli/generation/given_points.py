@@ -12,6 +12,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from ampcli.amplitudes.protocol import Provider
+from ampcli.collisions import AnyCollisions
 from ampcli.collisions.given import GivenEvents
 from ampcli.events.batch import Batch
 from ampcli.events.files import open_events
@@ -93,6 +94,10 @@ class GivenPoints:
             repaired=self.intake.repaired > 0,
             columns=("event",) if self._events.weight is None else ("event", "event_weight"),
         )
+
+    def as_begun(self, begun: AnyCollisions) -> GivenPoints:
+        """Nothing is sampled."""
+        return self
 
     def prepare(self, books: Path) -> None:
         """Nothing to prepare."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any, ClassVar
@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ampcli.amplitudes.protocol import Provider
+from ampcli.collisions import AnyCollisions
 from ampcli.collisions.leptons import LeptonCollisions
 from ampcli.errors import IntegrityError, UsageError, setting
 from ampcli.files import read_file, replacing
@@ -72,13 +73,15 @@ class LeptonSettings:
 
     def points(self, process: Process, provider: Provider, seed: int) -> LeptonPoints:
         """See `ampcli.generation.points.Settings`."""
+        sampling = self.sampling if self.overweight is None else "mixed"
         collisions = LeptonCollisions(
             sqrt_s=self.sqrt_s,
             y_cut=self.y_cut,
             seed=seed,
             cuts=self.cuts,
-            sampling=self.sampling if self.overweight is None else "mixed",
+            sampling=sampling,
             overweight=self.overweight,
+            sampler=2 if sampling == "flat" else 1,
         )
         drawn = LeptonPoints(process, collisions, provider)
         drawn.sampler  # noqa: B018 - refuses impossible cuts before anything is generated
@@ -97,7 +100,14 @@ class LeptonPoints:
 
     @cached_property
     def sampler(self) -> LeptonSampler:
-        return LeptonSampler(self.process, self.collisions.selection, self.collisions.sampling)
+        drawn = self.collisions
+        return LeptonSampler(self.process, drawn.selection, drawn.sampling, drawn.sampler)
+
+    def as_begun(self, begun: AnyCollisions) -> LeptonPoints:
+        """See `PointSource`."""
+        if not isinstance(begun, LeptonCollisions) or begun.sampler > self.collisions.sampler:
+            return self
+        return replace(self, collisions=self.collisions.model_copy(update={"sampler": begun.sampler}))
 
     def _stream(self, *key: int) -> np.random.Generator:
         return np.random.Generator(np.random.SFC64(np.random.SeedSequence(self.collisions.seed, spawn_key=key)))

@@ -30,9 +30,9 @@ class Points:
     event: FloatArray | None = None  # (n,), numbers of given events in their file
     event_weight: FloatArray | None = None  # (n,), weights that the file has for them
 
-    def batch(self, rows: slice) -> FloatArray:
-        """Momenta (batch, n_external, 4) of some rows, incoming first."""
-        return np.concatenate([self.incoming[rows], self.outgoing[rows]], axis=1)
+    def batch(self, rows: slice, out: FloatArray | None = None) -> FloatArray:
+        """Momenta (batch, n_external, 4) of some rows, incoming first; `out` is memory for them."""
+        return np.concatenate([self.incoming[rows], self.outgoing[rows]], axis=1, out=out)
 
 
 class PointSource(Protocol):
@@ -46,6 +46,10 @@ class PointSource(Protocol):
     @property
     def intake(self) -> Intake | None:
         """How events of a file were taken; None where points are drawn."""
+        ...
+
+    def as_begun(self, begun: AnyCollisions) -> PointSource:
+        """The source for a store that was begun with these collisions: with the sampler that an older ampcli had."""
         ...
 
     def prepare(self, books: Path) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import zipfile
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +24,6 @@ from ampcli.generation.quick_surrogate import QuickSurrogate, train_quick_surrog
 from ampcli.kinematics import FloatArray
 from ampcli.phasespace.hadron_sampler import TAIL, Adaptation, Drawn, HadronSampler, largest_weight
 from ampcli.phasespace.two_stage import Choice, Cost, Stages, choose_stages, draw_two_stage
-from ampcli.phasespace.vegas import VegasGrid
 from ampcli.process import Process
 
 #: Its file among a store's books.
@@ -50,10 +49,12 @@ class Proposal:
 
     @classmethod
     def train(
-        cls, sampler: HadronSampler, grid: VegasGrid, rng: np.random.Generator, overweight: float, books: Path
+        cls, sampler: HadronSampler, adaptation: Adaptation, rng: np.random.Generator, overweight: float, books: Path
     ) -> Proposal:
         """Learn from weighted points; those of large weight are more likely to be taken."""
-        drawn, _ = sampler.draw(rng, _POINTS, Adaptation(grid, 1.0), False, lambda: None)
+        # thinned points are those of large weight already
+        points = _TRAINING if adaptation.thin else _POINTS
+        drawn, _ = sampler.draw(rng, points, adaptation, False, lambda: None)
         chosen = _likely(drawn.weight, rng)
         seed = int(rng.integers(2**31))
         with one_thread():
@@ -62,10 +63,10 @@ class Proposal:
             )
             surrogate = QuickSurrogate.restore(tensors, sampler.process, sampler.provider)
             reference = largest_weight(drawn.weight, overweight)
-            choice = choose_stages(sampler, surrogate, rng, grid, overweight, reference)
+            choice = choose_stages(sampler, surrogate, rng, adaptation, overweight, reference)
         if choice is not None and choice.worth_it:
             return cls(tensors, surrogate, choice.stages, choice)
-        w_max = largest_weight(sampler.weights(rng, grid, TAIL), overweight)
+        w_max = largest_weight(sampler.weights(rng, adaptation, TAIL), overweight)
         return cls(tensors, surrogate, Stages(reference, 1.0), choice, w_max)
 
     def draw(
@@ -73,14 +74,14 @@ class Proposal:
         sampler: HadronSampler,
         rng: np.random.Generator,
         rows: int,
-        grid: VegasGrid,
+        adaptation: Adaptation,
         on_pass: Callable[[], None],
     ) -> tuple[Drawn, int, int | None]:
         """Events, how many points were tried, and how many exact amplitudes that took, where they were counted."""
         if self.w_max is not None:
-            return *sampler.draw(rng, rows, Adaptation(grid, self.w_max), True, on_pass), None
+            return *sampler.draw(rng, rows, replace(adaptation, w_max=self.w_max), True, on_pass), None
         with one_thread():
-            return draw_two_stage(sampler, self.surrogate, self.stages, rng, rows, grid, on_pass)
+            return draw_two_stage(sampler, self.surrogate, self.stages, rng, rows, adaptation, on_pass)
 
     @property
     def attributes(self) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from ampcli.amplitudes.protocol import Provider
+from ampcli.collisions import AnyCollisions
 from ampcli.collisions.protons import ProtonCollisions
 from ampcli.errors import UsageError, setting
 from ampcli.generation.points import Points
@@ -20,6 +21,8 @@ from ampcli.phasespace.colour_chain import chain
 from ampcli.phasespace.cuts import JetCuts
 from ampcli.phasespace.divergences import require_finite
 from ampcli.phasespace.hadron_sampler import TAIL, Adaptation, HadronSampler
+from ampcli.phasespace.jet_map import VERSION as JET_MAP
+from ampcli.phasespace.jet_map import JetMap
 from ampcli.phasespace.partons import file_sha256, find_pdf, pdf_grid, require_madspace
 from ampcli.phasespace.pdf_sets import PROTON, PdfSet, pdf_set
 from ampcli.phasespace.running_coupling import Running, running_alpha_s
@@ -56,7 +59,10 @@ class ProtonSettings:
                 f"the provider {made.name} does not say its alpha_s, which has to run with the scale",
                 f"Choose another {setting('provider')}.",
             )
-        return ProtonPoints(process, self.collisions(seed), provider, made.parameters["alpha_s"])
+        collisions = self.collisions(seed)
+        if JetMap.covers(process):
+            collisions = collisions.model_copy(update={"sampler": f"{JET_MAP}, {collisions.sampler}"})
+        return ProtonPoints(process, collisions, provider, made.parameters["alpha_s"])
 
     def collisions(self, seed: int) -> ProtonCollisions:
         """The record for a store's plan.
@@ -200,7 +206,15 @@ class ProtonPoints:
             drawn.alpha_s_mz,
             drawn.overweight,
             drawn.running,
+            drawn.sampler.startswith(JET_MAP),
         )
+
+    def as_begun(self, begun: AnyCollisions) -> ProtonPoints:
+        """See `PointSource`."""
+        earlier = self.collisions.model_copy(update={"sampler": f"madspace {_madspace_version()}"})
+        if not isinstance(begun, ProtonCollisions) or begun.sampler != earlier.sampler:
+            return self
+        return replace(self, collisions=earlier)
 
     def _stream(self, *key: int) -> np.random.Generator:
         return np.random.Generator(np.random.SFC64(np.random.SeedSequence(self.collisions.seed, spawn_key=key)))
@@ -210,11 +224,13 @@ class ProtonPoints:
         file = books / _ADAPTATION
         with locked(books / "locks" / "adaptation.lock", f"{books} is being prepared", "Wait.", seconds=-1):
             if not file.is_file():
-                tail = TAIL if self.collisions.unweighted is True else 0
-                self.sampler.adapt(self._stream(0, 0), tail).save(file)
+                tail, thin = TAIL if self.collisions.unweighted is True else 0, bool(self.collisions.unweighted)
+                self.sampler.adapt(self._stream(0, 0), tail, thin).save(file)
             if self.collisions.unweighted == "two-stage" and not (books / PROPOSAL).is_file():
-                grid = Adaptation.load(file).grid
-                proposal = Proposal.train(self.sampler, grid, self._stream(0, 1), self.collisions.overweight, books)
+                adaptation = Adaptation.load(file)
+                proposal = Proposal.train(
+                    self.sampler, adaptation, self._stream(0, 1), self.collisions.overweight, books
+                )
                 proposal.save(books / PROPOSAL)
 
     def attributes(self, books: Path) -> dict[str, Any]:
@@ -229,7 +245,7 @@ class ProtonPoints:
         exact = None
         if self.collisions.unweighted == "two-stage":
             proposal = Proposal.load(books / PROPOSAL, self.process, self.provider)
-            drawn, tried, exact = proposal.draw(self.sampler, self._stream(part), n, adaptation.grid, on_pass)
+            drawn, tried, exact = proposal.draw(self.sampler, self._stream(part), n, adaptation, on_pass)
         else:
             drawn, tried = self.sampler.draw(self._stream(part), n, adaptation, self.collisions.unweighted, on_pass)
         outgoing = np.ascontiguousarray(drawn.momenta[:, 2:])

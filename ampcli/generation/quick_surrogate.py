@@ -18,9 +18,10 @@ from ampcli.inference.network import TrainedNetwork
 from ampcli.inference.tensors import PARAMETERS, restored_ansatz
 from ampcli.kinematics import FloatArray
 from ampcli.models.ansatz import Ansatz, Batch
-from ampcli.models.factorised import FACTORISED, FactorisedAnsatz
-from ampcli.models.likelihood import LikelihoodOptions
+from ampcli.models.declared import FACTORISED
+from ampcli.models.factorised import FactorisedAnsatz
 from ampcli.models.mlp import Mlp
+from ampcli.models.options import LikelihoodOptions
 from ampcli.process import Process
 from ampcli.records.architecture import Architecture
 from ampcli.records.training import Recipe

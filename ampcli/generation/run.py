@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import zarr
 
 from ampcli.amplitudes.protocol import Provider
 from ampcli.errors import AmpcliError, IntegrityError, UsageError, setting
@@ -28,6 +29,9 @@ from ampcli.store.record import PartRecord
 
 #: Points per call of the provider: short enough to stop soon after Ctrl-C, long enough to cost nothing.
 _BATCH = 8192
+
+#: Of Zarr: a worker is one process with one thread, and several would wait for each other.
+_ONE_THREAD = {"threading.max_workers": 1, "async.concurrency": 1}
 
 
 class Stopped(Exception):
@@ -42,6 +46,8 @@ class Job:
     plan: Plan
     source: PointSource
     provider: Provider
+    note: str | None = None
+    """What the user should know of it."""
 
     def make(self, number: int, stop: Event | None = None) -> int:
         """Sample, evaluate and write one part; returns its rows."""
@@ -69,11 +75,12 @@ class Job:
 
     def _amplitudes(self, points: Points, check_stop: Callable[[], None]) -> FloatArray:
         amplitude = np.empty(len(points.outgoing))
+        momenta = np.empty((min(_BATCH, len(amplitude)), self.plan.n_final + 2, 4))  # fresh memory costs time
         for start in range(0, len(amplitude), _BATCH):
             check_stop()
             batch = slice(start, start + _BATCH)
             try:
-                amplitude[batch] = self.provider.evaluate(points.batch(batch))
+                amplitude[batch] = self.provider.evaluate(points.batch(batch, momenta[: len(amplitude) - start]))
             except UsageError as error:
                 if not self.plan.source.are_sampled:
                     raise
@@ -116,7 +123,7 @@ def fill(
     Returns:
         The store's attributes, or None while parts chosen by other processes are missing.
     """
-    with _explained_loss(), _Pool(job, min(workers, job.plan.parts)) as pool:
+    with _explained_loss(), zarr.config.set(_ONE_THREAD), _Pool(job, min(workers, job.plan.parts)) as pool:
         missing = set(parts.missing_parts(job.path, job.plan))
         todo = [number for number in chosen if number in missing]
         _make(pool, todo, on_rows)
@@ -231,9 +238,7 @@ def _start_worker(job: Job, stop: Event) -> None:
     global _job, _stop
     _job, _stop = job, stop
     threading.Thread(target=_die_with_parent, daemon=True).start()
-    import zarr
-
-    zarr.config.set({"threading.max_workers": 1, "async.concurrency": 1})
+    zarr.config.set(_ONE_THREAD)
 
 
 def _die_with_parent() -> None:

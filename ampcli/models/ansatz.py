@@ -127,6 +127,13 @@ class Ansatz(ABC, Generic[Own]):
     def losses(self, outputs: Tensor, batch: Batch) -> tuple[Tensor, Tensor]:
         """Squared error of the standardised target and the penalty, mean per replica: (R,), (R,)."""
 
+    def slopes(self, outputs: Tensor, batch: Batch) -> tuple[Tensor, Tensor, Tensor]:
+        """`losses`, and the derivatives of their sum with respect to the outputs (R, batch, n_outputs)."""
+        leaf = outputs.detach().requires_grad_()
+        error, penalty = self.losses(leaf, batch)
+        (slopes,) = torch.autograd.grad((error + penalty).sum(), leaf)
+        return error.detach(), penalty.detach(), slopes
+
     @abstractmethod
     def amplitude(self, outputs: Tensor, arrays: Arrays) -> Tensor:
         """|M|^2 in GeV^(4 - 2 n_final) of float32 network outputs (R, n, n_outputs), in float64: (R, n)."""

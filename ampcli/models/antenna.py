@@ -14,12 +14,13 @@ import torch
 from torch import Tensor
 
 from ampcli.models.ansatz import Ansatz, Arrays, Batch, Shapes, shapes_of, unknown
-from ampcli.models.kinds import Choice, ModelKind
-from ampcli.models.likelihood import IMPROVED, LikelihoodOptions, heteroscedastic_loss, relative_sigma
+from ampcli.models.likelihood import heteroscedastic_loss, relative_sigma
+from ampcli.models.options import LikelihoodOptions
 from ampcli.models.scaling import Standardiser
 from ampcli.process import Process
 
-_LARGEST = 30.0
+#: Outputs of the network are clamped to it before their sinh is taken.
+LARGEST = 30.0
 
 
 @dataclass(frozen=True)
@@ -97,19 +98,4 @@ class AntennaAnsatz(Ansatz[LikelihoodOptions]):
 
 def _sinh(outputs: Tensor) -> Tensor:
     """Without overflow, which one bad step at a large learning rate could otherwise turn into the end of a training."""
-    return torch.sinh(outputs.clamp(-_LARGEST, _LARGEST))
-
-
-ANTENNA = ModelKind(
-    name="antenna",
-    ansatz=AntennaAnsatz,
-    options=LikelihoodOptions,
-    reads=("inputs", "terms"),
-    models=("fame+",),
-    choose={
-        "fame+": Choice(
-            LikelihoodOptions(beta=0.5), block="antenna", settings=IMPROVED.model_copy(update={"learning_rate": 5e-3})
-        )
-    }.get,
-    card="Coefficients of colour-string antennae, with its own uncertainty: FAME with a better ansatz.",
-)
+    return torch.sinh(outputs.clamp(-LARGEST, LARGEST))

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from ampcli.models.mlp import Mlp
-from ampcli.models.network import NetworkKind
+from ampcli.records.architecture import Architecture
 
 Layer = tuple[Tensor, Tensor, Tensor, Tensor]  # means of weights and biases, logarithms of their deviations
 
@@ -29,6 +29,11 @@ class BayesianMlp:
 
     kind: ClassVar[str] = "bayesian"
     stochastic: ClassVar[bool] = True
+
+    @classmethod
+    def of(cls, architecture: Architecture) -> BayesianMlp:
+        """The network of an architecture."""
+        return cls(Mlp.of(architecture))
 
     @property
     def shapes(self) -> list[tuple[int, int]]:
@@ -48,11 +53,6 @@ class BayesianMlp:
         """Means and log-deviations of each layer in (R, P)."""
         means, logs = (self.dense.split(half) for half in parameters.chunk(2, dim=1))
         return [(*mean, *log) for mean, log in zip(means, logs, strict=True)]
-
-    def matrices(self, parameters: Tensor) -> list[Tensor]:
-        """Views (R, inputs + 1, outputs) of each layer's means, and then of its log-deviations."""
-        means, logs = parameters.chunk(2, dim=1)
-        return self.dense.matrices(means) + self.dense.matrices(logs)
 
     def forward(self, layers: Sequence[Layer], inputs: Tensor, noise: torch.Generator | None = None) -> Tensor:
         """With `noise`, every point sees weights of its own; without, the means."""
@@ -86,6 +86,3 @@ def mixture(amplitudes: Tensor, relative: Tensor) -> tuple[Tensor, Tensor]:
     logs = amplitudes.log()
     variance = relative.square().mean(0, keepdim=True) + logs.var(0, correction=0, keepdim=True)
     return logs.mean(0, keepdim=True).exp(), variance.sqrt()
-
-
-BAYESIAN = NetworkKind("bayesian", lambda architecture: BayesianMlp(Mlp.of(architecture)), several_at_once=False)

@@ -16,7 +16,6 @@ from torch import Tensor
 from torch.func import functional_call
 
 from ampcli.errors import AmpcliError
-from ampcli.models.network import NetworkKind
 from ampcli.records.architecture import Architecture
 
 _BLOCKS, _HEADS = 4, 4
@@ -181,7 +180,3 @@ class LLoCa(EquivariantNetwork):
     """Local canonicalisation (2505.20280)."""
 
     kind, module = "lloca", _LLoCa
-
-
-LGATR = NetworkKind("lgatr", LGatr.of, several_at_once=False, on_particles=True)
-LLOCA = NetworkKind("lloca", LLoCa.of, several_at_once=False, on_particles=True)

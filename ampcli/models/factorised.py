@@ -13,19 +13,20 @@ from typing import ClassVar, Self
 import torch
 from torch import Tensor
 
-from ampcli.features.radiations import IMPROVED_MARK, parse_radiations
 from ampcli.models.ansatz import Ansatz, Arrays, Batch, Shapes, shapes_of
-from ampcli.models.kinds import Choice, ModelKind
-from ampcli.models.likelihood import IMPROVED, LikelihoodOptions, heteroscedastic_loss, relative_sigma
-from ampcli.models.network import NETWORKS
+from ampcli.models.likelihood import heteroscedastic_loss, heteroscedastic_slopes, relative_sigma
+from ampcli.models.options import LikelihoodOptions
 from ampcli.models.scaling import Standardiser
 from ampcli.process import Process
-from ampcli.records.settings import Settings
 
 
 def log_base(arrays: Arrays) -> Tensor | None:
     """ln of the sum of F |M_reduced|^2 over radiations, (n,); None for features without a reduced amplitude."""
-    logs = _log_radiations(arrays)
+    return _sum(_log_radiations(arrays))
+
+
+def _sum(logs: Tensor | None) -> Tensor | None:
+    """`log_base` of what `_log_radiations` found, which every use of the arrays asks for once."""
     return None if logs is None else logs.logsumexp(dim=1)
 
 
@@ -67,26 +68,27 @@ class FactorisedAnsatz(Ansatz[LikelihoodOptions]):
     def fit(
         cls, process: Process, arrays: Arrays, amplitude: Tensor, options: LikelihoodOptions, one_unit: bool = False
     ) -> Self:
-        base = log_base(arrays)
+        logs = _log_radiations(arrays)
         features = Standardiser.of_momenta if one_unit else Standardiser.fit
         return replace(
             cls.unfitted(process, shapes_of(arrays), options),
-            features=features(_features(arrays)),
-            correction=Standardiser.fit(amplitude.log() if base is None else amplitude.log() - base),
+            features=features(_features(arrays, logs)),
+            correction=Standardiser.fit(_to_learn(amplitude, logs)),
         )
 
     def inputs(self, arrays: Arrays) -> Tensor:
-        return self.features.apply(_features(arrays)).float()
+        return self._inputs(arrays, _log_radiations(arrays))
+
+    def _inputs(self, arrays: Arrays, logs: Tensor | None) -> Tensor:
+        return self.features.apply(_features(arrays, logs)).float()
 
     def table(self, arrays: Arrays, amplitude: Tensor) -> Batch:
-        base = log_base(arrays)
-        correction = amplitude.log() if base is None else amplitude.log() - base
-        target = self.correction.apply(correction).float()
-        return Batch(self.inputs(arrays), self._shares(arrays).float(), target)
-
-    def _shares(self, arrays: Arrays) -> Tensor:
-        """ln of each radiation's share in their sum, (n, R); (n, 0) for a single one."""
         logs = _log_radiations(arrays)
+        target = self.correction.apply(_to_learn(amplitude, logs)).float()
+        return Batch(self._inputs(arrays, logs), self._shares(arrays, logs).float(), target)
+
+    def _shares(self, arrays: Arrays, logs: Tensor | None) -> Tensor:
+        """ln of each radiation's share in their sum, (n, R); (n, 0) for a single one."""
         if logs is None or self.radiations == 1:
             return self.correction.mean.new_empty((len(arrays["inputs"]), 0))
         return logs.log_softmax(dim=1)
@@ -103,54 +105,28 @@ class FactorisedAnsatz(Ansatz[LikelihoodOptions]):
         loss = heteroscedastic_loss(error, outputs[..., -1], self.beta)
         return loss, torch.zeros_like(loss)
 
+    def slopes(self, outputs: Tensor, batch: Batch) -> tuple[Tensor, Tensor, Tensor]:
+        if self.radiations > 1:
+            return super().slopes(outputs, batch)
+        error = batch.target - outputs[..., 0]
+        loss, by_error, by_sigma = heteroscedastic_slopes(error, outputs[..., 1], self.beta)
+        return loss, torch.zeros_like(loss), torch.stack([by_error.neg_(), by_sigma], dim=-1)
+
     def amplitude(self, outputs: Tensor, arrays: Arrays) -> Tensor:
-        logarithm = self.correction.undo(self._correction(outputs.double(), self._shares(arrays)))
-        base = log_base(arrays)
+        logs = _log_radiations(arrays)
+        logarithm = self.correction.undo(self._correction(outputs.double(), self._shares(arrays, logs)))
+        base = _sum(logs)
         return (logarithm if base is None else logarithm + base).exp()
 
     def relative_uncertainty(self, outputs: Tensor) -> Tensor | None:
         return relative_sigma(outputs[..., -1], self.correction.deviation)
 
 
-def _features(arrays: Arrays) -> Tensor:
-    logs = _log_radiations(arrays)
+def _to_learn(amplitude: Tensor, logs: Tensor | None) -> Tensor:
+    """ln of |M|^2 (n,) over the sum of the radiations, or of |M|^2 itself."""
+    base = _sum(logs)
+    return amplitude.log() if base is None else amplitude.log() - base
+
+
+def _features(arrays: Arrays, logs: Tensor | None) -> Tensor:
     return arrays["inputs"] if logs is None else torch.cat([arrays["inputs"], logs], dim=1)
-
-
-#: Amplitude Surrogates, Table 2.
-_PAPER = Settings(
-    preset="surrogate", activation="gelu", batch_size=256, schedule="cosine", floor=1e-8, weight_decay=0.01
-)
-_ON_PARTICLES = Settings(preset="own", batch_size=256, schedule="cosine", floor=1e-8)
-
-
-def _choose(model: str) -> Choice | None:
-    """nofa, the radiations fg1, iq1, fg1^2, ... as in the paper, or with a mark better; networks on momenta (lgatr)."""
-    name = model.lower()
-    paper = name.removesuffix(IMPROVED_MARK)
-    if name in NETWORKS and NETWORKS[name].on_particles:
-        return Choice(LikelihoodOptions(), block="momenta", networks=(name,), settings=_ON_PARTICLES)
-    if paper != "nofa" and parse_radiations(paper) is None:
-        return None
-    block = "invariants" if paper == "nofa" else name
-    options, settings = (LikelihoodOptions(), _PAPER) if name == paper else (LikelihoodOptions(beta=0.5), IMPROVED)
-    return Choice(options, block, ("mlp", "bayesian"), settings)
-
-
-FACTORISED = ModelKind(
-    name="factorised",
-    ansatz=FactorisedAnsatz,
-    options=LikelihoodOptions,
-    reads=("inputs", "kernel", "reduced_amplitude"),
-    models=(
-        "fg1",
-        "fg1+",
-        "iq1",
-        "iq1+",
-        "nofa",
-        "nofa+",
-        *(network.name for network in NETWORKS if network.on_particles),
-    ),
-    choose=_choose,
-    card="Surrogate on the features {block}, with its own uncertainty (Beccatini et al. 2025).",
-)

@@ -7,21 +7,12 @@ from dataclasses import dataclass, replace
 from typing import Self
 
 import torch
-from pydantic import Field
 from torch import Tensor
 
 from ampcli.models.ansatz import Ansatz, Arrays, Batch, Shapes, shapes_of, unknown
-from ampcli.models.kinds import Choice, ModelKind
-from ampcli.models.scaling import MomentumInputs, MomentumOptions, Standardiser
+from ampcli.models.options import FameOptions
+from ampcli.models.scaling import MomentumInputs, Standardiser
 from ampcli.process import Process
-
-
-class FameOptions(MomentumOptions):
-    """`penalty` as in docs/physics.md; without spin-correlation terms or recoil factors: ablations."""
-
-    penalty: float = Field(default=1e-6, ge=0, allow_inf_nan=False, description="J S_pred of the sparsity penalty.")
-    spin: bool = Field(default=True, description="Spin-correlation terms.")
-    recoil: bool = Field(default=True, description="Recoil factors among the inputs.")
 
 
 @dataclass(frozen=True)
@@ -116,14 +107,3 @@ class FameAnsatz(Ansatz[FameOptions]):
 def _momenta(arrays: Arrays) -> Tensor:
     """Those of the rest frame: of the store itself, or where the frame moves along the beams, of the features."""
     return arrays.get("rest_momenta", arrays["momenta"])
-
-
-FAME = ModelKind(
-    name="fame",
-    ansatz=FameAnsatz,
-    options=FameOptions,
-    reads=("recoil", "dipoles", "rest_momenta"),
-    models=("fame",),
-    choose={"fame": Choice(FameOptions(), block="fame")}.get,
-    card="Factorisation-aware emulator: coefficients of Catani-Seymour dipoles (Maître, Truong 2021).",
-)

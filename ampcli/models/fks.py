@@ -11,24 +11,15 @@ from dataclasses import dataclass, replace
 from typing import Self
 
 import torch
-from pydantic import Field
 from torch import Tensor
 
 from ampcli.errors import UsageError, setting
 from ampcli.factorisation.momenta import invariant_products
 from ampcli.kinematics import pair_positions
 from ampcli.models.ansatz import Ansatz, Arrays, Batch, Shapes, shapes_of
-from ampcli.models.kinds import Choice, ModelKind
-from ampcli.models.scaling import MomentumInputs, MomentumOptions, Standardiser
+from ampcli.models.options import FksOptions
+from ampcli.models.scaling import MomentumInputs, Standardiser
 from ampcli.process import Process
-
-
-class FksOptions(MomentumOptions):
-    """Where a point counts as near a singularity."""
-
-    near: float = Field(
-        default=0.02, gt=0, lt=1, description="Points with min s_ij / s below this use one network per pair."
-    )
 
 
 def partition(final: Tensor) -> tuple[Tensor, Tensor]:
@@ -37,13 +28,18 @@ def partition(final: Tensor) -> tuple[Tensor, Tensor]:
     Args:
         final: massless outgoing momenta in GeV, (n, n_final, 4), at rest.
     """
-    p = final.movedim((0, 1, 2), (2, 1, 0)).contiguous()
-    products = invariant_products(p)
-    first, second = torch.tensor(pair_positions(final.shape[1]), device=final.device).unbind(dim=1)
-    invariants = 2.0 * products[first, second].T / p[0].sum(0).square()[:, None]
+    invariants = _invariants(final)
     smallest = invariants.amin(dim=1)
     inverse = smallest[:, None] / invariants  # without overflow for collinear pairs
     return inverse / inverse.sum(dim=1, keepdim=True), smallest
+
+
+def _invariants(final: Tensor) -> Tensor:
+    """s_ij / s of all pairs, (n, pairs)."""
+    p = final.movedim((0, 1, 2), (2, 1, 0)).contiguous()
+    products = invariant_products(p)
+    first, second = torch.tensor(pair_positions(final.shape[1]), device=final.device).unbind(dim=1)
+    return 2.0 * products[first, second].T / p[0].sum(0).square()[:, None]
 
 
 @dataclass(frozen=True)
@@ -127,16 +123,5 @@ class FksAnsatz(Ansatz[FksOptions]):
 
     def amplitude(self, outputs: Tensor, arrays: Arrays) -> Tensor:
         parts = self.targets.undo(outputs.double())
-        _, smallest = partition(arrays["momenta"])
+        smallest = _invariants(arrays["momenta"]).amin(dim=1)
         return torch.where(smallest < self.near, parts[..., :-1].sum(-1), parts[..., -1])
-
-
-FKS = ModelKind(
-    name="fks",
-    ansatz=FksAnsatz,
-    options=FksOptions,
-    reads=(),
-    models=("fks-ensemble",),
-    choose={"fks-ensemble": Choice(FksOptions(), networks=("separate",))}.get,
-    card="A network for every FKS pair, one for the rest (Badger, Bullock 2020): earlier work, to compare with.",
-)

@@ -1,4 +1,4 @@
-"""The kinds of models: what each declares at the end of its own file.
+"""The kinds of models, as they are declared (ours: `ampcli.models.declared`).
 
 Recipe, manifest, help, completion and refusals of `ampcli train` follow from the declarations (docs/extending.md).
 """
@@ -7,11 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from ampcli.errors import UsageError, setting
 from ampcli.models.options import Options
-from ampcli.plugins import Catalogue
+from ampcli.plugins import Catalogue, imported
 from ampcli.records.settings import Settings
 
 if TYPE_CHECKING:
@@ -32,22 +33,36 @@ class Choice:
     """Those of its paper, or better ones."""
 
 
-@dataclass(frozen=True)
 class ModelKind:
-    """A kind of model."""
+    """A kind of model.
 
-    name: str
-    """As in manifests."""
-    ansatz: type[Ansatz[Any]]
-    options: type[Options]
-    reads: tuple[str, ...]
-    """Arrays of the features that the ansatz reads, where the features have them."""
-    models: tuple[str, ...]
-    """Names for ``--model``, for help and completion; of a pattern, examples."""
-    choose: Callable[[str], Choice | None]
-    """What such a name means; None for the names of other kinds."""
-    card: str
-    """What it is, in a sentence of the model card; ``{block}`` is the name of its features."""
+    Args:
+        name: as in manifests.
+        ansatz: its class, or where that stands as ``module:attribute``: then it is imported when a model is made.
+        options: class of its own options.
+        reads: arrays of the features that the ansatz reads, where the features have them.
+        models: names for ``--model``, for help and completion; of a pattern, examples.
+        choose: what such a name means; None for the names of other kinds.
+        card: what it is, in a sentence of the model card; ``{block}`` is the name of its features.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        ansatz: type[Ansatz[Any]] | str,
+        options: type[Options],
+        reads: tuple[str, ...],
+        models: tuple[str, ...],
+        choose: Callable[[str], Choice | None],
+        card: str,
+    ) -> None:
+        self.name, self._ansatz, self.options, self.reads = name, ansatz, options, reads
+        self.models, self.choose, self.card = models, choose, card
+
+    @cached_property
+    def ansatz(self) -> type[Ansatz[Any]]:
+        """The class."""
+        return imported(self._ansatz) if isinstance(self._ansatz, str) else self._ansatz
 
     @property
     def predicts_uncertainty(self) -> bool:
@@ -60,12 +75,12 @@ KINDS = Catalogue(
     ModelKind,
     "ampcli.models",
     {
-        "fame": "ampcli.models.fame:FAME",
-        "antenna": "ampcli.models.antenna:ANTENNA",
-        "plain": "ampcli.models.plain:PLAIN",
-        "single": "ampcli.models.single:SINGLE",
-        "fks": "ampcli.models.fks:FKS",
-        "factorised": "ampcli.models.factorised:FACTORISED",
+        "fame": "ampcli.models.declared:FAME",
+        "antenna": "ampcli.models.declared:ANTENNA",
+        "plain": "ampcli.models.declared:PLAIN",
+        "single": "ampcli.models.declared:SINGLE",
+        "fks": "ampcli.models.declared:FKS",
+        "factorised": "ampcli.models.declared:FACTORISED",
     },
 )
 
@@ -80,10 +95,13 @@ def chosen(model: str) -> tuple[ModelKind, Choice]:
 
     Raises:
         UsageError: an unknown model.
+        AmpcliError: it is that of a package that cannot be imported.
     """
     for kind in KINDS:
         if (choice := kind.choose(model)) is not None:
             return kind, choice
+    if model in KINDS:
+        KINDS[model]  # says what is wrong with another package's
     raise UsageError(f"{setting('model')} {model}: unknown", f"Known: {', '.join(model_names())}, ...")
 
 

@@ -3,33 +3,10 @@
 from __future__ import annotations
 
 import torch
-from pydantic import Field
 from torch import Tensor
 
-from ampcli.models.options import Options
-from ampcli.records.settings import Settings
-
 #: The predicted ln(sigma / deviation) stays within these, so that no single point can dominate a batch.
-_LOG_SIGMA = (-12.0, 4.0)
-
-#: What docs/results/z-jets.md and fame.md found better than the settings of the papers.
-IMPROVED = Settings(
-    preset="residual",
-    residual=True,
-    activation="gelu",
-    batch_size=1024,
-    optimiser="soap",
-    learning_rate=1e-2,
-    schedule="one-cycle",
-)
-
-
-class LikelihoodOptions(Options):
-    """Options of kinds that predict their own uncertainty."""
-
-    beta: float = Field(
-        default=0.0, ge=0, le=1, description="Exponent beta of the beta-NLL loss; 0 is the plain Gaussian likelihood."
-    )
+LOG_SIGMA = (-12.0, 4.0)
 
 
 def heteroscedastic_loss(error: Tensor, log_sigma: Tensor, beta: float) -> Tensor:
@@ -38,13 +15,30 @@ def heteroscedastic_loss(error: Tensor, log_sigma: Tensor, beta: float) -> Tenso
     Args:
         beta: each point's gradient is weighted by sigma^(2 beta) in training (beta-NLL, M. Seitzer et al., 2203.09168).
     """
-    log_sigma = log_sigma.clamp(*_LOG_SIGMA)
+    log_sigma = log_sigma.clamp(*LOG_SIGMA)
     terms = 0.5 * error.square() * torch.exp(-2 * log_sigma) + log_sigma
     if beta > 0 and terms.requires_grad:  # validation is judged by the likelihood itself
         terms = terms * torch.exp(2 * beta * log_sigma.detach())
     return terms.mean(-1)
 
 
+@torch.no_grad()
+def heteroscedastic_slopes(error: Tensor, log_sigma: Tensor, beta: float) -> tuple[Tensor, Tensor, Tensor]:
+    """`heteroscedastic_loss` in training, and its derivatives by errors and log_sigma, (R, n) each, without a graph."""
+    inside = log_sigma.clamp(*LOG_SIGMA)
+    scaled = error * torch.exp(-2 * inside)
+    squares = error * scaled
+    terms = torch.add(inside, squares, alpha=0.5)
+    by_sigma = 1.0 - squares
+    if beta > 0:
+        weight = torch.exp(2 * beta * inside)
+        terms, scaled, by_sigma = terms * weight, scaled * weight, by_sigma * weight
+    # Where the clamp holds log_sigma, nothing pulls at it.
+    by_sigma.masked_fill_(~((log_sigma >= LOG_SIGMA[0]) & (log_sigma <= LOG_SIGMA[1])), 0.0)
+    points = error.shape[-1]
+    return terms.mean(-1), scaled.div_(points), by_sigma.div_(points)
+
+
 def relative_sigma(log_sigma: Tensor, deviation: Tensor) -> Tensor:
     """The uncertainty of a target with this standard deviation: (R, n) float64."""
-    return deviation * torch.exp(log_sigma.double().clamp(*_LOG_SIGMA))
+    return deviation * torch.exp(log_sigma.double().clamp(*LOG_SIGMA))

@@ -17,7 +17,6 @@ import torch
 from torch import Tensor
 
 from ampcli.errors import UsageError, setting
-from ampcli.models.network import NetworkKind
 from ampcli.records.architecture import Architecture
 from ampcli.records.settings import Activation
 
@@ -112,22 +111,14 @@ class Mlp:
 
     def split(self, parameters: Tensor) -> list[tuple[Tensor, Tensor]]:
         """Views (R, inputs, outputs) and (R, 1, outputs) of each layer's weights and biases in (R, P)."""
-        layers, start = [], 0
-        for n_in, n_out in self.shapes:
-            weight = parameters[:, start : start + n_in * n_out].view(-1, n_in, n_out)
-            start += n_in * n_out
-            layers.append((weight, parameters[:, start : start + n_out].unsqueeze(1)))
-            start += n_out
-        return layers
-
-    def matrices(self, parameters: Tensor) -> list[Tensor]:
-        """Views (R, inputs + 1, outputs) of each layer in (R, P), its biases the last row."""
-        found, start = [], 0
-        for n_in, n_out in self.shapes:
-            size = (n_in + 1) * n_out
-            found.append(parameters[:, start : start + size].view(-1, n_in + 1, n_out))
-            start += size
-        return found
+        # One operation, whose derivative joins the pieces; each slice by itself would have a gradient as long as all.
+        pieces = parameters.split_with_sizes(
+            [size for n_in, n_out in self.shapes for size in (n_in * n_out, n_out)], dim=1
+        )
+        return [
+            (weight.view(-1, n_in, n_out), bias.unsqueeze(1))
+            for (n_in, n_out), weight, bias in zip(self.shapes, pieces[0::2], pieces[1::2], strict=True)
+        ]
 
     def forward(
         self, layers: Sequence[tuple[Tensor, Tensor]], inputs: Tensor, noise: torch.Generator | None = None
@@ -159,6 +150,3 @@ class Mlp:
 
     def _activate(self, x: Tensor) -> Tensor:
         return x.tanh_() if self.activation == "tanh" else torch.nn.functional.gelu(x)
-
-
-MLP = NetworkKind("mlp", Mlp.of)

@@ -52,11 +52,7 @@ class StackOfMatrices(Protocol):
 
     @property
     def shapes(self) -> list[tuple[int, int]]:
-        """(inputs, outputs) of each layer."""
-        ...
-
-    def matrices(self, parameters: Tensor) -> list[Tensor]:
-        """Views (R, inputs + 1, outputs) of each layer in (R, P), its biases the last row."""
+        """(inputs, outputs) of each layer; their matrices (inputs + 1, outputs), biases last, are a row of (R, P)."""
         ...
 
 
@@ -77,10 +73,10 @@ NETWORKS = Catalogue(
     NetworkKind,
     None,
     {
-        "mlp": "ampcli.models.mlp:MLP",
-        "bayesian": "ampcli.models.bayesian:BAYESIAN",
-        "separate": "ampcli.models.separate:SEPARATE",
-        "lgatr": "ampcli.models.equivariant:LGATR",
-        "lloca": "ampcli.models.equivariant:LLOCA",
+        "mlp": "ampcli.models.networks:MLP",
+        "bayesian": "ampcli.models.networks:BAYESIAN",
+        "separate": "ampcli.models.networks:SEPARATE",
+        "lgatr": "ampcli.models.networks:LGATR",
+        "lloca": "ampcli.models.networks:LLOCA",
     },
 )

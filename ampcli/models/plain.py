@@ -8,8 +8,8 @@ from typing import Self
 from torch import Tensor
 
 from ampcli.models.ansatz import Ansatz, Arrays, Batch, Shapes
-from ampcli.models.kinds import Choice, ModelKind
-from ampcli.models.scaling import MomentumInputs, MomentumOptions, Standardiser
+from ampcli.models.options import MomentumOptions
+from ampcli.models.scaling import MomentumInputs, Standardiser
 from ampcli.process import Process
 
 
@@ -60,14 +60,3 @@ class PlainAnsatz(Ansatz[MomentumOptions]):
 
     def amplitude(self, outputs: Tensor, arrays: Arrays) -> Tensor:
         return self.target.undo(outputs[..., 0].double()).exp()
-
-
-PLAIN = ModelKind(
-    name="plain",
-    ansatz=PlainAnsatz,
-    options=MomentumOptions,
-    reads=(),
-    models=("plain",),
-    choose={"plain": Choice(MomentumOptions())}.get,
-    card="Plain network on momenta, trained on log|M|^2: a baseline without factorisation.",
-)

@@ -6,11 +6,9 @@ from dataclasses import dataclass
 from typing import Self
 
 import torch
-from pydantic import Field
 from torch import Tensor
 
 from ampcli.factorisation.representative import oriented
-from ampcli.models.options import Options
 
 _ROUNDING = 1e-10
 
@@ -55,14 +53,6 @@ class Standardiser:
     def unfitted(cls, *shape: int) -> Standardiser:
         """Of so many columns, or of one value; NaN."""
         return cls(*torch.full((2, *shape), torch.nan, dtype=torch.float64))
-
-
-class MomentumOptions(Options):
-    """Options of kinds whose inputs are momenta."""
-
-    orient: bool = Field(
-        default=False, description="Turn events about the beam axis to one orientation (exact symmetry)."
-    )
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,6 @@ import torch
 from torch import Tensor
 
 from ampcli.models.mlp import Mlp
-from ampcli.models.network import NetworkKind
 from ampcli.records.architecture import Architecture
 
 
@@ -60,6 +59,3 @@ class SeparateNetworks:
     def members(self, parameters: Tensor) -> list[tuple[Tensor, Tensor]]:
         """One set of copies."""
         return self.split(parameters[None])
-
-
-SEPARATE = NetworkKind("separate", SeparateNetworks.of)

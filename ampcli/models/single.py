@@ -10,9 +10,8 @@ from dataclasses import dataclass
 from torch import Tensor
 
 from ampcli.models.ansatz import Arrays
-from ampcli.models.kinds import Choice, ModelKind
 from ampcli.models.plain import PlainAnsatz
-from ampcli.models.scaling import MomentumOptions, Standardiser
+from ampcli.models.scaling import Standardiser
 
 
 @dataclass(frozen=True)
@@ -28,14 +27,3 @@ class SingleAnsatz(PlainAnsatz):
 
     def amplitude(self, outputs: Tensor, arrays: Arrays) -> Tensor:
         return self.target.undo(outputs[..., 0].double())
-
-
-SINGLE = ModelKind(
-    name="single",
-    ansatz=SingleAnsatz,
-    options=MomentumOptions,
-    reads=(),
-    models=("single",),
-    choose={"single": Choice(MomentumOptions())}.get,
-    card="One network for |M|^2 itself (Badger, Bullock 2020): earlier work, to compare with.",
-)

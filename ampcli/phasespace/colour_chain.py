@@ -11,8 +11,10 @@ import numpy.typing as npt
 
 from ampcli.errors import AmpcliError, UsageError
 from ampcli.kinematics import TOLERANCE, FloatArray
+from ampcli.phasespace.candidates import Candidates
 from ampcli.phasespace.cuts import JetCuts
 from ampcli.phasespace.partons import require_madspace
+from ampcli.phasespace.vegas import VegasGrid
 from ampcli.process import Process
 
 _ROUNDING = 1e-10  # of the event's energy: what boosts and sums may have left of a leg's energy
@@ -90,8 +92,18 @@ class ChainMap:
         """Two-fold choices that an event takes."""
         return int(self._mapping.discrete_dim())
 
+    def choices(self, rng: np.random.Generator, n: int) -> npt.NDArray[np.int32]:
+        """Branches (n, branches), 0 or 1."""
+        return rng.integers(0, 2, (n, self.branches), dtype=np.int32)
+
+    def candidates(self, cube: FloatArray, choices: npt.NDArray[np.integer], grid: VegasGrid) -> Candidates:
+        """See `EventMap`."""
+        mapped, jacobian, _ = grid.map(cube)
+        rows, momenta, x, volume = self.events(mapped, choices)
+        return Candidates(rows, momenta, x, volume, jacobian[rows])
+
     def events(
-        self, random: FloatArray, branch: npt.NDArray[np.int32]
+        self, random: FloatArray, branch: npt.NDArray[np.integer]
     ) -> tuple[npt.NDArray[np.int64], FloatArray, FloatArray, FloatArray]:
         """Events within the cuts.
 

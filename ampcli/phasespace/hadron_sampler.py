@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import zipfile
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
@@ -15,8 +15,10 @@ from ampcli.amplitudes.protocol import Provider
 from ampcli.errors import IntegrityError, UsageError
 from ampcli.files import replacing
 from ampcli.kinematics import FloatArray
+from ampcli.phasespace.candidates import Candidates, EventMap
 from ampcli.phasespace.colour_chain import ChainMap
 from ampcli.phasespace.cuts import JetCuts
+from ampcli.phasespace.jet_map import JetMap
 from ampcli.phasespace.partons import density
 from ampcli.phasespace.rambo import GEV2_PB
 from ampcli.phasespace.running_coupling import ONE_LOOP, Running, running_alpha_s
@@ -27,6 +29,8 @@ from ampcli.process import Process
 BLOCK = 8192
 
 _ROUNDS, _ROUND_BLOCKS = 12, 8  # of the adaptation: about 0.8 million points
+_LAST = 3  # rounds that the grid no longer follows
+_THIN = 0.25  # of the weight to unweight by, of weights by the guide
 TAIL = 96  # more passes for the weight to unweight by: 0.3 % of the cross section sit in few of the largest weights
 HOPELESS = 2_000  # passes without a single event
 
@@ -38,14 +42,16 @@ class Adaptation:
     Attributes:
         grid: the map of the unit cube.
         w_max: weight in pb above which an event is always accepted, and keeps its excess as a weight.
+        thin: weight by the guide below which points are thinned out, in pb up to the guide's constant; 0: none are.
     """
 
     grid: VegasGrid
     w_max: float
+    thin: float = 0.0
 
     def save(self, file: Path) -> None:
         with replacing(file) as draft, draft.open("wb") as stream:
-            np.savez(stream, edges=self.grid.edges, w_max=self.w_max)
+            np.savez(stream, edges=self.grid.edges, w_max=self.w_max, thin=self.thin)
 
     @classmethod
     def load(cls, file: Path) -> Adaptation:
@@ -56,7 +62,8 @@ class Adaptation:
         """
         try:
             with file.open("rb") as stream, np.load(stream) as stored:
-                return cls(VegasGrid(stored["edges"]), float(stored["w_max"]))
+                thin = float(stored["thin"]) if "thin" in stored else 0.0  # older files
+                return cls(VegasGrid(stored["edges"]), float(stored["w_max"]), thin)
         except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
             raise IntegrityError(f"{file} cannot be read: {error}", "Generate the store again.") from None
 
@@ -94,6 +101,7 @@ class HadronSampler:
         alpha_s_mz: the running coupling at M_Z that goes with it.
         overweight: share of the cross section that may sit in excess weights of unweighted events.
         running: how that coupling runs.
+        jets: points come from the map of jets (`ampcli.phasespace.jet_map`), not from madspace's.
     """
 
     process: Process
@@ -106,10 +114,11 @@ class HadronSampler:
     alpha_s_mz: float
     overweight: float
     running: Running = ONE_LOOP
+    jets: bool = False
 
     @cached_property
-    def map(self) -> ChainMap:
-        return ChainMap(self.process, self.energy, self.cuts)
+    def map(self) -> EventMap:
+        return (JetMap if self.jets else ChainMap)(self.process, self.energy, self.cuts)
 
     @cached_property
     def couplings(self) -> int:
@@ -118,81 +127,111 @@ class HadronSampler:
         colourless = self.process.n_external - coloured
         return coloured - 2 if colourless else self.process.n_external - 2
 
-    def integrand(self, random: FloatArray, branch: npt.NDArray[np.int32]) -> tuple[npt.NDArray[np.int64], Drawn]:
-        """Which points lie within the cuts, and these events, with weights in pb (without the grid's Jacobian)."""
-        kept, momenta, x, factor = self._factors(random, branch)
-        amplitude = self.provider.evaluate(momenta) if len(kept) else np.empty(0)
-        return kept, Drawn(momenta, x, amplitude, factor * amplitude)
+    def integrand(
+        self, cube: FloatArray, choices: npt.NDArray[np.integer], grid: VegasGrid
+    ) -> tuple[npt.NDArray[np.int64], Drawn]:
+        """Which points (n, axes) of the unit cube lie within the cuts, and these events, with weights in pb."""
+        found = self.map.candidates(cube, choices, grid)
+        return found.rows, self._exact(found, self._factor(found))
 
     def proposals(
-        self, rng: np.random.Generator, grid: VegasGrid
+        self, rng: np.random.Generator, adaptation: Adaptation
     ) -> tuple[npt.NDArray[np.int64], FloatArray, FloatArray, FloatArray]:
         """One block without exact amplitudes.
 
         Returns:
-            Rows within the cuts, their momenta (n, n_external, 4) and momentum fractions (n, 2), and the weights in pb
-            that |M|^2 = 1 would have, (n,).
+            Rows within the cuts that were not thinned out, their momenta (n, n_external, 4) and momentum fractions
+            (n, 2), and the weights in pb that |M|^2 = 1 would have, (n,).
         """
-        mapped, jacobian, _ = grid.map(rng.random((BLOCK, grid.axes)))
-        branch = rng.integers(0, 2, (BLOCK, self.map.branches), dtype=np.int32)
-        kept, momenta, x, factor = self._factors(mapped, branch)
-        return kept, momenta, x, factor * jacobian[kept]
+        found, factor = self._thinned(rng, adaptation, self._block(rng, adaptation.grid)[1])
+        return found.rows, found.momenta, found.x, factor * found.jacobian
 
-    def _factors(
-        self, random: FloatArray, branch: npt.NDArray[np.int32]
-    ) -> tuple[npt.NDArray[np.int64], FloatArray, FloatArray, FloatArray]:
-        """Rows within the cuts, momenta, momentum fractions, and the integrand without amplitude and Jacobian."""
-        kept, momenta, x, volume = self.map.events(random, branch)
-        if len(kept) == 0:
-            return kept, momenta, x, np.empty(0)
-        scale = event_scales(momenta, self.process, self.scale)
+    def _block(self, rng: np.random.Generator, grid: VegasGrid) -> tuple[FloatArray, Candidates]:
+        cube = rng.random((BLOCK, grid.axes))
+        return cube, self.map.candidates(cube, self.map.choices(rng, BLOCK), grid)
+
+    def _factor(self, found: Candidates) -> FloatArray:
+        """The integrand without amplitude and Jacobian, (n,)."""
+        x = found.x
+        if len(x) == 0:
+            return np.empty(0)
+        if found.half_ht is None or self.scale is not None:
+            scale = event_scales(found.momenta, self.process, self.scale)
+        else:
+            scale = found.half_ht
         first, second = self.process.incoming
         # Either proton may give either parton; the event with both exchanged is this one, turned round.
         assignments = 1 if first.pdg == second.pdg else 2
         luminosity = density(self.pdf, first.pdg, x[:, 0], scale) * density(self.pdf, second.pdg, x[:, 1], scale)
         running = (running_alpha_s(scale, self.alpha_s_mz, self.running) / self.alpha_s) ** self.couplings
         flux = 1 / (2 * x[:, 0] * x[:, 1] * self.energy**2)
-        return kept, momenta, x, volume * assignments * luminosity * running * flux * GEV2_PB
+        return np.asarray(found.volume * assignments * luminosity * running * flux * GEV2_PB)
 
-    def _pass(
-        self, rng: np.random.Generator, grid: VegasGrid
-    ) -> tuple[npt.NDArray[np.int64], Drawn, npt.NDArray[np.int64]]:
-        """One block: rows within the cuts, their events with full weights, bins of those rows."""
-        mapped, jacobian, bins = grid.map(rng.random((BLOCK, grid.axes)))
-        branch = rng.integers(0, 2, (BLOCK, self.map.branches), dtype=np.int32)
-        kept, drawn = self.integrand(mapped, branch)
-        drawn.weight *= jacobian[kept]
-        return kept, drawn, bins[kept]
+    def _thinned(
+        self, rng: np.random.Generator, adaptation: Adaptation, found: Candidates
+    ) -> tuple[Candidates, FloatArray]:
+        """Events with their factors; where guided, those of small weight are rare, and weigh as much more."""
+        factor = self._factor(found)
+        if adaptation.thin == 0 or found.guide is None:
+            return found, factor
+        chance = np.minimum(factor * found.jacobian * found.guide / adaptation.thin, 1.0)
+        kept = np.flatnonzero(rng.random(len(chance)) < chance)
+        return found.chosen(kept), factor[kept] / chance[kept]
 
-    def adapt(self, rng: np.random.Generator, tail: int = 0) -> Adaptation:
+    def _exact(self, found: Candidates, factor: FloatArray) -> Drawn:
+        amplitude = self.provider.evaluate(found.momenta) if len(factor) else np.empty(0)
+        return Drawn(found.momenta, found.x, amplitude, factor * amplitude * found.jacobian)
+
+    def _pass(self, rng: np.random.Generator, adaptation: Adaptation) -> tuple[npt.NDArray[np.int64], Drawn]:
+        """One block: rows within the cuts that were not thinned out, and their events with full weights."""
+        found, factor = self._thinned(rng, adaptation, self._block(rng, adaptation.grid)[1])
+        return found.rows, self._exact(found, factor)
+
+    def _guided(self, found: Candidates) -> FloatArray:
+        """Weights by the guide, or the exact ones of a map without it, (n,)."""
+        factor = self._factor(found)
+        if found.guide is None:
+            return self._exact(found, factor).weight
+        return np.asarray(factor * found.jacobian * found.guide)
+
+    def adapt(self, rng: np.random.Generator, tail: int = 0, thin: bool = False) -> Adaptation:
         """Learn the grid and the weight to unweight by.
 
         Args:
             tail: passes beyond those of the adaptation from which that weight is chosen.
+            thin: events of small weight may be thinned out, where the map has a guide.
 
         Raises:
             UsageError: next to nothing passes the cuts.
         """
         grid = VegasGrid.flat(self.map.axes)
         weights: list[FloatArray] = []
+        guided = False
         for round_ in range(_ROUNDS):
-            passes = [self._pass(rng, grid) for _ in range(_ROUND_BLOCKS)]
-            found = np.concatenate([drawn.weight for _, drawn, _ in passes])
+            blocks = [self._block(rng, grid) for _ in range(_ROUND_BLOCKS)]
+            guided = blocks[0][1].guide is not None
+            each = [self._guided(found) for _, found in blocks]
+            found = np.concatenate(each)
             if np.count_nonzero(found) < 100:
                 raise UsageError(
                     f"{np.count_nonzero(found)} of {_ROUND_BLOCKS * BLOCK} points pass the cuts {self.cuts}",
                     "Loosen the cuts.",
                 )
-            if round_ < _ROUNDS - 3:
-                grid = grid.refined(np.concatenate([bins for _, _, bins in passes]), found)
+            if round_ < _ROUNDS - _LAST:
+                grid = grid.refined(np.concatenate([grid.bins(cube[c.rows]) for cube, c in blocks]), found)
             else:
                 weights.append(found)
-        weights.append(self.weights(rng, grid, tail))
-        return Adaptation(grid, largest_weight(np.concatenate(weights), self.overweight))
+        adapted = Adaptation(grid, 1.0)
+        if guided:  # the weights so far are the guide's
+            limit = _THIN * largest_weight(np.concatenate(weights), self.overweight) if thin else 0.0
+            adapted = Adaptation(grid, 1.0, limit)
+            weights = [self.weights(rng, adapted, _LAST * _ROUND_BLOCKS)]
+        weights.append(self.weights(rng, adapted, tail))
+        return replace(adapted, w_max=largest_weight(np.concatenate(weights), self.overweight))
 
-    def weights(self, rng: np.random.Generator, grid: VegasGrid, passes: int) -> FloatArray:
-        """Weights in pb of the points of some passes that lie within the cuts."""
-        return np.concatenate([np.empty(0), *(self._pass(rng, grid)[1].weight for _ in range(passes))])
+    def weights(self, rng: np.random.Generator, adaptation: Adaptation, passes: int) -> FloatArray:
+        """Weights in pb of the points of some passes that lie within the cuts and were not thinned out."""
+        return np.concatenate([np.empty(0), *(self._pass(rng, adaptation)[1].weight for _ in range(passes))])
 
     def draw(
         self, rng: np.random.Generator, rows: int, adaptation: Adaptation, unweighted: bool, on_pass: Callable[[], None]
@@ -206,7 +245,7 @@ class HadronSampler:
         done = tried = passes = 0
         while done < rows:
             on_pass()
-            kept, drawn, _ = self._pass(rng, adaptation.grid)
+            kept, drawn = self._pass(rng, adaptation)
             if unweighted:
                 accepted = np.flatnonzero(rng.random(len(kept)) * adaptation.w_max < drawn.weight)
                 kept, drawn = kept[accepted], drawn.chosen(accepted)

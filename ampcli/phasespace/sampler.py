@@ -12,6 +12,7 @@ import numpy.typing as npt
 from ampcli.errors import UsageError, setting
 from ampcli.kinematics import FloatArray
 from ampcli.phasespace.emissions import colour_strings, emission_density, emission_dimensions, emit
+from ampcli.phasespace.flat_points import flat_points
 from ampcli.phasespace.rambo import rambo
 from ampcli.phasespace.selection import Selection
 from ampcli.process import Process
@@ -20,6 +21,9 @@ from ampcli.process import Process
 BLOCK = 2048
 
 Sampling = Literal["flat", "mixed"]
+
+#: Versions of flat sampling: 1 rounds as numpy does on a machine; 2, compiled, rounds alike on all.
+Version = Literal[1, 2]
 
 _PILOT_BLOCKS = 16  # of either kind of points, to find how many pass the cuts
 
@@ -47,11 +51,13 @@ class LeptonSampler:
     Attributes:
         sampling: flat, or mixed: half of the points are flat, half lie where QCD amplitudes are large
             (`ampcli.phasespace.emissions`).
+        version: of flat sampling; stores that older versions began are finished with 1.
     """
 
     process: Process
     selection: Selection
     sampling: Sampling = "flat"
+    version: Version = 2
 
     def __post_init__(self) -> None:
         if self.process.n_jets != self.process.n_final:
@@ -90,13 +96,15 @@ class LeptonSampler:
         while done < rows:
             if self.sampling == "flat":
                 rng.random(out=u)
-                p = rambo(np.moveaxis(u, (0, 1, 2), (2, 1, 0)), self.selection.sqrt_s)
-                kept = np.flatnonzero(self.selection.accepts(p))[: rows - done]
+                kept, p = self._flat(u)
             else:
                 p, exists = self._mixture.points(rng)
-                kept = np.flatnonzero(exists & self.selection.accepts(p))[: rows - done]
-                weight[done : done + len(kept)] = self._mixture.weight(p[kept])
-            accepted[done : done + len(kept)] = p[kept]
+                kept = np.flatnonzero(exists & self.selection.accepts(p))
+                p = p[kept]
+            kept, p = kept[: rows - done], p[: rows - done]
+            if self.sampling == "mixed":
+                weight[done : done + len(kept)] = self._mixture.weight(p)
+            accepted[done : done + len(kept)] = p
             tries[done : done + len(kept)] = tried + kept + 1
             done += len(kept)
             tried += BLOCK
@@ -106,6 +114,14 @@ class LeptonSampler:
                     f"Lower {setting('y_cut')}.",
                 )
         return Sample(accepted, weight, tries)
+
+    def _flat(self, u: FloatArray) -> tuple[npt.NDArray[np.int64], FloatArray]:
+        """Which points of the cube (4, n_final, n) are accepted, and their momenta."""
+        if self.version == 2:
+            return flat_points(u, self.selection)
+        p = rambo(np.moveaxis(u, (0, 1, 2), (2, 1, 0)), self.selection.sqrt_s)
+        kept = np.flatnonzero(self.selection.accepts(p))
+        return kept, p[kept]
 
 
 @dataclass(frozen=True)

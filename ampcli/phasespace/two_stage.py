@@ -18,8 +18,7 @@ import numpy as np
 
 from ampcli.errors import UsageError, setting
 from ampcli.kinematics import FloatArray
-from ampcli.phasespace.hadron_sampler import BLOCK, HOPELESS, Drawn, HadronSampler, joined, largest_weight
-from ampcli.phasespace.vegas import VegasGrid
+from ampcli.phasespace.hadron_sampler import BLOCK, HOPELESS, Adaptation, Drawn, HadronSampler, joined, largest_weight
 
 #: Amplitudes of events (n, n_external, 4) by the surrogate: positive and finite, (n,).
 Surrogate = Callable[[FloatArray], FloatArray]
@@ -78,7 +77,7 @@ class _Proposed:
     predicted: FloatArray
     factor: FloatArray
     within: int
-    """How many points of the block lie within the cuts."""
+    """How many points of the block lie within the cuts and were not thinned out."""
 
     def exact(self, sampler: HadronSampler) -> FloatArray:
         """|M|^2, (n,)."""
@@ -86,10 +85,10 @@ class _Proposed:
 
 
 def _propose(
-    sampler: HadronSampler, surrogate: Surrogate, rng: np.random.Generator, grid: VegasGrid, s_max: float
+    sampler: HadronSampler, surrogate: Surrogate, rng: np.random.Generator, adaptation: Adaptation, s_max: float
 ) -> _Proposed:
     """One block through the first stage."""
-    kept, momenta, x, factor = sampler.proposals(rng, grid)
+    kept, momenta, x, factor = sampler.proposals(rng, adaptation)
     predicted = factor * surrogate(momenta) if len(kept) else np.empty(0)
     rows = np.flatnonzero(rng.random(len(kept)) * s_max < predicted)
     return _Proposed(kept[rows], momenta[rows], x[rows], predicted[rows], factor[rows], len(kept))
@@ -99,7 +98,7 @@ def choose_stages(
     sampler: HadronSampler,
     surrogate: Surrogate,
     rng: np.random.Generator,
-    grid: VegasGrid,
+    adaptation: Adaptation,
     share: float,
     reference: float,
 ) -> Choice | None:
@@ -113,7 +112,7 @@ def choose_stages(
     predictions: list[FloatArray] = []
     passes = within = found = 0
     while found < _PILOT and passes < _PILOT_PASSES:
-        proposed = _propose(sampler, surrogate, rng, grid, pilot)
+        proposed = _propose(sampler, surrogate, rng, adaptation, pilot)
         weights.append(proposed.factor * proposed.exact(sampler))
         predictions.append(proposed.predicted)
         passes, within, found = passes + 1, within + proposed.within, found + len(proposed.rows)
@@ -141,7 +140,7 @@ def draw_two_stage(
     stages: Stages,
     rng: np.random.Generator,
     rows: int,
-    grid: VegasGrid,
+    adaptation: Adaptation,
     on_pass: Callable[[], None],
 ) -> tuple[Drawn, int, int]:
     """Events, how many points were tried, and how many exact amplitudes that took."""
@@ -150,7 +149,7 @@ def draw_two_stage(
     v_max = stages.s_max * stages.r_max
     while done < rows:
         on_pass()
-        proposed = _propose(sampler, surrogate, rng, grid, stages.s_max)
+        proposed = _propose(sampler, surrogate, rng, adaptation, stages.s_max)
         passes += 1
         kept, amplitude = proposed.rows, proposed.exact(sampler)
         exact += len(kept)

@@ -30,12 +30,16 @@ class VegasGrid:
     def map(self, u: FloatArray) -> tuple[FloatArray, FloatArray, npt.NDArray[np.int64]]:
         """Points of the unit cube (n, axes) to mapped points, their Jacobian (n,) and the bins they fell into."""
         bins = self.edges.shape[1] - 1
-        scaled = u * bins
-        chosen = np.minimum(scaled.astype(np.int64), bins - 1)
+        scaled, chosen = u * bins, self.bins(u)
         axes = np.arange(self.axes)
         low = self.edges[axes, chosen]
         width = self.edges[axes, chosen + 1] - low
         return low + (scaled - chosen) * width, np.asarray((width * bins).prod(axis=1)), chosen
+
+    def bins(self, u: FloatArray) -> npt.NDArray[np.int64]:
+        """The bins into which points of the unit cube (n, axes) fall."""
+        bins = self.edges.shape[1] - 1
+        return np.asarray(np.minimum((u * bins).astype(np.int64), bins - 1))
 
     def refined(self, chosen: npt.NDArray[np.int64], weights: FloatArray) -> VegasGrid:
         """The grid for an integrand whose weights (with the Jacobian) were `weights` (n,) in the `chosen` bins."""

@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping
 from pathlib import Path
 
-from ampcli.evaluation.model import Comparison
+from ampcli.evaluation.comparison import Comparison
 from ampcli.files import replacing
 from ampcli.plots.cross_section import plot_cross_section
 from ampcli.plots.errors import plot_cumulative, plot_errors

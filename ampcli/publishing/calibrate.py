@@ -12,7 +12,7 @@ from ampcli.errors import UsageError
 from ampcli.inference.described import require_described
 from ampcli.inference.load import load_folder
 from ampcli.inference.seen import require_unseen
-from ampcli.inference.stored import predicted_on
+from ampcli.inference.stored import StoredPoints
 from ampcli.provenance import git_commit, package_versions
 from ampcli.publishing.publish import Validation, publish_model, with_honest_uncertainty
 from ampcli.registry.manifest import Manifest, check_name, read_manifest
@@ -48,11 +48,8 @@ def publish_calibrated(root: Path, reference: str, store: Store, name: str | Non
     kind = predictor.uncertainty_kind
     if kind is UncertaintyKind.NONE:
         raise UsageError(f"{manifest.reference} has no uncertainty that could be calibrated")
-    points = Validation(
-        store.read_split("amplitude", "validation"),
-        predicted_on(predictor, store, "validation"),
-        measures(store, "validation"),
-    )
+    stored = StoredPoints(store, "validation")
+    points = Validation(stored.exact, stored.predicted(predictor), measures(store, "validation"))
     draft = with_honest_uncertainty(manifest, kind, points).model_copy(
         update={
             "name": name or manifest.name,

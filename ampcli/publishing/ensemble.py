@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
 
@@ -12,10 +13,9 @@ import torch
 from ampcli.errors import UsageError, setting
 from ampcli.inference.described import require_described
 from ampcli.inference.load import load_folder
-from ampcli.inference.network import TrainedNetwork
-from ampcli.inference.predictor import Predictor
+from ampcli.inference.predictor import Predicted, Predictor
 from ampcli.inference.seen import require_unseen
-from ampcli.inference.stored import predicted_on
+from ampcli.inference.stored import StoredPoints
 from ampcli.provenance import git_commit, package_versions
 from ampcli.publishing.independence import require_different, require_independent
 from ampcli.publishing.publish import Validation, measured, publish_model
@@ -24,7 +24,7 @@ from ampcli.registry.resolve import expand_range, resolve
 from ampcli.registry.storage import read_probe
 from ampcli.store.measures import measures
 from ampcli.store.reader import Store
-from ampcli.uncertainty.covariance import error_correlation
+from ampcli.uncertainty.covariance import combine_by_covariance, error_correlation
 
 log = logging.getLogger(__name__)
 
@@ -77,7 +77,7 @@ def build_ensemble(
             raise UsageError(f"{manifest.reference} and {first.reference} learned from different amplitudes")
     if combine == "mean":
         require_independent(root, manifests)
-    settings = {
+    settings: dict[str, object] = {
         "name": name,
         "kind": "ensemble",
         "process": first.process,
@@ -103,22 +103,21 @@ def build_ensemble(
         raise UsageError(
             "a combination by covariance needs the correlation of errors", f"Give a store with {setting('data')}."
         )
-    networks = [load_folder(f, m, device).networks[0] for f, m in zip(folders, manifests, strict=True)]
-    momenta = read_probe(folders[0], first)["momenta"].numpy()
-    alone = [Predictor(m, [n], device).predict_final(momenta)[0] for m, n in zip(manifests, networks, strict=True)]
-    require_different(manifests, np.stack(alone))
-    if combine == "covariance" and data is not None:
-        settings["correlation"] = _correlation(networks, manifests, data, device).tolist()
+    members = [load_folder(f, m, device) for f, m in zip(folders, manifests, strict=True)]
+    probe = read_probe(folders[0], first)["momenta"].numpy()
+    require_different(manifests, np.stack([member.predict_final(probe)[0] for member in members]))
+    points = None if data is None else StoredPoints(data, "validation")
+    combined: Predicted | None = None
+    if combine == "covariance" and points is not None:
+        correlation, combined = _by_covariance(members, points)
+        settings["correlation"] = correlation
     draft = Manifest.model_validate(settings)
-    predictor = Predictor(draft, networks, device)
-    if data is not None:
-        points = Validation(
-            data.read_split("amplitude", "validation"),
-            predicted_on(predictor, data, "validation"),
-            measures(data, "validation"),
-        )
-        draft = measured(draft, predictor.uncertainty_kind, points, recalibrate=combine == "covariance")
-    return publish_model(root, draft, predictor, None, momenta)
+    predictor = Predictor(draft, [member.networks[0] for member in members], device)
+    if points is not None:
+        found = points.predicted(predictor) if combined is None else combined
+        validation = Validation(points.exact, found, measures(points.store, points.split))
+        draft = measured(draft, predictor.uncertainty_kind, validation, recalibrate=combine == "covariance")
+    return publish_model(root, draft, predictor, None, probe)
 
 
 def _others(manifests: list[Manifest]) -> list[Dataset]:
@@ -127,18 +126,21 @@ def _others(manifests: list[Manifest]) -> list[Dataset]:
     return [data for i, data in enumerate(datasets) if i and data not in datasets[:i]]
 
 
-def _correlation(
-    networks: list[TrainedNetwork], manifests: list[Manifest], data: Store, device: torch.device
-) -> torch.Tensor:
-    """Correlation of the members' errors on a store's validation split."""
-    exact = data.read_split("amplitude", "validation")
-    errors, uncertainties = [], []
-    for network, manifest in zip(networks, manifests, strict=True):
-        found = predicted_on(Predictor(manifest, [network], device), data, "validation")
+def _by_covariance(members: Sequence[Predictor], points: StoredPoints) -> tuple[list[list[float]], Predicted]:
+    """Correlation of the members' errors at points, (R, R), and what their combination says of these.
+
+    Each member predicts once: what the combination would ask them is known then.
+    """
+    each = [points.predicted(member) for member in members]
+    for member, found in zip(members, each, strict=True):
         if not (found.amplitude > 0).all():
             raise UsageError(
-                f"{manifest.reference} predicts negative amplitudes", f"Combine it by {setting('combine')} mean."
+                f"{member.manifest.reference} predicts negative amplitudes",
+                f"Combine it by {setting('combine')} mean.",
             )
-        errors.append(np.log(found.amplitude / exact))
-        uncertainties.append(found.uncertainty / found.amplitude)
-    return error_correlation(torch.from_numpy(np.stack(errors)), torch.from_numpy(np.stack(uncertainties)))
+    amplitudes = np.stack([found.amplitude for found in each])
+    relatives = torch.from_numpy(np.stack([found.uncertainty for found in each]) / amplitudes)
+    correlation = error_correlation(torch.from_numpy(np.log(amplitudes / points.exact)), relatives)
+    amplitude, relative = combine_by_covariance(torch.from_numpy(amplitudes), relatives, correlation)
+    sigma = (amplitude * relative).numpy()
+    return correlation.tolist(), Predicted(amplitude.numpy(), sigma, sigma, amplitudes)

@@ -3,11 +3,19 @@
 from __future__ import annotations
 
 import itertools
+from pathlib import Path
 
+from ampcli.errors import NotFoundError, UsageError
+from ampcli.inference.described import require_described
+from ampcli.inference.seen import require_unseen
+from ampcli.models.kinds import KINDS
 from ampcli.records.base import Frozen
+from ampcli.registry.manifest import read_manifest
+from ampcli.registry.resolve import names, resolve
 from ampcli.speedup.cascades import Seconds, cascades
 from ampcli.speedup.points import PredictedPoints
 from ampcli.speedup.stages import Outcome, Stage, outcome
+from ampcli.store.reader import Store
 
 
 class Candidate(Frozen):
@@ -16,6 +24,32 @@ class Candidate(Frozen):
     models: list[int]
     strategy: str
     validation: Outcome
+
+
+def surrogates_for(store: Store, root: Path) -> list[str]:
+    """The latest versions of all models of a registry that describe a store, whose test points they did not see, and
+    that predict their own uncertainty.
+
+    Raises:
+        NotFoundError: there is none.
+    """
+    found = []
+    for name in names(root):
+        manifest = read_manifest(resolve(root, name))
+        if manifest.members or not KINDS[manifest.kind].predicts_uncertainty:
+            continue
+        try:
+            require_described(manifest, store)
+            require_unseen([manifest], store, "test")
+        except UsageError:
+            continue
+        found.append(manifest.reference)
+    if not found:
+        raise NotFoundError(
+            f"the registry {root} has no surrogate of {store.plan.process} with these parameters",
+            "Train one with `ampcli train --model fg1+`, or name the models.",
+        )
+    return found
 
 
 def rank_candidates(

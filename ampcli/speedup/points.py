@@ -12,7 +12,7 @@ from torch import Tensor
 from ampcli.errors import UsageError
 from ampcli.evaluation.metrics import Floats
 from ampcli.inference.predictor import Predictor
-from ampcli.inference.stored import predicted_on
+from ampcli.inference.stored import StoredPoints
 from ampcli.kinematics import FloatArray
 from ampcli.store.reader import Split, Store
 from ampcli.uncertainty.covariance import error_correlation
@@ -45,17 +45,17 @@ class PredictedPoints:
         Raises:
             UsageError: a model predicts amplitudes that are not positive.
         """
-        momenta, exact = store.read_split("momenta", split), store.read_split("amplitude", split)
+        points = StoredPoints(store, split)
         sampled = store.plan.source.are_sampled
-        weight = exact * store.read_split("weight", split) if sampled else np.ones(len(exact))
+        weight = points.exact * store.read_split("weight", split) if sampled else np.ones(len(points))
         predicted, relative = [], []
         for predictor in predictors:
-            found = predicted_on(predictor, store, split)
+            found = points.predicted(predictor)
             if not (found.amplitude > 0).all():
                 raise UsageError(f"{predictor.manifest.reference} predicts negative amplitudes", "Use a surrogate.")
             predicted.append(found.amplitude)
             relative.append(found.uncertainty / found.amplitude)
-        return cls(momenta, exact, weight, predicted, relative)
+        return cls(points.momenta, points.exact, weight, predicted, relative)
 
     def __len__(self) -> int:
         return len(self.exact)

@@ -5,14 +5,14 @@ from __future__ import annotations
 import statistics
 import time
 from collections.abc import Callable, Sequence
+from typing import cast
 
 import numpy as np
 import torch
 from pydantic import FiniteFloat
 
 from ampcli.amplitudes.protocol import Provider
-from ampcli.features.multi_radiation import MultiRadiationBlock
-from ampcli.features.radiation import RadiationBlock
+from ampcli.features.blocks import ReducingBlock, kind_of
 from ampcli.inference.network import TrainedNetwork
 from ampcli.inference.predictor import Predictor
 from ampcli.kinematics import FloatArray, checked_momenta, with_beams
@@ -101,8 +101,9 @@ def _parts(networks: Sequence[TrainedNetwork], final: FloatArray, device: torch.
     reduced = forward = 0.0
     for network in networks:
         arrays = network.arrays(batch)
-        if isinstance(network.block, RadiationBlock | MultiRadiationBlock):
-            provider = network.block.provider
+        block = network.block
+        if block is not None and kind_of(block.name).undoes_emissions(block.name):
+            provider = cast(ReducingBlock, block).provider
             momenta = with_beams(arrays["reduced_momenta"].flatten(0, -3).cpu().numpy())
             reduced += exact_seconds(provider, momenta) * len(momenta) / len(batch)
         with torch.no_grad():

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from ampcli.training.compiled.engine import steps
 from ampcli.training.optimiser import OptimiserKind
 
 BETA1, BETA2 = 0.9, 0.999
@@ -40,6 +41,9 @@ class Adam:
         The weight decay is decoupled from the gradient (I. Loshchilov, F. Hutter, 1711.05101).
         """
         self.steps += 1
+        if parameters.device.type == "cpu" and parameters.dtype == torch.float32:
+            self._compiled_step(parameters, gradient, learning_rate, weight_decay)
+            return
         if weight_decay > 0:
             parameters.mul_((1.0 - weight_decay * learning_rate)[:, None])
         self.first.lerp_(gradient, 1.0 - BETA1)
@@ -47,6 +51,21 @@ class Adam:
         size = (self.second / (1.0 - BETA2**self.steps)).sqrt_().add_(EPSILON)
         scale = learning_rate / (1.0 - BETA1**self.steps)
         parameters.sub_(torch.div(self.first, size, out=size).mul_(scale[:, None]))
+
+    def _compiled_step(self, parameters: Tensor, gradient: Tensor, learning_rate: Tensor, weight_decay: float) -> None:
+        """In one pass over all of them."""
+        module = steps()
+        moments = module.Moments(
+            beta1=BETA1,
+            beta2=BETA2,
+            correction1=1.0 - BETA1**self.steps,
+            correction2=1.0 - BETA2**self.steps,
+            epsilon=EPSILON,
+        )
+        arrays = [
+            tensor.numpy() for tensor in (parameters, gradient.contiguous(), self.first, self.second, learning_rate)
+        ]
+        module.adam(*arrays, moments, weight_decay, torch.get_num_threads())
 
 
 ADAM = OptimiserKind("adam", lambda network, parameters: Adam.start(parameters))

@@ -17,6 +17,7 @@ from ampcli.models.ansatz import Ansatz
 from ampcli.models.network import Network
 from ampcli.records.training import Recipe
 from ampcli.training.checkpoint import EpochRecord, State, load_checkpoint, save_checkpoint
+from ampcli.training.gradient import gradient_of
 from ampcli.training.optimiser import OPTIMISERS
 from ampcli.training.schedule import Progress, one_cycle
 from ampcli.training.table import Table, epoch_order
@@ -35,9 +36,10 @@ class Trainer:
         self.network = network
         self.device = device
         self.ansatz = ansatz.to(device)
-        self.parameters = start.to(device).requires_grad_()
-        self.best = self.parameters.detach().clone()
-        self.optimiser = OPTIMISERS[recipe.optimiser].start(network, self.parameters.detach())
+        self.parameters = start.to(device).contiguous()
+        self.best = self.parameters.clone()
+        self.gradient = gradient_of(network, self.ansatz, device)
+        self.optimiser = OPTIMISERS[recipe.optimiser].start(network, self.parameters)
         self.sums = torch.zeros((2, len(recipe.seeds)), dtype=torch.float64, device=device)
         self.state = State(
             recipe=recipe,
@@ -49,7 +51,7 @@ class Trainer:
         """Continue from a checkpoint."""
         self.state, tensors = load_checkpoint(file, self.device)
         try:
-            self.parameters = tensors["parameters"].requires_grad_()
+            self.parameters = tensors["parameters"]
             self.best, self.sums = tensors["best"], tensors["sums"]
             self.optimiser.restore(tensors, self.state.optimiser_steps)
         except KeyError as error:
@@ -89,7 +91,7 @@ class Trainer:
         saved = started
         while not self.finished and (seconds is None or self.state.seconds < seconds):
             table = train(self.state.epoch)
-            whole = self._train_epoch(table, stop)
+            whole = self.train_epoch(table, stop)
             if whole:
                 self._end_epoch(validation)
                 self.state.labelled_points += table.labelled
@@ -112,25 +114,22 @@ class Trainer:
             "Run the same command again to go on.",
         )
 
-    def _train_epoch(self, train: Table, stop: Callable[[], bool]) -> bool:
+    def train_epoch(self, train: Table, stop: Callable[[], bool] = lambda: False) -> bool:
         """Do the steps that are left of this epoch; False when asked to stop before the last one."""
         recipe = self.state.recipe
         size = min(recipe.batch_size, len(train))
         steps = len(train) // size  # a fixed shape: the last incomplete batch waits for the next shuffle
         order = epoch_order(len(train), recipe.seeds, self.state.epoch, self.device)
         rates = torch.tensor([0.0 if p.stopped else p.learning_rate for p in self.state.progress], device=self.device)
+        errors, penalties = self.sums
         for step in range(self.state.step, steps):
             if recipe.schedule == "one-cycle":
                 rates.fill_(one_cycle(recipe, (self.state.epoch + step / steps) / recipe.epochs))
             batch = train.take(order[:, step * size : (step + 1) * size])
-            outputs = self.network.forward(self.network.split(self.parameters), batch.inputs, self._noise(step))
-            error, penalty = self.ansatz.losses(outputs, batch)
-            if self.network.stochastic:
-                penalty = penalty + self.network.complexity(self.parameters) / len(train)
-            (gradient,) = torch.autograd.grad((error + penalty).sum(), self.parameters)
-            self.optimiser.step(self.parameters.detach(), gradient, rates, recipe.weight_decay)
-            self.sums[0] += error.detach().double()
-            self.sums[1] += penalty.detach().double()
+            losses = self.gradient(self.parameters, batch, self._noise(step), len(train))
+            self.optimiser.step(self.parameters, losses.gradient, rates, recipe.weight_decay)
+            errors += losses.error
+            penalties += losses.penalty
             self.state.step = step + 1
             if self.state.step < steps and stop():
                 return False
@@ -158,7 +157,7 @@ class Trainer:
             )
             self.state.history[replica].append(record)
             if progress.after_epoch(self.state.recipe, self.state.epoch, losses[replica]):
-                self.best[replica] = self.parameters.detach()[replica]
+                self.best[replica] = self.parameters[replica]
         self.state.epoch += 1
         self.state.step = 0
         self.sums.zero_()

@@ -7,6 +7,7 @@ again (docs/results/z-jets.md).
 from __future__ import annotations
 
 from dataclasses import dataclass
+from threading import Event
 
 import numpy as np
 import torch
@@ -19,6 +20,7 @@ from ampcli.features.blocks import FeatureBlock
 from ampcli.kinematics import with_beams
 from ampcli.records.training import Recipe
 from ampcli.store.reader import Store
+from ampcli.training.ahead import NotWanted
 
 _CHUNK = 16384  # events at a time: the features' temporary arrays stay small
 
@@ -51,17 +53,22 @@ class PerturbedCopies:
         provider = provider_of(store.plan.provider, store.process)
         return cls(shaken, provider, block, recipe.seeds[0], momenta, amplitude)
 
-    def labelled(self, epoch: int) -> tuple[dict[str, Tensor], Tensor, int]:
+    def labelled(self, epoch: int, over: Event | None = None) -> tuple[dict[str, Tensor], Tensor, int]:
         """Arrays (n, ...) of an epoch's copies and their exact amplitudes (n,), float64 on the CPU.
 
         Copies that leave the cuts are replaced by the event itself; the last number counts the others, whose exact
         amplitudes were computed.
+
+        Raises:
+            NotWanted: `over` was set.
         """
         rng = np.random.default_rng(np.random.SeedSequence(self.seed, spawn_key=(epoch, 1)))
         pieces: list[dict[str, Tensor]] = []
         labels = []
         new = 0
         for start in range(0, len(self.momenta), _CHUNK):
+            if over is not None and over.is_set():
+                raise NotWanted
             rows = slice(start, start + _CHUNK)
             events, moved = self.shaken(self.momenta[rows].numpy(), rng)
             exact = self.amplitude[rows].clone()

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from functools import lru_cache
 from pathlib import Path
+from threading import Event
 from typing import Any
 
 import torch
 
-from ampcli.device import tf32_products
+from ampcli.device import tf32_products, usable_cores
 from ampcli.errors import UsageError, setting
 from ampcli.features.blocks import FeatureBlock
 from ampcli.inference.seen import require_unseen
@@ -23,6 +23,7 @@ from ampcli.records.training import Recipe
 from ampcli.registry.manifest import Manifest, check_name
 from ampcli.store.features import stored_block
 from ampcli.store.reader import Store
+from ampcli.training.ahead import Ahead
 from ampcli.training.checkpoint import State
 from ampcli.training.loop import Trainer
 from ampcli.training.optimiser import OPTIMISERS
@@ -109,7 +110,8 @@ def train(
         held() as signalled,  # the end of a step is a safe point, the middle of one or of publishing is not
     ):
         go_on(trainer, recipe, checkpoint, run.resume)
-        trainer.run(tables, validation, checkpoint, run.seconds, on_epoch, lambda: stop() or signalled())
+        with tables:
+            trainer.run(tables, validation, checkpoint, run.seconds, on_epoch, lambda: stop() or signalled())
         published = publication.all_replicas(trainer)
         checkpoint.unlink()
     return published
@@ -133,17 +135,16 @@ def _tables(
     table: Table,
     momenta: torch.Tensor,
     amplitude: torch.Tensor,
-) -> Callable[[int], Table]:
+) -> Ahead:
     """The training table of every epoch: the store's points, or from the second epoch on perturbed copies of them."""
     if recipe.perturb == 0:
-        return lambda epoch: table
+        return Ahead(lambda epoch, over: table, recipe.epochs, second_core=False)
     copies = PerturbedCopies.of(run.store, recipe, block, momenta, amplitude)
 
-    @lru_cache(maxsize=1)  # asked for again after an interruption only
-    def of(epoch: int) -> Table:
+    def of(epoch: int, over: Event) -> Table:
         if epoch == 0:
             return table
-        moved, labels, count = copies.labelled(epoch)
+        moved, labels, count = copies.labelled(epoch, over)
         return replace(Table.of(ansatz, moved, labels, run.device), labelled=count)
 
-    return of
+    return Ahead(of, recipe.epochs, second_core=usable_cores() > 1)

@@ -11,7 +11,7 @@ from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from matplotlib.figure import Figure
+from drawing import undrawn
 
 from ampcli import demonstration
 from ampcli.store.reader import open_store
@@ -42,9 +42,7 @@ def started(ampcli: Ampcli) -> Iterator[Started]:
         stdout.write(outcome.stdout + outcome.stderr)
         return SimpleNamespace(wait=lambda: outcome.code, terminate=lambda: None)
 
-    with pytest.MonkeyPatch.context() as patch:
-        # Its plots are those of `eval` and `trajectory`, and drawing them takes longer than all the rest.
-        patch.setattr(Figure, "savefig", lambda figure, file, **options: Path(file).write_bytes(b""))
+    with undrawn(), pytest.MonkeyPatch.context() as patch:
         patch.setattr(demonstration, "subprocess", SimpleNamespace(Popen=start))
         small = {**demonstration._JETS[3], "hidden": "8,8"}
         patch.setattr(demonstration, "_JETS", {3: small})
@@ -129,14 +127,14 @@ def test_what_failed_is_named_and_done_again(
     verify = notes["done"].pop()
     assert verify == "ampcli registry verify"
     (folder / "demo.json").write_text(json.dumps(notes))
-    weights = next(folder.glob("registry/ee-3jets-plain/1/*.safetensors"))
-    whole = weights.read_bytes()
-    weights.write_bytes(whole[:-4])
+    probe = folder / "registry" / "ee-3jets-plain" / "1" / "probe.safetensors"  # which `verify` alone reads
+    whole = probe.read_bytes()
+    probe.write_bytes(whole[:-4])
     before = len(started)
     failed = ampcli.run("demo", folder, "--scale", "0.001")
     assert failed.code == 1
     assert "`ampcli registry verify` failed with exit code 5" in failed.stderr
-    weights.write_bytes(whole)
+    probe.write_bytes(whole)
     ampcli("demo", folder, "--scale", "0.001")
     assert [line[:2] for line in started[before:]] == [["registry", "verify"]] * 2
 

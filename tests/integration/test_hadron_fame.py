@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 import zarr
+from quick import quick_adaptation
 
 from ampcli.kinematics import with_beams
 from ampcli.store.reader import Store, open_store
@@ -34,7 +35,8 @@ class Trained:
 def trained(request: pytest.FixtureRequest, ampcli: Ampcli, tmp_path_factory: pytest.TempPathFactory) -> Trained:
     folder = tmp_path_factory.mktemp("hadron-fame")
     store, registry = folder / "s.zarr", folder / "registry"
-    ampcli("gen", request.param, store, "--beams", "lhc13", "--points", "2k", "--unweighted", "--seed", "5")
+    with quick_adaptation():
+        ampcli("gen", request.param, store, "--beams", "lhc13", "--points", "2k", "--unweighted", "--seed", "5")
     ampcli("features", store, "fame", "--threads", "1")
     training = ("--model", "fame", "--epochs", "60", "--batch-size", "256", "--threads", "1", "--device", "cpu")
     ampcli("train", store, "--name", "dipoles", *training, "--registry", registry)

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import signal
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,7 +12,7 @@ import pytest
 if TYPE_CHECKING:
     from conftest import Ampcli, Outcome
 
-EPOCHS = 120  # about 5 s
+EPOCHS = 40  # of both replicas about 2 s
 
 
 @pytest.fixture(scope="module")
@@ -84,7 +82,7 @@ def test_what_a_checkpoint_allows(ampcli: Ampcli, store: Path, uninterrupted: li
     call = _train(store, registry)
     assert _interrupt(ampcli, call, 5, signal.SIGINT).code == 75
     checkpoint = _checkpoint(registry)
-    changed = ("--epochs", "60", "--learning-rate", "0.01", "--seed", "9")
+    changed = ("--epochs", "30", "--learning-rate", "0.01", "--seed", "9")
     differing = ("seeds", "epochs", "learning_rate")
     ampcli.fails(2, *call, *changed, naming=("has other settings", *differing, "--resume never"))
     assert checkpoint.is_file()
@@ -102,8 +100,8 @@ def test_what_a_checkpoint_allows(ampcli: Ampcli, store: Path, uninterrupted: li
 
 def test_resume_never_forgets_the_checkpoint(ampcli: Ampcli, store: Path, tmp_path: Path) -> None:
     call = _train(store, tmp_path / "registry")
-    assert _interrupt(ampcli, call, 30, signal.SIGINT).code == 75
-    # Were it to go on from the checkpoint, these settings would be refused and 30 epochs be done already.
+    assert _interrupt(ampcli, call, 10, signal.SIGINT).code == 75
+    # Were it to go on from the checkpoint, these settings would be refused and 10 epochs be done already.
     anew = ampcli(*call, "--resume", "never", "--epochs", "2").document["models"]
     assert [model["training"]["epochs_done"] for model in anew] == [2, 2]
 
@@ -122,12 +120,13 @@ def test_a_finished_training_leaves_the_checkpoint_of_another_alone(
 ) -> None:
     """Two runs of one name overlap: one ends while the checkpoint of the other waits to be resumed."""
     registry = tmp_path / "registry"
-    # one that ends by itself, but surely after the other one was interrupted
-    ending = _train(store, registry, "--seed", "7", "--epochs", "100000", "--minutes", "0.15")
+    ending = _train(store, registry, "--seed", "7", "--epochs", "100000", "--minutes", "0.03")
     with ampcli.started(*ending) as running:
         running.wait_until(lambda: running.progress >= 1)
+        running.signal(signal.SIGSTOP)  # it ends after the other one was interrupted, however slow that is
         stopped = _interrupt(ampcli, _train(store, registry), 1, signal.SIGINT)
         assert running.alive
+        running.signal(signal.SIGCONT)
         assert stopped.code in (6, 75), stopped.stderr  # it was locked out, or interrupted
         assert running.end().code == 0
     assert stopped.code == 6 or _checkpoint(registry).is_file()
@@ -144,19 +143,9 @@ def test_a_time_limit_publishes_what_there_is(ampcli: Ampcli, store: Path, tmp_p
 def test_two_trainings_of_one_name_at_once(ampcli: Ampcli, store: Path, tmp_path: Path) -> None:
     registry = tmp_path / "registry"
     call = _train(store, registry, "--epochs", "10", "--replicas", "1")
-    both = [
-        subprocess.Popen(
-            [sys.executable, "-m", "ampcli", *map(str, call), "--seed", seed],
-            env=ampcli.environment,
-            cwd=ampcli.folder,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-        for seed in ("1", "2")
-    ]
-    said = [process.communicate(timeout=120) for process in both]
-    assert [process.returncode for process in both] == [0, 0], said
+    with ampcli.started(*call, "--seed", "1") as one, ampcli.started(*call, "--seed", "2") as other:
+        said = [running.end() for running in (one, other)]
+    assert [outcome.code for outcome in said] == [0, 0], said
     listed = ampcli("registry", "verify", "--registry", registry, "--json").document["models"]
     assert [(entry["model"], entry["ok"]) for entry in listed] == [("m@1", True), ("m@2", True)]
 
@@ -164,12 +153,9 @@ def test_two_trainings_of_one_name_at_once(ampcli: Ampcli, store: Path, tmp_path
 def test_two_ensembles_of_one_name_at_once(ampcli: Ampcli, store: Path, tmp_path: Path) -> None:
     registry = tmp_path / "registry"
     ampcli(*_train(store, registry, "--epochs", "2"))
-    command = [sys.executable, "-m", "ampcli", "ensemble", "mean", "m@1", "m@2", "--registry", str(registry)]
-    both = [
-        subprocess.Popen(command, env=ampcli.environment, cwd=ampcli.folder, stderr=subprocess.PIPE, text=True)
-        for _ in range(3)
-    ]
-    said = [process.communicate(timeout=120) for process in both]
-    assert [process.returncode for process in both] == [0, 0, 0], said
+    call = ("ensemble", "mean", "m@1", "m@2", "--registry", registry)
+    with ampcli.started(*call) as one, ampcli.started(*call) as another, ampcli.started(*call) as third:
+        said = [running.end() for running in (one, another, third)]
+    assert [outcome.code for outcome in said] == [0, 0, 0], said
     listed = ampcli("registry", "verify", "--registry", registry, "--json").document["models"]
     assert [entry["model"] for entry in listed if entry["ok"]] == ["m@1", "m@2", "mean@1", "mean@2", "mean@3"]

@@ -9,11 +9,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
+from drawing import undrawn
 
 if TYPE_CHECKING:
     from conftest import Ampcli
 
 from ampcli.registry.manifest import read_manifest
+from ampcli.speedup import timing
 from ampcli.store.reader import open_store
 
 pytest.importorskip("madspace")
@@ -66,7 +68,8 @@ def test_what_the_manifest_of_an_improved_model_says(chain: Chain) -> None:
 
 def test_several_models_side_by_side(ampcli: Ampcli, tmp_path: Path, chain: Chain) -> None:
     out = tmp_path / "plots"
-    said = ampcli("eval", "iq1", "nofa", chain.store, "--out", out, *chain.where, "--json").document
+    with undrawn():
+        said = ampcli("eval", "iq1", "nofa", chain.store, "--out", out, *chain.where, "--json").document
     assert set(said["models"]) == {"iq1@1", "nofa@1"}
     assert said["models"]["iq1@1"]["overall"]["mean_abs_delta"] < said["models"]["nofa@1"]["overall"]["mean_abs_delta"]
     assert json.loads((out / "evaluation.json").read_text()) == said
@@ -102,8 +105,11 @@ def test_the_bare_ansatz(ampcli: Ampcli, tmp_path: Path, chain: Chain) -> None:
     ampcli.fails(4, "ansatz", chain.store, "iq2", naming=("no features iq2",))
 
 
-def test_the_speed_up_of_the_best_models(ampcli: Ampcli, tmp_path: Path, chain: Chain) -> None:
+def test_the_speed_up_of_the_best_models(
+    ampcli: Ampcli, tmp_path: Path, chain: Chain, monkeypatch: pytest.MonkeyPatch
+) -> None:
     out = tmp_path / "speed"
+    monkeypatch.setattr(timing, "_LEAST_SECONDS", 0.01)  # how precise the times are is not asked for
     said = ampcli(
         "speedup", chain.store, "--tolerance", "0.5:0.05", "--batch", "512", "--out", out, "--json", *chain.where
     )
@@ -173,9 +179,8 @@ def test_perturbed_copies_need_events_of_beams(ampcli: Ampcli, tmp_path: Path) -
 
 
 def test_a_bayesian_network(ampcli: Ampcli, chain: Chain) -> None:
-    said = ampcli(
-        *("train", chain.store, *QUICK, "--model", "nofa+", "--bayesian", "--name", "bayes", "--json"), *chain.where
-    ).document
+    train = ("train", chain.store, *QUICK, "--epochs", "12", "--model", "nofa+", "--bayesian", "--name", "bayes")
+    said = ampcli(*train, "--json", *chain.where).document
     assert said["models"][0]["architecture"]["network"] == "bayesian"
     found = ampcli("eval", "bayes", chain.store, "--json", *chain.where).document
-    assert found["overall"]["mean_abs_delta"] < 1
+    assert found["overall"]["mean_abs_delta"] < 0.5  # measured: 0.14 to 0.24 for three seeds

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pylhe
 import pytest
+from quick import quick_adaptation
 
 from ampcli.store.reader import Store, open_store
 
@@ -23,7 +24,8 @@ PROCESS = "d g > z d g g"
 @pytest.fixture(scope="module")
 def store(ampcli: Ampcli, tmp_path_factory: pytest.TempPathFactory) -> Store:
     path = tmp_path_factory.mktemp("lhe") / "z.zarr"
-    ampcli("gen", PROCESS, path, "--beams", "lhc13", "--points", "2k", "--unweighted")
+    with quick_adaptation():
+        ampcli("gen", PROCESS, path, "--beams", "lhc13", "--points", "2k", "--unweighted")
     return open_store(path)
 
 

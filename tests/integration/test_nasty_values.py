@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 import typer
+from drawing import undrawn
 
 import ampcli.demonstration
 import ampcli.diagnosis
@@ -110,7 +111,8 @@ def test_nasty_values(
         next(values)  # every command begins elsewhere
     tried = 0
     for call in _calls(words, values):
-        code = run([*words, *(places.get(word, word) for word in call)])
+        with undrawn():
+            code = run([*words, *(places.get(word, word) for word in call)])
         said = capsys.readouterr().err
         assert code in (0, 1, 2, 3, 4, 5), (call, said)
         assert "internal error" not in said, (call, said)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 import os
 import pickle
@@ -12,7 +13,7 @@ import threading
 import numpy as np
 import pytest
 
-from ampcli.amplitudes.artifacts import artifact_folder, ensure_artifact
+from ampcli.amplitudes.artifacts import OPTIONS, artifact_folder, ensure_artifact, generator_version
 from ampcli.amplitudes.providers import make_provider
 from ampcli.errors import IntegrityError, UsageError
 from ampcli.kinematics import with_beams
@@ -29,11 +30,10 @@ PROCESSES = {
     "ee_ddggg": "e- e+ > d d~ g g g",
     "ddx_zgg": "d d~ > z g g",
     "ddx_zggg": "d d~ > z g g g",
-    "ddx_zgggg": "d d~ > z g g g g",
     "dg_zdg": "d g > z d g",
     "dg_zdgg": "d g > z d g g",
-    "dg_zdggg": "d g > z d g g g",
 }
+DEAR = {"ddx_zgggg": "d d~ > z g g g g", "dg_zdggg": "d g > z d g g g"}  # 40 s each to generate
 
 
 def provider(process: str):
@@ -60,12 +60,29 @@ def test_reference(amplitude_reference, name):
 
 @pytest.mark.parametrize("name", PROCESSES)
 def test_reference_in_corners(amplitude_reference, name):
-    momenta, exact, size, kind = (
-        amplitude_reference[f"{name}/corner/{key}"] for key in ("momenta", "me2", "size", "kind")
-    )
-    # What the rounding of the stored energies costs (tests/reference/README.md).
-    allowed = np.maximum(np.where(kind == "soft", 5e-14 / size, 5e-14 / size**2), 1e-12)
+    momenta, exact, allowed = corners(amplitude_reference, name)
     assert (np.abs(provider(PROCESSES[name]).evaluate(momenta) / exact - 1) <= allowed).all()
+
+
+def corners(reference, name):
+    """Momenta, |M|^2, and what the rounding of the stored energies costs (tests/reference/README.md)."""
+    momenta, exact, size, kind = (reference[f"{name}/corner/{key}"] for key in ("momenta", "me2", "size", "kind"))
+    return momenta, exact, np.maximum(np.where(kind == "soft", 5e-14 / size, 5e-14 / size**2), 1e-12)
+
+
+@pytest.mark.parametrize("name", DEAR)
+def test_processes_that_are_dear_to_generate(repository, amplitude_reference, name):
+    """Numbers of the last generation, while the generator and its options are the same; else they are made anew."""
+    with np.load(repository / "tests" / "reference" / "pyamplicol.npz") as stored:
+        record = dict(stored)
+    same = json.loads(str(record["made_by"])) == {"pyamplicol": generator_version(), **OPTIONS}
+    for region in ("regular", "corner"):
+        momenta, exact = (amplitude_reference[f"{name}/{region}/{key}"] for key in ("momenta", "me2"))
+        found = record[f"{name}/{region}/me2"] if same else provider(DEAR[name]).evaluate(momenta)
+        allowed = 1e-10 if region == "regular" else corners(amplitude_reference, name)[2]
+        ours = make_provider("native", parse_process(DEAR[name])).evaluate(momenta)
+        assert (np.abs(found / exact - 1) <= allowed).all()
+        assert (np.abs(found / ours - 1) <= allowed + 1e-9).all()
 
 
 def test_identity():
@@ -326,8 +343,8 @@ def test_damaged_artifact(tmp_path, monkeypatch):
 
 
 def test_artifacts_of_different_processes_live_apart():
-    folders = {artifact_folder(parse_process(text)) for text in [*PROCESSES.values(), "e+ e- > d d~ g"]}
-    assert len(folders) == len(PROCESSES) + 1
+    folders = {artifact_folder(parse_process(text)) for text in [*PROCESSES.values(), *DEAR.values(), "e+ e- > d d~ g"]}
+    assert len(folders) == len(PROCESSES) + len(DEAR) + 1
 
 
 def test_providers_travel_to_workers_and_threads():

@@ -7,6 +7,7 @@ import json
 import numpy as np
 import pytest
 import torch
+from quick import quick_adaptation
 
 from ampcli.errors import NotFoundError, UsageError
 from ampcli.evaluation.ansatz import measure_ansatz
@@ -25,7 +26,8 @@ def store(tmp_path_factory) -> Store:
     pytest.importorskip("madspace")
     folder = tmp_path_factory.mktemp("ansatz") / "z.zarr"
     settings = ProtonSettings("lhc13", unweighted=True)
-    generate(prepare(GenerationRequest("d d~ > z g g g", folder, 2000, settings)))
+    with quick_adaptation():
+        generate(prepare(GenerationRequest("d d~ > z g g g", folder, 2000, settings)))
     opened = open_store(folder)
     for name in ("fg1+", "fg3", "iq1", "fg1,iq1", "invariants"):
         write_features(opened, name, CPU)

@@ -19,7 +19,7 @@ from ampcli.kinematics import dot, with_beams
 from ampcli.models.ansatz import Batch, shapes_of
 from ampcli.models.antenna import AntennaAnsatz
 from ampcli.models.kinds import recipe_settings
-from ampcli.models.likelihood import LikelihoodOptions
+from ampcli.models.options import LikelihoodOptions
 from ampcli.phasespace.rambo import rambo
 from ampcli.process import parse_process
 from ampcli.records.training import Recipe

@@ -15,9 +15,8 @@ from plugged import plug
 from pydantic import Field
 from torch import Tensor
 
-from ampcli.cli.features import _block_parameters
 from ampcli.cli.main import run
-from ampcli.errors import AmpcliError, UsageError
+from ampcli.errors import UsageError
 from ampcli.features.blocks import BLOCKS, BlockKind, default_choices, kind_of, make_block, new_options
 from ampcli.process import Process, parse_process
 from ampcli.records.base import Frozen
@@ -88,6 +87,13 @@ def test_what_every_kind_declares(kind: BlockKind) -> None:
         assert all(field.description for field in type(options).model_fields.values())
 
 
+@pytest.mark.parametrize("name", ["fame", "antenna", "invariants", "momenta", "fg1", "FG1+", "fg1,fg2+"])
+def test_which_blocks_undo_emissions(name: str) -> None:
+    block = make_block(name, parse_process("e- e+ > d d~ g g g"), new_options(name, PROVIDER))
+    undoes = kind_of(name).undoes_emissions(name)
+    assert undoes == ("kernel" in block.shapes()) == hasattr(block, "provider") == name.lower().startswith("fg")
+
+
 def test_options_of_new_blocks() -> None:
     assert new_options("fame", PROVIDER, {"kernel": "paper"}) == {"alpha_s": 0.12}
     assert new_options("antenna", PROVIDER) == {}
@@ -153,10 +159,18 @@ def test_options_of_taken_names(
     assert run(["--help"]) == 0
 
 
-def test_what_cannot_be_imported(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_cannot_be_imported(
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    caplog: pytest.LogCaptureFixture,
+    store3: Store,
+) -> None:
     plug(monkeypatch, BLOCKS, broken="no.such.module:X")
-    assert make_block("fame", PROCESS, {}).name == "fame"
+    said = "the features \"broken\" of an installed package cannot be loaded: ModuleNotFoundError: No module named 'no'"
     assert make_block("ig1", parse_process("g g > z d d~ g"), {}).name == "ig1"
-    for call in (lambda: make_block("broken", PROCESS, {}), _block_parameters):
-        with pytest.raises(AmpcliError, match='the features "broken" of an installed package cannot be loaded'):
-            call()
+    assert run(["features", str(store3.path), "fame", "--threads", "1"]) == 0
+    assert run(["features", str(store3.path), "broken", "--threads", "1"]) == 1
+    assert capsys.readouterr().err == f"ampcli: error: {said}\n  Mend or uninstall an installed package.\n"
+    with pytest.raises(UsageError, match='unknown features "broke"'):
+        make_block("broke", PROCESS, {})
+    assert caplog.messages == [f"{said}; going on without it"]

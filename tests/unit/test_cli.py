@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 import tomllib
@@ -65,7 +66,7 @@ def test_flag_over_all(capsys, monkeypatch, first):
 
 def test_a_file_may_give_options_with_dashes_and_what_is_required(capsys):
     found = plan(capsys, config(gen={"y-cut": 0.02, "sqrt_s": 500.0, "points": "2k"}))
-    assert found["source"] == {"kind": "rambo", "sqrt_s": 500.0, "y_cut": 0.02, "seed": 1}
+    assert found["source"] == {"kind": "rambo", "sqrt_s": 500.0, "y_cut": 0.02, "seed": 1, "sampler": 2}
     assert found["points"] == 2000
 
 
@@ -323,9 +324,27 @@ sys.exit(f"{code} {heavy}" if code or heavy else 0)
 """
 
 
-@pytest.mark.parametrize("arguments", [["--help"], ["gen", "--help"], ["registry", "--help"], ["--version"]])
+@pytest.mark.parametrize(
+    "arguments",
+    [["--version"], ["--help"], *([*words, "--help"] for words in commands()), ["registry", "--help"]],
+    ids=" ".join,
+)
 def test_help_is_light(arguments):
-    subprocess.run([sys.executable, "-c", IMPORTS, *arguments], check=True, capture_output=True)
+    done = subprocess.run([sys.executable, "-c", IMPORTS, *arguments], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize("words", ["train s --model ", "features s f", "gen P s --provider "])
+def test_completion_is_light(words):
+    asked = {
+        "COMP_WORDS": f"ampcli {words}",
+        "COMP_CWORD": str(len(words.split(" "))),
+        "_AMPCLI_COMPLETE": "complete_bash",
+    }
+    call = [sys.executable, "-c", IMPORTS]
+    done = subprocess.run(call, env=os.environ | asked, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert len(done.stdout.split()) > 1
 
 
 def test_module_and_script_are_the_same():

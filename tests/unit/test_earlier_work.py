@@ -10,10 +10,10 @@ import ampcli
 from ampcli.errors import NotFoundError, UsageError
 from ampcli.kinematics import min_invariant, pair_positions
 from ampcli.models.ansatz import Batch, shapes_of
-from ampcli.models.fks import FksAnsatz, FksOptions, partition
+from ampcli.models.fks import FksAnsatz, partition
 from ampcli.models.kinds import recipe_settings
 from ampcli.models.mlp import Mlp
-from ampcli.models.scaling import MomentumOptions
+from ampcli.models.options import FksOptions, MomentumOptions
 from ampcli.models.separate import SeparateNetworks
 from ampcli.models.single import SingleAnsatz
 from ampcli.phasespace.rambo import rambo

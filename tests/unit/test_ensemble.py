@@ -11,14 +11,19 @@ import torch
 import ampcli
 from ampcli.cli.main import run
 from ampcli.errors import IntegrityError, NotFoundError, UsageError
+from ampcli.evaluation.summary import summary_metrics
 from ampcli.inference.load import load_predictor
+from ampcli.inference.predictor import Predictor
 from ampcli.inference.probe import check_probe
 from ampcli.publishing.calibrate import publish_calibrated
 from ampcli.publishing.ensemble import build_ensemble
 from ampcli.publishing.independence import require_different
 from ampcli.registry.manifest import read_manifest
 from ampcli.registry.resolve import resolve
+from ampcli.store.measures import measures
+from ampcli.store.reader import Store
 from ampcli.training.train import TrainingRun, train
+from ampcli.uncertainty.certificate import relative_size, unusual_spread
 from ampcli.uncertainty.mean import mean_and_error
 
 MEMBERS = ["fame3@1", "fame3@2", "fame3@3"]
@@ -187,6 +192,37 @@ def test_relatives_whose_correlation_is_measured(relatives, store3):
     made = build_ensemble(relatives, "measured", ["plain3@1", "plain-child@1"], "covariance", store3)
     assert made.correlation[0][1] > 0.5
     assert load_predictor("measured", relatives, "cpu").uncertainty_kind == "typical"
+
+
+@pytest.mark.parametrize(
+    ("combine", "members"),
+    [("mean", MEMBERS), ("covariance", ["plain3@1", "plain-child@1"])],
+    ids=["mean", "covariance"],
+)
+def test_members_predict_once(relatives, store3, monkeypatch, combine, members):
+    rows: list[int] = []
+    predicted = Predictor.predicted
+
+    def counting(self, final, features=None):
+        rows.extend([len(final)] * len(self.networks))
+        return predicted(self, final, features)
+
+    momenta, exact = (store3.read_split(name, "validation") for name in ("momenta", "amplitude"))
+    monkeypatch.setattr(Predictor, "predicted", counting)
+    reads = []
+    read_split = Store.read_split
+    monkeypatch.setattr(Store, "read_split", lambda self, *what: (reads.append(what), read_split(self, *what))[1])
+    manifest = build_ensemble(relatives, f"once-{combine}", members, combine, store3)
+    assert rows.count(len(momenta)) == len(members)
+    assert reads.count(("momenta", "validation")) == 1
+    model = load_predictor(manifest.reference, relatives, "cpu")
+    found, kind = predicted(model, momenta), model.uncertainty_kind
+    expected = summary_metrics(exact, found.amplitude, manifest.log_moments, measures(store3, "validation"))
+    assert manifest.metrics.keys() == expected.keys()
+    for name, metric in expected.items():
+        assert manifest.metrics[name].value == pytest.approx(metric.value, rel=1e-12)
+    usual = unusual_spread(kind, relative_size(found.amplitude, found.bare), measures(store3, "validation"))
+    assert manifest.region.relative_uncertainty_999 == (None if usual is None else pytest.approx(usual, rel=1e-12))
 
 
 def test_threads_and_device_of_the_command(copy, store3, monkeypatch, capsys):

@@ -4,10 +4,11 @@ import math
 
 import numpy as np
 import pytest
+from samples import evaluated
 
 from ampcli.errors import IntegrityError, UsageError
 from ampcli.evaluation.cross_section import monte_carlo
-from ampcli.evaluation.evaluate import Evaluation, evaluate
+from ampcli.evaluation.evaluation import Evaluation
 from ampcli.evaluation.growth import growth
 from ampcli.evaluation.metrics import proportion
 from ampcli.evaluation.regions import regions
@@ -27,7 +28,7 @@ def inputs(n=1000, delta=0.005, **changes):
         "uncertainty": None,
         "weight": rng.uniform(0.5, 2, n),
         "tried": 3.0 * n,
-        "n_jets": rng.integers(3, 6, n),
+        "n_jets": rng.integers(3, 6, n).astype(float),
         "min_sij": 10 ** rng.uniform(-5, -0.5, n),
         "y_cut": 1e-4,
         "log_mean": float(log.mean()),
@@ -45,7 +46,7 @@ def changed(name, row, value, **changes):
 
 def test_constant_delta():
     arguments = inputs(delta=0.005)
-    m = evaluate(**arguments).overall
+    m = evaluated(**arguments).overall
     assert m.points == 1000
     assert m.negative == 0
     for value in (m.median_abs_delta, m.mean_abs_delta, m.rms_delta, m.max_abs_delta):
@@ -64,7 +65,7 @@ def test_two_values_of_delta():
     arguments = inputs()
     delta = np.where(sign < 0, -0.08, 0.02)
     arguments["predicted"] = arguments["exact"] * (1 + delta)
-    m = evaluate(**arguments).overall
+    m = evaluated(**arguments).overall
     assert m.mean_abs_delta == pytest.approx(0.25 * 0.08 + 0.75 * 0.02)
     assert m.rms_delta == pytest.approx(math.sqrt(0.25 * 0.08**2 + 0.75 * 0.02**2))
     assert m.median_abs_delta == pytest.approx(0.02)
@@ -76,7 +77,7 @@ def test_two_values_of_delta():
 def test_negative_predictions_leave_the_logarithms_out():
     arguments = inputs(delta=0.0)
     arguments["predicted"][:10] = [0.0, *[-1.0] * 9]
-    evaluation = evaluate(**arguments)
+    evaluation = evaluated(**arguments)
     assert evaluation.overall.negative == 10
     assert evaluation.overall.mean_log_ratio == 0
     assert evaluation.overall.max_abs_delta > 1
@@ -84,7 +85,7 @@ def test_negative_predictions_leave_the_logarithms_out():
 
 
 def test_only_negative_predictions():
-    evaluation = evaluate(**inputs(delta=-2.0))
+    evaluation = evaluated(**inputs(delta=-2.0))
     assert evaluation.overall.mean_log_ratio is None
     assert evaluation.overall.mse_standardised_log is None
     assert evaluation.cross_section.relative_difference == pytest.approx(-2)
@@ -93,7 +94,7 @@ def test_only_negative_predictions():
 
 def test_groups_partition_the_points():
     arguments = inputs()
-    evaluation = evaluate(**arguments)
+    evaluation = evaluated(**arguments)
     assert list(evaluation.by_multiplicity) == ["3", "4", "5"]
     assert list(evaluation.by_region) == [
         "below y_cut",
@@ -112,7 +113,7 @@ def test_a_bad_region_shows_up_only_there():
     arguments = inputs(delta=0.0)
     singular = arguments["min_sij"] < 1e-4
     arguments["predicted"] = np.where(singular, 1.5, 1.0) * arguments["exact"]
-    by_region = evaluate(**arguments).by_region
+    by_region = evaluated(**arguments).by_region
     assert by_region.pop("below y_cut").mean_abs_delta == pytest.approx(0.5)
     assert all(m.mean_abs_delta == 0 for m in by_region.values())
 
@@ -143,7 +144,7 @@ def test_numbers_do_not_depend_on_the_order_of_the_rows():
     arguments["uncertainty"] = 0.01 * arguments["exact"]
     order = rng.permutation(1000)
     shuffled = {k: v[order] if isinstance(v, np.ndarray) else v for k, v in arguments.items()}
-    before, after = (evaluate(**a).model_dump(exclude={"cross_section": {"curve"}}) for a in (arguments, shuffled))
+    before, after = (evaluated(**a).model_dump(exclude={"cross_section": {"curve"}}) for a in (arguments, shuffled))
     assert_close(before, after)
 
 
@@ -165,7 +166,7 @@ def test_units_of_the_amplitude_drop_out_of_the_accuracy():
         "predicted": 1e-30 * arguments["predicted"],
         "log_mean": arguments["log_mean"] - 30 * math.log(10),
     }
-    before, after = evaluate(**arguments), evaluate(**scaled)
+    before, after = evaluated(**arguments), evaluated(**scaled)
     assert_close(
         before.overall.model_dump(exclude={"std_log_ratio"}),
         after.overall.model_dump(exclude={"std_log_ratio"}),
@@ -178,7 +179,7 @@ def test_constant_integrand_with_known_acceptance():
     ones = np.ones(1000)
     arguments = inputs(exact=2 * ones, predicted=2.02 * ones, weight=3 * ones, tried=4000.0)
     arguments["uncertainty"] = 0.02 * ones
-    c = evaluate(**arguments).cross_section
+    c = evaluated(**arguments).cross_section
     assert c.sigma_exact == pytest.approx(1.5)
     assert c.sigma_exact_error == pytest.approx(6 * math.sqrt(0.25 * 0.75 / 4000))
     assert c.sigma_network == pytest.approx(1.515)
@@ -211,7 +212,7 @@ def test_relative_difference_error_is_that_of_the_paired_differences():
     delta = 0.01 * np.random.default_rng(5).normal(size=n)
     ones = np.ones(n)
     arguments = inputs(n, exact=ones, predicted=1 + delta, weight=ones, tried=10.0 * n, log_mean=0.0, log_std=1.0)
-    c = evaluate(**arguments).cross_section
+    c = evaluated(**arguments).cross_section
     assert c.relative_difference == pytest.approx(delta.mean())
     unseen = np.abs(delta).max() / n
     assert c.relative_difference_error == pytest.approx(math.hypot(delta.std() / math.sqrt(n), unseen), rel=1e-4)
@@ -221,7 +222,7 @@ def test_relative_difference_error_is_that_of_the_paired_differences():
 def test_curve_ends_at_the_total_and_skips_weightless_points():
     arguments = inputs()
     arguments["weight"][:100] = 0
-    c = evaluate(**arguments).cross_section
+    c = evaluated(**arguments).cross_section
     assert c.curve.points[0] == 120
     assert c.curve.points[-1] == 1000
     assert c.curve.relative_difference[-1] == c.relative_difference
@@ -236,7 +237,7 @@ def test_gaussian_pulls_have_nominal_coverage():
     arguments["predicted"] = arguments["exact"] + sigma * rng.normal(size=n)
     arguments["uncertainty"] = sigma.copy()
     arguments["uncertainty"][:7] = 0
-    c = evaluate(**arguments).calibration
+    c = evaluated(**arguments).calibration
     assert c.points == n - 7
     assert c.without_uncertainty == 7
     assert c.pull_mean == pytest.approx(0, abs=4 / math.sqrt(n))
@@ -250,15 +251,15 @@ def test_gaussian_pulls_have_nominal_coverage():
 def test_doubled_uncertainty_halves_the_pulls():
     arguments = inputs(delta=0.01)
     arguments["uncertainty"] = 0.02 * arguments["exact"]
-    c = evaluate(**arguments).calibration
+    c = evaluated(**arguments).calibration
     assert c.pull_mean == pytest.approx(0.5)
     assert c.pull_std == pytest.approx(0, abs=1e-9)
     assert c.coverage["1"].observed.value == 1
 
 
 def test_no_calibration_without_uncertainties():
-    assert evaluate(**inputs()).calibration is None
-    assert evaluate(**inputs(uncertainty=np.zeros(1000))).calibration is None
+    assert evaluated(**inputs()).calibration is None
+    assert evaluated(**inputs(uncertainty=np.zeros(1000))).calibration is None
 
 
 def test_median_error_covers_the_true_median():
@@ -276,7 +277,7 @@ def test_errors_of_small_samples():
     nothing = proportion(np.zeros(99, dtype=bool))
     assert nothing.value == 0
     assert nothing.error == pytest.approx(0.5 / 100)  # 1/(2n) / (1 + 1/n)
-    one = evaluate(**inputs(1, log_mean=0.0, log_std=1.0)).overall
+    one = evaluated(**inputs(1, log_mean=0.0, log_std=1.0)).overall
     assert one.points == 1
     assert one.mean_abs_delta_error is None
     assert one.median_abs_delta_error is None
@@ -284,7 +285,7 @@ def test_errors_of_small_samples():
 
 def test_json_round_trip():
     arguments = inputs()
-    evaluation = evaluate(**arguments | {"uncertainty": 0.01 * arguments["exact"]})
+    evaluation = evaluated(**arguments | {"uncertainty": 0.01 * arguments["exact"]})
     assert Evaluation.model_validate_json(evaluation.model_dump_json()) == evaluation
 
 
@@ -293,7 +294,7 @@ def test_json_round_trip():
 def test_not_finite(name, value):
     arguments = changed(name, 17, value, **({"uncertainty": np.ones(1000)} if name == "uncertainty" else {}))
     with pytest.raises(IntegrityError, match=rf"^{name} is .* at row 17 \(1 of 1000"):
-        evaluate(**arguments)
+        evaluated(**arguments)
 
 
 @pytest.mark.parametrize(
@@ -311,35 +312,35 @@ def test_not_finite(name, value):
 )
 def test_impossible_values(name, value, said):
     with pytest.raises(IntegrityError, match=said):
-        evaluate(**changed(name, 3, value))
+        evaluated(**changed(name, 3, value))
 
 
 def test_impossible_uncertainties():
     with pytest.raises(IntegrityError, match="uncertainty is -1 at row 0"):
-        evaluate(**inputs(uncertainty=-np.ones(1000)))
+        evaluated(**inputs(uncertainty=-np.ones(1000)))
     with pytest.raises(IntegrityError, match=r"/ uncertainty is .* at row 0"):
-        evaluate(**inputs(uncertainty=np.full(1000, 1e-200)))
+        evaluated(**inputs(uncertainty=np.full(1000, 1e-200)))
 
 
 def test_zero_weights():
     with pytest.raises(IntegrityError, match="weight is zero in all 1000 rows"):
-        evaluate(**inputs(weight=np.zeros(1000)))
+        evaluated(**inputs(weight=np.zeros(1000)))
 
 
 @pytest.mark.parametrize("name", ["predicted", "weight", "n_jets", "min_sij", "uncertainty"])
 def test_wrong_shape(name):
     with pytest.raises(UsageError, match=rf"^{name} has shape \(999,\), not \(1000,\)"):
-        evaluate(**inputs(**{name: np.ones(999)}))
+        evaluated(**inputs(**{name: np.ones(999)}))
 
 
 def test_column_instead_of_vector():
     with pytest.raises(UsageError, match=r"^exact has shape \(1000, 1\), not \(n,\)"):
-        evaluate(**inputs(exact=np.ones((1000, 1))))
+        evaluated(**inputs(exact=np.ones((1000, 1))))
 
 
 def test_empty_split():
     with pytest.raises(UsageError, match="the split is empty"):
-        evaluate(**inputs(exact=[]))
+        evaluated(**inputs(exact=np.empty(0)))
 
 
 @pytest.mark.parametrize(
@@ -355,12 +356,12 @@ def test_empty_split():
 )
 def test_impossible_numbers(changes, said):
     with pytest.raises(UsageError, match=said):
-        evaluate(**inputs(**changes))
+        evaluated(**inputs(**changes))
 
 
 def test_table_is_aligned_and_complete():
     arguments = inputs()
-    evaluation = evaluate(**arguments | {"uncertainty": 0.01 * arguments["exact"]})
+    evaluation = evaluated(**arguments | {"uncertainty": 0.01 * arguments["exact"]})
     lines = table(evaluation).splitlines()
     body = [line for line in lines if line.startswith(("3 jets", "4 jets", "5 jets")) or "y_cut  " in line]
     assert len(body) == 3 + 5
@@ -373,7 +374,7 @@ def test_table_is_aligned_and_complete():
     assert sum(line.startswith("cross-section") for line in lines) == 2
     for level in ("1 sigma (Gaussian 68.3%)", "the 68% interval", "the 95% interval", "the 99% interval"):
         assert next(line for line in overall if line.startswith(f"in {level}")).split()[-2:] == ["100.0%", "100.0%"]
-    without = table(evaluate(**arguments | {"weight": None}))
+    without = table(evaluated(**arguments | {"weight": None}))
     assert "cross-section" not in without
     assert "events  " not in without
 
@@ -421,16 +422,16 @@ def test_points_outside_the_training_region():
     far, spread = np.zeros(1000, dtype=bool), np.zeros(1000, dtype=bool)
     far[:10], spread[5:20] = True, True
     certificate = Certificate({"min_sij": far, "jets": np.zeros(1000, dtype=bool), "spread": spread}, 1000)
-    found = evaluate(**inputs(certificate=certificate)).by_certificate
+    found = evaluated(**inputs(certificate=certificate)).by_certificate
     assert {name: m.points for name, m in found.items()} == {"inside": 980, "outside": 20, "min_sij": 10, "spread": 15}
-    assert evaluate(**inputs()).by_certificate == {}
-    text = table(evaluate(**inputs(certificate=certificate)))
+    assert evaluated(**inputs()).by_certificate == {}
+    text = table(evaluated(**inputs(certificate=certificate)))
     assert "outside training" in text
     assert "flag: spread" in text
 
 
 def test_growth_is_shown():
     members = inputs()["exact"] * np.array([[1.1], [0.9], [1.02]])
-    found = evaluate(**inputs(members=members))
+    found = evaluated(**inputs(members=members))
     assert [g.members for g in found.growth] == [1, 2, 3]
     assert "standard error" in table(found)

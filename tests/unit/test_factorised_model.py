@@ -22,11 +22,12 @@ from ampcli.generation.given_points import GivenFile
 from ampcli.inference.load import load_predictor
 from ampcli.inference.probe import check_probe
 from ampcli.kinematics import min_invariant, with_beams
+from ampcli.models import factorised
 from ampcli.models.ansatz import Batch, shapes_of
 from ampcli.models.factorised import FactorisedAnsatz
 from ampcli.models.kinds import recipe_settings
-from ampcli.models.likelihood import LikelihoodOptions
 from ampcli.models.mlp import Mlp, hidden_layers
+from ampcli.models.options import LikelihoodOptions
 from ampcli.phasespace.rambo import rambo, with_masses
 from ampcli.process import Process, parse_process
 from ampcli.records.training import Recipe
@@ -589,3 +590,21 @@ def test_rounding_is_no_input_at_a_fixed_energy(name):
     ansatz = FactorisedAnsatz.fit(process, arrays, amplitude, LikelihoodOptions())
     moved = block.compute(torch.from_numpy(final * (1 + 1e-12)))
     torch.testing.assert_close(ansatz.inputs(moved), ansatz.inputs(arrays), rtol=0, atol=1e-5)
+
+
+def test_radiations_are_taken_logarithms_of_once(known, monkeypatch):
+    process, arrays, amplitude = known
+    ansatz = fitted(known)
+    outputs = torch.zeros((1, len(amplitude), ansatz.n_outputs))
+    counted = []
+    found = factorised._log_radiations
+    monkeypatch.setattr(factorised, "_log_radiations", lambda arrays: (counted.append(1), found(arrays))[1])
+    for use in (
+        lambda: FactorisedAnsatz.fit(process, arrays, amplitude, LikelihoodOptions()),
+        lambda: ansatz.table(arrays, amplitude),
+        lambda: ansatz.inputs(arrays),
+        lambda: ansatz.amplitude(outputs, arrays),
+    ):
+        counted.clear()
+        use()
+        assert len(counted) == 1

@@ -18,7 +18,8 @@ from ampcli.features.fame import FameBlock
 from ampcli.features.hadron_fame import HadronFameBlock
 from ampcli.kinematics import min_invariant
 from ampcli.models.ansatz import shapes_of
-from ampcli.models.fame import FameAnsatz, FameOptions
+from ampcli.models.fame import FameAnsatz
+from ampcli.models.options import FameOptions
 from ampcli.phasespace.rambo import rambo
 from ampcli.process import PARTICLES, Process, parse_process
 

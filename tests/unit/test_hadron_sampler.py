@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from quick import ROUND_BLOCKS, quick_adaptation
 
 from ampcli.amplitudes.native.provider import Native
 from ampcli.errors import IntegrityError, UsageError
@@ -29,6 +30,12 @@ HARD = JetCuts(80.0, 3.0, 0.7)
 ALPHA_S, AT_Z = 0.118, 0.130
 GEV2_PB = 0.389379e9
 PDF = find_pdf("NNPDF23_lo_as_0130_qed")
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _quickly():
+    with quick_adaptation():
+        yield
 
 
 class Constant:
@@ -341,8 +348,8 @@ def by_hand(text, p, x, volume, scale=None, provider=Constant):
 def test_weights_by_hand(text, assignments, scale):
     sampler = sampler_of(text, scale=scale, provider=Constant)
     rng = np.random.default_rng(6)
-    random, branch = rng.random((5000, sampler.map.axes)), rng.integers(0, 2, (5000, sampler.map.branches), np.int32)
-    rows, drawn = sampler.integrand(random, branch)
+    random, branch = rng.random((5000, sampler.map.axes)), sampler.map.choices(rng, 5000)
+    rows, drawn = sampler.integrand(random, branch, VegasGrid.flat(sampler.map.axes))
     kept, p, x, volume = sampler.map.events(random, branch)
     np.testing.assert_array_equal(rows, kept)
     np.testing.assert_array_equal(drawn.momenta, p)
@@ -446,11 +453,12 @@ def test_exchanged_beams_give_the_same():
 def reference(request):
     """A process of four jets' result, and an independent program's."""
     text, value, error = request.param
-    return adapted_cross_section(sampler_of(text), 15, 200_000), (value, error)
+    with quick_adaptation(round_blocks=8):  # as `gen` does it, for errors below 1 %
+        return adapted_cross_section(sampler_of(text), 15, 200_000), (value, error)
 
 
 def test_reference_cross_sections(reference):
-    compare(*reference, precision=0.02)
+    compare(*reference, precision=0.01)
 
 
 # --- unweighting ------------------------------------------------------------------------------------------------
@@ -491,10 +499,9 @@ def test_unweighted_events_are_a_subset_of_the_tried_ones(jets2):
     sampler, adaptation = jets2
     rng = np.random.default_rng(16)
     grid = adaptation.grid
-    random, jacobian, _ = grid.map(rng.random((BLOCK, grid.axes)))
-    branch = rng.integers(0, 2, (BLOCK, sampler.map.branches), dtype=np.int32)
-    kept, tried_ones = sampler.integrand(random, branch)
-    full = tried_ones.weight * jacobian[kept]
+    random = rng.random((BLOCK, grid.axes))
+    kept, tried_ones = sampler.integrand(random, sampler.map.choices(rng, BLOCK), grid)
+    full = tried_ones.weight
     accepted = np.flatnonzero(full > adaptation.w_max * rng.random(len(kept)))[:100]
     drawn, tried = sampler.draw(np.random.default_rng(16), 100, adaptation, True, lambda: None)
     np.testing.assert_array_equal(drawn.momenta, tried_ones.momenta[accepted])
@@ -511,8 +518,7 @@ def test_weighted_events_follow_the_stream(text):
     momenta, weights, indices = [], [], []
     for block in range(3):
         random = rng.random((BLOCK, sampler.map.axes))
-        branch = rng.integers(0, 2, (BLOCK, sampler.map.branches), dtype=np.int32)
-        kept, events = sampler.integrand(random, branch)
+        kept, events = sampler.integrand(random, sampler.map.choices(rng, BLOCK), adaptation.grid)
         momenta.append(events.momenta)
         weights.append(events.weight)
         indices.append(kept + block * BLOCK)
@@ -639,7 +645,7 @@ def test_damaged_adaptations(tmp_path):
 def test_cuts_that_nothing_passes(cuts, monkeypatch):
     sampler = sampler_of("d d~ > z g g", cuts)
     rng = np.random.default_rng(24)
-    with pytest.raises(UsageError, match="0 of 65536 points pass the cuts"):
+    with pytest.raises(UsageError, match=f"0 of {ROUND_BLOCKS * BLOCK} points pass the cuts"):
         sampler.adapt(rng)
     monkeypatch.setattr(hadron_sampler, "HOPELESS", 3)
     nowhere = Adaptation(VegasGrid.flat(sampler.map.axes), 1.0)

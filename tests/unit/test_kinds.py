@@ -19,12 +19,11 @@ from ampcli import plugins
 from ampcli.cli.app import build_app
 from ampcli.cli.main import run
 from ampcli.errors import IntegrityError, UsageError
-from ampcli.models.fame import FameAnsatz, FameOptions
+from ampcli.models.fame import FameAnsatz
 from ampcli.models.kinds import KINDS, Choice, ModelKind, chosen, model_names, recipe_settings
 from ampcli.models.network import NETWORKS
-from ampcli.models.options import Options
+from ampcli.models.options import FameOptions, MomentumOptions, Options
 from ampcli.models.plain import PlainAnsatz
-from ampcli.models.scaling import MomentumOptions
 from ampcli.records.settings import Settings
 from ampcli.records.training import Recipe
 from ampcli.registry.manifest import MANIFEST, manifest_bytes, read_manifest
@@ -156,6 +155,30 @@ def test_a_model_whose_package_is_gone(theirs, capsys, tmp_path, store3):
     assert run(["registry", "verify", "--registry", str(tmp_path)]) == 5
 
 
+@pytest.mark.parametrize(
+    ("attribute", "reason"),
+    [("NO_SUCH_NAME", "cannot be loaded: AttributeError: "), ("HalvedAnsatz", "is no ModelKind")],
+)
+def test_a_model_whose_package_is_broken(theirs, capsys, caplog, tmp_path, store3, registry, attribute, reason):
+    theirs(halved="HALVED")
+    named = ["--name", "h", "--registry", str(tmp_path), "--epochs", "1", "--hidden", "4", "--threads", "1"]
+    train = ["train", str(store3.path), *named, "--model"]
+    assert run([*train, "half"]) == 0
+    capsys.readouterr()
+    theirs(halved=attribute)
+    said = f'the kind of model "halved" of an installed package {reason}'
+    assert run([*train, "plain"]) == 0
+    assert run([*train, "halved"]) == 1
+    assert f"ampcli: error: {said}" in capsys.readouterr().err
+    assert run([*train, "half"]) == 2  # nobody knows what that was
+    assert "ampcli: error: --model half: unknown" in capsys.readouterr().err
+    assert run(["eval", "h@1", str(store3.path), "--registry", str(tmp_path)]) == 5
+    assert said in capsys.readouterr().err
+    assert run(["eval", "fame3", str(store3.path), "--registry", str(registry), "--threads", "1"]) == 0
+    (warning,) = (message for message in caplog.messages if "halved" in message)
+    assert warning.startswith(said)
+
+
 class OtherOptions(Options):
     strength: str = Field(default="much", description="Of another type.")
 
@@ -177,7 +200,6 @@ OTHER, COMMON = _kind("other", OtherOptions), _kind("common", CommonOptions)
         ({"halved": "HALVED", "other": "OTHER"}, 'an option "strength" of different types'),
         ({"common": "COMMON"}, 'common has an option "epochs", a name that this command has for another'),
         ({"fame": "HALVED"}, "a name that is taken"),
-        ({"halved": "HalvedAnsatz"}, "is no ModelKind"),
     ],
 )
 def test_options_and_names_that_are_taken(theirs, capsys, kinds, said):

@@ -8,14 +8,16 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from samples import evaluated
 
 from ampcli.cli.main import run
 from ampcli.collisions.given import GivenEvents
 from ampcli.collisions.leptons import LeptonCollisions
 from ampcli.collisions.protons import ProtonCollisions
 from ampcli.errors import IntegrityError
-from ampcli.evaluation.evaluate import evaluate
-from ampcli.evaluation.model import evaluate_model
+from ampcli.evaluation.compared import Claims, Sample, Trained
+from ampcli.evaluation.comparison import compare
+from ampcli.evaluation.evaluation import evaluate
 from ampcli.evaluation.report import notes, summary_table, table
 from ampcli.evaluation.summary import summary_metrics
 from ampcli.generation.generate import generate, prepare
@@ -38,18 +40,18 @@ def arguments(n: int = 4000, seed: int = 5) -> dict[str, object]:
         "exact": exact,
         "predicted": exact + sigma * rng.normal(size=n),
         "uncertainty": sigma * rng.uniform(0.7, 1.3, n),
-        "bare_uncertainty": sigma,
+        "bare": sigma,
         "weight": rng.integers(0, 4, n).astype(float),
         "density": rng.integers(0, 3, n).astype(float),
         "tried": 4.0 * n,
-        "n_jets": rng.integers(3, 6, n),
+        "n_jets": rng.integers(3, 6, n).astype(float),
         "min_sij": 10 ** rng.uniform(-5, -0.5, n),
         "y_cut": 1e-4,
         "log_mean": -2.0,
         "log_std": 1.0,
         "certificate": Certificate({"spread": exact > np.quantile(exact, 0.98)}, n),
         "members": exact * (1 + 0.01 * rng.normal(size=(3, n))),
-        "uncertainty_kind": UncertaintyKind.OWN,
+        "kind": UncertaintyKind.OWN,
     }
 
 
@@ -85,27 +87,27 @@ def assert_same_averages(found: object, expected: object, path: str = "") -> Non
 
 def test_whole_weights_are_repeated_rows():
     given = arguments()
-    found = evaluate(**given)
+    found = evaluated(**given)
     drop = {"points", "y_cut", "uncertainty_kind", "events", "cross_section"}
     times = given["density"].astype(int)
     repeated = chosen(given, np.repeat(np.arange(4000), times)) | {"density": None}
-    assert_same_averages(found.model_dump(exclude=drop), evaluate(**repeated).model_dump(exclude=drop))
+    assert_same_averages(found.model_dump(exclude=drop), evaluated(**repeated).model_dump(exclude=drop))
     # Events: weight x exact, made whole numbers.
     given["exact"] = np.round(given["exact"] * 20) + 1
     given["predicted"] = given["exact"] * (1 + 0.01 * np.random.default_rng(1).normal(size=4000))
     given["members"] = given["predicted"] * np.array([[1.01], [0.98], [1.0]])
     times = (given["weight"] * given["exact"]).astype(int)
     repeated = chosen(given, np.repeat(np.arange(4000), times)) | {"density": None}
-    events = evaluate(**given).events
-    assert_same_averages(events.model_dump(), evaluate(**repeated).model_dump(exclude=drop))
+    events = evaluated(**given).events
+    assert_same_averages(events.model_dump(), evaluated(**repeated).model_dump(exclude=drop))
     assert events.effective_points == pytest.approx(times.sum() ** 2 / (times**2).sum())
 
 
 def test_equal_weights_give_the_same_numbers_to_the_last_bit():
     given = arguments() | {"density": None}
-    plain = evaluate(**given)
-    assert evaluate(**given | {"density": np.full(4000, 0.3)}) == plain
-    alike = evaluate(**given | {"weight": 0.7 / given["exact"]})
+    plain = evaluated(**given)
+    assert evaluated(**given | {"density": np.full(4000, 0.3)}) == plain
+    alike = evaluated(**given | {"weight": 0.7 / given["exact"]})
     assert alike.events.model_dump() == plain.model_dump(include=set(type(alike.events).model_fields))
 
 
@@ -118,8 +120,8 @@ def test_a_sample_between_both_measures_gives_both():
     mean = exact.mean()
     rows = np.concatenate([rng.integers(0, n, n // 2), rng.choice(n, n // 2, p=exact / exact.sum())])
     weight = 1 / (0.5 + 0.5 * exact[rows] / mean)
-    mixed = evaluate(**chosen(flat, rows) | {"weight": weight, "density": weight})
-    expected = evaluate(**flat)
+    mixed = evaluated(**chosen(flat, rows) | {"weight": weight, "density": weight})
+    expected = evaluated(**flat)
     for found, aim in ((mixed, expected), (mixed.events, expected.events)):
         for key in ("mean_abs_delta", "median_abs_delta"):
             error = np.hypot(getattr(found.overall, f"{key}_error"), getattr(aim.overall, f"{key}_error"))
@@ -144,8 +146,8 @@ def test_the_paired_error_knows_what_it_has_not_seen():
     within, small = [], []
     for _ in range(150):
         exact, found = drawn(2000)
-        fixed = {"n_jets": np.full(2000, 3), "min_sij": np.full(2000, 0.1), "y_cut": None}
-        c = evaluate(exact, found, None, np.ones(2000), 2000.0, log_mean=0.0, log_std=1.0, **fixed).cross_section
+        sample = Sample(exact, np.full(2000, 0.1), 2000.0, np.ones(2000))
+        c = evaluate(sample, Trained(np.full(2000, 3.0), 0.0, 1.0), Claims(found)).cross_section
         within.append(abs(c.relative_difference - truth) / c.relative_difference_error)
         paired = np.linalg.norm(found - exact - c.relative_difference * exact) / exact.sum()
         small.append(abs(c.relative_difference - truth) / paired)
@@ -155,26 +157,26 @@ def test_the_paired_error_knows_what_it_has_not_seen():
 
 
 def test_notes_on_what_the_points_do_not_fix():
-    few = evaluate(**arguments(300))
+    few = evaluated(**arguments(300))
     assert few.events.effective_points < ENOUGH
     assert few.cross_section.error_is_lower_bound
     assert "the error is a lower bound" in table(few)
     assert "too few to fix their column" in notes(few)[0]
     assert "gen --unweighted" in table(few)
     assert notes(few)[0] in summary_table({"a@1": few, "b@1": few})
-    enough = evaluate(**arguments(20_000))
+    enough = evaluated(**arguments(20_000))
     assert notes(enough) == []
     assert not enough.cross_section.error_is_lower_bound
     unweighted = arguments(20_000)
     unweighted["density"] = unweighted["weight"] = unweighted["exact"] ** -2.0  # few are in the bulk of phase space
-    assert [note.split(":")[0] for note in notes(evaluate(**unweighted))] == ["points"]
+    assert [note.split(":")[0] for note in notes(evaluated(**unweighted))] == ["points"]
 
 
 def test_impossible_densities():
     with pytest.raises(IntegrityError, match="density is -1 at row 2"):
-        evaluate(**arguments(5) | {"density": np.array([1.0, 1.0, -1.0, 1.0, 1.0])})
+        evaluated(**arguments(5) | {"density": np.array([1.0, 1.0, -1.0, 1.0, 1.0])})
     with pytest.raises(IntegrityError, match="density is zero"):
-        evaluate(**arguments(5) | {"density": np.zeros(5)})
+        evaluated(**arguments(5) | {"density": np.zeros(5)})
 
 
 @pytest.mark.parametrize(
@@ -201,7 +203,7 @@ def test_given_events_count_as_their_file_says(weights):
     assert found.points is None
     if weights == [2.0, 0, 1]:
         given = arguments(3) | {"weight": None, "density": None, "share": found.events}
-        evaluation = evaluate(**given)
+        evaluation = evaluated(**given)
         assert evaluation.cross_section is None
         delta = np.abs(given["predicted"] / given["exact"] - 1)
         assert evaluation.events.overall.mean_abs_delta == pytest.approx((2 * delta[0] + delta[2]) / 3)
@@ -266,8 +268,8 @@ def test_calibration_for_points_and_events(repository, tmp_path, request_for):
     made = publish_calibrated(root, "ee-3jets@1", store)
     assert made.recalibration.measures == ["points", "events"]
     assert made.region.relative_uncertainty_999 > 5 * shipped.region.relative_uncertainty_999
-    found = evaluate_model(load_predictor("ee-3jets@2", root, "cpu"), store, "test").evaluation
-    before = evaluate_model(load_predictor("ee-3jets@1", repository / "registry", "cpu"), store, "test").evaluation
+    found = compare([load_predictor("ee-3jets@2", root, "cpu")], store, "test")[0].evaluation
+    before = compare([load_predictor("ee-3jets@1", repository / "registry", "cpu")], store, "test")[0].evaluation
     assert before.events.calibration.coverage["1"].observed.value < 0.6
     assert "events: one sigma holds 5" in notes(before)[0]
     assert notes(found) == []

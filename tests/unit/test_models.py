@@ -14,11 +14,12 @@ from ampcli.errors import UsageError
 from ampcli.factorisation.representative import oriented
 from ampcli.features.fame import FameBlock
 from ampcli.models.ansatz import Batch, shapes_of
-from ampcli.models.fame import FameAnsatz, FameOptions
+from ampcli.models.fame import FameAnsatz
 from ampcli.models.kinds import KINDS
 from ampcli.models.mlp import PRESETS, Mlp, hidden_layers
+from ampcli.models.options import FameOptions, MomentumOptions
 from ampcli.models.plain import PlainAnsatz
-from ampcli.models.scaling import MomentumInputs, MomentumOptions, Standardiser
+from ampcli.models.scaling import MomentumInputs, Standardiser
 from ampcli.process import parse_process
 
 

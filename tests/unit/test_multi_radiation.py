@@ -13,7 +13,7 @@ from ampcli.features.radiations import parse_radiations
 from ampcli.kinematics import with_beams
 from ampcli.models.ansatz import shapes_of
 from ampcli.models.factorised import FactorisedAnsatz
-from ampcli.models.likelihood import LikelihoodOptions
+from ampcli.models.options import LikelihoodOptions
 from ampcli.phasespace.rambo import rambo
 from ampcli.process import parse_process
 

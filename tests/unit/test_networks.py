@@ -13,9 +13,9 @@ from ampcli.inference.load import load_predictor
 from ampcli.models.bayesian import MEMBERS, BayesianMlp, mixture
 from ampcli.models.factorised import FactorisedAnsatz
 from ampcli.models.kinds import recipe_settings
-from ampcli.models.likelihood import LikelihoodOptions
 from ampcli.models.mlp import Mlp
 from ampcli.models.network import NETWORKS, Network
+from ampcli.models.options import LikelihoodOptions
 from ampcli.process import parse_process
 from ampcli.records.architecture import Architecture
 from ampcli.records.training import Recipe

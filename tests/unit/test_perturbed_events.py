@@ -2,22 +2,33 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from threading import Event
+
 import numpy as np
 import pytest
 import torch
 
 from ampcli.amplitudes.native.provider import Native
-from ampcli.errors import UsageError
+from ampcli.errors import InterruptedRun, UsageError
 from ampcli.generation.generate import GenerationRequest, generate, prepare
 from ampcli.generation.proton_points import ProtonSettings
 from ampcli.kinematics import with_beams
+from ampcli.models.ansatz import Batch
 from ampcli.phasespace.cuts import JetCuts
 from ampcli.phasespace.perturb import perturbed_events, recoiling_leg
 from ampcli.process import parse_process
 from ampcli.records.training import Recipe
+from ampcli.registry.storage import read_weights
 from ampcli.store.features import stored_block, write_features
 from ampcli.store.reader import Store, open_store
+from ampcli.training.ahead import Ahead, NotWanted
 from ampcli.training.perturbed import PerturbedCopies
+from ampcli.training.table import Table
+from ampcli.training.train import TrainingRun, train
 
 PROCESS = "d d~ > z g g"
 CUTS, ENERGY = JetCuts(20.0, 5.0, 0.4), 13000.0
@@ -110,6 +121,73 @@ def test_every_epoch_has_its_own_copies_the_same_whenever_asked_for(store):
     assert torch.equal(first, again)
     assert not torch.equal(first, second)
     assert not torch.equal(first, copies_of(store, seeds=(2,)).labelled(1)[0]["momenta"])
+
+
+@contextmanager
+def cores(wanted: set[int]) -> Iterator[None]:
+    """This process may use these cores only."""
+    before = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, wanted)
+    try:
+        yield
+    finally:
+        os.sched_setaffinity(0, before)
+
+
+def weights_of(store: Store, registry: Path, stops: int = 0) -> tuple[dict[str, torch.Tensor], int]:
+    """Of a training on perturbed copies that was interrupted so many times, and its labelled points."""
+    settings = recipe(epochs=4, batch_size=100, dataset_digest=store.digest, options={"beta": 0.5}, perturb=0.1)
+    run = TrainingRun(store, "m", registry, torch.device("cpu"))
+    for _ in range(stops):
+        asked = iter(range(100))
+        with pytest.raises(InterruptedRun):
+            train(run, settings, stop=lambda asked=asked: next(asked) == 15)
+    (manifest,) = train(run, settings)
+    assert manifest.training is not None
+    return read_weights(registry / "m" / "1", manifest), manifest.training.labelled_points
+
+
+def test_weights_do_not_depend_on_a_second_core(store, tmp_path):
+    usable = os.sched_getaffinity(0)
+    with cores({min(usable)}):
+        alone, points = weights_of(store, tmp_path / "alone")
+    assert points > 0
+    for stops in (0, 2):
+        together, as_many = weights_of(store, tmp_path / f"together{stops}", stops)
+        assert as_many == points
+        assert all(torch.equal(together[name], alone[name]) for name in alone)
+
+
+@pytest.mark.parametrize("second_core", [False, True])
+def test_tables_that_are_made_ahead(second_core):
+    made = []
+
+    def make(epoch: int, over: Event) -> Table:
+        made.append(epoch)
+        return Table(Batch(torch.empty(0), torch.empty(0), torch.full((1,), float(epoch))))
+
+    with Ahead(make, 4, second_core) as tables:
+        assert [float(tables(epoch).rows.target) for epoch in (1, 2, 3)] == [1.0, 2.0, 3.0]
+    assert made == [1, 2, 3]
+
+
+def test_a_table_that_cannot_be_made_is_an_error_when_it_is_asked_for():
+    def make(epoch: int, over: Event) -> Table:
+        if epoch == 1:
+            raise UsageError("no such epoch", "")
+        return Table(Batch(*torch.empty(3, 0)))
+
+    with Ahead(make, 3, second_core=True) as tables:
+        tables(0)
+        with pytest.raises(UsageError, match="no such epoch"):
+            tables(1)
+
+
+def test_copies_that_nobody_wants_are_not_made(store):
+    over = Event()
+    over.set()
+    with pytest.raises(NotWanted):
+        copies_of(store).labelled(1, over)
 
 
 def test_events_without_hadron_beams_are_refused(store4):

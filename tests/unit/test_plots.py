@@ -9,8 +9,8 @@ import pytest
 from matplotlib.figure import Figure
 
 from ampcli.errors import UsageError
+from ampcli.evaluation.comparison import Comparison
 from ampcli.evaluation.cross_section import Curve
-from ampcli.evaluation.model import Comparison
 from ampcli.plots.cross_section import plot_cross_section
 from ampcli.plots.errors import plot_errors
 from ampcli.plots.evaluation import plot_comparisons

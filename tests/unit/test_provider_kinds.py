@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Mapping
 from pathlib import Path
@@ -14,7 +15,7 @@ from plugged import plug
 
 from ampcli import diagnosis, provenance
 from ampcli.amplitudes.protocol import Provider, ProviderKind
-from ampcli.amplitudes.providers import PROVIDERS, choose_kind, covering, make_provider, provider_of
+from ampcli.amplitudes.providers import PROVIDERS, choose_kind, covering, make_provider, note_on, provider_of
 from ampcli.amplitudes.pyamplicol import PyAmplicol
 from ampcli.cli.main import run
 from ampcli.cli.names import provider_names, starting_with
@@ -145,14 +146,33 @@ def test_help_and_completion(flat: None, capsys: pytest.CaptureFixture[str]) -> 
     assert set(starting_with(provider_names)("")) == {"native", "pyamplicol", "flat", "auto"}
 
 
-def test_what_cannot_be_imported(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+def test_what_cannot_be_imported(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
+) -> None:
     plug(monkeypatch, PROVIDERS, broken="no.such.module:X")
-    assert choose_kind("native", JETS).name == "native"
-    with pytest.raises(AmpcliError, match='the provider "broken" of an installed package cannot be loaded'):
-        choose_kind("auto", JETS)
-    assert run(["gen", "e- e+ > d d~ g", "new.zarr", "--points", "5", "--provider", "broken", "--dry-run"]) == 1
-    assert "Mend or uninstall" in capsys.readouterr().err
-    assert run(["gen", "--help"]) == 0
+    said = "the provider \"broken\" of an installed package cannot be loaded: ModuleNotFoundError: No module named 'no'"
+    gen = ["gen", "e- e+ > d d~ g", "new.zarr", "--points", "5", "--dry-run"]
+    assert run([*gen, "--provider", "native"]) == 0
+    assert caplog.messages == []  # nobody asked for the others
+    capsys.readouterr()
+    assert run([*gen, "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["plan"]["provider"]["name"] == "native"
+    assert [kind.name for kind in covering(JETS)] == ["pyamplicol", "native"]
+    assert note_on(ProviderRecord(name="broken", version="1"), JETS) is None
+    assert run([*gen, "--provider", "broken"]) == 1
+    assert capsys.readouterr().err == f"ampcli: error: {said}\n  Mend or uninstall an installed package.\n"
+    assert caplog.messages == [f"{said}; going on without it"]
+
+
+def test_protons_need_the_coupling(
+    flat: None, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    pytest.importorskip("madspace")
+    gen = ["gen", "d d~ > z g", str(tmp_path / "new.zarr"), "--points", "5", "--beams", "lhc13"]
+    assert run([*gen, "--provider", "flat"]) == 2
+    said = "ampcli: error: the provider flat does not say its alpha_s, which has to run with the scale\n"
+    assert capsys.readouterr().err == f"{said}  Choose another --provider.\n"
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_another_name_than_the_entry_point(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -11,7 +11,7 @@ import torch
 
 from ampcli.cli.main import run
 from ampcli.errors import UsageError
-from ampcli.evaluation.model import evaluate_model
+from ampcli.evaluation.comparison import compare
 from ampcli.generation.generate import generate, prepare
 from ampcli.inference.load import load_folder
 from ampcli.inference.predictor import Predictor
@@ -162,11 +162,11 @@ def test_a_model_that_starts_from_another_knows_what_that_one_saw(registry, tmp_
 def test_eval_says_it(stores, registry, old, capsys):
     predictor = load_folder(resolve(registry, "fame3@1"), read_manifest(resolve(registry, "fame3@1")), CPU)
     before = Predictor(old, predictor.networks, CPU)
-    on_its_own = evaluate_model(before, stores["itself"], "test").evaluation
+    on_its_own = compare([before], stores["itself"], "test")[0].evaluation
     assert on_its_own.points == len(rows_in(row_codes(3000), "test"))
     with pytest.raises(UsageError, match="another seed"):
-        evaluate_model(before, stores["larger"], "test")
-    assert evaluate_model(predictor, stores["larger"], "test").evaluation.seen == ()
+        compare([before], stores["larger"], "test")
+    assert compare([predictor], stores["larger"], "test")[0].evaluation.seen == ()
     assert (
         run(["eval", "fame3@1", str(stores["itself"].path), "--split", "all", "--registry", str(registry), "--json"])
         == 0
@@ -175,5 +175,5 @@ def test_eval_says_it(stores, registry, old, capsys):
     assert "points of the split train" in seen
     assert run(["eval", "fame3@1", str(stores["itself"].path), "--split", "all", "--registry", str(registry)]) == 0
     assert seen in capsys.readouterr().out
-    validation = evaluate_model(predictor, stores["itself"], "validation").evaluation
+    validation = compare([predictor], stores["itself"], "validation")[0].evaluation
     assert "best epoch" in validation.seen[0]

@@ -27,15 +27,20 @@ def gradients(network: Mlp, steps: int, replicas: int = 2, seed: int = 3) -> lis
     ]
 
 
+def matrices(network: Mlp, parameters: torch.Tensor) -> list[torch.Tensor]:
+    """Views (R, inputs + 1, outputs) of the layers."""
+    return [m for group in Soap(network, parameters).groups for m in group.matrices(parameters).unbind(1)]
+
+
 def test_matrices_are_the_layers():
-    network = Mlp((3, 4, 2))
+    network = Mlp((3, 4, 4, 4, 2))
     parameters = torch.arange(2.0 * network.n_parameters).view(2, -1)
-    matrices = network.matrices(parameters)
-    assert torch.equal(flat(matrices), parameters)
-    for matrix, (weight, bias) in zip(matrices, network.split(parameters), strict=True):
+    layers = matrices(network, parameters)
+    assert torch.equal(flat(layers), parameters)
+    for matrix, (weight, bias) in zip(layers, network.split(parameters), strict=True):
         assert torch.equal(matrix[:, :-1], weight)
         assert torch.equal(matrix[:, -1:], bias)
-    matrices[0].zero_()  # they are views
+    layers[0].zero_()  # they are views
     assert (parameters[:, :16] == 0).all()
 
 
@@ -67,7 +72,7 @@ def test_rotations_of_a_layer_rotate_the_steps(side):
     turn = torch.linalg.qr(torch.randn(size, size, generator=torch.Generator().manual_seed(8), dtype=DOUBLE))[0]
 
     def turned(rows: torch.Tensor) -> torch.Tensor:
-        (matrix,) = network.matrices(rows)
+        (matrix,) = matrices(network, rows)
         return flat([turn @ matrix if side == "inputs" else matrix @ turn])
 
     parameters = torch.zeros((2, network.n_parameters), dtype=DOUBLE)
@@ -89,6 +94,30 @@ def test_rotations_of_a_layer_rotate_the_steps(side):
             torch.testing.assert_close(theirs, turned(ours), rtol=0, atol=1e-7)
     torch.testing.assert_close(theirs, turned(ours), rtol=0, atol=1e-3 if side == "outputs" else 1e-7)
     assert (adam_theirs - turned(adam_ours)).abs().max() > 1e-2
+
+
+@pytest.mark.parametrize("network", [Mlp((4, 5, 2)), Mlp((20, 40, 40, 40, 33)), Mlp((7, 100))])
+@pytest.mark.parametrize("threads", [1, 3])
+def test_steps_in_single_precision_are_those_in_double(network, threads):
+    # On processors with AMX, products in 8 bits are behind this.
+    generator = torch.Generator().manual_seed(6)
+    single = 0.1 * torch.randn((2, network.n_parameters), generator=generator)
+    double = single.double()
+    start = single.clone()
+    ours, theirs = Soap(network, single), Soap(network, double)
+    rates = torch.tensor([1e-2, 3e-3])
+    before = torch.get_num_threads()
+    torch.set_num_threads(threads)
+    try:
+        for step, gradient in enumerate(gradients(network, 12)):
+            ours.step(single, gradient.float(), rates, 0.01)
+            theirs.step(double, gradient, rates.double(), 0.01)
+            if step == 0:  # bases of a null space are any: those of one side of the comparison for both
+                theirs.restore({name: tensor.double() for name, tensor in ours.tensors().items()}, ours.steps)
+    finally:
+        torch.set_num_threads(before)
+    moved = (double - start).square().mean().sqrt()
+    assert (single - double).square().mean().sqrt() < 0.03 * moved
 
 
 def test_replicas_do_not_see_each_other():

@@ -12,7 +12,6 @@ import pytest
 import torch
 
 from ampcli.amplitudes.native.provider import Native
-from ampcli.features.radiation import RadiationBlock
 from ampcli.generation.generate import generate, prepare
 from ampcli.inference.load import load_predictor
 from ampcli.inference.predictor import Predicted
@@ -93,9 +92,8 @@ class Exact:
 def test_times_of_the_parts_of_an_ensemble(clock):
     """Two networks with features; the reduced amplitude of each has two terms for every event."""
     forward = 3e-4
-    block = object.__new__(RadiationBlock)
     provider = SimpleNamespace(evaluate=lambda momenta: clock.spend(EXACT * len(momenta)))
-    vars(block)["provider"] = provider  # in place of the property that looks for one
+    block = SimpleNamespace(name="fg1,ig1", provider=provider)
     reduced = torch.rand((50, 2, 3, 4), dtype=torch.float64) + 1.0
 
     def evaluated(layers, inputs):

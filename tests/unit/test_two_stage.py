@@ -79,7 +79,7 @@ def useless(sampler):
 
 
 def chosen(sampler, adaptation, surrogate, rng, share=0.003):
-    return choose_stages(sampler, surrogate, rng, adaptation.grid, share, adaptation.w_max)
+    return choose_stages(sampler, surrogate, rng, adaptation, share, adaptation.w_max)
 
 
 def cross_section(drawn, tried) -> tuple[float, float]:
@@ -91,7 +91,7 @@ def cross_section(drawn, tried) -> tuple[float, float]:
 def test_the_distribution_is_exact_whatever_is_predicted(sampler, adaptation, weighted, kind):
     surrogate, rng = kind(sampler), np.random.default_rng(3)
     stages = chosen(sampler, adaptation, surrogate, rng).stages
-    drawn, tried, exact = draw_two_stage(sampler, surrogate, stages, rng, ROWS, adaptation.grid, lambda: None)
+    drawn, tried, exact = draw_two_stage(sampler, surrogate, stages, rng, ROWS, adaptation, lambda: None)
     assert len(drawn.weight) == ROWS
     assert exact >= ROWS
     known, error = cross_section(*weighted)
@@ -111,7 +111,7 @@ def test_a_good_surrogate_saves_exact_amplitudes(sampler, adaptation):
     for kind in (perfect, poor, wild):
         rng = np.random.default_rng(4)
         stages = chosen(sampler, adaptation, kind(sampler), rng).stages
-        _, _, exact = draw_two_stage(sampler, kind(sampler), stages, rng, 2000, adaptation.grid, lambda: None)
+        _, _, exact = draw_two_stage(sampler, kind(sampler), stages, rng, 2000, adaptation, lambda: None)
         calls[kind] = exact / 2000
     assert 1 <= calls[perfect] < 1.6  # at few points per event, points are worth as much as exact amplitudes
     assert 1.5 < calls[poor] < 10
@@ -124,16 +124,14 @@ def test_costs_are_those_expected(sampler, adaptation, kind):
     rng = np.random.default_rng(7)
     choice = chosen(sampler, adaptation, kind(sampler), rng)
     assert choice.worth_it
-    drawn, tried, exact = draw_two_stage(
-        sampler, kind(sampler), choice.stages, rng, ROWS, adaptation.grid, lambda: None
-    )
+    drawn, tried, exact = draw_two_stage(sampler, kind(sampler), choice.stages, rng, ROWS, adaptation, lambda: None)
     assert tried / ROWS == pytest.approx(choice.cost.points, rel=0.1)
     assert exact / ROWS == pytest.approx(choice.cost.exact, rel=0.1)
     excess = 1 - choice.stages.s_max * choice.stages.r_max * ROWS / drawn.weight.sum()
     assert 0 < excess < 0.003 * 2.5  # few events carry it
     _, directly = sampler.draw(rng, ROWS, adaptation, True, lambda: None)
     assert directly / ROWS == pytest.approx(choice.direct.points, rel=0.3)  # w_max is that of fewer points
-    assert choice.cost.points < 2.5 * choice.direct.points  # wild predictions set no maximum
+    assert choice.cost.points < 4 * choice.direct.points  # wild predictions set no maximum
 
 
 def test_a_share_of_the_excess_in_either_way(rng):
@@ -150,7 +148,7 @@ def test_a_useless_surrogate_is_noticed(sampler, adaptation, monkeypatch):
     choice = chosen(sampler, adaptation, useless(sampler), np.random.default_rng(8))
     assert choice is None or not choice.worth_it
     nothing = choose_stages(
-        sampler, lambda p: np.full(len(p), 1e-300), np.random.default_rng(8), adaptation.grid, 0.003, 1.0
+        sampler, lambda p: np.full(len(p), 1e-300), np.random.default_rng(8), adaptation, 0.003, 1.0
     )
     assert nothing is None
 
@@ -159,7 +157,7 @@ def test_events_have_equal_weight_but_for_the_excess(sampler, adaptation):
     rng = np.random.default_rng(5)
     surrogate = poor(sampler)
     stages = chosen(sampler, adaptation, surrogate, rng).stages
-    drawn, _, _ = draw_two_stage(sampler, surrogate, stages, rng, ROWS, adaptation.grid, lambda: None)
+    drawn, _, _ = draw_two_stage(sampler, surrogate, stages, rng, ROWS, adaptation, lambda: None)
     usual = stages.s_max * stages.r_max
     assert drawn.weight.min() == pytest.approx(usual)
     assert 0 < (drawn.weight > 1.0001 * usual).mean() < 0.12

@@ -1,13 +1,17 @@
 // Light-cone vectors, spinors and their products, on one event or a SIMD vector of events.
 #pragma once
 
+#ifndef AMPCLI_SPACE  // one namespace for each instruction set: a linker must not take code of one for another
+#define AMPCLI_SPACE ampcli
+#endif
+
 #ifdef __CUDACC__
 #define AMPCLI_INLINE __device__ __forceinline__
 #else
 #define AMPCLI_INLINE inline __attribute__((always_inline))
 #endif
 
-namespace ampcli {
+namespace AMPCLI_SPACE {
 
 // ---- numbers -------------------------------------------------------------------------------------------------------
 
@@ -157,4 +161,4 @@ AMPCLI_INLINE void add_joined(Complex<V>* sum, Spinor<V> quark, Spinor<V> antiqu
   if constexpr (POLARISATIONS == 3) add_product(sum[2], quark.down, antiquark.down);
 }
 
-}  // namespace ampcli
+}  // namespace AMPCLI_SPACE

@@ -14,7 +14,7 @@
 
 #include "currents.h"
 
-namespace ampcli {
+namespace AMPCLI_SPACE {
 
 // The squared sum over colours: signed sums of amplitudes make the colour matrix block-diagonal.
 template <class V, class Stride>
@@ -203,4 +203,4 @@ AMPCLI_INLINE V evaluate(Cartesian<W>* p, Tables t, const Legs& legs, const Para
   return squared<POLARISATIONS, SQUARES>(p, turned, t, legs, parameters, s);
 }
 
-}  // namespace ampcli
+}  // namespace AMPCLI_SPACE

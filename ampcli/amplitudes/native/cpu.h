@@ -5,71 +5,31 @@
 #include <pybind11/numpy.h>
 #include <pybind11/pybind11.h>
 
-#include <cmath>
+#include <algorithm>
 #include <cstdlib>
 #include <memory>
+#include <new>
 #include <stdexcept>
 #include <string>
 #include <thread>
 #include <vector>
 
-using std::sqrt;
-
-#include "amplitude.h"
+#include "../../library/instructions.h"
+#include "evaluate.h"
 
 namespace py = pybind11;
 
-namespace ampcli {
-
-typedef double SimdDouble __attribute__((vector_size(8 * AMPCLI_LANES)));
-
-template <>
-struct Lanes<SimdDouble> {
-  using Scalar = double;
-  static AMPCLI_INLINE SimdDouble from(SimdDouble v) { return v; }
-  static AMPCLI_INLINE SimdDouble root(SimdDouble v) {
-    for (int i = 0; i < AMPCLI_LANES; ++i) v[i] = std::sqrt(v[i]);
-    return v;
-  }
-};
-
-struct Job {
-  Tables tables;
-  Legs legs;
-  Parameters parameters;
-  bool squares;
-};
+namespace AMPCLI_SPACE {
 
 struct Release {
   void operator()(void* p) const { std::free(p); }
 };
 
-// Events first .. last - 1 of `momenta` (events, legs, 4), a SIMD vector at a time; a short last one repeats its event.
-template <int POLARISATIONS, bool SQUARES>
-void run(const Job& job, const double* momenta, long first, long last, double* values, unsigned char* bad) {
-  using V = SimdDouble;
-  long columns = SQUARES ? job.tables.orderings() : 1;
-  long size = Scratch<V, Contiguous>::size(job.tables);
-  std::unique_ptr<void, Release> memory(std::aligned_alloc(64, (size * sizeof(V) + 63) / 64 * 64));
-  if (!memory) throw std::bad_alloc();
-  Scratch<V, Contiguous> scratch(static_cast<V*>(memory.get()), Contiguous{}, job.tables);
-  int external = job.legs.external;
-  for (long event = first; event < last; event += AMPCLI_LANES) {
-    Cartesian<V> p[MAX_LEGS];
-    for (int lane = 0; lane < AMPCLI_LANES; ++lane) {
-      long from = event + lane < last ? event + lane : last - 1;
-      const double* q = momenta + from * external * 4;
-      for (int leg = 0; leg < external; ++leg, q += 4)
-        p[leg].e[lane] = q[0], p[leg].x[lane] = q[1], p[leg].y[lane] = q[2], p[leg].z[lane] = q[3];
-    }
-    V faulty;
-    V value = evaluate<POLARISATIONS, SQUARES>(p, job.tables, job.legs, job.parameters, scratch, faulty);
-    for (int lane = 0; lane < AMPCLI_LANES && event + lane < last; ++lane) {
-      bad[event + lane] = faulty[lane] != 0;
-      for (long i = 0; i < columns; ++i)
-        values[(event + lane) * columns + i] = SQUARES ? scratch.square[i][lane] : value[lane];
-    }
-  }
+// Events first .. last - 1, with scratch memory of their own.
+void run_share(const Job& job, const double* momenta, long first, long last, double* values, unsigned char* bad) {
+  std::unique_ptr<void, Release> scratch(std::aligned_alloc(64, scratch_bytes(job)));
+  if (!scratch) throw std::bad_alloc();
+  run(job, momenta, first, last, values, bad, scratch.get());
 }
 
 // The same as CUDA threads would: one event at a time, strided scratch memory.  For tests, and single precision.
@@ -119,16 +79,14 @@ py::tuple evaluate_events(const Array& momenta, const IntArray& ints, const Arra
   const double* in = momenta.data();
   double* out = values.mutable_data();
   unsigned char* faults = bad.mutable_data();
-  bool leptons = job.legs.other_lepton >= 0;
-  auto chosen = leptons ? (squares ? run<2, true> : run<2, false>) : (squares ? run<3, true> : run<3, false>);
   {
     py::gil_scoped_release released;
     long groups = (events + AMPCLI_LANES - 1) / AMPCLI_LANES;
     long share = (groups + threads - 1) / threads * AMPCLI_LANES;
     std::vector<std::thread> others;
     for (long first = share; first < events; first += share)
-      others.emplace_back([=, &job] { chosen(job, in, first, std::min(first + share, events), out, faults); });
-    chosen(job, in, 0, std::min(share, events), out, faults);
+      others.emplace_back([=, &job] { run_share(job, in, first, std::min(first + share, events), out, faults); });
+    run_share(job, in, 0, std::min(share, events), out, faults);
     for (auto& other : others) other.join();
   }
   return py::make_tuple(values, bad);
@@ -147,32 +105,19 @@ py::tuple evaluate_as_threads(const Array& momenta, const IntArray& ints, const 
   return py::make_tuple(values, bad);
 }
 
-// The widest instruction set that this processor has and setup.py compiles.
-const char* instruction_set() {
-#if defined(__x86_64__)
-  __builtin_cpu_init();
-  bool avx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
-  bool avx512 = __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq") &&
-                __builtin_cpu_supports("avx512vl");
-  return avx512 && avx2 ? "avx512" : avx2 ? "avx2" : "baseline";
-#else
-  return "baseline";
-#endif
-}
-
-}  // namespace ampcli
+}  // namespace AMPCLI_SPACE
 
 PYBIND11_MODULE(AMPCLI_MODULE, m) {
   m.doc() = "Exact amplitudes of one quark line, n gluons and a vector (see amplitude.h).";
-  m.def("evaluate", &ampcli::evaluate_events, py::arg("momenta").noconvert(), py::arg("ints").noconvert(),
+  m.def("evaluate", &AMPCLI_SPACE::evaluate_events, py::arg("momenta").noconvert(), py::arg("ints").noconvert(),
         py::arg("colour").noconvert(), py::arg("legs").noconvert(), py::arg("parameters").noconvert(),
         py::arg("squares"), py::arg("threads"), py::arg("replaced"));
 #if AMPCLI_LANES == 2
-  m.def("instruction_set", &ampcli::instruction_set);
-  m.def("scratch_size", [](const ampcli::IntArray& ints) {
-    return ampcli::Scratch<double, long>::size(ampcli::Tables{ints.data(), nullptr});
+  m.def("instruction_set", [] { return AMPCLI_SPACE::name_of(AMPCLI_SPACE::instruction_set()); });
+  m.def("scratch_size", [](const AMPCLI_SPACE::IntArray& ints) {
+    return AMPCLI_SPACE::Scratch<double, long>::size(AMPCLI_SPACE::Tables{ints.data(), nullptr});
   });
-  m.def("evaluate_as_threads", &ampcli::evaluate_as_threads, py::arg("momenta").noconvert(),
+  m.def("evaluate_as_threads", &AMPCLI_SPACE::evaluate_as_threads, py::arg("momenta").noconvert(),
         py::arg("ints").noconvert(), py::arg("colour").noconvert(), py::arg("legs").noconvert(),
         py::arg("parameters").noconvert(), py::arg("single"));
 #endif

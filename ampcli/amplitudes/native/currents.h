@@ -4,7 +4,7 @@
 
 #include "kinematics.h"
 
-namespace ampcli {
+namespace AMPCLI_SPACE {
 
 struct Tables {
   const int* ints;
@@ -210,4 +210,4 @@ AMPCLI_INLINE void quark_currents(Tables t, const Scratch<V, Stride>& s, Vector<
   }
 }
 
-}  // namespace ampcli
+}  // namespace AMPCLI_SPACE

@@ -3,7 +3,7 @@
 
 #include "algebra.h"
 
-namespace ampcli {
+namespace AMPCLI_SPACE {
 
 constexpr int MAX_GLUONS = 5;
 constexpr int MAX_LEGS = MAX_GLUONS + 4;
@@ -145,4 +145,4 @@ AMPCLI_INLINE Vector<W> polarisation(Cartesian<W> p, int which) {
   return {along, -along, which == 0 ? 1 - x * x * c : mixed, which == 0 ? mixed : 1 - y * y * c + none};
 }
 
-}  // namespace ampcli
+}  // namespace AMPCLI_SPACE

@@ -1,0 +1,106 @@
+"""One evaluation of a model: everything the `eval` command reports, from plain arrays."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+
+import numpy as np
+from pydantic import FiniteFloat
+
+from ampcli import weighted
+from ampcli.evaluation.calibration import Calibration, calibrate
+from ampcli.evaluation.compared import Claims, Sample, Trained
+from ampcli.evaluation.cross_section import CrossSection, integrate
+from ampcli.evaluation.growth import Growth, growth
+from ampcli.evaluation.metrics import Metrics, measure
+from ampcli.evaluation.regions import regions
+from ampcli.records.base import Frozen
+from ampcli.uncertainty.certificate import Certificate
+from ampcli.uncertainty.kind import UncertaintyKind
+from ampcli.weighted import Flags, Floats
+
+
+class Measured(Frozen):
+    """Averages in one measure (see `evaluate`).
+
+    by_multiplicity: keys are numbers of exclusive k_T jets ("3", "4").
+    by_certificate: points "inside" the training region, "outside" it, and those that each reason flags.
+    growth: of the mean of an ensemble, with its members.
+    seen: what has to be said about points that the model may have seen before.
+    """
+
+    effective_points: FiniteFloat  # Kish: as many of equal weight would fix averages as well
+    overall: Metrics
+    by_multiplicity: dict[str, Metrics]
+    by_region: dict[str, Metrics]
+    by_certificate: dict[str, Metrics]
+    calibration: Calibration | None
+    before_recalibration: Calibration | None
+    growth: list[Growth]
+    seen: tuple[str, ...] = ()
+
+
+class Evaluation(Measured):
+    """What `evaluate` found: over points of phase space, and in `events` over the cross section."""
+
+    points: int
+    y_cut: FiniteFloat | None
+    uncertainty_kind: UncertaintyKind | None
+    events: Measured | None  # None where nobody knows what the points are events of
+    cross_section: CrossSection | None
+
+
+def evaluate(sample: Sample, trained: Trained, claims: Claims) -> Evaluation:
+    """Compare what a model says of points with their exact amplitudes, in two measures.
+
+    *Points* of phase space count by `Sample.density`; *events* by weight * exact, their part of the cross section.
+
+    Raises:
+        UsageError: no points, a wrong shape, an impossible number.
+        IntegrityError: a value that cannot be right; names the array and the first such row.
+    """
+    sample.require_sound()
+    n = len(sample.exact)
+    trained.require_sound(n)
+    claims.require_sound(sample.exact)
+    events = sample.events
+    section = None
+    if sample.weight is not None:
+        section = integrate(sample.exact, claims.predicted, claims.uncertainty, sample.weight, float(sample.tried))
+    return Evaluation(
+        **dict(measured(sample, trained, claims, sample.density)),
+        points=n,
+        y_cut=trained.y_cut,
+        uncertainty_kind=claims.kind,
+        events=None if events is None else measured(sample, trained, claims, events),
+        cross_section=section,
+    )
+
+
+def measured(sample: Sample, trained: Trained, claims: Claims, weight: Floats | None) -> Measured:
+    """Averages in which the points count as their (n,) weights say; None: all alike."""
+    weight = weighted.significant(weight)
+    exact, predicted = sample.exact, claims.predicted
+
+    def parts(groups: Iterable[tuple[str, Flags]]) -> dict[str, Metrics]:
+        counted = ((name, rows) for name, rows in groups if (rows if weight is None else weight[rows]).any())
+        return {name: measure(exact, predicted, *trained.log_moments, weight, rows) for name, rows in counted}
+
+    def calibration(uncertainty: Floats | None, intervals: Mapping[str, float] | None = None) -> Calibration | None:
+        return None if uncertainty is None else calibrate(exact, predicted, uncertainty, intervals, weight)
+
+    return Measured(
+        effective_points=weighted.effective_number(weight, len(exact)),
+        overall=measure(exact, predicted, *trained.log_moments, weight),
+        by_multiplicity=parts((f"{k:.0f}", trained.n_jets == k) for k in np.unique(trained.n_jets)),
+        by_region=parts(regions(sample.min_sij, trained.y_cut)),
+        by_certificate={} if claims.certificate is None else parts(_flags(claims.certificate)),
+        calibration=calibration(claims.uncertainty, claims.intervals),
+        before_recalibration=calibration(claims.bare),
+        growth=[] if claims.members is None else growth(exact, claims.members, weight),
+    )
+
+
+def _flags(certificate: Certificate) -> Iterator[tuple[str, Flags]]:
+    outside = certificate.outside
+    yield from {"inside": ~outside, "outside": outside, **certificate.reasons}.items()

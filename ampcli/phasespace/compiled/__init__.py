@@ -1,0 +1,1 @@
+"""Compiled passes over tried points: rambo.h, jets.h and guide.h."""

@@ -1,0 +1,2 @@
+#define AMPCLI_MODULE _baseline
+#include "cpu.h"

@@ -1,0 +1,134 @@
+// Phase space of jets and massive particles in proton collisions.  Jets stand in the order of their rapidities, as they do
+// along the colour flow of an event of high energy.  All legs but one have transverse momentum, rapidity and azimuth as
+// coordinates (jets: ln pT, the rapidity as a share of the one above, the azimuth from the jet above); one leg balances
+// their transverse momenta:
+//   dx1 dx2 dPhi = (2 pi)^4 2/S prod(dy / (16 pi^3)) prod(all but one: pT dpT dphi).
+#pragma once
+
+#include "guide.h"
+
+namespace ampcli::phasespace {
+
+constexpr int BINS = 64;
+
+struct Jets {  // a process and its cuts
+  int jets = 0, heavy = 0;      // massless and other outgoing legs; slots are those, in this order
+  double mass[MAX_FINAL] = {};  // of slots, GeV
+  double energy = 0, pt_min = 0, eta_max = 0, delta_r = 0;
+
+  int slots() const { return jets + heavy; }
+  int axes() const { return 2 * (slots() - 1) + slots(); }
+};
+
+struct Slots {
+  Momentum p[MAX_FINAL];
+  Real x1, x2, weight, scale;
+  Whole exist;
+};
+
+// Coordinates of some events in order, each through the grid of its axis (edges, BINS + 1 of each), with the Jacobian.
+struct Coordinates {
+  const double *u[LANES], *edges;
+  int axis = 0;
+  Real jacobian = real(1.0);
+
+  AMPCLI_INLINE Real next() {
+    const double* at = edges + axis * (BINS + 1);
+    Real value, width;
+    for (int lane = 0; lane < LANES; ++lane) {
+      double scaled = u[lane][axis] * BINS;
+      int bin = int(scaled) < BINS ? int(scaled) : BINS - 1;
+      width[lane] = at[bin + 1] - at[bin];
+      value[lane] = at[bin] + (scaled - bin) * width[lane];
+    }
+    jacobian *= width * double(BINS);
+    ++axis;
+    return value;
+  }
+};
+
+// Two jets are apart: the cosine of the azimuth between them is below that of what Delta R leaves to it.
+AMPCLI_INLINE Whole apart(Real dy, Real cosine, double delta_r) {
+  Real left = delta_r * delta_r - dy * dy;
+  Whole far = left < real(0.0);
+  Real angle = root(larger(left, real(0.0))), least, unused;
+  circle(angle * (1.0 / TWO_PI), least, unused);
+  return far | ((cosine < least) & (angle < real(0.5 * TWO_PI)));
+}
+
+// The events of some coordinates.  balance: the slot that balances, of processes without heavy legs; with them it is the
+// last one.
+AMPCLI_INLINE Slots slots_of(const Jets& of, Coordinates& coordinates, Whole balance) {
+  const int slots = of.slots(), last = slots - 1;
+  const double constant = TWO_PI * TWO_PI * TWO_PI * TWO_PI * 2 / (of.energy * of.energy);
+  Slots event;
+  Real weight = real(constant), x[MAX_FINAL], y[MAX_FINAL], pt[MAX_FINAL], rapidity[MAX_FINAL], turns{};
+  for (int slot = 0; slot < slots; ++slot) weight *= 0.5 / (TWO_PI * TWO_PI * TWO_PI);  // 1 / (16 pi^3)
+  Real sum_x{}, sum_y{};
+  for (int i = 0; i < last; ++i) {
+    const double mass = of.mass[i], low = mass > 0 ? mass : of.pt_min, reach = __builtin_log(0.5 * of.energy / low);
+    Real transverse = low * exponential(coordinates.next() * reach), azimuth = coordinates.next(), c, s;
+    weight *= transverse * transverse * (reach * TWO_PI);
+    turns = mass > 0 ? azimuth : turns + azimuth;
+    circle(turns, c, s);
+    pt[i] = mass > 0 ? root(larger(transverse * transverse - mass * mass, real(0.0))) : transverse;
+    x[i] = pt[i] * c, y[i] = pt[i] * s;
+    sum_x += x[i], sum_y += y[i];
+  }
+  x[last] = -sum_x, y[last] = -sum_y, pt[last] = root(sum_x * sum_x + sum_y * sum_y);
+  if (of.heavy == 0) {  // the slots from that of the balancing leg on move up
+    Real bx = x[last], by = y[last], bp = pt[last];
+    for (int slot = last; slot >= 0; --slot) {
+      Whole here = balance == whole(slot), above = balance < whole(slot);
+      if (slot > 0) {
+        x[slot] = where(above, x[slot - 1], x[slot]);
+        y[slot] = where(above, y[slot - 1], y[slot]), pt[slot] = where(above, pt[slot - 1], pt[slot]);
+      }
+      x[slot] = where(here, bx, x[slot]), y[slot] = where(here, by, y[slot]), pt[slot] = where(here, bp, pt[slot]);
+    }
+    Real squares{};  // every leg may balance: each does so as often as it is hard
+    for (int slot = 0; slot < slots; ++slot) squares += pt[slot] * pt[slot];
+    weight *= bp * bp / squares * double(slots);
+    event.exist = bp > real(of.pt_min);
+  } else {
+    event.exist = whole(-1);
+  }
+  Real plus{}, minus{}, half_ht{}, top = real(1.0);
+  const auto place = [&](int slot) {
+    Real mass2 = real(of.mass[slot] * of.mass[slot]), transverse = root(pt[slot] * pt[slot] + mass2);
+    Real up = exponential(rapidity[slot]), down = 1.0 / up, z = 0.5 * transverse * (up - down);
+    plus += transverse * up, minus += transverse * down, half_ht += 0.5 * transverse;
+    event.p[slot] = {root(pt[slot] * pt[slot] + mass2 + z * z), x[slot], y[slot], z};
+  };
+  for (int slot = 0; slot < of.jets; ++slot) {
+    weight *= top * (2 * of.eta_max * (slot + 1));
+    top *= coordinates.next();
+    rapidity[slot] = of.eta_max * (2.0 * top - 1.0);
+    place(slot);
+  }
+  for (int slot = of.jets; slot < slots; ++slot) {
+    Real low, high;
+    if (slot < last) {
+      high = real(__builtin_log(of.energy / of.mass[slot])), low = -high;
+    } else {  // what the momentum fractions of the others leave
+      Real transverse = root(pt[slot] * pt[slot] + of.mass[slot] * of.mass[slot]);
+      Real up = of.energy - plus, down = of.energy - minus;
+      event.exist &= (up > real(0.0)) & (down > real(0.0));
+      high = logarithm(larger(up, real(1e-9)) / transverse), low = -logarithm(larger(down, real(1e-9)) / transverse);
+      event.exist &= high > low;
+      high = larger(high, low);
+    }
+    weight *= high - low;
+    rapidity[slot] = smaller(larger(low + coordinates.next() * (high - low), real(-30.0)), real(30.0));
+    place(slot);
+  }
+  event.x1 = plus / of.energy, event.x2 = minus / of.energy;
+  event.exist &= (event.x1 < real(1.0)) & (event.x2 < real(1.0));
+  for (int i = 0; i < of.jets; ++i)
+    for (int j = i + 1; j < of.jets; ++j)
+      event.exist &= apart(rapidity[i] - rapidity[j], (x[i] * x[j] + y[i] * y[j]) / (pt[i] * pt[j]), of.delta_r);
+  event.weight = weight * coordinates.jacobian, event.scale = half_ht;
+  return event;
+}
+
+}  // namespace ampcli::phasespace

@@ -1,0 +1,2 @@
+#define AMPCLI_MODULE _avx2
+#include "cpu.h"

@@ -1,0 +1,2 @@
+#define AMPCLI_MODULE _avx512
+#include "cpu.h"

@@ -1,0 +1,27 @@
+"""Plots without their pictures: drawing takes longer than all that most commands do besides.
+
+Pictures are drawn by tests/unit/test_plots.py, and by tests/integration/test_chain.py for every command that has some.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from matplotlib.figure import Figure
+
+HEADS = {".png": b"\x89PNG\r\n\x1a\n", ".pdf": b"%PDF-"}
+
+
+@contextmanager
+def undrawn() -> Iterator[None]:
+    """For a while, files of plots hold the beginning of their format alone; the numbers behind them are all there."""
+
+    def write(figure: Figure, file: Path, **options: object) -> None:
+        Path(file).write_bytes(HEADS[Path(file).suffix])
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Figure, "savefig", write)
+        yield
