@@ -22,6 +22,7 @@ PACKAGES = {
     "ampcli.features.compiled": ["-ffp-contract=off"],
     "ampcli.phasespace.compiled": ["-ffp-contract=off", "-Wno-psabi"],  # no vector crosses a library
     "ampcli.training.compiled": [],
+    "ampcli.inference.compiled": ["-Wno-psabi"],  # no vector crosses a library
 }
 
 #: Engines of the library with flags of their own; each is compiled once per instruction set.

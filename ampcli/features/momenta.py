@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from ampcli.factorisation.momenta import external_momenta, external_products
-from ampcli.features.canonical import canonical_order
+from ampcli.features.canonical import canonical_order, identical_outgoing
+from ampcli.features.compiled import engine
 from ampcli.kinematics import pair_positions
+from ampcli.library.bundle import Value
 from ampcli.process import Process
 
 
@@ -45,6 +48,33 @@ class InvariantsBlock:
         if self.version > 1:
             order[:, 2:] = 2 + canonical_order(momenta, self.process)
         return {"inputs": log_invariants(found, order)}
+
+    def bundle(self) -> dict[str, Value]:
+        """For the compiled pass (`ampcli.inference.compiled.engine.Member`): a task without an emission."""
+        massive = [leg.mass > 0 for leg in self.process.legs]
+        nothing = engine.Step(
+            last_gluon=0, rank=0, candidates=[], jets=[], massive=massive, gluon=[False] * len(massive)
+        )
+        # Seen without longitudinal momentum: it makes no difference to invariants.
+        choices = engine.Choices(
+            initial=False,
+            either=False,
+            printed_kernel=False,
+            delta_r=False,
+            s_ijk=False,
+            extended=False,
+            orient=False,
+            canonical=self.version > 1,
+            coupling=1.0,
+        )
+        task = engine.make_task(
+            steps=[nothing],
+            identical=[[2 + place for place in places] for places in identical_outgoing(self.process)],
+            exchangeable=[],
+            columns=self.shapes()["inputs"][0],
+            choices=choices,
+        )
+        return {"tasks": np.frombuffer(task, dtype=np.uint8)[None]}
 
 
 class MomentaBlock:

@@ -8,12 +8,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from ampcli.amplitudes.protocol import Provider
 from ampcli.errors import UsageError
 from ampcli.features.radiation import RadiationBlock
+from ampcli.library.bundle import Value
 
 
 class MultiRadiationBlock:
@@ -50,6 +52,14 @@ class MultiRadiationBlock:
         every = [block.shapes() for block in self.blocks]
         side_by_side = {key: (len(every), *every[0][key]) for key in _STACKED}
         return side_by_side | {key: (sum(shapes[key][0] for shapes in every),) for key in _JOINED}
+
+    def bundle(self) -> dict[str, Value] | None:
+        """As that of one radiation."""
+        every = [block.bundle() for block in self.blocks]
+        if not every or any(content is None for content in every):
+            return None
+        tasks = np.stack([np.frombuffer(block.task, dtype=np.uint8) for block in self.blocks])
+        return {**(every[0] or {}), "tasks": tasks}
 
     def compute(self, momenta: Tensor) -> dict[str, Tensor]:
         every = [block.compute(momenta) for block in self.blocks]

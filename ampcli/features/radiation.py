@@ -11,8 +11,11 @@ from dataclasses import replace
 from functools import cached_property
 from typing import Any
 
+import numpy as np
 from torch import Tensor
 
+from ampcli.amplitudes.native.bundled import bundle_arrays
+from ampcli.amplitudes.native.provider import Native
 from ampcli.amplitudes.protocol import Provider
 from ampcli.amplitudes.providers import choose_kind
 from ampcli.amplitudes.tensors import evaluate_tensor
@@ -30,6 +33,7 @@ from ampcli.factorisation.radiation import (
 from ampcli.features.canonical import identical_outgoing
 from ampcli.features.compiled import engine
 from ampcli.features.radiations import Inputs
+from ampcli.library.bundle import Value
 from ampcli.process import Process
 
 
@@ -165,6 +169,12 @@ class RadiationBlock:
             columns=self.shapes()["inputs"][0],
             choices=choices,
         )
+
+    def bundle(self) -> dict[str, Value] | None:
+        """For the compiled pass (`ampcli.inference.compiled.engine.Member`), which knows native reduced amplitudes."""
+        if not isinstance(self.provider, Native):
+            return None
+        return {"tasks": np.frombuffer(self.task, dtype=np.uint8)[None], **bundle_arrays(self.provider, "reduced/")}
 
     def _exchangeable(self) -> list[list[int]]:
         """Legs that are put into the order of their roles: beams, gluons, quarks that may take part in the emission."""

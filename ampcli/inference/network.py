@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 import torch
@@ -11,6 +12,7 @@ from torch import Tensor
 
 from ampcli.errors import IntegrityError
 from ampcli.features.blocks import FeatureBlock
+from ampcli.inference.compiled.engine import Member, bundle_of
 from ampcli.inference.tensors import PARAMETERS, SCALE
 from ampcli.models.ansatz import Ansatz, Arrays
 from ampcli.models.bayesian import MEMBERS, mixture
@@ -25,6 +27,8 @@ from ampcli.uncertainty.recalibration import recalibrated
 class TrainedNetwork:
     """One trained network with its ansatz and features, ready on a device."""
 
+    parameters: Tensor
+    """(P,) float32, on the device."""
     network: Network
     layers: Any
     ansatz: Ansatz[Any]
@@ -62,7 +66,8 @@ class TrainedNetwork:
             raise IntegrityError(
                 f"its tensor {PARAMETERS} has {len(parameters)} numbers, its layers {network.n_parameters}"
             )
-        return cls(network, network.members(parameters.to(device)), ansatz.to(device), block)
+        there = parameters.to(device)
+        return cls(there, network, network.members(there), ansatz.to(device), block)
 
     @staticmethod
     def pack(parameters: Tensor, ansatz: Ansatz[Any]) -> dict[str, Tensor]:
@@ -84,9 +89,31 @@ class TrainedNetwork:
         """How many networks predict together."""
         return MEMBERS if self.network.stochastic else 1
 
+    @cached_property
+    def compiled(self) -> Member | None:
+        """The network from momenta to amplitude in one compiled pass; None on a GPU, or if there is none for its kind."""
+        if self.parameters.device.type != "cpu":
+            return None
+        content = bundle_of(self.network, self.ansatz, self.block)
+        return None if content is None else Member({**content, "parameters": self.parameters.numpy()})
+
     def arrays(self, momenta: Tensor) -> dict[str, Tensor]:
         """Final-state momenta (n, n_final, 4) float64 with what the network's features make of them."""
         return {"momenta": momenta, **(self.block.compute(momenta) if self.block else {})}
+
+    def predict_momenta(self, momenta: Tensor) -> tuple[Tensor, Tensor]:
+        """As `predict`, of final-state momenta (n, n_final, 4) float64 in GeV.
+
+        Raises:
+            UsageError: a reduced event is not physical.
+        """
+        if self.compiled is None:
+            return self.predict(self.arrays(momenta))
+        amplitude, relative = self.compiled.predict(momenta)
+        if not (sound := amplitude.isfinite() & relative.isfinite()).all():  # torch says what is wrong, or finds infinity
+            odd = torch.nonzero(~sound)[:, 0]
+            amplitude[odd], relative[odd] = self.predict(self.arrays(momenta[odd]))
+        return amplitude, relative
 
     @torch.no_grad()
     def predict(self, arrays: Arrays) -> tuple[Tensor, Tensor]:

@@ -144,10 +144,10 @@ class Predictor:
             each = []
             for network, known in zip(self.networks, features or [None] * len(self.networks), strict=True):
                 if known is None:
-                    arrays = network.arrays(batch)
+                    each.append(network.predict_momenta(batch))
                 else:
                     arrays = {"momenta": batch, **{name: array[rows].to(self.device) for name, array in known.items()}}
-                each.append(network.predict(arrays))
+                    each.append(network.predict(arrays))
             members[:, rows] = torch.stack([values for values, _ in each]).cpu().numpy()
             combined, sigma = self._combine(each)
             amplitude[rows], bare[rows] = combined.cpu().numpy(), sigma.cpu().numpy()

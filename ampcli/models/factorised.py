@@ -13,6 +13,7 @@ from typing import ClassVar, Self
 import torch
 from torch import Tensor
 
+from ampcli.library.bundle import Value
 from ampcli.models.ansatz import Ansatz, Arrays, Batch, Shapes, shapes_of
 from ampcli.models.likelihood import heteroscedastic_loss, heteroscedastic_slopes, relative_sigma
 from ampcli.models.options import LikelihoodOptions
@@ -75,6 +76,14 @@ class FactorisedAnsatz(Ansatz[LikelihoodOptions]):
             features=features(_features(arrays, logs)),
             correction=Standardiser.fit(_to_learn(amplitude, logs)),
         )
+
+    def bundle(self) -> dict[str, Value]:
+        """For the compiled pass (`ampcli.inference.compiled.engine.Member`)."""
+        return {
+            "mean": self.features.mean.numpy(),
+            "deviation": self.features.deviation.numpy(),
+            "correction": torch.stack([self.correction.mean, self.correction.deviation]).numpy(),
+        }
 
     def inputs(self, arrays: Arrays) -> Tensor:
         return self._inputs(arrays, _log_radiations(arrays))

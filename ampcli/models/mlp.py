@@ -13,10 +13,12 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import ClassVar, TypeVar
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from ampcli.errors import UsageError, setting
+from ampcli.library.bundle import Value
 from ampcli.records.architecture import Architecture
 from ampcli.records.settings import Activation
 
@@ -93,6 +95,14 @@ class Mlp:
     @property
     def n_parameters(self) -> int:
         return sum((rows + 1) * columns for rows, columns in self.shapes)
+
+    def bundle(self) -> dict[str, Value]:
+        """For the compiled pass (`ampcli.inference.compiled.engine.Member`); it takes the parameters besides."""
+        return {
+            "widths": np.array(self.widths, dtype=np.int32),
+            "activation": self.activation,
+            "residual": np.array(self.residual, dtype=np.int32),
+        }
 
     def initialise(self, seeds: Sequence[int]) -> Tensor:
         """Glorot-uniform weights and zero biases, a row for each seed: (R, P) float32 on the CPU."""

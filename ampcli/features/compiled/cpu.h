@@ -20,7 +20,7 @@ using std::asinh, std::atan2, std::fabs, std::log, std::sqrt;
 
 namespace py = pybind11;
 
-namespace ampcli::radiation {
+namespace AMPCLI_SPACE::radiation {
 
 using Array = py::array_t<double, py::array::c_style>;
 
@@ -109,12 +109,12 @@ void add_tasks(py::module_& module) {
 
 #endif
 
-}  // namespace ampcli::radiation
+}  // namespace AMPCLI_SPACE::radiation
 
 PYBIND11_MODULE(AMPCLI_MODULE, module) {
   module.doc() = "Features of radiations (see radiation.h)";
-  module.def("compute", &ampcli::radiation::compute, py::arg("task"), py::arg("final"), py::arg("threads"));
+  module.def("compute", &AMPCLI_SPACE::radiation::compute, py::arg("task"), py::arg("final"), py::arg("threads"));
 #ifdef AMPCLI_TASKS
-  ampcli::radiation::add_tasks(module);
+  AMPCLI_SPACE::radiation::add_tasks(module);
 #endif
 }

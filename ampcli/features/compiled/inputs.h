@@ -3,7 +3,7 @@
 
 #include "radiation.h"
 
-namespace ampcli::radiation {
+namespace AMPCLI_SPACE::radiation {
 
 struct Space { double x, y, z; };
 
@@ -174,4 +174,4 @@ AMPCLI_INLINE void features(const Task& task, const double* final, const Rows& t
   for (int side = 0; side < 3; ++side) to.legs[side] = place[int(to.legs[side])];  // of the event as it was given
 }
 
-}  // namespace ampcli::radiation
+}  // namespace AMPCLI_SPACE::radiation

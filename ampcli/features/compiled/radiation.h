@@ -6,6 +6,10 @@
 // The same text is compiled for CPUs (cpu.h) and for CUDA (threads.cu): one event at a time, no memory but the stack.
 #pragma once
 
+#ifndef AMPCLI_SPACE  // one namespace for each instruction set: a linker must not take code of one for another
+#define AMPCLI_SPACE ampcli
+#endif
+
 #ifdef __CUDACC__
 #define AMPCLI_INLINE __device__ __forceinline__
 #else
@@ -13,7 +17,7 @@
 #define AMPCLI_INLINE inline __attribute__((always_inline))
 #endif
 
-namespace ampcli::radiation {
+namespace AMPCLI_SPACE::radiation {
 
 constexpr int MAX_LEGS = 16;
 constexpr int MAX_CANDIDATES = 91;  // pairs of 14 gluons
@@ -233,4 +237,4 @@ AMPCLI_INLINE Emission undo(Event& p, const Products& products, const Step& step
   return emission;
 }
 
-}  // namespace ampcli::radiation
+}  // namespace AMPCLI_SPACE::radiation

@@ -5,13 +5,30 @@
 // such blocks share what is loaded.
 #pragma once
 
-#include <immintrin.h>
-
-#include <vector>
-
 #include "dense.h"
 
-namespace ampcli::surrogate {
+#if defined(__AVX512F__) && defined(__linux__) && __GNUC__ >= 11 && !defined(__clang__)
+#define AMPCLI_MATRIX_UNIT
+
+#include <cpuid.h>
+#include <immintrin.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#pragma GCC diagnostic ignored "-Wmaybe-uninitialized"  // gcc 12 warns of its own header
+#pragma GCC push_options
+#pragma GCC target("avx512bw,avx512bf16,amx-tile,amx-bf16")
+
+namespace AMPCLI_SPACE::surrogate {
+
+// Whether this processor has AMX and the kernel lets this process use it.
+inline bool has_matrix_unit() {
+  constexpr long REQUEST = 0x1023, TILE_DATA = 18;  // ARCH_REQ_XCOMP_PERM, XFEATURE_XTILEDATA
+  unsigned a, b, c, d;
+  if (!__get_cpuid_count(7, 0, &a, &b, &c, &d) || !(d >> 22 & 1) || !(d >> 24 & 1)) return false;
+  if (!__get_cpuid_count(7, 1, &a, &b, &c, &d) || !(a >> 5 & 1)) return false;
+  return syscall(SYS_arch_prctl, REQUEST, TILE_DATA) == 0;
+}
 
 // The matrix unit's registers as 16 rows of 64 bytes, for as long as this lives.
 class TileSession {
@@ -23,6 +40,7 @@ class TileSession {
       uint8_t rows[16] = {};
     } layout;
     for (int t = 0; t < 8; ++t) layout.bytes[t] = 64, layout.rows[t] = 16;
+    __asm__ volatile("" ::: "memory");  // the compiler does not know what is read there, and below
     _tile_loadconfig(&layout);
   }
   ~TileSession() { _tile_release(); }
@@ -102,6 +120,7 @@ struct Tile {
 template <int M, int N>
 inline void products(const Layer& layer, const Tile& in, int event, int output, float* sums) {
   constexpr int BLOCK = DEPTH * SIDE;
+  __asm__ volatile("" ::: "memory");
   _tile_zero(0);
   if (N > 1) _tile_zero(1);
   if (M > 1) _tile_zero(2);
@@ -166,9 +185,22 @@ inline void apply(const Layer& layer, const Tile& in, Tile& out, int events, The
 }  // namespace split
 
 struct SplitProducts {
+  using Session = TileSession;
   using Layer = split::Layer;
   using Tile = split::Tile;
   static constexpr auto apply = split::apply;
 };
 
-}  // namespace ampcli::surrogate
+}  // namespace AMPCLI_SPACE::surrogate
+
+#pragma GCC pop_options
+
+#else
+
+namespace AMPCLI_SPACE::surrogate {
+
+inline bool has_matrix_unit() { return false; }
+
+}  // namespace AMPCLI_SPACE::surrogate
+
+#endif

@@ -9,7 +9,7 @@
 
 #include "lanes.h"
 
-namespace ampcli::surrogate {
+namespace AMPCLI_SPACE::surrogate {
 
 constexpr int TILE = 96;  // events
 
@@ -141,9 +141,10 @@ class Network {
 };
 
 struct SingleProducts {
+  struct Session {};  // what a thread needs for as long as it multiplies
   using Layer = single::Layer;
   using Tile = single::Tile;
   static constexpr auto apply = single::apply;
 };
 
-}  // namespace ampcli::surrogate
+}  // namespace AMPCLI_SPACE::surrogate

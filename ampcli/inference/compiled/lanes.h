@@ -1,4 +1,4 @@
-// Single-precision SIMD vectors: AMPCLI_FLOATS numbers each, and the functions that networks apply to them.
+// Single-precision SIMD vectors, twice AMPCLI_LANES numbers each, and the functions that networks apply to them.
 #pragma once
 
 #include <cstdint>
@@ -6,12 +6,16 @@
 #include <memory>
 #include <new>
 
-namespace ampcli::surrogate {
+#ifndef AMPCLI_SPACE  // one namespace for each instruction set: a linker must not take code of one for another
+#define AMPCLI_SPACE ampcli
+#endif
 
-constexpr int FLOATS = AMPCLI_FLOATS;
+namespace AMPCLI_SPACE::surrogate {
 
-typedef float Floats __attribute__((vector_size(4 * AMPCLI_FLOATS)));
-typedef int32_t Ints __attribute__((vector_size(4 * AMPCLI_FLOATS)));
+constexpr int FLOATS = 2 * AMPCLI_LANES;
+
+typedef float Floats __attribute__((vector_size(8 * AMPCLI_LANES)));
+typedef int32_t Ints __attribute__((vector_size(8 * AMPCLI_LANES)));
 
 inline Floats& lanes(float* p) { return *reinterpret_cast<Floats*>(p); }
 inline const Floats& lanes(const float* p) { return *reinterpret_cast<const Floats*>(p); }
@@ -45,9 +49,8 @@ inline Floats exp_negative(Floats x) {
   Floats sum = r * (1 / 5040.0f) + 1 / 720.0f;
   sum = sum * r + 1 / 120.0f, sum = sum * r + 1 / 24.0f, sum = sum * r + 1 / 6.0f, sum = sum * r + 0.5f;
   sum = sum * r * r + r + 1.0f;
-  Ints exponent = (reinterpret_cast<Ints&>(shifted) - 0x4b400000) << 23;
-  Ints bits = reinterpret_cast<Ints&>(sum) + exponent;
-  return reinterpret_cast<Floats&>(bits);
+  Ints exponent = (Ints(shifted) - 0x4b400000) << 23;
+  return Floats(Ints(sum) + exponent);
 }
 
 inline Floats hyperbolic_tangent(Floats x) {
@@ -85,4 +88,4 @@ class Buffer {
 
 constexpr int padded(int size, int unit) { return (size + unit - 1) / unit * unit; }
 
-}  // namespace ampcli::surrogate
+}  // namespace AMPCLI_SPACE::surrogate
