@@ -36,7 +36,8 @@ def plot_uncertainty(
     measures = measures or {"points": None}
     sizes = np.maximum(np.abs(delta), 1e-12)
     x_edges, y_edges = (_log_edges(values) for values in (relative, sizes))
-    cells, _, _ = np.histogram2d(relative, np.clip(sizes, y_edges[0], y_edges[-1]), (x_edges, y_edges))
+    x, y = (np.clip(values, edges[0], edges[-1]) for values, edges in ((relative, x_edges), (sizes, y_edges)))
+    cells, _, _ = np.histogram2d(x, y, (x_edges, y_edges))
     covered = {measure: _quantiles(sizes, relative, weight) for measure, weight in measures.items()}
     pulls = np.clip(delta / relative, -_REACH, _REACH)
     edges = np.linspace(-_REACH, _REACH, _BINS + 1)
