@@ -91,7 +91,7 @@ class TrainedNetwork:
 
     @cached_property
     def compiled(self) -> Member | None:
-        """The network from momenta to amplitude in one compiled pass; None on a GPU, or if there is none for its kind."""
+        """The network from momenta to amplitude in one compiled pass; None on a GPU, and for kinds without one."""
         if self.parameters.device.type != "cpu":
             return None
         content = bundle_of(self.network, self.ansatz, self.block)
@@ -110,7 +110,9 @@ class TrainedNetwork:
         if self.compiled is None:
             return self.predict(self.arrays(momenta))
         amplitude, relative = self.compiled.predict(momenta)
-        if not (sound := amplitude.isfinite() & relative.isfinite()).all():  # torch says what is wrong, or finds infinity
+        if not (
+            sound := amplitude.isfinite() & relative.isfinite()
+        ).all():  # torch says what is wrong, or finds infinity
             odd = torch.nonzero(~sound)[:, 0]
             amplitude[odd], relative[odd] = self.predict(self.arrays(momenta[odd]))
         return amplitude, relative

@@ -65,7 +65,7 @@ class Member:
         self._compiled = kinds[way or ways(on)[0]](write_bundle(content))
 
     def predict(self, final: Tensor) -> tuple[Tensor, Tensor]:
-        """|M|^2 of outgoing momenta (n, n_final, 4) in GeV, float64 on the CPU, and its relative uncertainty: (n,) each.
+        """|M|^2 of outgoing momenta (n, n_final, 4) in GeV and its relative uncertainty: (n,) each, float64 on the CPU.
 
         Amplitudes are NaN where the momenta of the reduced event are not physical.
         """
