@@ -52,7 +52,7 @@ class QuickSurrogate:
         for start in range(0, len(momenta), _CHUNK):
             rows = slice(start, start + _CHUNK)
             final = torch.from_numpy(np.ascontiguousarray(momenta[rows, 2:]))
-            amplitude, _ = self.network.predict(self.network.arrays(final))
+            amplitude, _ = self.network.predict_momenta(final)
             found[rows] = amplitude.numpy()
         # Beyond what exact amplitudes support there is nothing to be learned: any bound keeps the events unbiased.
         bounded: FloatArray = np.clip(np.nan_to_num(found, nan=self.lowest), self.lowest, self.highest)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import statistics
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import cast
 
 import numpy as np
@@ -96,7 +97,7 @@ def surrogate_times(predictor: Predictor, final: FloatArray) -> SurrogateTimes:
 
 
 def _parts(networks: Sequence[TrainedNetwork], final: FloatArray, device: torch.device) -> tuple[float, float]:
-    """Seconds per event of all reduced amplitudes, and of all networks."""
+    """Seconds per event of all reduced amplitudes, and of all networks with what their ansaetze make of the outputs."""
     batch = torch.from_numpy(np.ascontiguousarray(final)).to(device)
     reduced = forward = 0.0
     for network in networks:
@@ -106,6 +107,10 @@ def _parts(networks: Sequence[TrainedNetwork], final: FloatArray, device: torch.
             provider = cast(ReducingBlock, block).provider
             momenta = with_beams(arrays["reduced_momenta"].flatten(0, -3).cpu().numpy())
             reduced += exact_seconds(provider, momenta) * len(momenta) / len(batch)
+        if (member := network.compiled) is not None:
+            whole = seconds_per_event(partial(member.predict, batch), len(batch))
+            forward += max(whole - seconds_per_event(partial(member.inputs, batch), len(batch)), 0.0)
+            continue
         with torch.no_grad():
             inputs = network.ansatz.inputs(arrays).expand(network.n_members, -1, -1)
 

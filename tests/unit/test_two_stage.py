@@ -184,10 +184,7 @@ def test_the_quick_surrogate_is_good_enough(sampler, weighted, trained):
 
 def test_predictions_are_positive_and_finite_anywhere(sampler, trained):
     class Broken:
-        def arrays(self, final):
-            return {"momenta": final}
-
-        def predict(self, momenta):
+        def predict_momenta(self, final):
             values = torch.tensor([float("nan"), float("inf"), 0.0, 1e-5], dtype=torch.float64)
             return values, values
 

@@ -31,27 +31,43 @@ class Opened {
   }
 
   py::tuple predict(const Array& final, int threads) const {
-    if (final.ndim() != 3 || final.shape(1) != member_.legs() - 2 || final.shape(2) != 4)
-      throw std::invalid_argument("momenta of another process");
-    const long n = final.shape(0), tiles = (n + TILE - 1) / TILE;
-    Array amplitude(n), relative(n);
+    check(final);
+    Array amplitude(final.shape(0)), relative(final.shape(0));
     const double* in = final.data();
     double *to = amplitude.mutable_data(), *errors = relative.mutable_data();
-    {
-      py::gil_scoped_release released;
-      const long shares = std::max(1L, std::min(long(threads), tiles));
-      const auto work = [&](long share) {
-        member_.predict(in, tiles * share / shares * TILE, std::min(n, tiles * (share + 1) / shares * TILE), to, errors);
-      };
-      std::vector<std::thread> others;
-      for (long share = 1; share < shares; ++share) others.emplace_back(work, share);
-      work(0);
-      for (auto& other : others) other.join();
-    }
+    shared(final.shape(0), threads, [&](long first, long last) { member_.predict(in, first, last, to, errors); });
     return py::make_tuple(amplitude, relative);
   }
 
+  py::array_t<float> inputs(const Array& final, int threads) const {
+    check(final);
+    py::array_t<float> found({long(final.shape(0)), long(member_.inputs())});
+    const double* in = final.data();
+    float* to = found.mutable_data();
+    shared(final.shape(0), threads, [&](long first, long last) { member_.show_inputs(in, first, last, to); });
+    return found;
+  }
+
  private:
+  void check(const Array& final) const {
+    if (final.ndim() != 3 || final.shape(1) != member_.legs() - 2 || final.shape(2) != 4)
+      throw std::invalid_argument("momenta of another process");
+  }
+
+  // Work on whole tiles of n events, shared by threads.
+  template <class Work>
+  static void shared(long n, int threads, Work work) {
+    py::gil_scoped_release released;
+    const long tiles = (n + TILE - 1) / TILE, shares = std::max(1L, std::min(long(threads), tiles));
+    const auto share = [&](long number) {
+      work(tiles * number / shares * TILE, std::min(n, tiles * (number + 1) / shares * TILE));
+    };
+    std::vector<std::thread> others;
+    for (long number = 1; number < shares; ++number) others.emplace_back(share, number);
+    share(0);
+    for (auto& other : others) other.join();
+  }
+
   Storage storage_;
   Bundle bundle_;
   Member<Products> member_;
@@ -61,7 +77,8 @@ template <class Products>
 void add_member(py::module_& module, const char* name) {
   py::class_<Opened<Products>>(module, name, py::module_local())
       .def(py::init<const py::bytes&>(), py::arg("bundle"))
-      .def("predict", &Opened<Products>::predict, py::arg("final").noconvert(), py::arg("threads"));
+      .def("predict", &Opened<Products>::predict, py::arg("final").noconvert(), py::arg("threads"))
+      .def("inputs", &Opened<Products>::inputs, py::arg("final").noconvert(), py::arg("threads"));
 }
 
 }  // namespace AMPCLI_SPACE::surrogate

@@ -71,3 +71,7 @@ class Member:
         """
         amplitude, relative = self._compiled.predict(final.contiguous().numpy(), torch.get_num_threads())
         return torch.from_numpy(amplitude), torch.from_numpy(relative)
+
+    def inputs(self, final: Tensor) -> Tensor:
+        """What the network is given for outgoing momenta: (n, inputs) float32."""
+        return torch.from_numpy(self._compiled.inputs(final.contiguous().numpy(), torch.get_num_threads()))

@@ -184,32 +184,56 @@ class Member {
 
   int legs() const { return features_.legs(); }
 
+  int inputs() const { return network_->inputs(); }
+
   // Events first .. last - 1 of outgoing momenta (events, legs - 2, 4): amplitudes in GeV^(4 - 2 n_final), NaN where
   // there is none, and relative uncertainties as the network predicts them.
   void predict(const double* final, long first, long last, double* amplitude, double* relative) const {
     [[maybe_unused]] typename Products::Session session;
-    typename Network<Products>::Scratch scratch(*network_);
-    FeatureTile tile = features_.tile();
-    Features::Scratch work = features_.scratch();
-    const int numbers = 4 * (legs() - 2), columns = features_.columns(), radiations = features_.radiations();
+    Scratch scratch(*this);
     for (long begin = first; begin < last; begin += TILE) {
       const int events = int(std::min<long>(TILE, last - begin));
-      features_.compute(final + begin * numbers, events, tile, work);
-      for (int event = 0; event < events; ++event) {
-        float* row = scratch.in.row(event);
-        const double* found = tile.inputs.get() + long(event) * columns;
-        for (int c = 0; c < columns; ++c) row[c] = float((found[c] - inputs_.mean[c]) / inputs_.deviation[c]);
-        for (int r = 0, c = columns; r < radiations; ++r, ++c)
-          row[c] = float((tile.logs[event * radiations + r] - inputs_.mean[c]) / inputs_.deviation[c]);
-      }
-      const auto& outputs = network_->forward(scratch, events);
+      prepare(final + begin * 4 * (legs() - 2), events, scratch);
+      const auto& outputs = network_->forward(scratch.network, events);
       for (int event = 0; event < events; ++event)
-        ansatz_(outputs.row(event), tile.logs.get() + event * radiations, amplitude[begin + event],
+        ansatz_(outputs.row(event), scratch.tile.logs.get() + event * features_.radiations(), amplitude[begin + event],
                 relative[begin + event]);
     }
   }
 
+  // What the network is given, (events, inputs).
+  void show_inputs(const double* final, long first, long last, float* to) const {
+    Scratch scratch(*this);
+    for (long begin = first; begin < last; begin += TILE) {
+      const int events = int(std::min<long>(TILE, last - begin));
+      prepare(final + begin * 4 * (legs() - 2), events, scratch);
+      for (int event = 0; event < events; ++event)
+        std::copy_n(scratch.network.in.row(event), inputs(), to + (begin + event) * inputs());
+    }
+  }
+
  private:
+  struct Scratch {
+    typename Network<Products>::Scratch network;
+    FeatureTile tile;
+    Features::Scratch features;
+    explicit Scratch(const Member& member)
+        : network(*member.network_), tile(member.features_.tile()), features(member.features_.scratch()) {}
+  };
+
+  // Features of a tile, standardised.
+  void prepare(const double* final, int events, Scratch& scratch) const {
+    const int columns = features_.columns(), radiations = features_.radiations();
+    features_.compute(final, events, scratch.tile, scratch.features);
+    for (int event = 0; event < events; ++event) {
+      float* row = scratch.network.in.row(event);
+      const double* found = scratch.tile.inputs.get() + long(event) * columns;
+      for (int c = 0; c < columns; ++c) row[c] = float((found[c] - inputs_.mean[c]) / inputs_.deviation[c]);
+      for (int r = 0, c = columns; r < radiations; ++r, ++c)
+        row[c] = float((scratch.tile.logs[event * radiations + r] - inputs_.mean[c]) / inputs_.deviation[c]);
+    }
+  }
+
   Features features_;
   Standardiser inputs_{};
   Factorised ansatz_{};
