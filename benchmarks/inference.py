@@ -2,7 +2,7 @@
 
     python benchmarks/inference.py [MODEL ...] [--registry DIR] [--events 8192] [--repeats 9] [--json FILE]
 
-Everything is timed in turn, `repeats` times, so that a drift of the machine's speed hits all alike; medians, and medians
+Everything is timed in turn, `repeats` times, so that a drift of the machine's speed hits all alike; medians and medians
 of ratios within a turn.  Microseconds per event, from outgoing momenta to the amplitude and its uncertainty:
 
 - torch: features, reduced amplitude (both compiled), network and ansatz as torch operations;
