@@ -1,4 +1,4 @@
-"""Models on the points of a store: features that the store holds are read, and others computed."""
+"""Models on the points of a store: features that the store holds are read where computing them would take longer."""
 
 from __future__ import annotations
 
@@ -47,13 +47,15 @@ class StoredPoints:
         return predictor.predicted(self.momenta, features)
 
     def features(self, network: TrainedNetwork, read: dict[str, Tensor] | None = None) -> dict[str, Tensor] | None:
-        """The arrays that a network reads of its features, (n, ...) float64; None if the store holds no such features.
+        """The arrays that a network reads of its features, (n, ...) float64.
+
+        None if the store holds no such features, or the compiled pass makes them sooner than they are read.
 
         Args:
             read: arrays that were read already, by their names in the store; others are added.
         """
         block = network.block
-        if block is None:
+        if block is None or network.compiled is not None:
             return None
         try:
             held = self.store.block_attributes(block.name)
