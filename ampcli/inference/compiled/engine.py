@@ -50,8 +50,9 @@ class Member:
     """A compiled network.
 
     Args:
-        content: `bundle_of` it: tasks (radiations, bytes) and reduced/... of the features; widths, activation, residual
-            and parameters of the network; mean, deviation (inputs) and correction (2) of the ansatz.
+        content: `bundle_of` it: tasks (radiations, bytes) and reduced/..., or antenna/..., of the features; widths,
+            activation, residual and parameters of the network; mean, deviation (inputs) and correction (2), or
+            antenna/scales (2), of the ansatz.
         way: one of `ways`.  Sums are in single precision; factors in "split" are good to 2^-17.
         on: the instruction set (default: the best).
 
@@ -74,4 +75,12 @@ class Member:
 
     def inputs(self, final: Tensor) -> Tensor:
         """What the network is given for outgoing momenta: (n, inputs) float32."""
-        return torch.from_numpy(self._compiled.inputs(final.contiguous().numpy(), torch.get_num_threads()))
+        return self._show(final)[0]
+
+    def terms(self, final: Tensor) -> Tensor:
+        """What the ansatz adds up: ln(F |M_reduced|^2) of radiations, or antennae; (n, terms) float64."""
+        return self._show(final)[1]
+
+    def _show(self, final: Tensor) -> tuple[Tensor, Tensor]:
+        inputs, terms = self._compiled.show(final.contiguous().numpy(), torch.get_num_threads())
+        return torch.from_numpy(inputs), torch.from_numpy(terms)
