@@ -158,3 +158,5 @@ def test_parts_that_do_not_fit() -> None:
         Member({**without, **foreign, "antenna/scales": content["antenna/scales"]})
     with pytest.raises(ValueError, match="does not fit the features"):
         Member({**content, "widths": np.array([22, 5], dtype=np.int32)})
+    with pytest.raises(ValueError, match="cannot multiply"):
+        Member(content, "double")

@@ -57,13 +57,16 @@ class Member:
         on: the instruction set (default: the best).
 
     Raises:
-        ValueError: parts that do not fit each other.
+        ValueError: parts that do not fit each other, or a way that this machine does not have.
     """
 
     def __init__(self, content: Mapping[str, Value], way: str | None = None, on: str | None = None) -> None:
         module = compiled_module(PACKAGE, on or instruction_set())
+        known = ways(on)  # asks the system for the matrix unit, without which "split" would end the process
+        if way is not None and way not in known:
+            raise ValueError(f"this machine cannot multiply in the way {way!r}, only in {', '.join(known)}")
         kinds: dict[str, Any] = {"single": module.Single, "split": getattr(module, "Split", None)}
-        self._compiled = kinds[way or ways(on)[0]](write_bundle(content))
+        self._compiled = kinds[way or known[0]](write_bundle(content))
 
     def predict(self, final: Tensor) -> tuple[Tensor, Tensor]:
         """|M|^2 of outgoing momenta (n, n_final, 4) in GeV and its relative uncertainty: (n,) each, float64 on the CPU.

@@ -16,6 +16,7 @@ using std::asinh, std::atan2, std::fabs, std::log, std::sqrt;
 #include "../../features/compiled/antenna.h"
 #include "../../features/compiled/inputs.h"
 #include "amx.h"
+#include "ansatz.h"
 
 namespace AMPCLI_SPACE::surrogate {
 
@@ -165,75 +166,6 @@ class Antennae {
 
 // Means and deviations of columns.
 struct Standardiser { const double *mean, *deviation; };
-
-// An uncertainty from the last output of a network, as ampcli/models/likelihood.py.
-inline double relative_sigma(double log_sigma, double deviation) {
-  constexpr double LEAST = -12, MOST = 4;  // ampcli.models.likelihood.LOG_SIGMA
-  return deviation * std::exp(log_sigma < LEAST ? LEAST : log_sigma > MOST ? MOST : log_sigma);
-}
-
-// ln|M|^2 = ln sum_r c_r F_r |M_reduced,r|^2 (Amplitude Surrogates, Eqs. 10 to 13), as ampcli/models/factorised.py.
-struct Factorised {
-  int radiations;
-  double mean, deviation;
-
-  bool open(const Folder& folder, Error& error) {
-    const double* correction = nullptr;
-    if (!folder.array("correction", &correction, {2}, error)) return false;
-    mean = correction[0], deviation = correction[1];
-    return true;
-  }
-
-  int coefficients() const { return std::max(radiations, 1); }
-
-  void operator()(const float* outputs, const double* logs, double& amplitude, double& relative) const {
-    double sum = deviation * outputs[0] + (radiations ? logs[0] : 0);
-    if (radiations > 1) {
-      double terms[MOST_RADIATIONS];
-      for (int r = 0; r < radiations; ++r) terms[r] = deviation * outputs[r] + logs[r];
-      sum = log_sum_exp(terms);
-    }
-    amplitude = std::exp(sum + mean);
-    relative = relative_sigma(outputs[coefficients()], deviation);
-  }
-
- private:
-  double log_sum_exp(const double* terms) const {
-    double largest = terms[0], sum = 0;
-    for (int r = 1; r < radiations; ++r) largest = terms[r] > largest ? terms[r] : largest;
-    for (int r = 0; r < radiations; ++r) sum += std::exp(terms[r] - largest);
-    return largest + std::log(sum);
-  }
-};
-
-// |M|^2 = S_coef sum sinh(c) term, as ampcli/models/antenna.py.
-struct StringSum {
-  int terms;
-  double scale, deviation;
-
-  static bool there(const Folder& folder) { return folder.has("antenna/scales"); }
-
-  bool open(const Folder& folder, Error& error) {
-    const double* scales = nullptr;
-    if (terms < 1) return error.is("an ansatz of antennae, and no antennae");
-    if (!folder.array("antenna/scales", &scales, {2}, error)) return false;
-    scale = scales[0], deviation = scales[1];
-    return true;
-  }
-
-  int coefficients() const { return terms; }
-
-  void operator()(const float* outputs, const double* term, double& amplitude, double& relative) const {
-    constexpr double LARGEST = 30;  // ampcli.models.antenna.LARGEST
-    double sum = 0;
-    for (int t = 0; t < terms; ++t) {
-      const double c = outputs[t];
-      sum += std::sinh(c < -LARGEST ? -LARGEST : c > LARGEST ? LARGEST : c) * term[t];
-    }
-    amplitude = scale * sum;
-    relative = relative_sigma(outputs[terms], deviation);
-  }
-};
 
 // Products: how its network multiplies.
 template <class Products>
