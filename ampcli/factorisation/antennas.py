@@ -63,3 +63,9 @@ def string_antenna(invariants: Tensor, strings: Strings, quark: int, antiquark: 
 def neighbours(strings: Strings) -> set[tuple[int, int]]:
     """Pairs of gluons (i < j) next to each other in a string: those that become singular together."""
     return {(min(pair), max(pair)) for order in strings for pair in pairwise(order)}
+
+
+def chains_of(terms: Sequence[Strings]) -> list[tuple[int, ...]]:
+    """Orders of gluons that occur in terms or begin such an order, the shorter ones first."""
+    found = {order[: length + 1] for strings in terms for order in strings for length in range(len(order))}
+    return sorted(found, key=lambda order: (len(order), order))

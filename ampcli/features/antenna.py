@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from ampcli.errors import UsageError
-from ampcli.factorisation.antennas import colour_strings, neighbours, string_antenna
+from ampcli.factorisation.antennas import chains_of, colour_strings, neighbours, string_antenna
 from ampcli.factorisation.azimuth import splitting_azimuth
 from ampcli.factorisation.momenta import invariant_products
 from ampcli.factorisation.permutations import relevant_permutations
 from ampcli.factorisation.representative import representative
 from ampcli.kinematics import pair_positions
+from ampcli.library.bundle import Value
 from ampcli.process import Process
 
 
@@ -70,4 +72,24 @@ class AntennaBlock:
         return {
             "inputs": torch.cat([scaled, torch.stack(logs, dim=1)], dim=1),
             "terms": torch.stack([*antennae, *cosines, *sines], dim=1),
+        }
+
+    def bundle(self) -> dict[str, Value]:
+        """For the compiled pass (`ampcli.inference.compiled.engine.Member`): the tables of antenna.h."""
+        quark, antiquark = self.process.final_positions("quark")[0], self.process.final_positions("antiquark")[0]
+        gluons = self.process.final_positions("gluon")
+        orders = chains_of(self.strings)
+        number = {order: place for place, order in enumerate(orders)}
+        chains = [(number.get(order[:-1], -1), *(quark, *order)[-2:]) for order in orders]
+        terms = [[number[order] for order in strings] for strings in self.strings]
+        near = [neighbours(strings) for strings in self.strings]
+        return {
+            "antenna/quarks": np.array([quark, antiquark], dtype=np.int32),
+            "antenna/gluons": np.array(gluons, dtype=np.int32),
+            "antenna/chains": np.array(chains, dtype=np.int32),
+            "antenna/terms": np.array([row + [-1] * (len(gluons) - len(row)) for row in terms], dtype=np.int32),
+            "antenna/pairs": np.array(self.gluon_pairs, dtype=np.int32).reshape(-1, 2),
+            "antenna/neighbours": np.array(
+                [[pair in pairs for pairs in near] for pair in self.gluon_pairs], dtype=np.uint8
+            ).reshape(-1, self.n_strings),
         }

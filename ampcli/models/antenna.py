@@ -13,6 +13,7 @@ from typing import ClassVar, Self
 import torch
 from torch import Tensor
 
+from ampcli.library.bundle import Value
 from ampcli.models.ansatz import Ansatz, Arrays, Batch, Shapes, shapes_of, unknown
 from ampcli.models.likelihood import heteroscedastic_loss, relative_sigma
 from ampcli.models.options import LikelihoodOptions
@@ -75,6 +76,14 @@ class AntennaAnsatz(Ansatz[LikelihoodOptions]):
             s_pred=s_pred,
             s_coef=(amplitude / arrays["terms"][:, :strings].sum(dim=1)).median() / 32,
         )
+
+    def bundle(self) -> dict[str, Value]:
+        """For the compiled pass (`ampcli.inference.compiled.engine.Member`)."""
+        return {
+            "mean": self.features.mean.numpy(),
+            "deviation": self.features.deviation.numpy(),
+            "antenna/scales": torch.stack([self.s_coef, self.target.deviation]).numpy(),
+        }
 
     def inputs(self, arrays: Arrays) -> Tensor:
         return self.features.apply(arrays["inputs"]).float()

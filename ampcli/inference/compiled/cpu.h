@@ -39,13 +39,15 @@ class Opened {
     return py::make_tuple(amplitude, relative);
   }
 
-  py::array_t<float> inputs(const Array& final, int threads) const {
+  py::tuple show(const Array& final, int threads) const {
     check(final);
-    py::array_t<float> found({long(final.shape(0)), long(member_.inputs())});
+    py::array_t<float> inputs({long(final.shape(0)), long(member_.inputs())});
+    Array terms({long(final.shape(0)), long(member_.terms())});
     const double* in = final.data();
-    float* to = found.mutable_data();
-    shared(final.shape(0), threads, [&](long first, long last) { member_.show_inputs(in, first, last, to); });
-    return found;
+    float* given = inputs.mutable_data();
+    double* to = terms.mutable_data();
+    shared(final.shape(0), threads, [&](long first, long last) { member_.show(in, first, last, given, to); });
+    return py::make_tuple(inputs, terms);
   }
 
  private:
@@ -78,7 +80,7 @@ void add_member(py::module_& module, const char* name) {
   py::class_<Opened<Products>>(module, name, py::module_local())
       .def(py::init<const py::bytes&>(), py::arg("bundle"))
       .def("predict", &Opened<Products>::predict, py::arg("final").noconvert(), py::arg("threads"))
-      .def("inputs", &Opened<Products>::inputs, py::arg("final").noconvert(), py::arg("threads"));
+      .def("show", &Opened<Products>::show, py::arg("final").noconvert(), py::arg("threads"));
 }
 
 }  // namespace AMPCLI_SPACE::surrogate

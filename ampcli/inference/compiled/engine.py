@@ -50,19 +50,23 @@ class Member:
     """A compiled network.
 
     Args:
-        content: `bundle_of` it: tasks (radiations, bytes) and reduced/... of the features; widths, activation, residual
-            and parameters of the network; mean, deviation (inputs) and correction (2) of the ansatz.
+        content: `bundle_of` it: tasks (radiations, bytes) and reduced/..., or antenna/..., of the features; widths,
+            activation, residual and parameters of the network; mean, deviation (inputs) and correction (2), or
+            antenna/scales (2), of the ansatz.
         way: one of `ways`.  Sums are in single precision; factors in "split" are good to 2^-17.
         on: the instruction set (default: the best).
 
     Raises:
-        ValueError: parts that do not fit each other.
+        ValueError: parts that do not fit each other, or a way that this machine does not have.
     """
 
     def __init__(self, content: Mapping[str, Value], way: str | None = None, on: str | None = None) -> None:
         module = compiled_module(PACKAGE, on or instruction_set())
+        known = ways(on)  # asks the system for the matrix unit, without which "split" would end the process
+        if way is not None and way not in known:
+            raise ValueError(f"this machine cannot multiply in the way {way!r}, only in {', '.join(known)}")
         kinds: dict[str, Any] = {"single": module.Single, "split": getattr(module, "Split", None)}
-        self._compiled = kinds[way or ways(on)[0]](write_bundle(content))
+        self._compiled = kinds[way or known[0]](write_bundle(content))
 
     def predict(self, final: Tensor) -> tuple[Tensor, Tensor]:
         """|M|^2 of outgoing momenta (n, n_final, 4) in GeV and its relative uncertainty: (n,) each, float64 on the CPU.
@@ -74,4 +78,12 @@ class Member:
 
     def inputs(self, final: Tensor) -> Tensor:
         """What the network is given for outgoing momenta: (n, inputs) float32."""
-        return torch.from_numpy(self._compiled.inputs(final.contiguous().numpy(), torch.get_num_threads()))
+        return self._show(final)[0]
+
+    def terms(self, final: Tensor) -> Tensor:
+        """What the ansatz adds up: ln(F |M_reduced|^2) of radiations, or antennae; (n, terms) float64."""
+        return self._show(final)[1]
+
+    def _show(self, final: Tensor) -> tuple[Tensor, Tensor]:
+        inputs, terms = self._compiled.show(final.contiguous().numpy(), torch.get_num_threads())
+        return torch.from_numpy(inputs), torch.from_numpy(terms)

@@ -13,8 +13,10 @@ using std::asinh, std::atan2, std::fabs, std::log, std::sqrt;
 
 #include "../../amplitudes/native/at_rest.h"
 #include "../../amplitudes/native/bundled.h"
+#include "../../features/compiled/antenna.h"
 #include "../../features/compiled/inputs.h"
 #include "amx.h"
+#include "ansatz.h"
 
 namespace AMPCLI_SPACE::surrogate {
 
@@ -23,7 +25,7 @@ constexpr int MOST_RADIATIONS = 16;
 // What the features of a tile of events are, before they are standardised.
 struct FeatureTile {
   Buffer<double> inputs;  // (TILE, columns)
-  Buffer<double> logs;    // (TILE, radiations): ln(F |M_reduced|^2)
+  Buffer<double> terms;   // (TILE, terms) of the ansatz: ln(F |M_reduced|^2) of radiations, or antennae
 };
 
 // Momenta without an emission (Amplitude Surrogates, NoFa), or one or two emissions of each radiation undone.
@@ -53,6 +55,7 @@ class Features {
   int legs() const { return tasks_[0].step[0].legs; }
   int radiations() const { return undone_ ? int(tasks_.size()) : 0; }
   int columns() const { return columns_; }
+  int terms() const { return radiations(); }
 
   FeatureTile tile() const { return {Buffer<double>(long(TILE) * columns_), Buffer<double>(TILE * MOST_RADIATIONS)}; }
 
@@ -80,7 +83,7 @@ class Features {
                              scratch.reduced.get() + event * left, to.inputs.get() + long(event) * columns_ + first});
       reduced_amplitudes(events, left, scratch);
       for (int event = 0; event < events; ++event)
-        to.logs[event * radiations() + r] = log(scratch.kernel[event]) + log(scratch.amplitude[event]);
+        to.terms[event * radiations() + r] = log(scratch.kernel[event]) + log(scratch.amplitude[event]);
       first += task.columns;
     }
   }
@@ -116,36 +119,53 @@ class Features {
   int columns_ = 0;
 };
 
-// Means and deviations of columns.
-struct Standardiser { const double *mean, *deviation; };
+// Antennae of colour strings, and spin-correlation terms.
+class Antennae {
+ public:
+  using Scratch = Buffer<double>;
 
-// ln|M|^2 = ln sum_r c_r F_r |M_reduced,r|^2 (Amplitude Surrogates, Eqs. 10 to 13), as ampcli/models/factorised.py.
-struct Factorised {
-  int radiations;
-  double mean, deviation;
+  static bool there(const Folder& folder) { return folder.has("antenna/gluons"); }
 
-  void operator()(const float* outputs, const double* logs, double& amplitude, double& relative) const {
-    constexpr double LEAST = -12, MOST = 4;  // ampcli.models.likelihood.LOG_SIGMA
-    double sum = deviation * outputs[0] + (radiations ? logs[0] : 0);
-    if (radiations > 1) {
-      double terms[MOST_RADIATIONS];
-      for (int r = 0; r < radiations; ++r) terms[r] = deviation * outputs[r] + logs[r];
-      sum = log_sum_exp(terms);
-    }
-    amplitude = std::exp(sum + mean);
-    double sigma = outputs[radiations > 1 ? radiations : 1];
-    sigma = sigma < LEAST ? LEAST : sigma > MOST ? MOST : sigma;
-    relative = deviation * std::exp(sigma);
+  bool open(const Folder& folder, Error& error) {
+    const std::int32_t* quarks = nullptr;
+    std::int64_t gluons[1] = {0}, chains[2] = {0, 0}, terms[2] = {0, 0}, pairs[2] = {0, 0};
+    if (!folder.array("antenna/quarks", &quarks, {2}, error) ||
+        !folder.array("antenna/gluons", &task_.gluon, {-1}, error, gluons) ||
+        !folder.array("antenna/chains", &task_.chain, {-1, 3}, error, chains) ||
+        !folder.array("antenna/terms", &task_.term, {-1, gluons[0]}, error, terms) ||
+        !folder.array("antenna/pairs", &task_.pair, {-1, 2}, error, pairs) ||
+        !folder.array("antenna/neighbours", &task_.neighbours, {pairs[0], terms[0]}, error))
+      return false;
+    if (std::max({gluons[0], chains[0], terms[0], pairs[0]}) > MOST) return error.is("too many antennae");
+    task_.legs = 2 + int(gluons[0]), task_.gluons = int(gluons[0]), task_.chains = int(chains[0]);
+    task_.quark = quarks[0], task_.antiquark = quarks[1], task_.terms = int(terms[0]), task_.pairs = int(pairs[0]);
+    return task_.good() || error.is("the tables of the antennae are damaged");
+  }
+
+  int legs() const { return task_.legs + 2; }
+  int radiations() const { return 0; }
+  int columns() const { return task_.inputs(); }
+  int terms() const { return task_.all_terms(); }
+
+  FeatureTile tile() const { return {Buffer<double>(long(TILE) * columns()), Buffer<double>(long(TILE) * terms())}; }
+
+  Scratch scratch() const { return Scratch(2 * task_.chains); }
+
+  // Of outgoing momenta (events, legs - 2, 4).
+  void compute(const double* final, int events, FeatureTile& to, Scratch& room) const {
+    for (int event = 0; event < events; ++event)
+      antenna::features(task_, final + long(event) * 4 * task_.legs, to.inputs.get() + long(event) * columns(),
+                        to.terms.get() + long(event) * terms(), room.get());
   }
 
  private:
-  double log_sum_exp(const double* terms) const {
-    double largest = terms[0], sum = 0;
-    for (int r = 1; r < radiations; ++r) largest = terms[r] > largest ? terms[r] : largest;
-    for (int r = 0; r < radiations; ++r) sum += std::exp(terms[r] - largest);
-    return largest + std::log(sum);
-  }
+  static constexpr int MOST = 1 << 20;
+
+  antenna::Task task_{};
 };
+
+// Means and deviations of columns.
+struct Standardiser { const double *mean, *deviation; };
 
 // Products: how its network multiplies.
 template <class Products>
@@ -154,12 +174,11 @@ class Member {
   bool open(const Folder& folder, Error& error) {
     const std::int32_t *widths = nullptr, *residual = nullptr;
     const float* parameters = nullptr;
-    const double* correction = nullptr;
     const char* activation = nullptr;
     std::int64_t layers[1] = {0};
-    if (!features_.open(folder, error) || !folder.array("widths", &widths, {-1}, error, layers) ||
-        !folder.array("residual", &residual, {}, error) || !folder.text("activation", &activation, error) ||
-        !folder.array("correction", &correction, {2}, error))
+    of_strings_ = Antennae::there(folder), sums_strings_ = StringSum::there(folder);
+    if (!(of_strings_ ? antennae_.open(folder, error) : features_.open(folder, error)) || !folder.array("widths", &widths, {-1}, error, layers) ||
+        !folder.array("residual", &residual, {}, error) || !folder.text("activation", &activation, error))
       return false;
     std::vector<Shape> shapes;
     std::int64_t size = 0;
@@ -169,74 +188,99 @@ class Member {
       shapes.push_back({widths[l], widths[l + 1]});
       size += std::int64_t(widths[l] + 1) * widths[l + 1];
     }
-    const int inputs = features_.columns() + features_.radiations(), terms = std::max(features_.radiations(), 1);
-    if (shapes.empty() || shapes.front().inputs != inputs || shapes.back().outputs != terms + 1)
+    const int inputs = with_features([](const auto& f) { return f.columns() + f.radiations(); });
+    factorised_.radiations = of_strings_ ? 0 : features_.radiations();
+    sum_.terms = of_strings_ ? antennae_.terms() : 0;
+    if (!(sums_strings_ ? sum_.open(folder, error) : factorised_.open(folder, error))) return false;
+    const int coefficients = with_ansatz([](const auto& ansatz) { return ansatz.coefficients(); });
+    if (shapes.empty() || shapes.front().inputs != inputs || shapes.back().outputs != coefficients + 1)
       return error.is("the network does not fit the features");
     if (!folder.array("parameters", &parameters, {size}, error) ||
         !folder.array("mean", &inputs_.mean, {inputs}, error) ||
         !folder.array("deviation", &inputs_.deviation, {inputs}, error))
       return false;
-    ansatz_ = {features_.radiations(), correction[0], correction[1]};
     bool tanh = std::string(activation) == "tanh";
     network_.reset(new Network<Products>(shapes, tanh ? Activation::tanh : Activation::gelu, *residual, parameters));
     return true;
   }
 
-  int legs() const { return features_.legs(); }
+  int legs() const {
+    return with_features([](const auto& features) { return features.legs(); });
+  }
 
   int inputs() const { return network_->inputs(); }
+
+  int terms() const {
+    return with_features([](const auto& features) { return features.terms(); });
+  }
 
   // Events first .. last - 1 of outgoing momenta (events, legs - 2, 4): amplitudes in GeV^(4 - 2 n_final), NaN where
   // there is none, and relative uncertainties as the network predicts them.
   void predict(const double* final, long first, long last, double* amplitude, double* relative) const {
     [[maybe_unused]] typename Products::Session session;
-    Scratch scratch(*this);
-    for (long begin = first; begin < last; begin += TILE) {
-      const int events = int(std::min<long>(TILE, last - begin));
-      prepare(final + begin * 4 * (legs() - 2), events, scratch);
-      const auto& outputs = network_->forward(scratch.network, events);
-      for (int event = 0; event < events; ++event)
-        ansatz_(outputs.row(event), scratch.tile.logs.get() + event * features_.radiations(), amplitude[begin + event],
-                relative[begin + event]);
-    }
+    tiles(final, first, last, [&](long begin, int events, auto& network, const FeatureTile& tile) {
+      const auto& outputs = network_->forward(network, events);
+      const int of_event = terms();
+      with_ansatz([&](const auto& ansatz) {
+        for (int event = 0; event < events; ++event)
+          ansatz(outputs.row(event), tile.terms.get() + long(event) * of_event, amplitude[begin + event],
+                 relative[begin + event]);
+        return true;
+      });
+    });
   }
 
-  // What the network is given, (events, inputs).
-  void show_inputs(const double* final, long first, long last, float* to) const {
-    Scratch scratch(*this);
-    for (long begin = first; begin < last; begin += TILE) {
-      const int events = int(std::min<long>(TILE, last - begin));
-      prepare(final + begin * 4 * (legs() - 2), events, scratch);
+  // What the network is given, (events, inputs), and the terms of the ansatz, (events, terms).
+  void show(const double* final, long first, long last, float* given, double* terms_of) const {
+    tiles(final, first, last, [&](long begin, int events, auto& network, const FeatureTile& tile) {
       for (int event = 0; event < events; ++event)
-        std::copy_n(scratch.network.in.row(event), inputs(), to + (begin + event) * inputs());
-    }
+        std::copy_n(network.in.row(event), inputs(), given + (begin + event) * inputs());
+      std::copy_n(tile.terms.get(), long(events) * terms(), terms_of + begin * terms());
+    });
   }
 
  private:
-  struct Scratch {
-    typename Network<Products>::Scratch network;
-    FeatureTile tile;
-    Features::Scratch features;
-    explicit Scratch(const Member& member)
-        : network(*member.network_), tile(member.features_.tile()), features(member.features_.scratch()) {}
-  };
-
-  // Features of a tile, standardised.
-  void prepare(const double* final, int events, Scratch& scratch) const {
-    const int columns = features_.columns(), radiations = features_.radiations();
-    features_.compute(final, events, scratch.tile, scratch.features);
-    for (int event = 0; event < events; ++event) {
-      float* row = scratch.network.in.row(event);
-      const double* found = scratch.tile.inputs.get() + long(event) * columns;
-      for (int c = 0; c < columns; ++c) row[c] = float((found[c] - inputs_.mean[c]) / inputs_.deviation[c]);
-      for (int r = 0, c = columns; r < radiations; ++r, ++c)
-        row[c] = float((scratch.tile.logs[event * radiations + r] - inputs_.mean[c]) / inputs_.deviation[c]);
-    }
+  // What a bundle says decides which features and which ansatz a member has: here, once for a tile.
+  template <class Work>
+  auto with_features(Work work) const {
+    return of_strings_ ? work(antennae_) : work(features_);
   }
 
+  template <class Work>
+  auto with_ansatz(Work work) const {
+    return sums_strings_ ? work(sum_) : work(factorised_);
+  }
+
+  // Features of one tile after another, standardised, for work(first event, events, the network's memory, tile).
+  template <class Work>
+  void tiles(const double* final, long first, long last, Work work) const {
+    typename Network<Products>::Scratch network(*network_);
+    with_features([&](const auto& features) {
+      FeatureTile tile = features.tile();
+      auto scratch = features.scratch();
+      const int columns = features.columns(), radiations = features.radiations();
+      for (long begin = first; begin < last; begin += TILE) {
+        const int events = int(std::min<long>(TILE, last - begin));
+        features.compute(final + begin * 4 * (features.legs() - 2), events, tile, scratch);
+        for (int event = 0; event < events; ++event) {
+          float* row = network.in.row(event);
+          const double* found = tile.inputs.get() + long(event) * columns;
+          for (int c = 0; c < columns; ++c) row[c] = float((found[c] - inputs_.mean[c]) / inputs_.deviation[c]);
+          for (int r = 0, c = columns; r < radiations; ++r, ++c)
+            row[c] = float((tile.terms[event * radiations + r] - inputs_.mean[c]) / inputs_.deviation[c]);
+        }
+        work(begin, events, network, tile);
+      }
+      return true;
+    });
+  }
+
+  bool of_strings_ = false, sums_strings_ = false;
   Features features_;
+  Antennae antennae_;
   Standardiser inputs_{};
-  Factorised ansatz_{};
+  Factorised factorised_{};
+  StringSum sum_{};
   std::unique_ptr<Network<Products>> network_;
 };
 
