@@ -94,11 +94,12 @@ def _region(predictor: Predictor) -> dict[str, Value]:
         found["jets"] = np.array(predictor.process.jet_legs, dtype=np.int32)
     elif isinstance(source, LeptonCollisions) and source.cuts != "durham":
         smallest = source.y_cut or manifest.region.min_sij_over_s
-        found |= {} if smallest is None else {"least_sij": np.array(smallest * source.sqrt_s**2)}
+        if smallest is not None:
+            found["least_sij"] = np.array(smallest * source.sqrt_s**2)
     elif isinstance(source, GivenEvents):
         smallest = manifest.region.min_sij_over_s
-        known = source.sqrt_s is not None and smallest is not None
-        found |= {"least_sij": np.array(smallest * source.sqrt_s**2)} if known else {}
+        if source.sqrt_s is not None and smallest is not None:
+            found["least_sij"] = np.array(smallest * source.sqrt_s**2)
     else:
         raise UsageError(
             f"{manifest.reference} was trained on events with a number of exclusive jets, which libraries cannot count",

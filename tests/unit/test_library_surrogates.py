@@ -8,6 +8,9 @@ import numpy as np
 import pytest
 from c_library import EXACT, FLAGS, NOT_PHYSICAL, OUTSIDE, ROOT, CError, Model
 
+from ampcli.collisions.given import GivenEvents
+from ampcli.collisions.leptons import LeptonCollisions
+from ampcli.errors import UsageError
 from ampcli.inference.load import load_predictor
 from ampcli.inference.predictor import Predictor
 from ampcli.instructions import instruction_set
@@ -15,6 +18,7 @@ from ampcli.kinematics import with_beams
 from ampcli.library.bundle import write_bundle
 from ampcli.library.contents import sealed
 from ampcli.library.surrogates import surrogate_content
+from ampcli.registry.manifest import Manifest
 from ampcli.registry.resolve import resolve
 from ampcli.registry.storage import read_probe
 
@@ -141,3 +145,91 @@ def test_an_amplitude_does_not_depend_on_what_comes_with_it(events):
         many = model.evaluate(np.resize(known, (events, *known.shape[1:])))
     for alone, together in zip(once, many, strict=True):
         np.testing.assert_array_equal(together, np.resize(alone, events))
+
+
+def described(name: str, **changes: object) -> Predictor:
+    """A model with another manifest."""
+    manifest = predictor(name).manifest.model_copy(update=changes)
+    return Predictor(manifest, predictor(name).networks, predictor(name).device)
+
+
+def test_a_mean_of_networks():
+    averaged = described("ddx-zgggg-three", combine="mean", correlation=None)
+    events = momenta("ddx-zgggg-three")
+    expected = averaged.predict(events)
+    with Model(write_bundle(surrogate_content(averaged))) as model:
+        values, errors, flags = model.evaluate(events)
+    np.testing.assert_allclose(values, expected.amplitude, rtol=1e-5)
+    # differences of networks that agree to three digits have four left
+    np.testing.assert_allclose(errors, expected.uncertainty / expected.amplitude, rtol=1e-2)
+    np.testing.assert_array_equal(flags, np.where(expected.outside, OUTSIDE, 0))
+
+
+def seen(manifest: Manifest, source: object, **region: object) -> dict[str, object]:
+    """Changes of a manifest: other training events."""
+    return {
+        "dataset": manifest.dataset.model_copy(update={"source": source}),
+        "region": manifest.region.model_copy(update=region),
+    }
+
+
+def test_the_smallest_invariant_of_the_training():
+    name = "ddx-zgggg-fg1"
+    given = GivenEvents(sha256="0", sqrt_s=1000.0)
+    model = described(name, **seen(predictor(name).manifest, given, min_sij_over_s=5e-3, relative_uncertainty_999=None))
+    expected = model.predict(momenta(name)).outside
+    assert 0 < expected.sum() < len(expected)
+    with Model(write_bundle(surrogate_content(model))) as opened:
+        np.testing.assert_array_equal(opened.evaluate(momenta(name))[2], np.where(expected, OUTSIDE, 0))
+
+
+def test_without_a_region_nothing_is_outside():
+    name = "ddx-zgggg-fg1"
+    given = GivenEvents(sha256="0", sqrt_s=None)
+    model = described(name, **seen(predictor(name).manifest, given, relative_uncertainty_999=None), recalibration=None)
+    expected = model.predict(disturbed(name))
+    with Model(write_bundle(surrogate_content(model))) as opened:
+        _, errors, flags = opened.evaluate(disturbed(name))
+    assert (flags == 0).all()
+    np.testing.assert_allclose(errors, expected.uncertainty / expected.amplitude, rtol=1e-4)
+
+
+def test_what_libraries_cannot_hold():
+    name = "ddx-zgggg-fg1"
+    manifest = predictor(name).manifest
+    durham = LeptonCollisions(seed=1, sqrt_s=1000.0, y_cut=1e-4)
+    other = manifest.provider.model_copy(update={"name": "pyamplicol"})
+    for change, message in [
+        (seen(manifest, durham), "exclusive jets"),
+        ({"provider": other}, "learned amplitudes of pyamplicol"),
+    ]:
+        with pytest.raises(UsageError, match=message):
+            surrogate_content(described(name, **change))
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"members": np.array(0, dtype=np.int32)}, "0 networks"),
+        ({"members": np.array(3, dtype=np.int32)}, "member/2/tasks is missing"),
+        ({"members": np.array(1, dtype=np.int32)}, "1 networks, covariance"),
+        ({"combination": "median"}, "the combination median is unknown"),
+        ({"inverse_correlation": np.eye(3)}, "(3, 3) instead of (2, 2)"),
+        ({"recalibration/log_sigma": np.zeros(20)}, "the knots of a recalibration do not ascend"),
+        ({"recalibration/log_scale": np.zeros(19)}, "(19) instead of (20)"),
+        ({"member/1/widths": np.full(9, 40, dtype=np.int32)}, "the network does not fit the features"),
+        ({"member/0/widths": np.full(90, 40, dtype=np.int32)}, "more than 64 layers"),
+        ({"member/0/parameters": np.zeros(9, dtype=np.float32)}, "member/0/parameters has the shape (9)"),
+        ({"member/0/activation": "relu"}, "the activation relu is unknown"),
+        ({"member/0/tasks": np.zeros((1, 2888), dtype=np.uint8)}, "the features are damaged"),
+        ({"member/0/tasks": np.zeros((1, 2880), dtype=np.uint8)}, "features of another ampcli"),
+        ({"region/jets": np.array([3, 4, 5, 7], dtype=np.int32)}, "a jet that is no outgoing leg"),
+        ({"region/cuts": np.zeros(2)}, "region/cuts has the shape (2) instead of (3)"),
+    ],
+)
+def test_what_does_not_fit_together(change, message):
+    content = surrogate_content(predictor("ddx-zgggg-pair"))
+    with pytest.raises(CError) as caught:
+        Model(write_bundle(sealed(content | change)))
+    assert message in str(caught.value)
+    assert caught.value.code == 2
