@@ -17,6 +17,7 @@ from ampcli.errors import UsageError
 from ampcli.inference.compiled.engine import bundle_of
 from ampcli.library.bundle import Value
 from ampcli.library.contents import EXACT, description, sealed
+from ampcli.models.factorised import FactorisedAnsatz
 from ampcli.uncertainty.recalibration import recalibrated
 
 if TYPE_CHECKING:
@@ -73,7 +74,7 @@ def _exact(predictor: Predictor) -> Native:
 
 def _member(network: TrainedNetwork, manifest: Manifest) -> dict[str, Value]:
     parts = bundle_of(network.network, network.ansatz, network.block)
-    if parts is None or not network.ansatz.predicts_uncertainty:
+    if parts is None or not isinstance(network.ansatz, FactorisedAnsatz):
         raise UsageError(f"libraries cannot hold models of the kind of {manifest.reference}", _OTHERWISE)
     return {**parts, "parameters": network.parameters.cpu().numpy(), **_recalibration(network.recalibration)}
 
