@@ -6,24 +6,32 @@ from functools import cache
 
 import numpy as np
 import pytest
+import torch
 from c_library import EXACT, FLAGS, NOT_PHYSICAL, OUTSIDE, ROOT, CError, Model
 
 from ampcli.collisions.given import GivenEvents
 from ampcli.collisions.leptons import LeptonCollisions
 from ampcli.errors import UsageError
+from ampcli.features.blocks import make_block
 from ampcli.inference.load import load_predictor
+from ampcli.inference.network import TrainedNetwork
 from ampcli.inference.predictor import Predictor
 from ampcli.instructions import instruction_set
 from ampcli.kinematics import with_beams
 from ampcli.library.bundle import write_bundle
 from ampcli.library.contents import sealed
 from ampcli.library.surrogates import surrogate_content
+from ampcli.models.factorised import FactorisedAnsatz
+from ampcli.models.network import NETWORKS
+from ampcli.models.options import LikelihoodOptions
+from ampcli.records.architecture import Architecture
 from ampcli.registry.manifest import Manifest
 from ampcli.registry.resolve import resolve
 from ampcli.registry.storage import read_probe
 
 REGISTRY = ROOT / "registry"
 MODELS = ["ddx-zgggg-fg1", "ddx-zgggg-nofa", "ddx-zgggg-pair", "ddx-zgggg-three", "dg-zdggg-fq1"]
+BLOCKS = ["fg1", "fg2+", "fg1^2", "fg1^2+", "iq1", "ig1+", "fq1", "fa1+", "fg1,ig1+", "fg1,fq1"]
 COMPILED = list(FLAGS)[: list(FLAGS).index(instruction_set()) + 1]  # those that this processor runs
 
 
@@ -145,6 +153,29 @@ def test_an_amplitude_does_not_depend_on_what_comes_with_it(events):
         many = model.evaluate(np.resize(known, (events, *known.shape[1:])))
     for alone, together in zip(once, many, strict=True):
         np.testing.assert_array_equal(together, np.resize(alone, events))
+
+
+@cache
+def untrained(block: str) -> Predictor:
+    """A network of given features with random parameters."""
+    like = predictor("dg-zdggg-fq1")
+    features = make_block(block, like.process, {})
+    final = torch.from_numpy(disturbed("dg-zdggg-fq1")[:, 2:].copy())
+    amplitude = torch.from_numpy(like.predict(final.numpy()).amplitude)
+    ansatz = FactorisedAnsatz.fit(like.process, features.compute(final), amplitude, LikelihoodOptions())
+    architecture = Architecture(inputs=ansatz.n_inputs, outputs=ansatz.n_outputs, hidden=(24, 24))
+    parameters = NETWORKS["mlp"].make(architecture).initialise([5])[0]
+    network = TrainedNetwork.build(ansatz, architecture, features, parameters, like.device)
+    network.__dict__["compiled"] = None
+    return Predictor(like.manifest, [network], like.device)
+
+
+@pytest.mark.parametrize("block", BLOCKS)
+def test_features_of_every_sort(block):
+    events = disturbed("dg-zdggg-fq1")
+    expected = untrained(block).predict(events).amplitude
+    with Model(write_bundle(surrogate_content(untrained(block)))) as model:
+        np.testing.assert_allclose(model.evaluate(events)[0], expected, rtol=2e-5)
 
 
 def described(name: str, **changes: object) -> Predictor:
