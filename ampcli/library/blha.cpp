@@ -300,7 +300,7 @@ void evaluate(int label, const double* momenta, double* amplitude, double* accur
   const double coupling = alpha_s;
   std::uint32_t flags;
   if (ampcli_evaluate(process.model, 1, ordered, coupling > 0 ? &coupling : nullptr, &value, &uncertainty, &flags) ||
-      (flags & AMPCLI_NOT_PHYSICAL))
+      (flags & AMPCLI_NOT_PHYSICAL) || value != value)
     return;
   *amplitude = value, *accuracy = uncertainty;
 }

@@ -18,7 +18,8 @@ struct ampcli_engine {
   /* Bytes that one evaluation works in, aligned to 64. */
   std::size_t (*scratch)(const void* model);
 
-  /* Amplitudes, relative uncertainties (0: exact) and flags of events (events, legs, 4), at the model's alpha_s. */
+  /* Amplitudes, relative uncertainties (0: exact) and flags of events (events, legs, 4), at the model's alpha_s.
+     Throws std::bad_alloc, and nothing else. */
   void (*evaluate)(const void* model, long events, const double* momenta, double* amplitudes, double* uncertainties,
                    std::uint32_t* flags, void* scratch);
 };

@@ -18,12 +18,14 @@
 #endif
 
 AMPCLI_ENGINE(ampcli_exact)
+AMPCLI_ENGINE(ampcli_surrogate)
 
 namespace AMPCLI_SPACE {
 
 // NULL for a sort that the library does not know.
 inline const ampcli_engine* engine_of(const char* kind, Instructions set) {
   if (!std::strcmp(kind, "exact")) return ampcli_exact_sets[int(set)];
+  if (!std::strcmp(kind, "surrogate")) return ampcli_surrogate_sets[int(set)];
   return nullptr;
 }
 

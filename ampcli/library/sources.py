@@ -51,9 +51,10 @@ def model_source(predictor: Predictor) -> Source:
     """A trained model.
 
     Raises:
-        UsageError: libraries cannot hold a model of its kind.
+        UsageError: libraries cannot hold a model of its kind, with its amplitude or its cuts.
     """
-    raise UsageError(
-        f"{predictor.manifest.reference} is a surrogate; libraries hold exact amplitudes",
-        "Export its process, or the model as an ONNX file (--onnx), which holds those without a reduced amplitude.",
-    )
+    from ampcli.library.surrogates import surrogate_content  # torch, which processes do not need
+
+    manifest = predictor.manifest
+    about = {"model": manifest.reference, "provider": manifest.provider.model_dump(mode="json")}
+    return Source(surrogate_content(predictor), about)

@@ -12,15 +12,19 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from c_library import COMPILER, FOLDER, ROOT, Model
+from c_library import COMPILER, FOLDER, OUTSIDE, ROOT, Model
 
 from ampcli.amplitudes.native.provider import Native
 from ampcli.cli.main import run
+from ampcli.inference.load import load_predictor
+from ampcli.inference.probe import PROBE_TOLERANCE
 from ampcli.kinematics import with_beams
 from ampcli.library.bundle import read_bundle
 from ampcli.library.folder import INTERFACE
 from ampcli.phasespace.rambo import rambo
 from ampcli.process import parse_process
+from ampcli.registry.resolve import resolve
+from ampcli.registry.storage import read_probe
 
 PROCESS = "e- e+ > d d~ g g"
 EXAMPLES = ROOT / "examples"
@@ -70,6 +74,25 @@ def test_the_same_process_is_the_same_bundle(exported, tmp_path):
         assert (tmp_path / "again" / path.name).read_bytes() == path.read_bytes()
 
 
+def test_a_trained_model(tmp_path):
+    registry = ROOT / "registry"
+    out = tmp_path / "zgggg"
+    assert run(["export", "ddx-zgggg-pair", str(out), "--registry", str(registry)]) == 0
+    manifest = json.loads((out / "manifest.json").read_text())
+    assert manifest["kind"] == "surrogate"
+    assert manifest["name"] == manifest["model"]
+    assert manifest["provider"]["name"] == "native"
+    predictor = load_predictor("ddx-zgggg-pair", registry, "cpu")
+    folder = resolve(registry, manifest["model"])
+    momenta = with_beams(read_probe(folder, predictor.manifest)["momenta"].numpy())
+    with Model((out / "model.bundle").read_bytes(), library=out / "libampcli.so") as model:
+        values, errors, flags = model.evaluate(momenta)
+    expected = predictor.predict(momenta)
+    np.testing.assert_allclose(values, expected.amplitude, rtol=PROBE_TOLERANCE)
+    np.testing.assert_allclose(errors, expected.uncertainty / expected.amplitude, rtol=2 * PROBE_TOLERANCE)
+    np.testing.assert_array_equal(flags & OUTSIDE > 0, expected.outside)
+
+
 @pytest.mark.parametrize(
     ("words", "message"),
     [
@@ -79,6 +102,7 @@ def test_the_same_process_is_the_same_bundle(exported, tmp_path):
         (["d d~ > z g", "new", "--parameter", "m_h=125"], 'no parameter "m_h"'),
         (["s.zarr", "s.lhe", "--parameter", "m_z=80"], "--parameter has no effect without a process"),
         (["d d~ > z g", "taken"], "taken is there already"),
+        (["ddx-zgggg-pair", "taken", "--registry", str(ROOT / "registry")], "taken is there already"),
         (["d d~ > z g", "file"], "file is there already"),
     ],
 )

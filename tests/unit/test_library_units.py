@@ -10,14 +10,15 @@ from c_library import FLAGS, FOLDER, compile_unit
 
 
 @pytest.mark.parametrize("name", FLAGS)
-@pytest.mark.parametrize("unit", ["ampcli/library/exact.cpp"])
+@pytest.mark.parametrize("unit", ["ampcli/library/exact.cpp", "ampcli/library/surrogate.cpp"])
 def test_a_unit_shares_no_inline_code(tmp_path, unit, name):
     compile_unit(unit, name, tmp_path / "unit.o", ["-O1"])
     listed = subprocess.run(["nm", "-C", tmp_path / "unit.o"], capture_output=True, text=True, check=True).stdout
     shared = re.findall(r"^\S* [WVu] (.*)$", listed, re.MULTILINE)  # what a linker takes from any unit that has it
     assert any(f"ampcli_{name}::run_as" in symbol for symbol in shared)
-    own = re.compile(rf"(\w+ )?ampcli_{name}::")
-    assert [symbol for symbol in shared if not own.match(symbol)] == []
+    # What is named after a set, be it an argument of a template, is of that set; DW.ref.* are addresses, and no code.
+    own = re.compile(rf"\bampcli_{name}::|^DW\.ref\.")
+    assert [symbol for symbol in shared if not own.search(symbol)] == []
 
 
 def test_the_library_shows_its_functions_only():

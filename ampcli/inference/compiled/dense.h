@@ -24,18 +24,17 @@ constexpr int MOST = 2;                      // SIMD vectors of outputs at a tim
 
 struct Layer {
   int inputs, outputs;  // outputs padded
-  std::vector<int> panels;  // SIMD vectors in each
+  int panels;
   Buffer<float> weights;  // panel by panel, row by row
   Buffer<float> bias;
 
   // Weights (inputs, outputs) row by row, then biases.
-  Layer(Shape shape, const float* parameters) : inputs(shape.inputs), outputs(padded(shape.outputs, FLOATS)) {
-    int vectors = outputs / FLOATS, count = (vectors + MOST - 1) / MOST;
-    for (int panel = 0; panel < count; ++panel) panels.push_back((vectors + panel) / count);
-    weights = Buffer<float>(long(inputs) * outputs), bias = Buffer<float>(outputs);
+  Layer(Shape shape, const float* parameters)
+      : inputs(shape.inputs), outputs(padded(shape.outputs, FLOATS)), panels((outputs / FLOATS + MOST - 1) / MOST),
+        weights(long(inputs) * outputs), bias(outputs) {
     float* to = weights.get();
-    int first = 0;
-    for (int size : panels) {
+    for (int panel = 0, first = 0; panel < panels; ++panel) {
+      const int size = vectors(panel);
       for (int k = 0; k < inputs; ++k)
         for (int c = first; c < first + size * FLOATS; ++c)
           *to++ = c < shape.outputs ? parameters[long(k) * shape.outputs + c] : 0.0f;
@@ -43,6 +42,9 @@ struct Layer {
     }
     std::copy_n(parameters + long(inputs) * shape.outputs, shape.outputs, bias.get());
   }
+
+  // SIMD vectors in a panel.
+  int vectors(int panel) const { return (outputs / FLOATS + panel) / panels; }
 };
 
 // Numbers of a tile of events, (TILE, width) row by row.
@@ -75,8 +77,8 @@ inline void block(const float* in, int in_stride, const float* weights, int inpu
 
 inline void apply(const Layer& layer, const Tile& in, Tile& out, int events, Then then, Activation activation) {
   const float* weights = layer.weights.get();
-  int first = 0;
-  for (int size : layer.panels) {
+  for (int panel = 0, first = 0; panel < layer.panels; ++panel) {
+    const int size = layer.vectors(panel);
     auto chosen = size == 1 ? block<1> : block<MOST>;
     for (int event = 0; event < events; event += ROWS)
       chosen(in.row(event), in.stride, weights, layer.inputs, layer.bias.get() + first, out.row(event) + first,

@@ -5,8 +5,8 @@
 #pragma once
 
 #include <cmath>
+#include <cstring>
 #include <limits>
-#include <string>
 #include <vector>
 
 using std::asinh, std::atan2, std::fabs, std::log, std::sqrt;
@@ -14,13 +14,14 @@ using std::asinh, std::atan2, std::fabs, std::log, std::sqrt;
 #include "../../amplitudes/native/at_rest.h"
 #include "../../amplitudes/native/bundled.h"
 #include "../../features/compiled/antenna.h"
+#include "../../features/compiled/checked.h"
 #include "../../features/compiled/inputs.h"
 #include "amx.h"
 #include "ansatz.h"
 
 namespace AMPCLI_SPACE::surrogate {
 
-constexpr int MOST_RADIATIONS = 16;
+constexpr int MOST_RADIATIONS = 16, MOST_LAYERS = 64;
 
 // What the features of a tile of events are, before they are standardised.
 struct FeatureTile {
@@ -43,13 +44,21 @@ class Features {
     if (!folder.array("tasks", &bytes, {-1, -1}, error, shape)) return false;
     if (shape[0] < 1 || shape[0] > MOST_RADIATIONS || shape[1] != std::int64_t(sizeof(radiation::Task)))
       return error.is("features of another ampcli");
-    for (int r = 0; r < shape[0]; ++r) {
-      tasks_.emplace_back();
-      std::memcpy(&tasks_.back(), bytes + r * sizeof(radiation::Task), sizeof(radiation::Task));
-      columns_ += tasks_.back().columns;
-    }
     undone_ = folder.has("reduced/ints");
-    return !undone_ || job_of(folder.folder("reduced/"), reduced_, error);
+    if (!undone_ && shape[0] > 1) return error.is("more than one task, and no reduced amplitude");
+    for (int r = 0; r < shape[0]; ++r) {
+      radiation::Task task;
+      std::memcpy(&task, bytes + r * sizeof task, sizeof task);
+      if (!radiation::good_task(task, undone_)) return error.is("the features are damaged");
+      tasks_.push_back(task);
+      if (legs() != task.step[0].legs || tasks_[0].steps != task.steps)
+        return error.is("radiations of different processes");
+      columns_ += task.columns;
+    }
+    if (!undone_) return true;
+    if (!job_of(folder.folder("reduced/"), reduced_, error)) return false;
+    return reduced_.legs.external == legs() - tasks_[0].steps ||
+           error.is("the reduced amplitude is that of another process");
   }
 
   int legs() const { return tasks_[0].step[0].legs; }
@@ -182,6 +191,7 @@ class Member {
       return false;
     std::vector<Shape> shapes;
     std::int64_t size = 0;
+    if (layers[0] > MOST_LAYERS) return error.is("more than %d layers", MOST_LAYERS);
     for (int l = 0; l + 1 < layers[0]; ++l) {
       if (widths[l] < 1 || widths[l + 1] < 1 || widths[l] > 65536 || widths[l + 1] > 65536)
         return error.is("a layer of no width");
@@ -199,7 +209,8 @@ class Member {
         !folder.array("mean", &inputs_.mean, {inputs}, error) ||
         !folder.array("deviation", &inputs_.deviation, {inputs}, error))
       return false;
-    bool tanh = std::string(activation) == "tanh";
+    const bool tanh = !std::strcmp(activation, "tanh");
+    if (!tanh && std::strcmp(activation, "gelu")) return error.is("the activation %.50s is unknown", activation);
     network_.reset(new Network<Products>(shapes, tanh ? Activation::tanh : Activation::gelu, *residual, parameters));
     return true;
   }

@@ -1,0 +1,135 @@
+// A trained model: its networks, how they are combined, and how honest its uncertainties are
+// (ampcli/inference/predictor.py; `surrogate_content` of ampcli/library/surrogates.py says what a bundle holds of it).
+#pragma once
+
+#include <cfloat>
+#include <cstdio>
+
+#include "member.h"
+
+namespace AMPCLI_SPACE::surrogate {
+
+constexpr int MOST_MEMBERS = 64;
+
+// Factors on predicted relative uncertainties (ampcli/uncertainty/recalibration.py); without knots, 1.
+class Recalibration {
+ public:
+  bool open(const Folder& folder, Error& error) {
+    std::int64_t knots[1] = {0};
+    if (!folder.has("log_sigma")) return true;
+    if (!folder.array("log_sigma", &knots_, {-1}, error, knots) ||
+        !folder.array("log_scale", &scales_, {knots[0]}, error))
+      return false;
+    count_ = knots[0];
+    for (std::int64_t i = 0; i < count_; ++i)
+      if (!std::isfinite(scales_[i]) || !std::isfinite(knots_[i]) || (i > 0 && !(knots_[i - 1] < knots_[i])))
+        return error.is("the knots of a recalibration do not ascend");
+    return count_ > 0 || error.is("a recalibration without knots");
+  }
+
+  double operator()(double relative) const {
+    if (count_ == 0) return relative;
+    if (count_ == 1) return relative * std::exp(scales_[0]);
+    const double log = std::log(relative < TINY ? TINY : relative);
+    std::int64_t right = 1;
+    while (right + 1 < count_ && knots_[right] < log) ++right;
+    double fraction = (log - knots_[right - 1]) / (knots_[right] - knots_[right - 1]);
+    fraction = fraction < 0 ? 0 : fraction > 1 ? 1 : fraction;
+    return relative * std::exp(scales_[right - 1] + fraction * (scales_[right] - scales_[right - 1]));
+  }
+
+ private:
+  static constexpr double TINY = 1e-100;
+
+  std::int64_t count_ = 0;
+  const double *knots_ = nullptr, *scales_ = nullptr;
+};
+
+template <class Products>
+class Surrogate {
+ public:
+  bool open(const Folder& folder, Error& error) {
+    std::int32_t members = 0;
+    const char* combination = nullptr;
+    if (!folder.number("members", members, error) || !folder.text("combination", &combination, error)) return false;
+    if (members < 1 || members > MOST_MEMBERS) return error.is("%d networks", int(members));
+    for (int m = 0; m < members; ++m) {
+      char name[32];
+      std::snprintf(name, sizeof name, "member/%d/", m);
+      const Folder own = folder.folder(name);
+      members_.emplace_back();
+      if (!members_[m].network.open(own, error) || !members_[m].honest.open(own.folder("recalibration/"), error))
+        return false;
+      if (members_[m].network.legs() != legs()) return error.is("networks of different processes");
+    }
+    if (!std::strcmp(combination, "single"))
+      how_ = Combination::single;
+    else if (!std::strcmp(combination, "mean"))
+      how_ = Combination::mean;
+    else if (!std::strcmp(combination, "covariance"))
+      how_ = Combination::covariance;
+    else
+      return error.is("the combination %.50s is unknown", combination);
+    if ((how_ == Combination::single) != (members == 1)) return error.is("%d networks, %s", int(members), combination);
+    if (how_ == Combination::covariance && !folder.array("inverse_correlation", &inverse_, {members, members}, error))
+      return false;
+    return honest_.open(folder.folder("recalibration/"), error);
+  }
+
+  int legs() const { return members_[0].network.legs(); }
+  int members() const { return int(members_.size()); }
+
+  // Of outgoing momenta (events, legs - 2, 4): amplitudes in GeV^(4 - 2 n_final) and relative uncertainties (one standard
+  // deviation), NaN where they are not known.  `work`: 2 members() events numbers.  Throws std::bad_alloc alone.
+  void predict(const double* final, long events, double* amplitude, double* relative, double* work) const {
+    double* sizes = work + members() * events;
+    for (int m = 0; m < members(); ++m) members_[m].network.predict(final, 0, events, work + m * events, sizes + m * events);
+    for (long event = 0; event < events; ++event) {
+      double value = work[event], error = sizes[event];
+      if (how_ == Combination::mean) average(work + event, events, value, error);
+      if (how_ == Combination::covariance) weighted(work + event, sizes + event, events, value, error);
+      const bool known = std::isfinite(value) && error > 0;
+      error = known ? honest_(error) : NAN;
+      amplitude[event] = std::isfinite(value) ? value : NAN;
+      relative[event] = error > 0 && std::isfinite(error) ? error : NAN;
+    }
+  }
+
+ private:
+  enum class Combination { single, mean, covariance };
+
+  struct One {
+    Member<Products> network;
+    Recalibration honest;
+  };
+
+  // Mean and its standard error (ampcli/uncertainty/mean.py), of numbers that lie `apart`.
+  void average(const double* values, long apart, double& mean, double& relative) const {
+    double sum = 0, squares = 0;
+    for (int m = 0; m < members(); ++m) sum += values[m * apart];
+    mean = sum / members();
+    for (int m = 0; m < members(); ++m) squares += (values[m * apart] - mean) * (values[m * apart] - mean);
+    const double size = std::fabs(mean);
+    relative = std::sqrt(squares / (members() - 1) / members()) / (size < DBL_MIN ? DBL_MIN : size);
+  }
+
+  // By the inverse of the covariance, in ln|M|^2 (ampcli/uncertainty/covariance.py).
+  void weighted(const double* values, const double* sizes, long apart, double& mean, double& relative) const {
+    double precision[MOST_MEMBERS], total = 0, sum = 0;
+    for (int m = 0; m < members(); ++m) precision[m] = 1 / members_[m].honest(sizes[m * apart]);
+    for (int m = 0; m < members(); ++m) {
+      double row = 0;
+      for (int k = 0; k < members(); ++k) row += inverse_[m * members() + k] * precision[k];
+      const double weight = precision[m] * row, value = values[m * apart];
+      total += weight, sum += weight * std::log(value < DBL_MIN ? DBL_MIN : value);
+    }
+    mean = std::exp(sum / total), relative = 1 / std::sqrt(total);
+  }
+
+  std::vector<One> members_;
+  Combination how_ = Combination::single;
+  const double* inverse_ = nullptr;
+  Recalibration honest_;
+};
+
+}  // namespace AMPCLI_SPACE::surrogate
