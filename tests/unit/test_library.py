@@ -199,7 +199,8 @@ def small_surrogate(name: str) -> bytes:
         widths = np.array([inputs, 5, 5, 5, outputs], dtype=np.int32)
         size = int(((widths[:-1] + 1) * widths[1:]).sum())
         parameters = 0.1 * rng.standard_normal(size, dtype=np.float32)
-        content |= {f"{prefix}widths": widths, f"{prefix}parameters": parameters}
+        activation = ("tanh", "gelu")[member]
+        content |= {f"{prefix}widths": widths, f"{prefix}parameters": parameters, f"{prefix}activation": activation}
     return write_bundle(sealed(content))
 
 

@@ -15,7 +15,7 @@ namespace AMPCLI_SPACE::surrogate {
 constexpr int FLOATS = 2 * AMPCLI_LANES;
 
 typedef float Floats __attribute__((vector_size(8 * AMPCLI_LANES)));
-typedef int32_t Ints __attribute__((vector_size(8 * AMPCLI_LANES)));
+typedef uint32_t Bits __attribute__((vector_size(8 * AMPCLI_LANES)));  // of such numbers; they may overflow
 
 inline Floats& lanes(float* p) { return *reinterpret_cast<Floats*>(p); }
 inline const Floats& lanes(const float* p) { return *reinterpret_cast<const Floats*>(p); }
@@ -49,8 +49,8 @@ inline Floats exp_negative(Floats x) {
   Floats sum = r * (1 / 5040.0f) + 1 / 720.0f;
   sum = sum * r + 1 / 120.0f, sum = sum * r + 1 / 24.0f, sum = sum * r + 1 / 6.0f, sum = sum * r + 0.5f;
   sum = sum * r * r + r + 1.0f;
-  Ints exponent = (Ints(shifted) - 0x4b400000) << 23;
-  return Floats(Ints(sum) + exponent);
+  Bits exponent = (Bits(shifted) - 0x4b400000u) << 23;
+  return Floats(Bits(sum) + exponent);
 }
 
 inline Floats hyperbolic_tangent(Floats x) {
