@@ -204,6 +204,7 @@ def small_surrogate(name: str) -> bytes:
     return write_bundle(sealed(content))
 
 
+@pytest.mark.timeout(400)  # of which compiling with sanitizers is the most
 def test_malformed_files_and_batches_give_codes(tmp_path):
     paths = []
     for number, process in enumerate(["d d~ > z g g", "e- e+ > u u~ g", "g g > z d d~ g"]):

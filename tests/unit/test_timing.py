@@ -107,6 +107,7 @@ def test_times_of_the_parts_of_an_ensemble(clock):
         n_members=4,
         network=SimpleNamespace(forward=evaluated),
         layers=None,
+        compiled=None,
     )
     total = 2 * (2 * EXACT + forward) + 4e-4
     predictor = SimpleNamespace(
@@ -119,6 +120,20 @@ def test_times_of_the_parts_of_an_ensemble(clock):
     assert found.reduced_amplitude == pytest.approx(2 * 2 * EXACT, rel=1e-9)
     assert found.network == pytest.approx(2 * forward, rel=1e-9)
     assert found.features == pytest.approx(4e-4, rel=1e-6)
+
+
+def test_times_of_the_parts_of_a_compiled_network(clock):
+    """What the compiled pass takes beyond the network's inputs is the network's."""
+    member = SimpleNamespace(
+        predict=lambda batch: clock.spend(9e-4 * len(batch)), inputs=lambda batch: clock.spend(5e-4 * len(batch))
+    )
+    network = SimpleNamespace(arrays=lambda batch: {}, block=None, compiled=member)
+    predictor = SimpleNamespace(
+        networks=[network], device=torch.device("cpu"), predict_final=lambda final: clock.spend(1e-3 * len(final))
+    )
+    found = timing.surrogate_times(predictor, np.zeros((50, 3, 4)))
+    assert found.network == pytest.approx(4e-4, rel=1e-9)
+    assert found.features == pytest.approx(6e-4, rel=1e-9)
 
 
 @dataclass
