@@ -129,27 +129,24 @@ inline void products(const Layer& layer, const Tile& in, int event, int output, 
   const Half* a = in.halves.get() + long(event / SIDE) * down;
   const Half* b = layer.weights.get() + long(output) * layer.inputs * 2 * BLOCK;
   long across = long(layer.inputs) * 2 * BLOCK;
+  const auto load_events = [&](const Half* from) {
+    _tile_loadd(4, from, 64);
+    if (M > 1) _tile_loadd(5, from + down, 64);
+  };
+  const auto load_weights = [&](const Half* from) {
+    _tile_loadd(6, from, 64);
+    if (N > 1) _tile_loadd(7, from + across, 64);
+  };
+  const auto multiply = [] {
+    _tile_dpbf16ps(0, 4, 6);
+    if (N > 1) _tile_dpbf16ps(1, 4, 7);
+    if (M > 1) _tile_dpbf16ps(2, 5, 6);
+    if (M > 1 && N > 1) _tile_dpbf16ps(3, 5, 7);
+  };
   for (int k = 0; k < layer.inputs; ++k, a += 2 * BLOCK, b += 2 * BLOCK) {
-    _tile_loadd(4, a, 64);
-    if (M > 1) _tile_loadd(5, a + down, 64);
-    _tile_loadd(6, b + BLOCK, 64);
-    if (N > 1) _tile_loadd(7, b + across + BLOCK, 64);
-    _tile_dpbf16ps(0, 4, 6);
-    if (N > 1) _tile_dpbf16ps(1, 4, 7);
-    if (M > 1) _tile_dpbf16ps(2, 5, 6);
-    if (M > 1 && N > 1) _tile_dpbf16ps(3, 5, 7);
-    _tile_loadd(6, b, 64);
-    if (N > 1) _tile_loadd(7, b + across, 64);
-    _tile_dpbf16ps(0, 4, 6);
-    if (N > 1) _tile_dpbf16ps(1, 4, 7);
-    if (M > 1) _tile_dpbf16ps(2, 5, 6);
-    if (M > 1 && N > 1) _tile_dpbf16ps(3, 5, 7);
-    _tile_loadd(4, a + BLOCK, 64);
-    if (M > 1) _tile_loadd(5, a + down + BLOCK, 64);
-    _tile_dpbf16ps(0, 4, 6);
-    if (N > 1) _tile_dpbf16ps(1, 4, 7);
-    if (M > 1) _tile_dpbf16ps(2, 5, 6);
-    if (M > 1 && N > 1) _tile_dpbf16ps(3, 5, 7);
+    load_events(a), load_weights(b + BLOCK), multiply();  // hi lo
+    load_weights(b), multiply();                          // hi hi
+    load_events(a + BLOCK), multiply();                   // lo hi
   }
   _tile_stored(0, sums, 128);
   if (N > 1) _tile_stored(1, sums + SIDE, 128);

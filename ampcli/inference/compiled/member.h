@@ -186,8 +186,9 @@ class Member {
     const char* activation = nullptr;
     std::int64_t layers[1] = {0};
     of_strings_ = Antennae::there(folder), sums_strings_ = StringSum::there(folder);
-    if (!(of_strings_ ? antennae_.open(folder, error) : features_.open(folder, error)) || !folder.array("widths", &widths, {-1}, error, layers) ||
-        !folder.array("residual", &residual, {}, error) || !folder.text("activation", &activation, error))
+    if (!(of_strings_ ? antennae_.open(folder, error) : features_.open(folder, error))) return false;
+    if (!folder.array("widths", &widths, {-1}, error, layers) || !folder.array("residual", &residual, {}, error) ||
+        !folder.text("activation", &activation, error))
       return false;
     std::vector<Shape> shapes;
     std::int64_t size = 0;
