@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import fields, replace
+
 import numpy as np
 import pytest
 import torch
@@ -16,6 +18,7 @@ from ampcli.inference.network import TrainedNetwork
 from ampcli.inference.probe import read_probe
 from ampcli.instructions import instruction_set
 from ampcli.kinematics import with_beams
+from ampcli.models.ansatz import Arrays
 from ampcli.models.factorised import FactorisedAnsatz
 from ampcli.models.mlp import Mlp
 from ampcli.models.options import LikelihoodOptions
@@ -176,4 +179,20 @@ def test_kinds_without_a_compiled_pass() -> None:
     assert bundle_of(network.network, network.ansatz, None) is None
     assert (
         bundle_of(network.network, network.ansatz, make_block("momenta", parse_process("d d~ > z g g g"), {})) is None
+    )
+
+
+def test_a_class_that_inherits_is_not_taken_for_its_parent() -> None:
+    class Other(FactorisedAnsatz):
+        def amplitude(self, outputs: Tensor, arrays: Arrays) -> Tensor:
+            return 2 * super().amplitude(outputs, arrays)
+
+    network = untrained("d d~ > z g g g", "fg1")
+    given = {field.name: getattr(network.ansatz, field.name) for field in fields(network.ansatz)}
+    other = replace(network, ansatz=Other(**given))
+    assert network.compiled is not None
+    assert other.compiled is None
+    final = sample(parse_process("d d~ > z g g g"), 10)
+    torch.testing.assert_close(
+        other.predict_momenta(final)[0], 2 * network.predict_momenta(final)[0], rtol=1e-3, atol=0
     )

@@ -25,10 +25,13 @@ class Bundled(Protocol):
 
 
 def bundle_of(*parts: object) -> dict[str, Value] | None:
-    """All that the compiled pass needs of a network with its features and ansatz; None if it does not know one."""
+    """All that the compiled pass needs of a network with its features and ansatz; None if it does not know one.
+
+    A class that inherits `bundle` may compute something else than its parent: it counts as not known.
+    """
     content: dict[str, Value] = {}
     for part in parts:
-        found = part.bundle() if isinstance(part, Bundled) else None
+        found = part.bundle() if isinstance(part, Bundled) and "bundle" in vars(type(part)) else None
         if found is None:
             return None
         content |= found
