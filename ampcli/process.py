@@ -99,6 +99,11 @@ class Process:
         return tuple(i for i, leg in enumerate(self.outgoing, start=2) if leg.kind in coloured and leg.mass == 0)
 
     @property
+    def alpha_s_power(self) -> int:
+        """Power of alpha_s in |M|^2 at the leading order: coloured legs but two."""
+        return sum(leg.kind in ("quark", "antiquark", "gluon") for leg in self.legs) - 2
+
+    @property
     def n_jets(self) -> int:
         """Number of massless coloured outgoing legs."""
         return len(self.jet_legs)

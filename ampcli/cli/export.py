@@ -47,6 +47,23 @@ def export(
         typer.Option(min=0, help="Seed of colour flows and orientations."),
         only_if(_of_events, "without a store"),
     ] = 1,
+    scale_weights: Annotated[
+        int | None,
+        typer.Option(
+            help="7 or 9: a named weight for mu_R and mu_F at 1/2, 1, 2 times the scale (7: none that are 4 apart)."
+        ),
+        only_if(_of_events, "without a store"),
+    ] = None,
+    pdf_weights: Annotated[
+        list[str] | None,
+        typer.Option(help="A named weight for every member of this set of densities. Several times for several."),
+        only_if(_of_events, "without a store"),
+    ] = None,
+    alpha_s_weights: Annotated[
+        list[float] | None,
+        typer.Option(help="A named weight for this alpha_s(M_Z). Several times for several."),
+        only_if(_of_events, "without a store"),
+    ] = None,
     parameter: Annotated[
         list[str] | None,
         typer.Option(help="NAME=VALUE of the amplitude, such as alpha_s=0.13 or m_z=91.1876."),
@@ -64,22 +81,35 @@ def export(
     """
     with resumable("nothing was written", "Run the same command again."):
         if _of_events({"store": store, "out": out}):
-            return _export_events(Path(store), out, seed)
+            return _export_events(Path(store), out, seed, scale_weights, pdf_weights or [], alpha_s_weights or [])
         if _is_process({"store": store}):
             return _export_process(store, out, parameter or [])
         return _export_model(store, out, registry, onnx)
 
 
-def _export_events(store: Path, out: Path, seed: int) -> Result:
+def _export_events(
+    store: Path, out: Path, seed: int, scales: int | None, densities: list[str], couplings: list[float]
+) -> Result:
     from ampcli.errors import UsageError
     from ampcli.events.lhe.write import write_lhe
+    from ampcli.phasespace.variations import (
+        Choice,
+        Variation,
+        alpha_s_variations,
+        pdf_variations,
+        scale_variations,
+    )
     from ampcli.store.reader import open_store
+
+    def variations(central: Choice) -> list[Variation]:
+        points = [] if scales is None else scale_variations(central, scales)
+        return points + pdf_variations(central, densities) + alpha_s_variations(central, couplings)
 
     if not out.name.endswith(_EVENTS):
         raise UsageError(f"{out}: the output is a .lhe or .lhe.gz file")
     opened = open_store(store)
     with progress_bar("events", opened.rows) as advance:
-        rows = write_lhe(opened, out, seed, advance)
+        rows = write_lhe(opened, out, seed, variations, advance)
     text = f"{out}: {rows} events"
     if rows < opened.rows:
         text += f"; {opened.rows - rows} of weight 0 were left out"

@@ -120,13 +120,6 @@ class HadronSampler:
     def map(self) -> EventMap:
         return (JetMap if self.jets else ChainMap)(self.process, self.energy, self.cuts)
 
-    @cached_property
-    def couplings(self) -> int:
-        """The power of alpha_s in |M|^2: coloured legs but two; without other legs, all legs but two."""
-        coloured = sum(leg.kind in ("quark", "antiquark", "gluon") for leg in self.process.legs)
-        colourless = self.process.n_external - coloured
-        return coloured - 2 if colourless else self.process.n_external - 2
-
     def integrand(
         self, cube: FloatArray, choices: npt.NDArray[np.integer], grid: VegasGrid
     ) -> tuple[npt.NDArray[np.int64], Drawn]:
@@ -163,7 +156,7 @@ class HadronSampler:
         # Either proton may give either parton; the event with both exchanged is this one, turned round.
         assignments = 1 if first.pdg == second.pdg else 2
         luminosity = density(self.pdf, first.pdg, x[:, 0], scale) * density(self.pdf, second.pdg, x[:, 1], scale)
-        running = (running_alpha_s(scale, self.alpha_s_mz, self.running) / self.alpha_s) ** self.couplings
+        running = (running_alpha_s(scale, self.alpha_s_mz, self.running) / self.alpha_s) ** self.process.alpha_s_power
         flux = 1 / (2 * x[:, 0] * x[:, 1] * self.energy**2)
         return np.asarray(found.volume * assignments * luminosity * running * flux * GEV2_PB)
 

@@ -73,6 +73,8 @@ def test_the_header_says_what_the_events_are(store: Store, file: Path) -> None:
     text = file.read_text().split("<event>")[0]
     for fact in ("process = d g &gt; z d g g", "13000 GeV", "pT &gt; 20 GeV", "H_T/2", "0.13 at M_Z", store.digest):
         assert fact in text
+    assert "weights = in pb; their mean is the cross section" in text
+    assert "<generator name='ampcli' version='" in text
     assert text.split("<init>\n")[1].split()[4:10] == ["0", "0", "247000", "247000", "4", "1"]
 
 
@@ -103,6 +105,29 @@ def test_pythia_showers_every_event(file: Path) -> None:
     assert all(pythia.next() for _ in range(500))
 
 
+def test_named_weights(ampcli: Ampcli, tmp_path: Path, store: Store, file: Path) -> None:
+    """Seven scales, two sets and a coupling; the events are those without them."""
+    out = tmp_path / "weights.lhe"
+    sets = ("NNPDF23_lo_as_0130_qed", "NNPDF31_lo_as_0118")
+    options = ("--scale-weights", "7", "--alpha-s-weights", "0.12")
+    ampcli("export", store.path, out, *options, *(word for name in sets for word in ("--pdf-weights", name)))
+    read = pylhe.LHEFile.fromfile(out)
+    declared = list(read.header.initrwgt.iter_weights())
+    assert [int(weight.extra_attributes["PDF"]) for weight in declared] == [*[247000] * 7, 247000, 315000, 247000]
+    found = list(read.events)
+    bare = events(file)
+    keys = [weight.id for weight in declared]
+    for event, before in zip(found, bare, strict=True):
+        assert event.eventinfo.weight == before.eventinfo.weight
+        assert list(event.weights) == keys
+        assert event.weights[keys[0]] == event.weights[keys[7]] == event.eventinfo.weight
+        assert event.weights[keys[9]] / event.eventinfo.weight < 1  # alpha_s is smaller at any scale
+    varied = np.array([list(event.weights.values()) for event in found[:500]])
+    assert len(set(varied.mean(axis=0))) == len(keys) - 1  # the first set is that of the events
+    plain = [line for line in file.read_text().splitlines() if line[:1] != "<"]
+    assert plain == [line for line in out.read_text().splitlines() if line[:1] != "<"]
+
+
 def test_predictions_of_an_event_file(ampcli: Ampcli, tmp_path: Path, store: Store, file: Path) -> None:
     registry = ("--registry", tmp_path / "registry")
     ampcli("features", store.path, "invariants")
@@ -128,6 +153,11 @@ def test_what_is_refused(ampcli: Ampcli, tmp_path: Path, store: Store, file: Pat
     assert not out.exists()
     ampcli.fails(2, "export", store.path, file, naming="exists already")
     ampcli.fails(2, "export", store.path, tmp_path / "z.txt", naming=".lhe")
+    new = tmp_path / "new.lhe"
+    ampcli.fails(2, "export", store.path, new, "--scale-weights", "8", naming="--scale-weights 8: 7 or 9")
+    ampcli.fails(4, "export", store.path, new, "--pdf-weights", "Nowhere", naming="Nowhere")
+    ampcli.fails(2, "export", "d d~ > z g", tmp_path / "f", "--scale-weights", "7", naming="no effect without a store")
+    assert not new.exists()
     ampcli("gen", "e- e+ > d d~ g", out, "--points", "1k")
     ampcli.fails(2, "export", out, tmp_path / "e.lhe", naming="--beams")
     assert not (tmp_path / "e.lhe").exists()

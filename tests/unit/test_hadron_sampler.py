@@ -375,7 +375,7 @@ def test_weights_by_hand(text, assignments, scale):
     ],
 )
 def test_power_of_the_coupling(text, power):
-    assert sampler_of(text, provider=Constant).couplings == power
+    assert parse_process(text).alpha_s_power == power
 
 
 def test_amplitudes_are_those_of_the_provider(jets2):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gzip
 import io
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TextIO, cast
@@ -18,11 +18,13 @@ from ampcli.amplitudes.protocol import ColourFlowProvider
 from ampcli.amplitudes.providers import by_place
 from ampcli.collisions.protons import ProtonCollisions
 from ampcli.errors import UsageError
+from ampcli.events.lhe.named_weights import NamedWeights
 from ampcli.files import replacing
 from ampcli.kinematics import FloatArray, with_beams
 from ampcli.phasespace.hadron_sampler import event_scales
 from ampcli.phasespace.pdf_sets import lhapdf_id
 from ampcli.phasespace.running_coupling import running_alpha_s
+from ampcli.phasespace.variations import Choice, Variation
 from ampcli.process import Particle
 from ampcli.store.reader import Store
 
@@ -31,15 +33,28 @@ _WEIGHTS_IN_PB = 4  # IDWTUP: weights average to the cross section
 _UNKNOWN = -1.0  # a coupling, by the convention of these files
 
 
-def write_lhe(store: Store, out: Path, seed: int, on_rows: Callable[[int], None] = lambda rows: None) -> int:
+def write_lhe(
+    store: Store,
+    out: Path,
+    seed: int,
+    variations: Callable[[Choice], Sequence[Variation]] = lambda central: (),
+    on_rows: Callable[[int], None] = lambda rows: None,
+) -> int:
     """Write all events but those of weight 0; the file appears whole or not at all.  Returns their number.
 
     Momenta have 16 digits, and colour lines are drawn in proportion to the squared orderings.  Weights are in pb and
     average to the cross section.  A name that ends in .gz asks for gzip.  Where the incoming partons differ, half of
     the events are turned, so that either proton gives either parton.
 
+    Args:
+        seed: of colour flows and orientations.
+        variations: other choices of scales, densities and couplings (`ampcli.phasespace.variations`), given the one of
+            the events; each becomes a named weight.
+
     Raises:
-        UsageError: a store of something else, a process without colour flows, or a file that exists.
+        UsageError: a store of something else, a process without colour flows, a file that exists, or an impossible
+            choice of scales, densities or couplings.
+        NotFoundError: no such densities.
     """
     source = store.plan.source
     if not isinstance(source, ProtonCollisions):
@@ -47,14 +62,16 @@ def write_lhe(store: Store, out: Path, seed: int, on_rows: Callable[[int], None]
     provider = _flow_provider(store)
     if out.exists():
         raise UsageError(f"{out} exists already", "Choose another name, or remove it.")
+    central = Choice.of(source)
+    weights = NamedWeights(central, variations(central))
     events = sum(int(np.count_nonzero(_integrand(store, rows))) for rows in store.batches())
     if events == 0:
         raise UsageError(f"all events of {store.path} have the weight 0", "Generate more points.")
     with replacing(out) as draft, _opened(draft, zipped=out.name.endswith(".gz")) as file:
-        file.write(_header(store, source))
+        file.write(_header(store, source, weights))
         for rows in store.batches():
             rng = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(rows.start,)))
-            file.writelines(_events(store, source, provider, rows, events, rng))
+            file.writelines(_events(store, source, provider, weights, rows, events, rng))
             on_rows(rows.stop - rows.start)
         file.write("</LesHouchesEvents>\n")
     return events
@@ -89,7 +106,7 @@ def _opened(path: Path, zipped: bool) -> Iterator[TextIO]:
                 yield file
 
 
-def _header(store: Store, source: ProtonCollisions) -> str:
+def _header(store: Store, source: ProtonCollisions, weights: NamedWeights) -> str:
     statistics = store.attributes["statistics"]
     sigma, error = statistics["mean_weighted_amplitude"], statistics["mean_weighted_amplitude_error"]
     beam = 0.5 * source.energy
@@ -101,6 +118,7 @@ def _header(store: Store, source: ProtonCollisions) -> str:
         "scale": "mu_R = mu_F = " + ("H_T/2" if source.scale is None else f"{source.scale:.12g} GeV"),
         "pdf": f"{source.pdf} (LHAPDF id {density or 'unknown'}, sha256 of the grid {source.pdf_sha256})",
         "alpha_s": f"{source.alpha_s_mz:.12g} at M_Z, {source.running.loops} loops, running with the scale (AQCDUP)",
+        "weights": "in pb; their mean is the cross section",
         "provider": f"{store.plan.provider.name} {store.plan.provider.version}",
         "digest": store.digest,
     }
@@ -108,9 +126,10 @@ def _header(store: Store, source: ProtonCollisions) -> str:
                     for key, value in facts.items())  # fmt: skip
     return (
         f'<LesHouchesEvents version="3.0">\n<header>\n<ampcli version="{ampcli.__version__}">\n{lines}</ampcli>\n'
-        "</header>\n<init>\n"
+        f"{weights.declared()}</header>\n<init>\n"
         f"{_PROTON} {_PROTON} {beam:.16e} {beam:.16e} 0 0 {density} {density} {_WEIGHTS_IN_PB} 1\n"
-        f"{sigma:.16e} {error:.16e} {sigma:.16e} {_PROCESS_ID}\n</init>\n"
+        f"{sigma:.16e} {error:.16e} {sigma:.16e} {_PROCESS_ID}\n"
+        f"<generator name='ampcli' version='{ampcli.__version__}'></generator>\n</init>\n"
     )
 
 
@@ -123,6 +142,7 @@ def _events(
     store: Store,
     source: ProtonCollisions,
     provider: ColourFlowProvider,
+    named: NamedWeights,
     rows: slice,
     events: int,
     rng: np.random.Generator,
@@ -140,9 +160,13 @@ def _events(
         momenta[turned, :, 2:] *= -1.0  # half a turn about the x axis
         order[turned, :2] = [1, 0]
     alpha_ew = provider.identity().parameters.get("alpha_ew", _UNKNOWN)
-    for event in np.flatnonzero(weights):
+    kept = np.flatnonzero(weights)
+    partons = np.tile([leg.pdg for leg in process.incoming], (len(kept), 1))
+    x = store.read("x", rows)[kept]
+    others = named.written(weights[kept], x, partons, scales[kept], process.alpha_s_power)
+    for event, other in zip(kept, others, strict=True):
         numbers = (weights[event], scales[event], alpha_ew, couplings[event])
-        yield _event(process.legs, momenta[event], tags[event], order[event], numbers)
+        yield _event(process.legs, momenta[event], tags[event], order[event], numbers, other)
 
 
 def _event(
@@ -151,6 +175,7 @@ def _event(
     tags: npt.NDArray[np.int32],
     order: npt.NDArray[np.int64],
     numbers: tuple[float, float, float, float],
+    others: str,
 ) -> str:
     head = " ".join(f"{number:.16e}" for number in numbers)
     lines = [f"<event>\n{len(legs)} {_PROCESS_ID} {head}\n"]
@@ -161,5 +186,5 @@ def _event(
         colours = f"{tags[position, 0]} {tags[position, 1]}"
         momentum = f"{x:.16e} {y:.16e} {z:.16e} {e:.16e} {leg.mass:.16e}"
         lines.append(f"{leg.pdg} {status} {mothers} {colours} {momentum} 0. 9.\n")
-    lines.append("</event>\n")
+    lines.append(f"{others}</event>\n")
     return "".join(lines)
