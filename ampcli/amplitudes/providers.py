@@ -8,7 +8,7 @@ from ampcli.amplitudes.protocol import Provider, ProviderKind
 from ampcli.errors import UsageError, setting
 from ampcli.plugins import Catalogue
 from ampcli.process import Process
-from ampcli.records.provider import ProviderRecord
+from ampcli.records.provider import MIXTURE, ProviderRecord
 
 PROVIDERS: Catalogue[ProviderKind] = Catalogue(
     "provider",
@@ -85,12 +85,22 @@ def provider_of(record: ProviderRecord, process: Process) -> Provider:
     """The provider that a store or a model was made with.
 
     Raises:
-        UsageError: it is not installed, or computes something else by now.
+        UsageError: it is not installed, computes something else by now, or is not exact.
     """
+    if record.name == MIXTURE:
+        raise UsageError(
+            f"its amplitudes are those of {record.options.get('models')} where these were sure: not exact",
+            f"Take a store that was made without {setting('surrogate')}.",
+        )
     return PROVIDERS[record.name].of_record(record, process)
 
 
 def note_on(record: ProviderRecord, process: Process) -> str | None:
     """What has to be said about the exact amplitudes of a store or a model, if anything is known."""
+    if record.name == MIXTURE:
+        return (
+            f"note: amplitudes are those of {record.options.get('models')} where these are sure, and of "
+            f"{record.options.get('exact')} elsewhere"
+        )
     kind = PROVIDERS.find(record.name)
     return None if kind is None else kind.note(record, process)

@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from ampcli.cli.command import Result, command, progress_bar, resumable, save_configuration
+from ampcli.cli.command import RegistryOption, Result, command, progress_bar, resumable, save_configuration
 from ampcli.cli.effect import not_with, only_with
 from ampcli.cli.event_options import ProcessOnlyOption, RepairOption, SkipBadOption
 from ampcli.cli.gen_report import finished, planned
@@ -135,6 +135,14 @@ def gen(
         ),
         _PROTONS,
     ] = False,
+    surrogate: Annotated[
+        Path | None,
+        typer.Option(
+            help="A speedup.json of `ampcli speedup --out`: |M|^2 of its models where they are sure, exact elsewhere."
+        ),
+        _SAMPLED,
+    ] = None,
+    registry: RegistryOption = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be done, and stop.")] = False,
 ) -> Result:
     """Generate phase-space points and their exact |M|^2 into a store."""
@@ -177,6 +185,8 @@ def gen(
             parameters=parse_parameters("--parameter", parameter or []),
             unchecked=unchecked,
             device=device,
+            surrogate=surrogate,
+            registry=registry,
         )
     )
     notes = [collisions.note, job.note, note_on(job.plan.provider, job.provider.process)]

@@ -32,7 +32,7 @@ def finished(job: Job, attributes: dict[str, Any], note: str | None) -> Result:
     text = [note] if note else []
     text += [f"{job.path}: {plan.points} points of {plan.process}, digest {attributes['digest'][:16]}"]
     text += _sampled(plan.points, attributes) if job.source.intake is None else job.source.intake.text
-    return Result(document, "\n".join([*text, *_unweighted(plan.points, attributes)]))
+    return Result(document, "\n".join([*text, *_unweighted(plan.points, attributes), *_closure(attributes)]))
 
 
 def _facts(job: Job, note: str | None) -> dict[str, Any]:
@@ -63,3 +63,15 @@ def _unweighted(points: int, attributes: dict[str, Any]) -> list[str]:
         per_event = attributes["exact_amplitudes"] / points
         text += [f"{per_event:.3g} exact amplitudes per event, and those of the adaptation"]
     return text
+
+
+def _closure(attributes: dict[str, Any]) -> list[str]:
+    if (found := attributes.get("closure")) is None:
+        return []
+    worst = max((bias["largest"] for bias in found["distributions"].values()), default=0.0)
+    return [
+        f"closure, {found['events']} exact amplitudes of {found['provider']}: cross section x "
+        f"{found['cross_section']:.6f} +- {found['cross_section_error']:.1g}, {found['off_by_3_percent']:.2g} of it "
+        f"off by more than 3 %, largest deviation {found['largest']:.2g}, bins off by {worst:.2g} at most; worth "
+        f"{found['effective_events']:.0f} events of equal weight"
+    ]

@@ -70,7 +70,8 @@ def speedup(
     providers = providers_of(opened, provider or [], _say)
     report = measure_speedup(predictors, trainings, opened, providers, accuracy, fraction, batch, _say)
     text = _text(report)
-    document = {"store": store, "dataset_digest": opened.digest, **report.model_dump(mode="json")}
+    described = {"store": store, "dataset_digest": opened.digest, "plan": opened.plan.model_dump(mode="json")}
+    document = {**described, **report.model_dump(mode="json")}
     if out is None:
         return Result(document, text)
 

@@ -59,6 +59,11 @@ class Collisions(Frozen):
         return False
 
     @property
+    def are_proposed(self) -> bool:
+        """Whether a surrogate proposed them, and exact amplitudes accepted them."""
+        return False
+
+    @property
     def arrays(self) -> dict[str, tuple[int, ...]]:
         """Arrays of the store besides momenta, amplitude and weight, and the shape of a row."""
         return {}

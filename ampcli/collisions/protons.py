@@ -57,6 +57,10 @@ class ProtonCollisions(SampledCollisions):
         return bool(self.unweighted)
 
     @property
+    def are_proposed(self) -> bool:
+        return self.unweighted == "two-stage"
+
+    @property
     def arrays(self) -> dict[str, tuple[int, ...]]:
         """The momentum fractions of both partons."""
         return {"x": (2,)}

@@ -64,7 +64,7 @@ class _Radiations(BlockKind):
 
     def taken(self, provider: ProviderRecord) -> dict[str, Any]:
         """Reduced amplitudes come from where the store's do."""
-        return {"provider": provider.name, "parameters": provider.parameters}
+        return {"provider": provider.exact_name, "parameters": provider.parameters}
 
     def make(self, name: str, process: Process, options: Mapping[str, Any], version: int | None) -> FeatureBlock:
         """Versions of several radiations are one behind those of one."""

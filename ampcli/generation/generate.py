@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy.random  # noqa: F401 - numpy imports it late, and an import in the middle of a run would swallow Ctrl-C
 
-from ampcli.amplitudes.providers import make_provider
+from ampcli.amplitudes.providers import AUTO, make_provider
 from ampcli.errors import AmpcliError, UsageError, setting
 from ampcli.generation.points import PointSource, Settings
 from ampcli.generation.run import Job, fill
@@ -34,6 +34,8 @@ class GenerationRequest:
         parameters: couplings and masses that differ from the provider's.
         unchecked: take an amplitude that is not known to be right.
         device: where amplitudes are computed: cpu, cuda or auto.
+        surrogate: a report of `ampcli speedup`, whose mixture of surrogates and exact amplitudes is taken.
+        registry: where its models are.
     """
 
     process: str
@@ -45,6 +47,8 @@ class GenerationRequest:
     parameters: Mapping[str, float] = field(default_factory=dict)
     unchecked: bool = False
     device: str = "cpu"
+    surrogate: Path | None = None
+    registry: Path | None = None
 
 
 def prepare(request: GenerationRequest) -> Job:
@@ -57,7 +61,7 @@ def prepare(request: GenerationRequest) -> Job:
     if request.seed < 0:
         raise UsageError(f"{setting('seed')} {request.seed}: seeds are non-negative integers")
     request.collisions.require_possible(process)
-    provider = make_provider(request.provider, process, request.parameters, request.unchecked)
+    provider = make_provider(_exact_name(request), process, request.parameters, request.unchecked)
     if request.unchecked and provider.fault is None:
         raise UsageError(
             f'{setting("unchecked")} has no effect: the amplitude of "{process}" is right', "Leave it out."
@@ -67,6 +71,12 @@ def prepare(request: GenerationRequest) -> Job:
 
         provider = on_device(provider, request.device)
     newest = request.collisions.points(process, provider, request.seed)
+    exact = provider if newest.collisions.are_proposed else None
+    if request.surrogate is not None:
+        from ampcli.speedup.certified import mixture_of  # needs torch
+
+        exact, provider = provider, mixture_of(request.surrogate, provider, newest.collisions, request.registry)
+        newest = request.collisions.points(process, provider, request.seed)
     source, note = _as_begun(request.store, newest)
     collisions = source.collisions  # reads a file of events
     plan = Plan(
@@ -77,7 +87,16 @@ def prepare(request: GenerationRequest) -> Job:
         source=collisions,
     )
     _require_space(request.store, plan)
-    return Job(request.store, plan, source, provider, note)
+    return Job(request.store, plan, source, provider, note, exact)
+
+
+def _exact_name(request: GenerationRequest) -> str:
+    """The provider of exact amplitudes: the one that was named, or the yardstick of a report."""
+    if request.surrogate is None or request.provider != AUTO:
+        return request.provider
+    from ampcli.speedup.certified import Certified  # needs torch
+
+    return Certified.read(request.surrogate).yardstick
 
 
 def _as_begun(store: Path, source: PointSource) -> tuple[PointSource, str | None]:

@@ -19,6 +19,7 @@ import numpy as np
 import zarr
 
 from ampcli.amplitudes.protocol import Provider
+from ampcli.collisions.base import SampledCollisions
 from ampcli.errors import AmpcliError, IntegrityError, UsageError, setting
 from ampcli.generation.points import Points, PointSource
 from ampcli.interrupt import blocked, held
@@ -48,6 +49,8 @@ class Job:
     provider: Provider
     note: str | None = None
     """What the user should know of it."""
+    exact: Provider | None = None
+    """Exact amplitudes for the closure test of a sample that surrogates had a part in."""
 
     def make(self, number: int, stop: Event | None = None) -> int:
         """Sample, evaluate and write one part; returns its rows."""
@@ -89,6 +92,15 @@ class Job:
                     "Please report this with the command that you ran.",
                 ) from error
         return amplitude
+
+    @property
+    def evidence(self) -> dict[str, Any]:
+        """What the attributes say of the closure test, once all parts are there."""
+        if self.exact is None or not isinstance(self.plan.source, SampledCollisions):
+            return {}
+        from ampcli.generation.closure import closure_of
+
+        return {"closure": closure_of(self.path, self.plan, self.exact, self.plan.source.seed).model_dump(mode="json")}
 
     def check(self, number: int, stop: Event | None = None) -> tuple[PartRecord, finalise.PartSums]:
         if stop is not None and stop.is_set():
@@ -133,7 +145,7 @@ def fill(
             for number in damaged:
                 parts.forget_part(job.path, number)
             _make(pool, damaged, on_rows)
-        drawn = job.source.attributes(job.path / parts.BOOKS)
+        drawn = job.source.attributes(job.path / parts.BOOKS) | job.evidence
         return finalise.finalise(job.path, job.plan, lambda numbers: pool.in_order("check", numbers), drawn)
 
 

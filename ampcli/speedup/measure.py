@@ -14,13 +14,14 @@ from ampcli.inference.described import require_described
 from ampcli.inference.predictor import Predictor
 from ampcli.inference.seen import require_unseen
 from ampcli.kinematics import with_beams
+from ampcli.phasespace.observables import bias, observables
 from ampcli.registry.manifest import Manifest
+from ampcli.speedup.bounds import bounds
 from ampcli.speedup.candidates import Candidate, rank_candidates
 from ampcli.speedup.cascades import Seconds, cascades
 from ampcli.speedup.certify import WeightSpread
 from ampcli.speedup.judged import JudgedCascade
 from ampcli.speedup.mixture import Mixture
-from ampcli.speedup.observables import bias, bounds, observables
 from ampcli.speedup.points import PredictedPoints
 from ampcli.speedup.report import Report
 from ampcli.speedup.scan import scan_thresholds, signed_errors

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from pydantic import FiniteFloat
 
+from ampcli.phasespace.observables import Bias
 from ampcli.records.base import Frozen
+from ampcli.speedup.bounds import Bounds
 from ampcli.speedup.candidates import Candidate
-from ampcli.speedup.observables import Bias, Bounds
 from ampcli.speedup.scan import Scan, SignedErrors
 from ampcli.speedup.spent import Spent
 from ampcli.speedup.stages import Outcome
@@ -24,10 +25,14 @@ class Strategy(Frozen):
         outcome: certified thresholds, on points that neither choice nor certificate has seen.
         executed: exact time over that of the mixture as a whole, run on these points.
         curve: tolerance asked for; tolerance and factor (from the parts) on these points.
+        asks: numbers (of `Report.models`) of the surrogates that each stage knows.
+        correlation: of the errors of two, by which a stage that knows both combines them.
     """
 
     name: str
     provider: str
+    asks: list[list[int]]
+    correlation: list[list[FiniteFloat]] | None
     certified: bool
     events_needed: int | None
     validation: Outcome

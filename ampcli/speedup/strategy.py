@@ -46,9 +46,12 @@ def measure_strategy(
     if thresholds is not None:
         mixture = replace(mixture, thresholds=thresholds)
         executed = _executed(mixture, final, exact_seconds / judged.factor, batch)
+    correlation = cascade.cascade.correlation
     return Strategy(
         name=cascade.cascade.name,
         provider=provider,
+        asks=[list(asked) for asked in cascade.cascade.asks],
+        correlation=None if correlation is None else correlation.tolist(),
         certified=thresholds is not None,
         events_needed=cascade.counting[tolerance].needed,
         validation=cascade.before(chosen, exact_seconds),

@@ -10,12 +10,13 @@ import torch
 
 from ampcli.cli.numbers import parse_tolerance
 from ampcli.errors import UsageError
+from ampcli.phasespace.observables import bias, observables
 from ampcli.process import parse_process
+from ampcli.speedup.bounds import bounds
 from ampcli.speedup.candidates import rank_candidates
 from ampcli.speedup.cascades import Cascade, Seconds, cascades
 from ampcli.speedup.certify import WeightSpread
 from ampcli.speedup.judged import JudgedCascade
-from ampcli.speedup.observables import bias, bounds, observables
 from ampcli.speedup.points import PredictedPoints
 from ampcli.speedup.scan import scan_thresholds, signed_errors
 from ampcli.speedup.stages import Stage, decide, outcome

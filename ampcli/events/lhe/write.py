@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 import ampcli
 from ampcli.amplitudes.protocol import ColourFlowProvider
-from ampcli.amplitudes.providers import by_place
+from ampcli.amplitudes.providers import by_place, note_on
 from ampcli.collisions.protons import ProtonCollisions
 from ampcli.errors import UsageError
 from ampcli.events.lhe.named_weights import NamedWeights
@@ -87,7 +87,7 @@ def _flow_provider(store: Store) -> ColourFlowProvider:
     drawing = [kind for kind in by_place() if kind.draws_colour_flows]
     for kind in drawing:
         if kind.covers(store.process) is None:
-            provider = kind.make(store.process, made.parameters if kind.name == made.name else {})
+            provider = kind.make(store.process, made.parameters if kind.name == made.exact_name else {})
             return cast(ColourFlowProvider, provider)
     raise UsageError(
         f'no colour flows are known for "{store.process}", and an event file needs them',
@@ -121,6 +121,7 @@ def _header(store: Store, source: ProtonCollisions, weights: NamedWeights) -> st
         "weights": "in pb; their mean is the cross section",
         "provider": f"{store.plan.provider.name} {store.plan.provider.version}",
         "digest": store.digest,
+        **_closure(store),
     }
     lines = "".join(f"{key} = {escape(str(value)).encode('ascii', 'xmlcharrefreplace').decode()}\n"
                     for key, value in facts.items())  # fmt: skip
@@ -131,6 +132,18 @@ def _header(store: Store, source: ProtonCollisions, weights: NamedWeights) -> st
         f"{sigma:.16e} {error:.16e} {sigma:.16e} {_PROCESS_ID}\n"
         f"<generator name='ampcli' version='{ampcli.__version__}'></generator>\n</init>\n"
     )
+
+
+def _closure(store: Store) -> dict[str, str]:
+    """What the sample's closure test found, in words (`ampcli.generation.closure`)."""
+    if (found := store.attributes.get("closure")) is None:
+        return {}
+    return {
+        "surrogates": note_on(store.plan.provider, store.process) or "proposed these events; amplitudes are exact",
+        "closure": f"{found['events']} events computed exactly: cross section x {found['cross_section']:.6f} +- "
+        f"{found['cross_section_error']:.1g}, share off by more than 3 %: {found['off_by_3_percent']:.2g}, largest "
+        f"deviation {found['largest']:.2g}, worth {found['effective_events']:.0f} events of equal weight",
+    }
 
 
 def _integrand(store: Store, rows: slice) -> FloatArray:
