@@ -86,6 +86,10 @@ class ProviderKind(ABC):
             unchecked: those that are known or suspected to be wrong do as well.
         """
 
+    def at_once(self, process: Process) -> bool:
+        """Whether amplitudes of a process that is covered are there without minutes of preparation."""
+        return True
+
     @abstractmethod
     def make(self, process: Process, parameters: Mapping[str, float], unchecked: bool = False) -> Provider:
         """The provider for a process that is covered.

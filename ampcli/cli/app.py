@@ -26,6 +26,7 @@ def build_app() -> typer.Typer:
     from ampcli.cli import (
         ansatz,
         calibrate,
+        check,
         completion,
         demo,
         doctor,
@@ -62,6 +63,7 @@ def build_app() -> typer.Typer:
         speedup,
         predict,
         export,
+        check,
         demo,
         doctor,
         completion,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from dataclasses import dataclass
 
@@ -101,19 +102,19 @@ def parse_init(text: bytes, where: str) -> LheInit:
         raise _malformed(where, lines[0], "10 numbers (IDBMUP EBMUP PDFGUP PDFSUP IDWTUP NPRUP)")
     try:
         first, second, *_, one_set, other_set, weighting, said = (integer(words[i]) for i in (0, 1, 4, 5, 6, 7, 8, 9))
-        energies = real(words[2]), real(words[3])
+        energies = _finite(words[2]), _finite(words[3])
     except ValueError:
-        raise _malformed(where, lines[0], "8 integers, the third and fourth number real") from None
+        raise _malformed(where, lines[0], "integers, and two finite energies after the first two") from None
     if len(lines) - 1 < said:
         raise IntegrityError(f"{where} says that there are {said} subprocesses, and has {len(lines) - 1}")
     found = []
     for line in lines[1 : 1 + said]:
         words = line.split()
         try:
-            section, error, maximum = (real(word) for word in words[:3])
+            section, error, maximum = (_finite(word) for word in words[:3])
             found.append(LheSubprocess(integer(words[3]), section, error, maximum))
         except (ValueError, IndexError):
-            raise _malformed(where, line, "3 numbers and an integer (XSECUP XERRUP XMAXUP LPRUP)") from None
+            raise _malformed(where, line, "3 finite numbers and an integer (XSECUP XERRUP XMAXUP LPRUP)") from None
     return LheInit((first, second), energies, (one_set, other_set), weighting, tuple(found))
 
 
@@ -188,6 +189,12 @@ def real(word: bytes) -> float:
         if (found := _FORTRAN.fullmatch(word)) is None:
             raise
         return float(found[1] + b"e" + found[2])
+
+
+def _finite(word: bytes) -> float:
+    if not math.isfinite(value := real(word)):
+        raise ValueError
+    return value
 
 
 def _malformed(where: str, line: bytes, wanted: str) -> IntegrityError:
