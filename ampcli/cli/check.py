@@ -9,6 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from ampcli.cli.command import Result, command, progress_bar, show
+from ampcli.cli.event_options import OnShellOption
 from ampcli.cli.names import provider_names, starting_with
 
 
@@ -45,6 +46,7 @@ def check(
     parameter: Annotated[
         list[str] | None, typer.Option(help="NAME=VALUE of the provider, such as m_z=91.1876.")
     ] = None,
+    on_shell: OnShellOption = False,
 ) -> Result:
     """Check an event file of any generator: |M|^2, momenta, mass shells, colours, weights, scales, alpha_s, beams.
 
@@ -52,12 +54,12 @@ def check(
     """
     from ampcli.cli.numbers import parse_parameters
     from ampcli.errors import BarNotMetError
-    from ampcli.events.check.amplitudes import Choice
     from ampcli.events.check.findings import checks_named
     from ampcli.events.check.report import report
     from ampcli.events.check.run import check_file
+    from ampcli.events.exact import Choice
 
-    choice = Choice(provider, parse_parameters("--parameter", parameter or []))
+    choice = Choice(provider, parse_parameters("--parameter", parameter or []), on_shell)
     choice.require_possible()
     skipped = checks_named(skip or [])
     with progress_bar("events", None) as advance:

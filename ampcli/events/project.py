@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ampcli.events.repair import Repaired, boosted, fixed_energy, require_legs
+from ampcli.events.repair import Repaired, boosted, fixed_energy, repair, require_legs
 from ampcli.kinematics import REPAIRABLE, on_shell_energies, scaled_to_energy, with_beams
 from ampcli.process import Process
 
@@ -30,6 +30,8 @@ def project(momenta: npt.NDArray[Any], process: Process, sqrt_s: float | None = 
     Raises:
         UsageError: a wrong shape.
     """
+    if process.n_final == 1:
+        return repair(momenta, process, sqrt_s)  # at its energy one leg has the mass that it has
     beams, given = require_legs(momenta, process)
     faults: list[tuple[npt.NDArray[np.bool_], str]] = []
     with np.errstate(invalid="ignore", over="ignore", divide="ignore"):
@@ -47,7 +49,6 @@ def project(momenta: npt.NDArray[Any], process: Process, sqrt_s: float | None = 
         inside = np.sqrt(np.maximum(total[:, 0] ** 2 - (total[:, 1:] ** 2).sum(axis=1), 0.0))
         energy = inside if fixed is None else fixed
         enough = (energy * (1.0 - _ROOM) > sum(process.final_masses)) & (np.abs(energy - inside) <= scale[:, 0])
-        faults.append((enough[:, None], "the energy is not enough for legs of these masses, or not that of the beams"))
         rest[..., 0] = on_shell_energies(rest, process.final_masses)
         rest = scaled_to_energy(rest, process.final_masses, energy, _STEPS)
         if fixed is None:
@@ -57,6 +58,8 @@ def project(momenta: npt.NDArray[Any], process: Process, sqrt_s: float | None = 
         else:
             final = rest
         external = with_beams(final)
+        enough &= np.isfinite(external).all(axis=(1, 2))
+        faults.append((enough[:, None], "legs of these masses cannot have the energy of the event"))
         shift = (np.abs(final - given).max(axis=2) / given[..., 0]).max(axis=1)
-    good = np.logical_and.reduce([mask.all(axis=1) for mask, _ in faults]) & np.isfinite(external).all(axis=(1, 2))
+    good = np.logical_and.reduce([mask.all(axis=1) for mask, _ in faults])
     return Repaired(external, shift, good, faults)

@@ -3,92 +3,20 @@
 from __future__ import annotations
 
 import math
-import re
 from collections import Counter
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-import numpy as np
-
-from ampcli.amplitudes.protocol import Provider, ProviderKind
-from ampcli.amplitudes.providers import AUTO, PROVIDERS, by_place
-from ampcli.errors import AmpcliError, UsageError, setting
+from ampcli.amplitudes.protocol import Provider
 from ampcli.events.check.findings import Findings
+from ampcli.events.exact import Choice, evaluate, moved
 from ampcli.events.lhe.records import INCOMING, OUTGOING, LheEvent, LheParticle
-from ampcli.events.lhe.subprocess import Legs, momenta_of, subprocesses
-from ampcli.events.repair import repair
+from ampcli.events.lhe.subprocess import momenta_of
 from ampcli.process import Process
 
 _BATCH = 4096  # events of one process that wait for their amplitudes
 _MOST_KINDS = 1000  # processes that are told apart
 OTHERS = "others"
-
-#: No amplitudes.
-NONE = "none"
-
-
-@dataclass
-class Choice:
-    """Who computes amplitudes.
-
-    Args:
-        provider: a name, `AUTO` (those that need not generate code first), or `NONE`.
-        parameters: of the provider, where they are not the defaults.
-    """
-
-    provider: str = AUTO
-    parameters: Mapping[str, float] = field(default_factory=dict)
-    _known: dict[Process, Provider | None] = field(default_factory=dict)
-
-    def provider_of(self, process: Process) -> Provider | None:
-        """The provider of a process; None: there is none."""
-        if process not in self._known:
-            self._known[process] = self._make(process)
-        return self._known[process]
-
-    def require_possible(self) -> None:
-        """Make sure that there are such providers and parameters.
-
-        Raises:
-            UsageError: an unknown provider, or parameters that none of them has.
-        """
-        if self.parameters and self.provider == NONE:
-            raise UsageError(f"{setting('parameter')} has no effect without a provider", "Leave it out.")
-        for kind in self._kinds():
-            try:
-                kind.require_settable(self.parameters)
-                return
-            except UsageError as error:
-                said = error
-        if self.provider != NONE:
-            raise said
-
-    def _kinds(self) -> list[ProviderKind]:
-        if self.provider == NONE:
-            return []
-        return by_place() if self.provider == AUTO else [PROVIDERS[self.provider]]
-
-    def _make(self, process: Process) -> Provider | None:
-        for kind in self._kinds():
-            if kind.covers(process) is not None or (self.provider == AUTO and not kind.at_once(process)):
-                continue
-            try:
-                kind.require_settable(self.parameters)
-                provider = kind.make(process, self.parameters)
-                provider.identity()  # makes it ready
-                return provider
-            except UsageError:  # no amplitude for this process, or it is not right
-                continue
-        return None
-
-    def legs_of(self, event: LheEvent) -> tuple[Legs, Provider | None] | None:
-        """The process of an event: the first that somebody computes, else that of its stable particles."""
-        candidates = subprocesses(event)
-        for legs in candidates:
-            if (provider := self.provider_of(legs.process)) is not None:
-                return legs, provider
-        return (candidates[0], None) if candidates else None
 
 
 @dataclass
@@ -141,28 +69,21 @@ class Amplitudes:
 
     def _evaluate(self, of: OfProcess) -> None:
         assert of.provider is not None
-        process = of.provider.process  # with the masses of its parameters
-        numbers = np.array([number for number, _ in of.pending])
-        repaired = repair(momenta_of([legs for _, legs in of.pending]), process)
+        numbers = [number for number, _ in of.pending]
+        events = moved(momenta_of([legs for _, legs in of.pending]), of.provider.process, self.choice.on_shell)
         of.pending = []
-        for row in np.flatnonzero(~repaired.good):
-            of.not_computed[_without_leg(repaired.fault(int(row)), process)] += 1
-        momenta, numbers = repaired.momenta[repaired.good], numbers[repaired.good]
-        if not len(momenta):
-            return
-        try:
-            values = of.provider.evaluate(momenta)
-        except AmpcliError as error:  # at the edge of phase space
-            of.not_computed[error.what.split(": ")[-1]] += len(momenta)
-            return
-        sound = np.isfinite(values) & (values > 0)
-        for number, value in zip(numbers[~sound], values[~sound], strict=True):
-            self.findings.of_event("amplitudes", int(number), "|M|^2 is not positive and finite", f"{value:g}")
-        values = values[sound]
-        of.computed += len(values)
-        if len(values):
-            of.total += float(values.sum())
-            of.smallest, of.largest = min(of.smallest, float(values.min())), max(of.largest, float(values.max()))
+        values = evaluate(of.provider, events)
+        of.not_computed.update(events.reasons.values())
+        for row, value in enumerate(values):
+            if row in events.reasons:
+                continue
+            if not 0 < value < math.inf:
+                what = "|M|^2 is not positive and finite"
+                self.findings.of_event("amplitudes", numbers[row], what, f"{value:g}")
+                continue
+            of.computed += 1
+            of.total += float(value)
+            of.smallest, of.largest = min(of.smallest, float(value)), max(of.largest, float(value))
 
     def rows(self) -> list[dict[str, Any]]:
         """Processes, the commonest first, for ``--json``."""
@@ -186,9 +107,3 @@ class Amplitudes:
 def _codes(event: LheEvent) -> str:
     sides = (event.with_status(status) for status in (INCOMING, OUTGOING))
     return " > ".join(" ".join(str(p.pdg) for p in side[:20]) for side in sides)
-
-
-def _without_leg(fault: str, process: Process) -> str:
-    """A fault with the name of the particle in the place of the number of its leg."""
-    found = re.match(r"leg (\d+)(.*)", fault)
-    return fault if found is None else f"{process.legs[int(found[1])].name}{found[2]}"

@@ -8,12 +8,13 @@ from pathlib import Path
 from typing import Any
 
 from ampcli.errors import IntegrityError
-from ampcli.events.check.amplitudes import Amplitudes, Choice
+from ampcli.events.check.amplitudes import Amplitudes
 from ampcli.events.check.colours import check_colours
 from ampcli.events.check.couplings import Couplings
 from ampcli.events.check.findings import Check, Findings
 from ampcli.events.check.particles import check_particles
 from ampcli.events.check.sums import Sums
+from ampcli.events.exact import Choice
 from ampcli.events.lhe.blocks import EventBlocks
 from ampcli.events.lhe.records import LheInit, parse_event, parse_init
 
