@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ampcli.amplitudes.protocol import Provider, ProviderKind
+from ampcli.amplitudes.protocol import LeadingColourProvider, Provider, ProviderKind
 from ampcli.amplitudes.providers import AUTO, PROVIDERS, by_place
 from ampcli.errors import UsageError, setting
 from ampcli.events.lhe.records import LheEvent
@@ -124,7 +124,10 @@ def evaluate(provider: Provider, events: Moved, leading_colour: bool = False) ->
     Args:
         leading_colour: of the leading colour only, which the provider has to know.
     """
-    function = provider.leading_colour if leading_colour else provider.evaluate  # type: ignore[attr-defined]
+    function = provider.evaluate
+    if leading_colour:
+        assert isinstance(provider, LeadingColourProvider)
+        function = provider.leading_colour
     values = np.full(len(events.momenta), np.nan)
     rows = np.flatnonzero(events.good)
     if not len(rows):
