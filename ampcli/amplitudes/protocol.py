@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, ClassVar, Protocol
+from typing import TYPE_CHECKING, ClassVar, Protocol, runtime_checkable
 
 from ampcli.errors import UsageError
 from ampcli.process import Process
@@ -56,6 +56,15 @@ class ColourFlowProvider(Provider, Protocol):
         ...
 
 
+@runtime_checkable
+class LeadingColourProvider(Provider, Protocol):
+    """A provider that knows |M|^2 at leading colour."""
+
+    def leading_colour(self, momenta: npt.ArrayLike) -> FloatArray:
+        """|M|^2 at leading colour in GeV^(4 - 2 n_final) of momenta (n, n_external, 4) in GeV; shape (n,)."""
+        ...
+
+
 class ProviderKind(ABC):
     """A source of exact amplitudes before it is asked for a process.
 
@@ -66,6 +75,7 @@ class ProviderKind(ABC):
         place: the smallest of those that cover a process is taken by default; of equal ones, ours.
         general: covers most processes: the yardstick of what surrogates gain.
         draws_colour_flows: its providers are `ColourFlowProvider`.
+        knows_leading_colour: its providers are `LeadingColourProvider`.
     """
 
     name: ClassVar[str]
@@ -73,6 +83,7 @@ class ProviderKind(ABC):
     place: ClassVar[int] = 0
     general: ClassVar[bool] = False
     draws_colour_flows: ClassVar[bool] = False
+    knows_leading_colour: ClassVar[bool] = False
 
     @property
     @abstractmethod
@@ -85,6 +96,10 @@ class ProviderKind(ABC):
         Args:
             unchecked: those that are known or suspected to be wrong do as well.
         """
+
+    def at_once(self, process: Process) -> bool:
+        """Whether amplitudes of a process that is covered are there without minutes of preparation."""
+        return True
 
     @abstractmethod
     def make(self, process: Process, parameters: Mapping[str, float], unchecked: bool = False) -> Provider:

@@ -164,6 +164,10 @@ class _PyAmplicolKind(ProviderKind):
             return None
         return f"its amplitude ({known.name}) is not right: {known.fault}"
 
+    def at_once(self, process: Process) -> bool:
+        """Its code was generated before."""
+        return artifacts.artifact_folder(process).is_dir()
+
     def make(self, process: Process, parameters: Mapping[str, float], unchecked: bool = False) -> PyAmplicol:
         return PyAmplicol(process, unchecked)
 

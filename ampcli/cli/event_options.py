@@ -16,3 +16,11 @@ SkipBadOption = Annotated[
 RepairOption = Annotated[
     bool, typer.Option("--repair", help="Put right momenta of too few digits (to 1e-5), and say how far they moved.")
 ]
+OnShellOption = Annotated[
+    bool,
+    typer.Option(
+        "--on-shell",
+        help="Move legs of other masses (heavy quarks, a Z off its peak) onto ampcli's mass shells at the energy of "
+        "the event, and say how far they moved.",
+    ),
+]

@@ -10,7 +10,7 @@ import typer
 
 from ampcli.cli.command import RegistryOption, Result, command, progress_bar, resumable, save_configuration
 from ampcli.cli.effect import not_with, only_with
-from ampcli.cli.event_options import ProcessOnlyOption, RepairOption, SkipBadOption
+from ampcli.cli.event_options import OnShellOption, ProcessOnlyOption, RepairOption, SkipBadOption
 from ampcli.cli.gen_report import finished, planned
 from ampcli.cli.names import provider_names, starting_with
 
@@ -90,7 +90,8 @@ def gen(
     ] = None,
     process_only: Annotated[ProcessOnlyOption, only_with("momenta")] = False,
     skip_bad: Annotated[SkipBadOption, only_with("momenta")] = False,
-    repair: Annotated[RepairOption, only_with("momenta")] = False,
+    repair: Annotated[RepairOption, only_with("momenta"), not_with("on_shell")] = False,
+    on_shell: Annotated[OnShellOption, only_with("momenta")] = False,
     beams: Annotated[
         str | None,
         typer.Option(help="Proton beams: lhc13, lhc13.6, lhc14.", rich_help_panel=_HADRONS),
@@ -160,7 +161,7 @@ def gen(
     count = None if points is None else parse_count("--points", points)
     collisions: Settings
     if momenta is not None:
-        collisions = GivenFile(momenta, process_only, skip_bad, repair)
+        collisions = GivenFile(momenta, process_only, skip_bad, repair, on_shell)
     elif beams is not None:
         collisions = ProtonSettings(
             beams,

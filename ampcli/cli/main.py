@@ -18,7 +18,7 @@ INTERRUPTED = 130
 RESUMABLE = InterruptedRun.exit_code
 
 #: Commands that end with 75 on Ctrl-C too: repeating them goes on, or costs nothing that was kept.
-_GO_ON = ("gen", "features", "train", "predict", "export", "demo")
+_GO_ON = ("gen", "features", "train", "predict", "export", "reweight", "demo")
 
 
 def main() -> None:

@@ -8,8 +8,10 @@ from typing import Annotated
 import typer
 
 from ampcli.cli.command import RegistryOption, Result, command, progress_bar, resumable
-from ampcli.cli.effect import only_if
-from ampcli.cli.event_options import ProcessOnlyOption, RepairOption, SkipBadOption
+from ampcli.cli.effect import not_with, only_if
+from ampcli.cli.event_options import OnShellOption, ProcessOnlyOption, RepairOption, SkipBadOption
+
+_OF_FILES = only_if(lambda values: not values["events"].is_dir(), "for a store")
 
 
 def add(app: typer.Typer) -> None:
@@ -22,7 +24,8 @@ def predict(
     out: Annotated[Path, typer.Argument(help="New file .npz or .zarr: amplitude, uncertainty, outside, event (n,).")],
     process_only: ProcessOnlyOption = False,
     skip_bad: SkipBadOption = False,
-    repair: Annotated[RepairOption, only_if(lambda values: not values["events"].is_dir(), "for a store")] = False,
+    repair: Annotated[RepairOption, _OF_FILES, not_with("on_shell")] = False,
+    on_shell: Annotated[OnShellOption, _OF_FILES] = False,
     device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
     threads: Annotated[int | None, typer.Option(help="CPU threads.", show_default="all cores")] = None,
     registry: RegistryOption = None,
@@ -40,7 +43,7 @@ def predict(
     predictor = load_predictor(model, registry, device)
     opened = open_events(events, predictor.process, process_only)
     manifest = predictor.manifest
-    intake = Intake(opened, predictor.process, skip_bad, repair, manifest.sqrt_s, manifest.reference)
+    intake = Intake(opened, predictor.process, skip_bad, repair, manifest.sqrt_s, manifest.reference, on_shell=on_shell)
     with (
         resumable("nothing was written", "Run the same command again."),
         progress_bar("events", opened.rows) as advance,

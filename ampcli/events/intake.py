@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import re
+from collections import Counter
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from itertools import chain, repeat
 from typing import Any
 
 import numpy as np
@@ -12,6 +15,7 @@ import numpy.typing as npt
 from ampcli.errors import UsageError, setting
 from ampcli.events.batch import Batch, Events
 from ampcli.events.lhe.read import LheEvents
+from ampcli.events.project import project
 from ampcli.events.repair import Repaired, repair
 from ampcli.kinematics import REPAIRABLE, at_rest, beams_along_z, find_fault, mass_hint, physical_events, with_beams
 from ampcli.process import Process
@@ -21,6 +25,9 @@ BoolArray = npt.NDArray[np.bool_]
 _LEAVE_OUT = f"Remove such events, or leave them out with {setting('skip_bad')}."
 
 
+_MOST_REASONS = 10  # that are shown
+
+
 @dataclass
 class Intake:
     """Reads events and keeps count of them.
@@ -28,6 +35,7 @@ class Intake:
     Args:
         skip_bad: leave out events that are not physical instead of stopping at the first one.
         repair: put right what rounding did (`ampcli.events.repair`); single precision always is.
+        on_shell: move legs of other masses onto ours (`ampcli.events.project`), which puts rounding right too.
         sqrt_s: energy in GeV that the collisions must have, at rest, if any.
         model: whose energy that is.
     """
@@ -38,10 +46,13 @@ class Intake:
     repair: bool = False
     sqrt_s: float | None = None
     model: str = "the model"
+    on_shell: bool = False
     taken: int = 0
     bad: int = 0
     first_bad: str = ""
     """What is wrong with the first of them."""
+    reasons: Counter[str] = field(default_factory=Counter)
+    """What is wrong with each of them, without numbers."""
     _hint: str | None = None
     repaired: int = 0
     """Events that moved by more than double precision explains."""
@@ -64,33 +75,37 @@ class Intake:
                     good &= at_rest(momenta, self.sqrt_s)
             self.taken += len(batch.event)
             if not good.all():
-                row = int(np.argmin(good))
                 with np.errstate(invalid="ignore", over="ignore"):
-                    what, hint = self._fault(batch, momenta, row, repaired)
-                self.leave_out(batch, good, what, hint)
+                    faults = (self._fault(batch, momenta, int(row), repaired) for row in np.flatnonzero(~good))
+                    what, hint = next(faults)
+                    self.leave_out(batch, good, what, hint, (other for other, _ in faults))
             if repaired is not None:
                 self._note_repair(batch, repaired, good)
             if good.any():
                 yield Batch(momenta, batch.event, batch.weight, batch.masses).chosen(good)
         self.require_some()
 
-    def leave_out(self, batch: Batch, good: BoolArray, what: str, hint: str | None) -> None:
+    def leave_out(
+        self, batch: Batch, good: BoolArray, what: str, hint: str | None, others: Iterable[str] | None = None
+    ) -> None:
         """Count some of the events that were taken as bad ones, or stop there.
 
         Args:
             good: which events of the batch are not bad; (n,).
             what: what is wrong with the first bad one.
+            others: what is wrong with the other bad ones (default: the same).
 
         Raises:
             UsageError: bad events are not to be skipped.
         """
-        what = f"{self.events.path}: event {batch.event[np.argmin(good)]} (from 0): {what}"
+        named = f"{self.events.path}: event {batch.event[np.argmin(good)]} (from 0): {what}"
         if not self.skip_bad:
-            raise UsageError(what, hint)
+            raise UsageError(named, hint)
         bad = int((~good).sum())
         self.taken, self.bad = self.taken - bad, self.bad + bad
+        self.reasons.update(map(_reason, repeat(what, bad) if others is None else chain([what], others)))
         if not self.first_bad:
-            self.first_bad, self._hint = what, hint
+            self.first_bad, self._hint = named, hint
 
     def require_some(self) -> None:
         """Make sure that there is something to do.
@@ -103,6 +118,9 @@ class Intake:
 
     def _external(self, batch: Batch) -> tuple[npt.NDArray[np.float64], BoolArray, Repaired | None]:
         """Momenta with beams, which of them make sense, and what repairing did."""
+        if self.on_shell:
+            projected = project(batch.momenta, self.process, self.sqrt_s)
+            return projected.momenta, projected.good.copy(), projected
         if self.repair or batch.momenta.dtype.itemsize == 4:
             repaired = repair(batch.momenta, self.process, self.sqrt_s)
             return repaired.momenta, repaired.good.copy(), repaired
@@ -119,10 +137,10 @@ class Intake:
         if not finite.all():
             leg = int(np.argmin(finite))
             return f"leg {leg} has values that are not finite: {batch.momenta[row, leg].tolist()}", _LEAVE_OUT
-        if other := self._other_mass(batch, row):
+        if not self.on_shell and (other := self._other_mass(batch, row)):
             return other
         if repaired is not None and not repaired.good[row]:
-            return repaired.fault(row), "Give physical momenta in double precision."
+            return repaired.fault(row), _LEAVE_OUT if self.on_shell else "Give physical momenta in double precision."
         if fault := find_fault(momenta[row], self.process):
             return fault
         if not beams_along_z(momenta[row : row + 1])[0]:
@@ -151,7 +169,7 @@ class Intake:
                     f"leg {leg} ({particle.name}) has the mass {stated:.8g} GeV in the file, and "
                     f"{particle.mass:.8g} GeV in ampcli",
                     mass_hint(particle, float(stated))
-                    + (f" Or {setting('repair')} moves it there." if ours <= REPAIRABLE * p[leg, 0] ** 2 else ""),
+                    + f" Or {setting('repair' if ours <= REPAIRABLE * p[leg, 0] ** 2 else 'on_shell')} moves it there.",
                 )
         return None
 
@@ -174,6 +192,7 @@ class Intake:
             "taken": self.taken,
             "in_file": self.taken + self.bad + (lhe.others.total() if lhe else 0),
             "not_physical": self.bad,
+            "reasons": dict(self.reasons.most_common()),
             "other_processes": dict(lhe.others.most_common()) if lhe else {},
             "repaired": self.repaired,
             "largest_shift": self.shift,
@@ -191,6 +210,9 @@ class Intake:
                 lines.append(f"{self.events.path} has no </LesHouchesEvents> at its end: it may have lost events")
         if self.bad:
             lines.append(f"{self.bad} events that are not physical were left out; the first: {self.first_bad}")
+            if len(self.reasons) > 1:
+                counted = [f"{count} x {reason}" for reason, count in self.reasons.most_common(_MOST_REASONS)]
+                lines.append(f"why: {'; '.join(counted)}")
         if self.repaired:
             lines.append(
                 f"{self.repaired} events were repaired: legs moved by {self.shift:.1g} of their energy at most"
@@ -198,3 +220,10 @@ class Intake:
         for name, (theirs, ours) in self.masses.items():
             lines.append(f"the mass of {name} was {theirs:.8g} GeV in the file, and is {ours:.8g} GeV now")
         return lines
+
+
+def _reason(what: str) -> str:
+    """What is wrong with an event without its numbers: "a leg is off its mass shell"."""
+    found = re.sub(r"\b(leg|beam) \d+", r"a \1", what)
+    found = re.sub(r"^a leg \((\S+)\) has the mass .*", r"another mass of \1 than in ampcli", found)
+    return re.split(r"[:;(\[]| -?\d", found)[0].strip()

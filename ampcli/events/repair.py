@@ -17,6 +17,8 @@ from ampcli.errors import UsageError
 from ampcli.kinematics import REPAIRABLE, FloatArray, on_shell_energies, scaled_to_energy, with_beams
 from ampcli.process import Process
 
+_BY_MORE = " by more than rounding explains"
+
 
 @dataclass
 class Repaired:
@@ -37,7 +39,7 @@ class Repaired:
     def fault(self, event: int) -> str:
         """What is wrong with a bad event."""
         mask, words = next((mask, words) for mask, words in self.faults if not mask[event].all())
-        return f"{words.format(int(np.argmin(mask[event])))} by more than rounding explains"
+        return words.format(int(np.argmin(mask[event])))
 
 
 def restored(momenta: npt.NDArray[Any], process: Process, sqrt_s: float | None) -> FloatArray:
@@ -67,32 +69,30 @@ def repair(momenta: npt.NDArray[Any], process: Process, sqrt_s: float | None = N
     Raises:
         UsageError: a wrong shape.
     """
-    shapes = ((process.n_final, 4), (process.n_external, 4))
-    if momenta.ndim != 3 or momenta.shape[1:] not in shapes:
-        raise UsageError(f"momenta of {process} must have the shape (events, {process.n_external}, 4)")
+    beams, given = require_legs(momenta, process)
     faults: list[tuple[npt.NDArray[np.bool_], str]] = []
     with np.errstate(invalid="ignore", over="ignore", divide="ignore"):
-        given = momenta[:, -process.n_final :].astype(np.float64)
-        beams = momenta[:, :2].astype(np.float64) if momenta.shape[1] == process.n_external else None
         energies = on_shell_energies(given, process.final_masses)
         on_shell = np.abs(given[..., 0] - energies) <= REPAIRABLE * energies
         if beams is not None:
             on_shell = np.concatenate([np.ones((len(given), 2), dtype=bool), on_shell], axis=1)
-        faults.append((on_shell, "leg {} is off its mass shell"))
+        faults.append((on_shell, "leg {} is off its mass shell" + _BY_MORE))
         final = given.copy()
         final[..., 0] = energies
         total = final.sum(axis=1)
-        fixed = _fixed_energy(process, beams) if sqrt_s is None else np.full(len(final), sqrt_s)
+        fixed = fixed_energy(process, beams) if sqrt_s is None else np.full(len(final), sqrt_s)
         axes = slice(1, 3) if fixed is None else slice(1, 4)
         small = np.abs(total[:, axes]) <= REPAIRABLE * total[:, :1]
-        faults.append((small, "the outgoing momenta do not balance"))
+        faults.append((small, "the outgoing momenta do not balance" + _BY_MORE))
         velocity = np.zeros((len(final), 3))
         velocity[:, : small.shape[1]] = -total[:, axes] / total[:, :1]
-        final = _boosted(final, velocity)
+        final = boosted(final, velocity)
         if fixed is not None:
             reached = final[..., 0].sum(axis=1)
             there = (np.abs(reached - fixed) <= REPAIRABLE * fixed)[:, None]
-            faults.append((there, f"the energy is not {'that of the beams' if sqrt_s is None else f'{sqrt_s:g} GeV'}"))
+            faults.append(
+                (there, f"the energy is not {'that of the beams' if sqrt_s is None else f'{sqrt_s:g} GeV'}{_BY_MORE}")
+            )
             steps = 3 if any(process.final_masses) else 1  # from nearly the right energy
             final = scaled_to_energy(final, process.final_masses, fixed, steps)
         external = with_beams(final)
@@ -101,13 +101,27 @@ def repair(momenta: npt.NDArray[Any], process: Process, sqrt_s: float | None = N
             external[:, :2, 3] = 0.5 * fixed[:, None] * np.array([1.0, -1.0])
         if beams is not None:
             off = np.abs(beams - external[:, :2]).max(axis=2)
-            faults.append((off <= REPAIRABLE * total[:, :1], "beam {} is not massless along the z axis"))
+            faults.append((off <= REPAIRABLE * total[:, :1], "beam {} is not massless along the z axis" + _BY_MORE))
         shift = (np.abs(final - given).max(axis=2) / given[..., 0]).max(axis=1)
     good = np.logical_and.reduce([mask.all(axis=1) for mask, _ in faults])
     return Repaired(external, shift, good, faults)
 
 
-def _fixed_energy(process: Process, beams: FloatArray | None) -> FloatArray | None:
+def require_legs(momenta: npt.NDArray[Any], process: Process) -> tuple[FloatArray | None, FloatArray]:
+    """Beams (n, 2, 4), where there are some, and final state (n, n_final, 4) in double precision.
+
+    Raises:
+        UsageError: a wrong shape.
+    """
+    shapes = ((process.n_final, 4), (process.n_external, 4))
+    if momenta.ndim != 3 or momenta.shape[1:] not in shapes:
+        raise UsageError(f"momenta of {process} must have the shape (events, {process.n_external}, 4)")
+    with np.errstate(invalid="ignore", over="ignore"):
+        array = momenta.astype(np.float64)
+    return (array[:, :2] if len(process.legs) == array.shape[1] else None), array[:, -process.n_final :]
+
+
+def fixed_energy(process: Process, beams: FloatArray | None) -> FloatArray | None:
     """The energy of collisions of lepton beams that are alike, (n,)."""
     if beams is None or any(leg.kind != "lepton" for leg in process.incoming):
         return None
@@ -116,8 +130,8 @@ def _fixed_energy(process: Process, beams: FloatArray | None) -> FloatArray | No
     return energies.sum(axis=1) if alike.all() else None
 
 
-def _boosted(momenta: FloatArray, velocity: FloatArray) -> FloatArray:
-    """Momenta (n, legs, 4) seen after a small boost (n, 3), with energies from the boosted mass shell."""
+def boosted(momenta: FloatArray, velocity: FloatArray) -> FloatArray:
+    """Momenta (n, legs, 4) seen after a boost by velocities (n, 3), with energies from the boosted mass shell."""
     squared = (velocity**2).sum(axis=1)
     gamma = (1.0 / np.sqrt(1.0 - squared))[:, None]
     along = np.einsum("nla,na->nl", momenta[..., 1:], velocity)

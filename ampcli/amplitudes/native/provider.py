@@ -154,6 +154,7 @@ class _NativeKind(ProviderKind):
     version = VERSION
     parameters = tuple(DEFAULTS.as_dict())
     draws_colour_flows = True
+    knows_leading_colour = True
 
     def covers(self, process: Process, unchecked: bool = False) -> str | None:
         return None if find_quark_line(process) else _COVERED

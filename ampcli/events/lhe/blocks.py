@@ -1,8 +1,8 @@
-"""The <event> blocks of Les Houches event files, found in a stream of bytes.
+"""The <init> and <event> blocks of Les Houches event files, found in a stream of bytes.
 
 Real files are XML in name only: headers hold escape codes, stray ampersands and tags that nobody closes, and files are
 written after each other.  Only what separates events from the rest is looked at: headers, comments, CDATA and the
-tags of events.  Memory and time stay bounded whatever the file holds.
+tags of events and of <init>.  Memory and time stay bounded whatever the file holds.
 """
 
 from __future__ import annotations
@@ -23,10 +23,12 @@ _LONGEST_EVENT = 1 << 20  # bytes kept of an event; its particles come first, we
 _LONGEST_GAP = 1 << 27  # bytes without an event, such as the longest header
 _MARK_COST = 128  # bytes that are passed over in the time that a comment or tag takes
 
-_OUTSIDE = re.compile(rb"<(?:!--|!\[CDATA\[|header[\s>]|event[\s>]|/?LesHouchesEvents)")
+_OUTSIDE = re.compile(rb"<(?:!--|!\[CDATA\[|header[\s>]|init[\s>]|event[\s>]|/?LesHouchesEvents)")
 _HEADER = re.compile(rb"<(?:!--|!\[CDATA\[|/header|init[\s>])")
+_INIT = re.compile(rb"<(?:!--|!\[CDATA\[|/init\s{0,99}>|event[\s>]|/LesHouchesEvents)")
 _EVENT = re.compile(rb"<(?:!--|!\[CDATA\[|/event\s{0,99}>|event[\s>])")
 _EVENT_TAG = re.compile(rb"""<event(?:[^>"']|"[^"]*"|'[^']*')*+>""")
+_TAG_END = re.compile(rb">")
 _LONGEST_MARK = 112  # what a search may need of the bytes before a piece
 _ENDS = {b"<!--": re.compile(b"-->"), b"<![CDATA[": re.compile(b"]]>")}
 _BLANK = b" \t\r"
@@ -42,15 +44,25 @@ class EventBlocks:
         FileNotFoundError: no such file.
         IntegrityError: (at once) not an ordinary file; (while iterating) a torn event or comment, damaged compression,
             or a file that is not for events.
+
+    Attributes:
+        tag: the <event> tag of the last event, with its attributes.
+        start: where the text of the last event begins, in bytes of the file as it is unpacked.
+        end: where its </event> begins.
+        init: the text of the last <init> block; empty: there was none.
+        inits: <init> blocks so far; more than one: files were written after each other.
     """
 
     def __init__(self, path: Path) -> None:
         require_ordinary(path)
         self.path = path
         self.count = 0  # events so far
+        self.tag, self.init = b"", b""
+        self.start = self.end = self.inits = 0
         self._open = 0  # <LesHouchesEvents> without their end
         self._gap = 0  # bytes read since the last event
         self._buffer = b""
+        self._offset = 0  # bytes before the buffer
         self._at = 0  # where in the buffer the next search starts
         self._before = ord("\n")  # the last byte before the buffer that is not blank
         self._kept: list[bytes] = []  # of the event that is being read
@@ -76,6 +88,9 @@ class EventBlocks:
                 self._skip(mark)
             elif mark.startswith(b"<header"):
                 self._header()
+            elif mark.startswith(b"<init"):
+                if self._starts_something(self._at - len(mark)):
+                    self._init()
             elif mark.startswith(b"<event"):
                 if self._starts_something(self._at - len(mark)):
                     yield self._event(len(mark))
@@ -95,6 +110,19 @@ class EventBlocks:
             self._skip(mark)
         if mark is None:
             raise IntegrityError(f"{self.path}: the header after {self._where()} is never closed", _DAMAGED)
+        if mark.startswith(b"<init"):
+            self._init()
+
+    def _init(self) -> None:
+        """Read an <init> block; one that is not closed ends where events start."""
+        if self._buffer[self._at - 1 : self._at] != b">":
+            self._find(_TAG_END)
+        self._kept, self._room = [], _LONGEST_EVENT
+        while (found := self._find(_INIT, keep=True)) in _ENDS:
+            self._skip(found)
+        if found is not None and not found.startswith(b"</init"):
+            self._at -= len(found)
+        self.init, self.inits = b"".join(self._kept), self.inits + 1
 
     def _event(self, mark: int) -> bytes:
         self._at -= mark
@@ -104,12 +132,15 @@ class EventBlocks:
         end = tag.end() if tag else self._buffer.find(b">", self._at) + 1
         if end == 0:
             raise self._torn("its <event> tag does not end")
+        self.tag = self._buffer[self._at : end]
         self._at = end
+        self.start = self._offset + end
         self._kept, self._room = [], _LONGEST_EVENT
         while (found := self._find(_EVENT, keep=True)) is not None:
             if found in _ENDS:
                 self._skip(found)
             elif found.startswith(b"</"):
+                self.end = self._offset + self._at - len(found)
                 return b"".join(self._kept)
             elif self._starts_something(self._at - len(found)):
                 raise self._torn("another event starts before its </event>")
@@ -157,7 +188,7 @@ class EventBlocks:
         except (OSError, EOFError, zlib.error) as error:
             raise IntegrityError(f"{self.path} cannot be read beyond {self._where()}: {error}", _DAMAGED) from None
         self._spend(len(piece))
-        self._buffer, self._at = self._buffer[start:] + piece, 0
+        self._buffer, self._offset, self._at = self._buffer[start:] + piece, self._offset + start, 0
         return bool(piece)
 
     def _starts_something(self, place: int) -> bool:

@@ -1,0 +1,212 @@
+"""New weights over old ones: ratios of |M|^2, event by event."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ampcli.amplitudes.protocol import LeadingColourProvider, Provider
+from ampcli.amplitudes.providers import PROVIDERS, provider_of
+from ampcli.errors import UsageError
+from ampcli.events.exact import Choice, Moved, evaluate, moved
+from ampcli.events.lhe.legs import legs_of
+from ampcli.events.lhe.records import LheEvent
+from ampcli.events.lhe.subprocess import Legs
+from ampcli.kinematics import FloatArray, at_rest
+from ampcli.process import Process
+
+if TYPE_CHECKING:
+    from ampcli.inference.predictor import Predictor
+
+
+@dataclass
+class Ratios:
+    """Of events of one process.
+
+    Attributes:
+        values: (n,), NaN where there is none.
+        reasons: why, by row.
+        shift: how far the leg that moved most has moved, relative to its energy.
+    """
+
+    values: FloatArray
+    reasons: dict[int, str]
+    shift: float = 0.0
+
+
+class Ratio(ABC):
+    """One named weight.
+
+    Attributes:
+        name: in the file.
+        description: in words.
+    """
+
+    name: str
+    description: str
+
+    @abstractmethod
+    def legs(self, event: LheEvent) -> Legs | None:
+        """The process that an event is taken as; None: it is none that is known."""
+
+    @abstractmethod
+    def ratios(self, process: Process, momenta: FloatArray, alpha_s: FloatArray) -> Ratios:
+        """New |M|^2 over the old.
+
+        Args:
+            momenta: (n, n_external, 4) in GeV as the file has them.
+            alpha_s: of the events (AQCDUP), (n,); not positive: unknown.
+        """
+
+
+def _divided(new: FloatArray, old: FloatArray, reasons: dict[int, str], shift: float) -> Ratios:
+    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+        values = new / old
+    for row in np.flatnonzero(~np.isfinite(values)):
+        reasons.setdefault(int(row), "|M|^2 is zero or infinite")
+    values[list(reasons)] = np.nan
+    return Ratios(values, reasons, shift)
+
+
+class ExactRatio(Ratio):
+    """Exact |M|^2 with other parameters over that with those which the file was made with.
+
+    Where alpha_s changes, the old one is that of each event (AQCDUP), unless `original` has it: |M|^2 goes like a power
+    of it.
+
+    Args:
+        provider: who computes them.
+        new: parameters that change.
+        original: those that the file was made with, where they are not the provider's defaults.
+        on_shell: move legs of other masses onto those of the provider.
+    """
+
+    def __init__(
+        self, provider: str, new: Mapping[str, float], original: Mapping[str, float], on_shell: bool = False
+    ) -> None:
+        self.new = Choice(provider, {**original, **new}, on_shell)
+        self.old = Choice(provider, original, on_shell)
+        self.new.require_possible()
+        self.by_event = "alpha_s" in new and "alpha_s" not in original
+        changes = ",".join(f"{name}={value:g}" for name, value in new.items())
+        self.name = f"ampcli_exact_{changes}"
+        self.description = f"exact |M|^2 with {changes}"
+
+    def legs(self, event: LheEvent) -> Legs | None:
+        found = self.new.legs_of(event)
+        return None if found is None or found[1] is None else found[0]
+
+    def ratios(self, process: Process, momenta: FloatArray, alpha_s: FloatArray) -> Ratios:
+        new, old = self.new.provider_of(process), self.old.provider_of(process)
+        assert new is not None
+        assert old is not None
+        before, after = (moved(momenta, p.process, self.new.on_shell) for p in (old, new))
+        denominator, numerator = evaluate(old, before), evaluate(new, after)
+        reasons = after.reasons | before.reasons
+        if self.by_event:
+            unknown = ~(alpha_s > 0)
+            reasons = {
+                int(row): "alpha_s of the event (AQCDUP) is not known" for row in np.flatnonzero(unknown)
+            } | reasons
+            default = float(old.identity().parameters["alpha_s"])
+            power = self._power(process, before, denominator)
+            denominator = denominator * (np.where(unknown, default, alpha_s) / default) ** power
+        return _divided(numerator, denominator, reasons, max(before.shift, after.shift))
+
+    def _power(self, process: Process, events: Moved, values: FloatArray) -> int:
+        """Of alpha_s, that |M|^2 goes with."""
+        rows = np.flatnonzero(np.isfinite(values) & (values > 0))
+        if not len(rows):
+            return 0
+        parameters = dict(self.old.parameters)
+        default = self.old.provider_of(process)
+        assert default is not None
+        half = Choice(default.identity().name, {**parameters, "alpha_s": 0.5 * self._default(default)})
+        provider = half.provider_of(process)
+        assert provider is not None
+        row = rows[:1]
+        return round(float(np.log2(values[row] / provider.evaluate(events.momenta[row]))[0]))
+
+    @staticmethod
+    def _default(provider: Provider) -> float:
+        return float(provider.identity().parameters["alpha_s"])
+
+
+class LeadingColourRatio(Ratio):
+    """|M|^2 at leading colour over that of full colour, where a provider knows it.
+
+    Args:
+        choice: who computes them.
+    """
+
+    def __init__(self, choice: Choice) -> None:
+        self.choice = choice
+        self.name = "ampcli_leading_colour"
+        self.description = "|M|^2 at leading colour over full colour"
+
+    def legs(self, event: LheEvent) -> Legs | None:
+        found = self.choice.legs_of(event)
+        return found[0] if found is not None and isinstance(found[1], LeadingColourProvider) else None
+
+    def ratios(self, process: Process, momenta: FloatArray, alpha_s: FloatArray) -> Ratios:
+        provider = self.choice.provider_of(process)
+        assert provider is not None
+        events = moved(momenta, provider.process, self.choice.on_shell)
+        full, leading = evaluate(provider, events), evaluate(provider, events, leading_colour=True)
+        return _divided(leading, full, events.reasons, events.shift)
+
+
+class ModelRatio(Ratio):
+    """A surrogate over the exact |M|^2 that it was trained on.
+
+    Args:
+        on_shell: move legs of other masses onto those of the model.
+    """
+
+    def __init__(self, predictor: Predictor, on_shell: bool = False) -> None:
+        self.predictor = predictor
+        self.on_shell = on_shell
+        self.name = f"ampcli_model_{predictor.manifest.reference}"
+        self.description = f"the surrogate {predictor.manifest.reference} over exact |M|^2"
+
+    @cached_property
+    def exact(self) -> Provider:
+        """What it was trained on."""
+        return provider_of(self.predictor.manifest.provider, self.predictor.process)
+
+    def legs(self, event: LheEvent) -> Legs | None:
+        process = self.predictor.process
+        particles = legs_of(event, process)
+        return None if particles is None else Legs(process, tuple(particles))
+
+    def ratios(self, process: Process, momenta: FloatArray, alpha_s: FloatArray) -> Ratios:
+        events = moved(momenta, process, self.on_shell)
+        sqrt_s = self.predictor.manifest.sqrt_s
+        if sqrt_s is not None:
+            other = events.good & ~at_rest(np.where(np.isfinite(events.momenta), events.momenta, 0.0), sqrt_s)
+            events.good &= ~other
+            events.reasons |= {
+                int(row): "another energy than the model was trained at" for row in np.flatnonzero(other)
+            }
+        exact = evaluate(self.exact, events)
+        surrogate = np.full(len(momenta), np.nan)
+        rows = np.flatnonzero(np.isfinite(exact))
+        if len(rows):
+            surrogate[rows] = self.predictor.predict_final(events.momenta[rows, 2:])[0]
+        return _divided(surrogate, exact, events.reasons, events.shift)
+
+
+def require_leading_colour(choice: Choice) -> None:
+    """Make sure that some provider knows leading colour.
+
+    Raises:
+        UsageError: none of those that may be asked does.
+    """
+    kinds = [PROVIDERS[name] for name in PROVIDERS.names] if choice.provider == "auto" else [PROVIDERS[choice.provider]]
+    if not any(kind.knows_leading_colour for kind in kinds):
+        raise UsageError(f"the provider {choice.provider} knows full colour only", "native knows leading colour, too.")
