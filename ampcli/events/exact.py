@@ -53,14 +53,15 @@ class Choice:
         """
         if self.parameters and self.provider == NONE:
             raise UsageError(f"{setting('parameter')} has no effect without a provider", "Leave it out.")
+        refused = []
         for kind in self._kinds():
             try:
                 kind.require_settable(self.parameters)
                 return
             except UsageError as error:
-                said = error
-        if self.provider != NONE:
-            raise said
+                refused.append(error)
+        if refused:
+            raise refused[0]
 
     def _kinds(self) -> list[ProviderKind]:
         if self.provider == NONE:
