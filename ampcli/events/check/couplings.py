@@ -147,7 +147,7 @@ def _scale_rule(scales: FloatArray, heights: FloatArray) -> str:
 
 
 def _running_rule(mu: FloatArray, alphas: FloatArray) -> tuple[float, Running, FloatArray] | None:
-    """The value at M_Z and the running that most events follow, the simplest that all do, with what it gives for each."""
+    """The value at M_Z and the running that most events follow (the simplest), with what it gives for each."""
     best: tuple[float, float, Running, FloatArray] | None = None
     for loops in (1, 2, 3):
         for thresholds in ((), _THRESHOLDS):
