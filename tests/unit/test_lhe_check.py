@@ -230,6 +230,7 @@ def test_processes_beyond_number_are_counted_together(monkeypatch):
     amplitudes = Amplitudes(Choice("none"), Findings())
     for number, block in enumerate(EventBlocks(FOLDER / "sherpa-eejets.lhe")):
         amplitudes.add(parse_event(block, number, ""))
+    assert amplitudes.rows()[1]["not_computed"]["more than 2 processes"] == 3
     assert [row["process"] for row in amplitudes.rows()] == ["e- e+ > c c~", "others", "e- e+ > c c~ g"]
 
 
