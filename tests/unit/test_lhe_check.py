@@ -227,7 +227,7 @@ def test_amplitudes_that_there_are_not_have_their_reason():
 
 def test_processes_beyond_number_are_counted_together(monkeypatch):
     monkeypatch.setattr("ampcli.events.check.amplitudes._MOST_KINDS", 2)
-    amplitudes = Amplitudes(Choice("none"), Findings())
+    amplitudes = Amplitudes(Choice("native"), Findings())
     for number, block in enumerate(EventBlocks(FOLDER / "sherpa-eejets.lhe")):
         amplitudes.add(parse_event(block, number, ""))
     assert amplitudes.rows()[1]["not_computed"]["more than 2 processes"] == 3

@@ -9,7 +9,7 @@ from typing import Any
 
 from ampcli.amplitudes.protocol import Provider
 from ampcli.events.check.findings import Findings
-from ampcli.events.exact import Choice, evaluate, moved
+from ampcli.events.exact import NONE, Choice, evaluate, moved
 from ampcli.events.lhe.records import INCOMING, OUTGOING, LheEvent, LheParticle
 from ampcli.events.lhe.subprocess import momenta_of
 
@@ -54,7 +54,8 @@ class Amplitudes:
         process.events += 1
         process.weight += event.weight if math.isfinite(event.weight) else 0.0
         if isinstance(provider, str) or legs is None:
-            process.not_computed[str(provider)] += 1
+            if self.choice.provider != NONE:
+                process.not_computed[str(provider)] += 1
             return
         process.pending.append((event.number, legs.particles))
         if len(process.pending) >= _BATCH:
