@@ -37,13 +37,12 @@ class Choice:
     provider: str = AUTO
     parameters: Mapping[str, float] = field(default_factory=dict)
     on_shell: bool = False
-    _known: dict[Process, Provider | None] = field(default_factory=dict)
+    _known: dict[Process, Provider | str] = field(default_factory=dict)
 
     def provider_of(self, process: Process) -> Provider | None:
         """The provider of a process; None: there is none."""
-        if process not in self._known:
-            self._known[process] = self._make(process)
-        return self._known[process]
+        found = self._found(process)
+        return None if isinstance(found, str) else found
 
     def require_possible(self) -> None:
         """Make sure that there are such providers and parameters.
@@ -53,40 +52,54 @@ class Choice:
         """
         if self.parameters and self.provider == NONE:
             raise UsageError(f"{setting('parameter')} has no effect without a provider", "Leave it out.")
+        refused = []
         for kind in self._kinds():
             try:
                 kind.require_settable(self.parameters)
                 return
             except UsageError as error:
-                said = error
-        if self.provider != NONE:
-            raise said
+                refused.append(error)
+        if refused:
+            raise refused[0]
 
     def _kinds(self) -> list[ProviderKind]:
         if self.provider == NONE:
             return []
         return by_place() if self.provider == AUTO else [PROVIDERS[self.provider]]
 
-    def _make(self, process: Process) -> Provider | None:
-        for kind in self._kinds():
-            if kind.covers(process) is not None or (self.provider == AUTO and not kind.at_once(process)):
-                continue
-            try:
-                kind.require_settable(self.parameters)
-                provider = kind.make(process, self.parameters)
-                provider.identity()  # makes it ready
-                return provider
-            except UsageError:  # no amplitude for this process, or it is not right
-                continue
-        return None
+    def _found(self, process: Process) -> Provider | str:
+        if process not in self._known:
+            self._known[process] = self._make(process)
+        return self._known[process]
 
-    def legs_of(self, event: LheEvent) -> tuple[Legs, Provider | None] | None:
-        """The process of an event: the first that somebody computes, else that of its stable particles."""
+    def _make(self, process: Process) -> Provider | str:
+        """The provider, or why there is none."""
+        reasons = []
+        for kind in self._kinds():
+            if (reason := kind.covers(process)) is None:
+                if self.provider == AUTO and not kind.at_once(process):
+                    reason = "its code has to be generated first: ask for it by its name"
+                else:
+                    try:
+                        kind.require_settable(self.parameters)
+                        provider = kind.make(process, self.parameters)
+                        provider.identity()  # makes it ready
+                        return provider
+                    except UsageError as error:  # no amplitude for this process, or it is not right
+                        reason = str(error).splitlines()[0]
+            reasons.append(f"{kind.name}: {reason}")
+        return "; ".join(reasons) or "no amplitudes were asked for"
+
+    def legs_of(self, event: LheEvent) -> tuple[Legs, Provider | str] | None:
+        """The process of an event, and who computes it: the first that somebody computes.
+
+        Where nobody does, that of its stable particles, and why; None: it has particles that ampcli has not.
+        """
         candidates = subprocesses(event)
         for legs in candidates:
-            if (provider := self.provider_of(legs.process)) is not None:
-                return legs, provider
-        return (candidates[0], None) if candidates else None
+            if not isinstance(found := self._found(legs.process), str):
+                return legs, found
+        return (candidates[0], self._found(candidates[0].process)) if candidates else None
 
 
 @dataclass

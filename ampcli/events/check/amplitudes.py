@@ -9,10 +9,9 @@ from typing import Any
 
 from ampcli.amplitudes.protocol import Provider
 from ampcli.events.check.findings import Findings
-from ampcli.events.exact import Choice, evaluate, moved
+from ampcli.events.exact import NONE, Choice, evaluate, moved
 from ampcli.events.lhe.records import INCOMING, OUTGOING, LheEvent, LheParticle
 from ampcli.events.lhe.subprocess import momenta_of
-from ampcli.process import Process
 
 _BATCH = 4096  # events of one process that wait for their amplitudes
 _MOST_KINDS = 1000  # processes that are told apart
@@ -24,7 +23,6 @@ class OfProcess:
     """Events of one process."""
 
     provider: Provider | None
-    process: Process | None
     events: int = 0
     weight: float = 0.0
     computed: int = 0
@@ -46,16 +44,18 @@ class Amplitudes:
     def add(self, event: LheEvent) -> None:
         """One more event."""
         found = self.choice.legs_of(event)
-        legs, provider = (None, None) if found is None else found
+        legs, provider = (None, "particles that ampcli has not") if found is None else found
         name = _codes(event) if legs is None else str(legs.process)
         if name not in self.processes and len(self.processes) >= _MOST_KINDS:
-            name, provider = OTHERS, None
+            name, provider = OTHERS, f"more than {_MOST_KINDS} processes"
         process = self.processes.get(name)
         if process is None:
-            process = self.processes[name] = OfProcess(provider, None if legs is None else legs.process)
+            process = self.processes[name] = OfProcess(None if isinstance(provider, str) else provider)
         process.events += 1
         process.weight += event.weight if math.isfinite(event.weight) else 0.0
-        if provider is None or legs is None:
+        if isinstance(provider, str) or legs is None:
+            if self.choice.provider != NONE:
+                process.not_computed[str(provider)] += 1
             return
         process.pending.append((event.number, legs.particles))
         if len(process.pending) >= _BATCH:

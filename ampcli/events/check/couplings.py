@@ -19,6 +19,9 @@ _UNKNOWN = -1.0
 _MOST = 0.9  # of the events that follow a rule: then the others are wrong
 _CONSTANT = 2e-3  # relative difference of what is meant to be equal
 _RUNNING = 5e-3  # of alpha_s and what it runs to from the median's value at M_Z: flavour thresholds, digits
+_STEPS = 8  # of the fit
+_CONVERGED = 1e-5  # of 1 / alpha_s
+_FEWEST = 5  # events that a running coupling is fitted to
 _LOWEST = 1.0  # GeV, where alpha_s is still taken to run
 _THRESHOLDS = (1.5, 4.75, 173.0)  # GeV: charm, bottom, top
 
@@ -90,7 +93,7 @@ class Couplings:
             self.rule = f"constant, {constant:.6g}"
             self._outliers(events, alphas, np.full_like(alphas, constant), off > _CONSTANT)
             return
-        found = _running_rule(mu, alphas)
+        found = _running_rule(mu, alphas) if len(alphas) >= _FEWEST else None
         if found is None:
             self.rule = f"between {alphas.min():.4g} and {alphas.max():.4g}, at other scales than SCALUP"
             strange = (alphas < 0.05) | (alphas > 1.0)
@@ -144,33 +147,34 @@ def _scale_rule(scales: FloatArray, heights: FloatArray) -> str:
 
 
 def _running_rule(mu: FloatArray, alphas: FloatArray) -> tuple[float, Running, FloatArray] | None:
-    """The value at M_Z and the running that most events follow, with what it gives for each."""
+    """The value at M_Z and the running that most events follow (the simplest), with what it gives for each."""
     best: tuple[float, float, Running, FloatArray] | None = None
     for loops in (1, 2, 3):
         for thresholds in ((), _THRESHOLDS):
-            running = Running(loops=loops, thresholds=thresholds, flavours=5 if not thresholds else 6)
+            running = Running(loops=loops, thresholds=thresholds, flavours=6 if thresholds else 5)
             if (found := _fitted(mu, alphas, running)) is None:
                 continue
-            at_z, expected = found
-            share = float((np.abs(alphas / expected - 1) <= _RUNNING).mean())
-            if best is None or share > best[0] + 1e-9:
-                best = share, at_z, running, expected
+            share = float((np.abs(alphas / found[1] - 1) <= _RUNNING).mean())
+            if best is None or share > best[0]:
+                best = share, found[0], running, found[1]
+            if share == 1.0:
+                return best[1:]
     return None if best is None or best[0] < _MOST else best[1:]
 
 
 def _fitted(mu: FloatArray, alphas: FloatArray, running: Running) -> tuple[float, FloatArray] | None:
-    """The value at M_Z with which half of the events lie above the running coupling, and that coupling."""
+    """The value at M_Z with which half of the events lie above the running coupling, and that coupling.
+
+    1 / alpha_s at two scales differs, at one loop, by what depends on the scales alone: so does the correction.
+    """
     usable = np.maximum(mu, _LOWEST)
-    low, high = 0.08, 0.16
-    for _ in range(30):
-        at_z = 0.5 * (low + high)
-        try:
-            expected = running_alpha_s(usable, at_z, running)
-            above = float(np.median(alphas / expected)) > 1
-        except UsageError:  # it would be strong
-            above = False
-        low, high = (at_z, high) if above else (low, at_z)
+    at_z = 0.118
     try:
+        for _ in range(_STEPS):
+            off = float(np.median(1 / alphas - 1 / running_alpha_s(usable, at_z, running)))
+            at_z = min(max(1 / (1 / at_z + off), 0.08), 0.16)
+            if abs(off) < _CONVERGED:
+                break
         return at_z, running_alpha_s(usable, at_z, running)
-    except UsageError:
+    except UsageError:  # it is strong somewhere
         return None

@@ -24,8 +24,8 @@ _LEPTONS = range(11, 17)
 
 def accuracy(event: LheEvent) -> float:
     """Relative accuracy of the momenta of an event, from the digits that energies are printed with."""
-    digits = max((_digits(particle.printed) for particle in event.particles), default=0)
-    return max(10.0 ** (1 - digits), _LEAST)
+    longest = max((particle.printed for particle in event.particles), key=len, default=b"")
+    return max(10.0 ** (1 - _digits(longest)), _LEAST)
 
 
 def _digits(printed: bytes) -> int:
@@ -110,7 +110,7 @@ def _mothers(event: LheEvent, findings: Findings) -> bool:
 
     sound = True
     for line, particle in enumerate(particles, start=1):
-        mothers = mothers_of(particle)
+        mothers = mothers_of(particle.mothers)
         said = None
         if particle.status not in _KNOWN_STATUS:
             said = "a status that the standard has not"
@@ -120,7 +120,7 @@ def _mothers(event: LheEvent, findings: Findings) -> bool:
             said = "a particle without mothers"
         elif any(particles[m - 1].status == OUTGOING for m in mothers):
             said = "a mother that is stable"
-        elif line in _ancestors(particles, line):
+        elif mothers and max(mothers) >= line and line in _ancestors(particles, line):
             said = "a particle that is its own ancestor"
         if said:
             sound = False
@@ -134,18 +134,18 @@ def _mothers(event: LheEvent, findings: Findings) -> bool:
 
 def _ancestors(particles: Sequence[LheParticle], line: int) -> set[int]:
     seen: set[int] = set()
-    ahead = list(mothers_of(particles[line - 1]))
+    ahead = list(mothers_of(particles[line - 1].mothers))
     while ahead:
         mother = ahead.pop()
         if mother not in seen and 0 < mother <= len(particles):
             seen.add(mother)
-            ahead += mothers_of(particles[mother - 1])
+            ahead += mothers_of(particles[mother - 1].mothers)
     return seen
 
 
 def daughters(event: LheEvent, line: int) -> list[LheParticle]:
     """What the particle of a line, from 1, decayed into."""
-    return [particle for particle in event.particles if list(mothers_of(particle)) == [line]]
+    return [particle for particle in event.particles if list(mothers_of(particle.mothers)) == [line]]
 
 
 def _decays(event: LheEvent, fine: float, findings: Findings) -> None:

@@ -103,7 +103,7 @@ def check_file(
     if blocks.inits > 1:
         what = "several files after each other: the first <init> is taken for all"
         findings.of_file("file", what, f"{blocks.inits} <init> blocks", wrong=False)
-    sums.conclude()
+    sums.conclude(max(blocks.inits, 1))
     couplings.conclude()
     amplitudes.conclude()
     return Checked(path, events, init, findings, sums, couplings, amplitudes)

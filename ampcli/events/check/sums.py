@@ -102,8 +102,12 @@ class Sums:
             self.findings.of_event("weights", number, "a named weight that is no finite number")
         self._named.setdefault(len(weights), []).append(number)
 
-    def conclude(self) -> None:
-        """Compare with <init>, and events with each other, once all were added."""
+    def conclude(self, runs: int = 1) -> None:
+        """Compare with <init>, and events with each other, once all were added.
+
+        Args:
+            runs: of the same <init>, whose files stand after each other.
+        """
         most = max(self._named, key=lambda count: len(self._named[count]), default=0)
         others = ((number, count) for count in self._named if count != most for number in self._named[count])
         for number, count in sorted(others):
@@ -117,19 +121,17 @@ class Sums:
         if said <= 0:
             self.findings.of_file("sections", "<init> states no cross section", f"{said:g} pb", wrong=False)
             return
-        mean = whole.total / whole.events
+        mean, total = whole.total / whole.events, whole.total / runs
         spread = math.sqrt(max(whole.squares / whole.events - mean**2, 0.0) / whole.events)
         room = _ERRORS * math.hypot(error, spread) + _MEAN_TO_PRINT * said
         if abs(mean - said) <= room:
             self.normalisation, self._factor = "weights average to the cross section", 1 / whole.events
-        elif abs(whole.total - said) <= _ERRORS * math.hypot(error, spread * whole.events) + _MEAN_TO_PRINT * said:
-            self.normalisation, self._factor = "weights add up to the cross section", 1.0
-        elif abs(self.init.weighting) == _UNWEIGHTED and self._common == 1.0:
+        elif abs(total - said) <= _ERRORS * math.hypot(error, spread * whole.events / runs) + _MEAN_TO_PRINT * said:
+            self.normalisation, self._factor = "weights add up to the cross section", 1 / runs
+        elif abs(self.init.weighting) == _UNWEIGHTED and abs((self._common or 0.0) - 1) <= _SAME:
             self.normalisation, self._factor = "weights are 1", said / whole.total if whole.total > 0 else None
         else:
-            example = (
-                f"they average to {mean:.6g} and add up to {whole.total:.6g}; <init> says {said:.6g} +- {error:.2g} pb"
-            )
+            example = f"they average to {mean:.6g} and add up to {total:.6g}; <init> says {said:.6g} +- {error:.2g} pb"
             if self.trials:
                 example += f"; by the trials of the events it is {whole.total / self.trials:.6g} pb"
             self.findings.of_file("sections", "weights do not give the cross section of <init>", example)

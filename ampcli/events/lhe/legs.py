@@ -8,10 +8,13 @@ from collections.abc import Collection, Sequence
 from ampcli.events.lhe.records import INCOMING, OUTGOING, RESONANCE, LheEvent, LheParticle
 from ampcli.process import Particle, Process
 
+#: What decays are followed by: PDG code, status, first and last mother of a particle.
+Shape = tuple[int, int, tuple[int, int]]
 
-def mothers_of(particle: LheParticle) -> range:
-    """Lines of its mothers, from 1."""
-    first, last = particle.mothers
+
+def mothers_of(mothers: tuple[int, int]) -> range:
+    """Lines of all mothers, from 1, by the first and the last."""
+    first, last = mothers
     return range(first, max(first, last) + 1) if first > 0 else range(0)
 
 
@@ -22,27 +25,29 @@ def outgoing(event: LheEvent, kept: Collection[int] = ()) -> list[LheParticle]:
     """
     if not any(p.status == RESONANCE and p.pdg in kept for p in event.particles):
         return event.with_status(OUTGOING)
-    inside = _descendants(event.particles, kept)
+    shape = [(particle.pdg, particle.status, particle.mothers) for particle in event.particles]
+    return [event.particles[place] for place in outgoing_places(shape, kept)]
+
+
+def outgoing_places(shape: Sequence[Shape], kept: Collection[int] = ()) -> list[int]:
+    """Places of what `outgoing` gives, from 0."""
+    roots = {place + 1 for place, (pdg, status, _) in enumerate(shape) if status == RESONANCE and pdg in kept}
+    inside = _descendants(shape, roots) if roots else set()
     return [
-        particle
-        for line, particle in enumerate(event.particles, start=1)
-        if line not in inside and (particle.status == OUTGOING or _is_kept(particle, kept))
+        place
+        for place, (_, status, _) in enumerate(shape)
+        if place + 1 not in inside and (status == OUTGOING or place + 1 in roots)
     ]
 
 
-def _is_kept(particle: LheParticle, kept: Collection[int]) -> bool:
-    return particle.status == RESONANCE and particle.pdg in kept
-
-
-def _descendants(particles: Sequence[LheParticle], kept: Collection[int]) -> set[int]:
-    """Lines of what kept resonances decayed into, at once or later."""
+def _descendants(shape: Sequence[Shape], roots: set[int]) -> set[int]:
+    """Lines, from 1, of what the particles of some lines decayed into, at once or later."""
     inside: set[int] = set()
-    roots = {line for line, particle in enumerate(particles, start=1) if _is_kept(particle, kept)}
     while True:
         found = {
             line
-            for line, particle in enumerate(particles, start=1)
-            if particle.status != INCOMING and any(m in roots or m in inside for m in mothers_of(particle))
+            for line, (_, status, mothers) in enumerate(shape, start=1)
+            if status != INCOMING and any(m in roots or m in inside for m in mothers_of(mothers))
         }
         if found <= inside:
             return inside

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
 
-from ampcli.events.lhe.legs import outgoing
+from ampcli.events.lhe.legs import outgoing_places
 from ampcli.events.lhe.records import INCOMING, LheEvent, LheParticle
 from ampcli.kinematics import FloatArray
 from ampcli.process import PARTICLES, Process
@@ -27,8 +28,7 @@ class Legs:
     particles: tuple[LheParticle, ...]
 
 
-@lru_cache(maxsize=4096)
-def process_of(incoming: tuple[int, ...], final: tuple[int, ...]) -> Process | None:
+def process_of(incoming: Sequence[int], final: Sequence[int]) -> Process | None:
     """The process of ordered PDG codes; None: not two incoming particles, or some that ampcli has not."""
     if len(incoming) != 2 or not final or any(code not in _BY_CODE for code in (*incoming, *final)):
         return None
@@ -41,14 +41,24 @@ def subprocesses(event: LheEvent) -> list[Legs]:
     Incoming: leptons, quarks, antiquarks, gluons; outgoing: bosons, leptons, quarks, antiquarks, gluons.  Empty for
     events with particles that ampcli has not, or with other than two incoming ones.
     """
-    found: list[Legs] = []
-    beams = sorted(event.with_status(INCOMING), key=lambda p: _place(p.pdg, _INCOMING))
+    shape = tuple((particle.pdg, particle.status, particle.mothers) for particle in event.particles)
+    return [
+        Legs(process, tuple(event.particles[place] for place in places)) for process, places in _subprocesses(shape)
+    ]
+
+
+@lru_cache(maxsize=4096)
+def _subprocesses(shape: tuple[tuple[int, int, tuple[int, int]], ...]) -> list[tuple[Process, tuple[int, ...]]]:
+    """The processes of events with such particles (PDG code, status, mothers), and the places of their legs."""
+    found: dict[Process, tuple[int, ...]] = {}
+    beams = [place for place, (_, status, _) in enumerate(shape) if status == INCOMING]
+    beams.sort(key=lambda place: _place(shape[place][0], _INCOMING))
     for kept in ((), _RESONANCES):
-        final = sorted(outgoing(event, kept), key=lambda p: _place(p.pdg, _KINDS))
-        process = process_of(tuple(p.pdg for p in beams), tuple(p.pdg for p in final))
-        if process is not None and all(legs.process != process for legs in found):
-            found.append(Legs(process, (*beams, *final)))
-    return found
+        final = sorted(outgoing_places(shape, kept), key=lambda place: _place(shape[place][0], _KINDS))
+        process = process_of([shape[place][0] for place in beams], [shape[place][0] for place in final])
+        if process is not None:
+            found.setdefault(process, (*beams, *final))
+    return list(found.items())
 
 
 def _place(code: int, kinds: tuple[str, ...]) -> tuple[int, int, int]:

@@ -51,8 +51,8 @@ class Ratio(ABC):
     description: str
 
     @abstractmethod
-    def legs(self, event: LheEvent) -> Legs | None:
-        """The process that an event is taken as; None: it is none that is known."""
+    def legs(self, event: LheEvent) -> Legs | str:
+        """The process that an event is taken as, or why it cannot have the weight."""
 
     @abstractmethod
     def ratios(self, process: Process, momenta: FloatArray, alpha_s: FloatArray) -> Ratios:
@@ -62,6 +62,14 @@ class Ratio(ABC):
             momenta: (n, n_external, 4) in GeV as the file has them.
             alpha_s: of the events (AQCDUP), (n,); not positive: unknown.
         """
+
+
+def _computed(choice: Choice, event: LheEvent) -> Legs | str:
+    found = choice.legs_of(event)
+    if found is None:
+        return "particles that ampcli has not"
+    legs, provider = found
+    return provider if isinstance(provider, str) else legs
 
 
 def _divided(new: FloatArray, old: FloatArray, reasons: dict[int, str], shift: float) -> Ratios:
@@ -97,9 +105,8 @@ class ExactRatio(Ratio):
         self.name = f"ampcli_exact_{changes}"
         self.description = f"exact |M|^2 with {changes}"
 
-    def legs(self, event: LheEvent) -> Legs | None:
-        found = self.new.legs_of(event)
-        return None if found is None or found[1] is None else found[0]
+    def legs(self, event: LheEvent) -> Legs | str:
+        return _computed(self.new, event)
 
     def ratios(self, process: Process, momenta: FloatArray, alpha_s: FloatArray) -> Ratios:
         new, old = self.new.provider_of(process), self.old.provider_of(process)
@@ -149,9 +156,11 @@ class LeadingColourRatio(Ratio):
         self.name = "ampcli_leading_colour"
         self.description = "|M|^2 at leading colour over full colour"
 
-    def legs(self, event: LheEvent) -> Legs | None:
-        found = self.choice.legs_of(event)
-        return found[0] if found is not None and isinstance(found[1], LeadingColourProvider) else None
+    def legs(self, event: LheEvent) -> Legs | str:
+        found = _computed(self.choice, event)
+        if isinstance(found, str) or isinstance(self.choice.provider_of(found.process), LeadingColourProvider):
+            return found
+        return f"of {found.process} only full colour is known"
 
     def ratios(self, process: Process, momenta: FloatArray, alpha_s: FloatArray) -> Ratios:
         provider = self.choice.provider_of(process)
@@ -179,10 +188,10 @@ class ModelRatio(Ratio):
         """What it was trained on."""
         return provider_of(self.predictor.manifest.provider, self.predictor.process)
 
-    def legs(self, event: LheEvent) -> Legs | None:
+    def legs(self, event: LheEvent) -> Legs | str:
         process = self.predictor.process
         particles = legs_of(event, process)
-        return None if particles is None else Legs(process, tuple(particles))
+        return f"another process than {process}" if particles is None else Legs(process, tuple(particles))
 
     def ratios(self, process: Process, momenta: FloatArray, alpha_s: FloatArray) -> Ratios:
         events = moved(momenta, process, self.on_shell)

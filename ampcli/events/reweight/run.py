@@ -23,7 +23,6 @@ from ampcli.kinematics import FloatArray
 from ampcli.process import Process
 
 _BATCH = 4096  # events of one process that wait for their amplitudes
-_UNKNOWN_PROCESS = "a process that is not covered"
 _SHOWN = 5
 
 
@@ -48,8 +47,8 @@ class Weight:
         """One more event."""
         self.values.append(math.nan)
         legs = self.ratio.legs(event)
-        if legs is None:
-            self._miss(event.number, _UNKNOWN_PROCESS)
+        if isinstance(legs, str):
+            self._miss(event.number, legs)
             return
         waiting = self._pending.setdefault(legs.process, [])
         waiting.append((event.number, event.alpha_s, legs.particles))
