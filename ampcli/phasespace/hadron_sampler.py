@@ -215,8 +215,9 @@ class HadronSampler:
             each = [self._guided(found) for _, found in blocks]
             found = np.concatenate(each)
             if np.count_nonzero(found) < 100:
+                cuts = described(self.cuts, self.leptons)
                 raise UsageError(
-                    f"{np.count_nonzero(found)} of {_ROUND_BLOCKS * BLOCK} points pass the cuts {described(self.cuts, self.leptons)}",
+                    f"{np.count_nonzero(found)} of {_ROUND_BLOCKS * BLOCK} points pass the cuts {cuts}",
                     "Loosen the cuts.",
                 )
             if round_ < _ROUNDS - _LAST:

@@ -5,11 +5,11 @@ where neighbours are close to each other.  So the coordinates are those of `ampc
 grid of VEGAS follows what is left.  The legs of gluons are exchanged at random; a coordinate of the grid chooses where
 quarks stand among them and, of jets alone, which one balances the others: channels with the weights pT^2 / sum of pT^2.
 
-A pair of leptons takes the place of a massive particle, of a mass that is drawn along the resonance and the photon's pole,
-and decays (compiled/pair.h).
+A pair of leptons takes the place of a massive particle, of a mass that is drawn along the resonance and the photon's
+pole, and decays (compiled/pair.h).
 
-Each event comes with a guide, a sum over colour flows that is like its |M|^2 (compiled/guide.h), where there is one line
-of quarks at most.
+Each event comes with a guide, a sum over colour flows that is like its |M|^2 (compiled/guide.h); not with a pair and
+more quarks than one line, or none in the beams.
 """
 
 from __future__ import annotations
@@ -109,15 +109,13 @@ class JetMap:
 
     def _decay(self, pair: LeptonPair) -> dict[str, Any]:
         cuts = self.leptons or _NO_CUTS
-        couplings = guide_couplings(self.process)
-        if couplings is None:
-            couplings = [pair.mass, pair.mass * pair.width, 0.0, 0.0, 0.0, 0.0, 0.0]
+        known = guide_couplings(self.process)
         return {
             "legs": [pair.lepton - 2, pair.antilepton - 2],
             "charged": list(pair.charged),
             "mass2": pair.mass2_range(self.energy, cuts),
             "cuts": [cuts.pt_min, cuts.eta_max, cuts.delta_r_ll, cuts.delta_r_jl, cuts.m_ll_min],
-            "couplings": couplings,
+            "couplings": known or [pair.mass, pair.mass * pair.width, 0.0, 0.0, 0.0, 0.0, 0.0],
         }
 
     @property

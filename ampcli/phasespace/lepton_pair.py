@@ -1,14 +1,11 @@
-"""The pair of leptons of a process with nothing else but partons: which resonance it comes from, and at which masses."""
+"""The pair of leptons of a process with nothing else but partons: its resonance, and its masses."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-import numpy as np
-
 from ampcli.amplitudes.native.couplings import DEFAULTS, engine_parameters
 from ampcli.amplitudes.native.quark_line import find_quark_line
-from ampcli.kinematics import FloatArray
 from ampcli.phasespace.cuts import LeptonCuts, charged_leptons
 from ampcli.process import Process
 
@@ -30,9 +27,9 @@ class LeptonPair:
     width: float
 
     def mass2_range(self, energy: float, cuts: LeptonCuts) -> tuple[float, float, float]:
-        """The smallest and largest squared mass within the cuts, and the offset c of the 1/(s + c) beside the resonance.
+        """The smallest and largest squared mass s within the cuts, and c of the 1/(s + c) beside the resonance; GeV^2.
 
-        Two charged leptons come from a photon, too, whose pole is cut away; GeV^2.
+        Two charged leptons come from a photon, too, whose pole is cut away.
         """
         photon = all(self.charged)
         return (cuts.least_mass**2 if photon else 0.0), energy**2, (0.0 if photon else self.mass**2)
@@ -56,7 +53,7 @@ def lepton_pair(process: Process) -> LeptonPair | None:
     return LeptonPair(lepton, antilepton, (lepton in charged, antilepton in charged), mass, width)
 
 
-def guide_couplings(process: Process) -> FloatArray | None:
+def guide_couplings(process: Process) -> list[float] | None:
     """What a quark line and a pair have in common: mass, mass x width, then the couplings of `engine_parameters`.
 
     None for other processes.
@@ -64,5 +61,5 @@ def guide_couplings(process: Process) -> FloatArray | None:
     line = find_quark_line(process)
     if line is None or line.leptons is None:
         return None
-    numbers = engine_parameters(line, DEFAULTS)
-    return np.array([*numbers[:2], *numbers[3:8]])
+    numbers = engine_parameters(line, DEFAULTS).tolist()
+    return [*numbers[:2], *numbers[3:8]]

@@ -166,7 +166,7 @@ def close_leptons(mass: float, rng: np.random.Generator) -> np.ndarray:
 
 @pytest.mark.parametrize(("mass", "rtol"), [(500.0, 1e-12), (80.0, 1e-12), (4.0, 1e-11), (0.1, 1e-8)])
 def test_one_gluon_closed_form_with_close_leptons(mass, rtol, rng):
-    # e+e- > q q~ g of R.K. Ellis, D.A. Ross, A.E. Terrano, Nucl. Phys. B178 (1981) 421, crossed, for one chirality each:
+    # e+e- > q q~ g of R.K. Ellis, D.A. Ross, A.E. Terrano, Nucl. Phys. B178 (1981) 421, crossed, by chiralities:
     # s_ll ((q.l)^2 + (q~.l~)^2) / (q.g q~.g) times the propagators squared
     p = close_leptons(mass, rng)
     line = native("d d~ > e- e+ g").line
