@@ -10,10 +10,11 @@ import pytest
 from lhe_pieces import FOLDER, piece, with_line
 
 from ampcli.cli.main import run
-from ampcli.errors import UsageError
+from ampcli.errors import AmpcliError, UsageError
 from ampcli.events.check.amplitudes import Amplitudes
 from ampcli.events.check.couplings import Couplings
 from ampcli.events.check.findings import Findings, checks_named
+from ampcli.events.check.report import report
 from ampcli.events.check.run import check_file
 from ampcli.events.check.sums import named_weights
 from ampcli.events.exact import Choice
@@ -262,3 +263,46 @@ def test_the_command(tmp_path, capsys):
     assert run(["check", str(tmp_path / "none.lhe")]) == 4
     assert run(["check", str(damaged), "--provider", "nonsense"]) == 2
     assert "nonsense" in capsys.readouterr().err
+
+
+def test_seeded_damage_is_reported_whatever_it_is(tmp_path):
+    """Bytes changed, lost or put in, and absurd numbers: a report or a clear error, and JSON without NaN."""
+    words = (
+        b"1e200",
+        b"-1e308",
+        b"nan",
+        b"1e400",
+        b"999999999999999999",
+        b"-5",
+        b"0",
+        b"<event>",
+        b"<!--",
+        b"\n",
+        b"''",
+    )
+    rng = np.random.default_rng(13)
+    names = [*SOUND, "sherpa-eejets", "madgraph-z", "amcatnlo-wbj"]
+    wrong = refused = 0
+    for trial in range(350):
+        text = piece(names[trial % len(names)])
+        at = int(rng.integers(len(text)))
+        match rng.integers(4):
+            case 0:
+                text = text[:at] + bytes([text[at] ^ 1 << int(rng.integers(8))]) + text[at + 1 :]
+            case 1:
+                text = text[:at] + text[at + int(rng.integers(1, 300)) :]
+            case _:
+                at = text.find(b" ", at)
+                end = text.find(b" ", at + 1)
+                text = text[: at + 1] + words[rng.integers(len(words))] + text[end if rng.integers(4) else at :]
+        (tmp_path / "a.lhe").write_bytes(text)
+        try:
+            checked = check_file(tmp_path / "a.lhe", Choice("native", on_shell=bool(rng.integers(2))))
+        except AmpcliError:
+            refused += 1
+            continue
+        json.dumps(checked.document, allow_nan=False)
+        assert report(checked)
+        wrong += bool(checked.findings.wrong)
+    assert wrong > 200
+    assert refused < 20

@@ -128,8 +128,8 @@ def _range(values: FloatArray) -> dict[str, float | None]:
 
 def _height(event: LheEvent) -> float:
     """H_T: the sum of the transverse masses of the outgoing particles, in GeV."""
-    squares = (p.momentum[0] ** 2 - p.momentum[3] ** 2 for p in event.particles if p.status == OUTGOING)
-    return sum(math.sqrt(max(square, 0.0)) for square in squares)
+    pairs = ((p.momentum[0], p.momentum[3]) for p in event.particles if p.status == OUTGOING)
+    return sum(math.sqrt(max((e - z) * (e + z), 0.0)) for e, z in pairs)
 
 
 def _scale_rule(scales: FloatArray, heights: FloatArray) -> str:

@@ -122,7 +122,7 @@ class Sums:
             self.findings.of_file("sections", "<init> states no cross section", f"{said:g} pb", wrong=False)
             return
         mean, total = whole.total / whole.events, whole.total / runs
-        spread = math.sqrt(max(whole.squares / whole.events - mean**2, 0.0) / whole.events)
+        spread = math.sqrt(max(whole.squares / whole.events - mean * mean, 0.0) / whole.events)
         room = _ERRORS * math.hypot(error, spread) + _MEAN_TO_PRINT * said
         if abs(mean - said) <= room:
             self.normalisation, self._factor = "weights average to the cross section", 1 / whole.events
@@ -162,7 +162,7 @@ class Sums:
     @property
     def _whole(self) -> Sum:
         parts = self.by_kind.values()
-        return Sum(sum(s.events for s in parts), math.fsum(s.total for s in parts), math.fsum(s.squares for s in parts))
+        return Sum(sum(s.events for s in parts), sum(s.total for s in parts), sum(s.squares for s in parts))
 
     def rows(self) -> Iterator[dict[str, Any]]:
         """Subprocesses of <init> and of the events, for ``--json``."""

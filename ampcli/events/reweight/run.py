@@ -98,8 +98,9 @@ class Weight:
         """For ``--json``: of events with weights (n,) before."""
         ratios = np.array(self.values)
         done = np.isfinite(ratios)
-        new = weights * np.where(done, ratios, 1.0)
-        total, squares = float(new.sum()), float((new**2).sum())
+        with np.errstate(over="ignore"):
+            new = weights * np.where(done, ratios, 1.0)
+            total, squares = float(new.sum()), float((new**2).sum())
         return {
             "name": self.ratio.name,
             "description": self.ratio.description,
@@ -109,7 +110,7 @@ class Weight:
             "largest": float(ratios[done].max()) if done.any() else None,
             "sum_of_weights": total,
             "over_original": total / float(weights.sum()) if weights.sum() else None,
-            "effective_events": total**2 / squares if squares else None,
+            "effective_events": total * total / squares if squares else None,
             "largest_shift": self.shift,
         }
 
