@@ -162,6 +162,19 @@ def test_cross_sections_of_subprocesses(tmp_path):
     assert found(tmp_path, with_sections(text, wrong))[0] == {("sections",)}
 
 
+def test_files_after_each_other(tmp_path):
+    """Twice the events have twice the sum of weights."""
+    events = {kind: piece("madgraph-z").count(b" %d  0.3751300E+00" % kind) for kind in (1, 2, 3)}
+    number = sum(events.values())
+    once = with_sections(piece("madgraph-z"), events)
+    faults, document = found(tmp_path, once + once)
+    assert faults == set()
+    assert document["events"] == 2 * number
+    assert document["normalisation"] == "weights add up to the cross section"
+    assert sum(row["cross_section"] for row in document["subprocesses"]) == pytest.approx(0.37513 * number)
+    assert document["findings"][0]["what"] == "several files after each other: the first <init> is taken for all"
+
+
 def test_named_weights():
     block = b"1 2\n<rwgt>\n<wgt id='1'> 1.5 </wgt><wgt id='2'>\n-2D0 </wgt>\n</rwgt><weights> 1 nonsense </weights>"
     assert named_weights(block) == [1.5, -2.0, 1.0, None]
@@ -183,7 +196,31 @@ def test_alpha_s_is_followed_along_its_running(running):
         couplings.add(type(event)(number, 1, 1.0, scale, -1.0, alpha, event.particles), b"<event>")
     couplings.conclude()
     assert [(f.check, f.events) for f in findings.wrong] == [("alpha_s", [17])]
-    assert couplings.rule.startswith("runs from 0.12")
+    assert couplings.alpha_s.startswith("runs from 0.12")
+
+
+@pytest.mark.parametrize(("share", "said"), [(None, "91 GeV"), (0.5, "H_T x 0.5")])
+def test_scales_that_do_not_follow_the_others_are_noted(share, said):
+    """Eleven events at 91 GeV, or at a share of H_T; then a twelfth."""
+    findings = Findings()
+    couplings = Couplings(None, findings)
+    for number, block in enumerate(EventBlocks(FOLDER / "pythia-weakbosons.lhe")):
+        event = parse_event(block, number, "")
+        final = [p.momentum for p in event.particles if p.status == 1]
+        height = sum(np.sqrt(e**2 - z**2) for e, _, _, z in final)
+        scale = (91.0 if share is None else share * height) * (1.1 if number == 4 else 1.0)
+        couplings.add(type(event)(number, 1, 1.0, scale, -1.0, -1.0, event.particles), b"<event>")
+    couplings.conclude()
+    assert findings.wrong == []
+    assert [(f.check, f.events) for f in findings.notes] == [("scales", [4])]
+    assert (couplings.scale, couplings.alpha_s) == (said, "not stated")
+
+
+def test_a_scale_above_the_energy_of_the_partons_is_noted(tmp_path):
+    text = with_line(piece("powheg-zj"), 0, 0, words_at(3, b"300."))
+    faults, document = found(tmp_path, text)
+    assert faults == set()
+    assert [(f["check"], f["events"], f["wrong"]) for f in document["findings"]] == [("scales", [0], False)]
 
 
 def test_amplitudes_are_those_of_the_provider(tmp_path):
@@ -224,6 +261,15 @@ def test_amplitudes_that_there_are_not_have_their_reason():
     }
     moved = check_file(FOLDER / "powheg-zj.lhe", Choice("native", on_shell=True)).document["processes"]
     assert sum(row["amplitudes"] for row in moved) == 5
+
+
+def test_batches_of_any_size_give_the_same_numbers(monkeypatch):
+    found = []
+    for batch, most in ((4096, 65536), (2, 65536), (4096, 3)):
+        monkeypatch.setattr("ampcli.events.check.amplitudes._BATCH", batch)
+        monkeypatch.setattr("ampcli.events.check.amplitudes._MOST_PENDING", most)
+        found.append(check_file(FOLDER / "sherpa-eejets.lhe", Choice("native")).document)
+    assert found[0] == found[1] == found[2]
 
 
 def test_processes_beyond_number_are_counted_together(monkeypatch):
