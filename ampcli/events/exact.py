@@ -37,7 +37,7 @@ class Choice:
     provider: str = AUTO
     parameters: Mapping[str, float] = field(default_factory=dict)
     on_shell: bool = False
-    _known: dict[Process, Provider | str] = field(default_factory=dict)
+    _known: dict[Process, Provider | str] = field(default_factory=dict, init=False, repr=False)
 
     def provider_of(self, process: Process) -> Provider | None:
         """The provider of a process; None: there is none."""

@@ -10,10 +10,11 @@ import pytest
 from lhe_pieces import FOLDER, piece, with_line
 
 from ampcli.cli.main import run
-from ampcli.errors import UsageError
+from ampcli.errors import AmpcliError, UsageError
 from ampcli.events.check.amplitudes import Amplitudes
 from ampcli.events.check.couplings import Couplings
 from ampcli.events.check.findings import Findings, checks_named
+from ampcli.events.check.report import report
 from ampcli.events.check.run import check_file
 from ampcli.events.check.sums import named_weights
 from ampcli.events.exact import Choice
@@ -161,6 +162,19 @@ def test_cross_sections_of_subprocesses(tmp_path):
     assert found(tmp_path, with_sections(text, wrong))[0] == {("sections",)}
 
 
+def test_files_after_each_other(tmp_path):
+    """Twice the events have twice the sum of weights."""
+    events = {kind: piece("madgraph-z").count(b" %d  0.3751300E+00" % kind) for kind in (1, 2, 3)}
+    number = sum(events.values())
+    once = with_sections(piece("madgraph-z"), events)
+    faults, document = found(tmp_path, once + once)
+    assert faults == set()
+    assert document["events"] == 2 * number
+    assert document["normalisation"] == "weights add up to the cross section"
+    assert sum(row["cross_section"] for row in document["subprocesses"]) == pytest.approx(0.37513 * number)
+    assert document["findings"][0]["what"] == "several files after each other: the first <init> is taken for all"
+
+
 def test_named_weights():
     block = b"1 2\n<rwgt>\n<wgt id='1'> 1.5 </wgt><wgt id='2'>\n-2D0 </wgt>\n</rwgt><weights> 1 nonsense </weights>"
     assert named_weights(block) == [1.5, -2.0, 1.0, None]
@@ -182,7 +196,31 @@ def test_alpha_s_is_followed_along_its_running(running):
         couplings.add(type(event)(number, 1, 1.0, scale, -1.0, alpha, event.particles), b"<event>")
     couplings.conclude()
     assert [(f.check, f.events) for f in findings.wrong] == [("alpha_s", [17])]
-    assert couplings.rule.startswith("runs from 0.12")
+    assert couplings.alpha_s.startswith("runs from 0.12")
+
+
+@pytest.mark.parametrize(("share", "said"), [(None, "91 GeV"), (0.5, "H_T x 0.5")])
+def test_scales_that_do_not_follow_the_others_are_noted(share, said):
+    """Eleven events at 91 GeV, or at a share of H_T; then a twelfth."""
+    findings = Findings()
+    couplings = Couplings(None, findings)
+    for number, block in enumerate(EventBlocks(FOLDER / "pythia-weakbosons.lhe")):
+        event = parse_event(block, number, "")
+        final = [p.momentum for p in event.particles if p.status == 1]
+        height = sum(np.sqrt(e**2 - z**2) for e, _, _, z in final)
+        scale = (91.0 if share is None else share * height) * (1.1 if number == 4 else 1.0)
+        couplings.add(type(event)(number, 1, 1.0, scale, -1.0, -1.0, event.particles), b"<event>")
+    couplings.conclude()
+    assert findings.wrong == []
+    assert [(f.check, f.events) for f in findings.notes] == [("scales", [4])]
+    assert (couplings.scale, couplings.alpha_s) == (said, "not stated")
+
+
+def test_a_scale_above_the_energy_of_the_partons_is_noted(tmp_path):
+    text = with_line(piece("powheg-zj"), 0, 0, words_at(3, b"300."))
+    faults, document = found(tmp_path, text)
+    assert faults == set()
+    assert [(f["check"], f["events"], f["wrong"]) for f in document["findings"]] == [("scales", [0], False)]
 
 
 def test_amplitudes_are_those_of_the_provider(tmp_path):
@@ -225,6 +263,15 @@ def test_amplitudes_that_there_are_not_have_their_reason():
     assert sum(row["amplitudes"] for row in moved) == 5
 
 
+def test_batches_of_any_size_give_the_same_numbers(monkeypatch):
+    found = []
+    for batch, most in ((4096, 65536), (2, 65536), (4096, 3)):
+        monkeypatch.setattr("ampcli.events.check.amplitudes._BATCH", batch)
+        monkeypatch.setattr("ampcli.events.check.amplitudes._MOST_PENDING", most)
+        found.append(check_file(FOLDER / "sherpa-eejets.lhe", Choice("native")).document)
+    assert found[0] == found[1] == found[2]
+
+
 def test_processes_beyond_number_are_counted_together(monkeypatch):
     monkeypatch.setattr("ampcli.events.check.amplitudes._MOST_KINDS", 2)
     amplitudes = Amplitudes(Choice("native"), Findings())
@@ -262,3 +309,46 @@ def test_the_command(tmp_path, capsys):
     assert run(["check", str(tmp_path / "none.lhe")]) == 4
     assert run(["check", str(damaged), "--provider", "nonsense"]) == 2
     assert "nonsense" in capsys.readouterr().err
+
+
+def test_seeded_damage_is_reported_whatever_it_is(tmp_path):
+    """Bytes changed, lost or put in, and absurd numbers: a report or a clear error, and JSON without NaN."""
+    words = (
+        b"1e200",
+        b"-1e308",
+        b"nan",
+        b"1e400",
+        b"999999999999999999",
+        b"-5",
+        b"0",
+        b"<event>",
+        b"<!--",
+        b"\n",
+        b"''",
+    )
+    rng = np.random.default_rng(13)
+    names = [*SOUND, "sherpa-eejets", "madgraph-z", "amcatnlo-wbj"]
+    wrong = refused = 0
+    for trial in range(350):
+        text = piece(names[trial % len(names)])
+        at = int(rng.integers(len(text)))
+        match rng.integers(4):
+            case 0:
+                text = text[:at] + bytes([text[at] ^ 1 << int(rng.integers(8))]) + text[at + 1 :]
+            case 1:
+                text = text[:at] + text[at + int(rng.integers(1, 300)) :]
+            case _:
+                at = text.find(b" ", at)
+                end = text.find(b" ", at + 1)
+                text = text[: at + 1] + words[rng.integers(len(words))] + text[end if rng.integers(4) else at :]
+        (tmp_path / "a.lhe").write_bytes(text)
+        try:
+            checked = check_file(tmp_path / "a.lhe", Choice("native", on_shell=bool(rng.integers(2))))
+        except AmpcliError:
+            refused += 1
+            continue
+        json.dumps(checked.document, allow_nan=False)
+        assert report(checked)
+        wrong += bool(checked.findings.wrong)
+    assert wrong > 200
+    assert refused < 20

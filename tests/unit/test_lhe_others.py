@@ -7,6 +7,8 @@ import pylhe
 import pytest
 from lhe_pieces import FOLDER, NAMES, piece
 
+import ampcli
+from ampcli.cli.main import run
 from ampcli.errors import IntegrityError, UsageError
 from ampcli.events.files import open_events
 from ampcli.events.intake import Intake
@@ -157,6 +159,27 @@ def test_projection_keeps_directions_and_energy(text):
         boosted[..., 0] = (found.momenta[..., 0] - 0.6 * found.momenta[..., 3]) / 0.8
         boosted[..., 3] = (found.momenta[..., 3] - 0.6 * found.momenta[..., 0]) / 0.8
         assert project(boosted, process).shift.max() < 1e-9
+
+
+def test_predictions_of_massive_quarks(tmp_path, registry, capsys):
+    """A model of massless quarks takes quarks of 5 GeV where that is asked for."""
+    momenta = with_beams(rambo(np.random.default_rng(3).random((4, 3, 4)), 1000.0), 1000.0)
+    heavy = project(momenta, parse_process("e- e+ > t t~ g").with_mass("t", 5.0)).momenta
+    lines = []
+    for event in heavy:
+        lines += ["<event>", "5 1 1. 91. .0078 .118"]
+        for place, (code, (e, x, y, z)) in enumerate(zip((11, -11, 1, -1, 21), event, strict=True)):
+            mass = 5.0 if abs(code) == 1 else 0.0
+            lines.append(f"{code} {-1 if place < 2 else 1} 0 0 0 0 {x:.12e} {y:.12e} {z:.12e} {e:.12e} {mass} 0. 9.")
+        lines.append("</event>")
+    (tmp_path / "a.lhe").write_text("\n".join(["<LesHouchesEvents>", *lines, "</LesHouchesEvents>"]))
+    words = ["predict", "fame3@1", str(tmp_path / "a.lhe"), "--registry", str(registry), "--threads", "1"]
+    assert run([*words, str(tmp_path / "refused.npz")]) == 2
+    assert "has the mass 5 GeV in the file" in capsys.readouterr().err
+    assert run([*words, str(tmp_path / "out.npz"), "--on-shell"]) == 0
+    assert "the mass of d was 5 GeV in the file, and is 0 GeV now" in capsys.readouterr().out
+    expected, _ = ampcli.load("fame3@1", registry=registry).predict(momenta)
+    np.testing.assert_allclose(np.load(tmp_path / "out.npz")["amplitude"], expected, rtol=1e-6)
 
 
 def test_what_cannot_be_projected():

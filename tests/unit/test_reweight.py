@@ -197,6 +197,23 @@ def test_events_of_other_kinds_are_refused_or_kept(tmp_path):
     assert found["weights"][0]["events"] == 5
 
 
+def test_files_after_each_other_are_reweighted_one_by_one(tmp_path):
+    (tmp_path / "a.lhe").write_bytes(2 * SHERPA.read_bytes())
+    with pytest.raises(UsageError, match="is 2 files after each other"):
+        reweight_file(tmp_path / "a.lhe", tmp_path / "b.lhe", [LeadingColourRatio(Choice("native"))])
+
+
+def test_batches_of_any_size_give_the_same_file(tmp_path, monkeypatch):
+    written = []
+    for batch, most in ((4096, 65536), (2, 65536), (4096, 3)):
+        monkeypatch.setattr("ampcli.events.reweight.run._BATCH", batch)
+        monkeypatch.setattr("ampcli.events.reweight.run._MOST_WAITING", most)
+        out = tmp_path / f"{batch}-{most}.lhe"
+        reweight_file(SHERPA, out, [ExactRatio("native", {"alpha_s": 0.13}, {})])
+        written.append(out.read_bytes())
+    assert written[0] == written[1] == written[2]
+
+
 def test_events_without_alpha_s(tmp_path):
     (tmp_path / "a.lhe").write_bytes(with_line(SHERPA.read_bytes(), 3, 0, lambda words: [*words[:5], b"-1."]))
     with pytest.raises(UsageError, match=r"1 events .* alpha_s of the event \(AQCDUP\) is not known"):

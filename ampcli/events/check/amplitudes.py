@@ -14,6 +14,7 @@ from ampcli.events.lhe.records import INCOMING, OUTGOING, LheEvent, LheParticle
 from ampcli.events.lhe.subprocess import momenta_of
 
 _BATCH = 4096  # events of one process that wait for their amplitudes
+_MOST_PENDING = 16 * _BATCH  # of all processes
 _MOST_KINDS = 1000  # processes that are told apart
 OTHERS = "others"
 
@@ -40,6 +41,7 @@ class Amplitudes:
         self.choice = choice
         self.findings = findings
         self.processes: dict[str, OfProcess] = {}
+        self._pending = 0
 
     def add(self, event: LheEvent) -> None:
         """One more event."""
@@ -58,11 +60,14 @@ class Amplitudes:
                 process.not_computed[str(provider)] += 1
             return
         process.pending.append((event.number, legs.particles))
+        self._pending += 1
         if len(process.pending) >= _BATCH:
             self._evaluate(process)
+        elif self._pending >= _MOST_PENDING:
+            self.conclude()
 
     def conclude(self) -> None:
-        """Compute what is left."""
+        """Compute what waits."""
         for process in self.processes.values():
             if process.pending:
                 self._evaluate(process)
@@ -71,6 +76,7 @@ class Amplitudes:
         assert of.provider is not None
         numbers = [number for number, _ in of.pending]
         events = moved(momenta_of([legs for _, legs in of.pending]), of.provider.process, self.choice.on_shell)
+        self._pending -= len(numbers)
         of.pending = []
         values = evaluate(of.provider, events)
         of.not_computed.update(events.reasons.values())

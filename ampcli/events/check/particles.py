@@ -59,7 +59,7 @@ def _shells(event: LheEvent, fine: float, findings: Findings) -> None:
             )
         elif particle.status in (OUTGOING, INCOMING, RESONANCE):
             square = e * e - x * x - y * y - z * z
-            if abs(square - particle.mass**2) > 4 * fine * e * e:
+            if abs(square - particle.mass * particle.mass) > 4 * fine * e * e:
                 is_of = math.copysign(math.sqrt(abs(square)), square)
                 findings.of_event(
                     "shells", event.number, "a particle is off the mass shell that it states",
@@ -69,7 +69,7 @@ def _shells(event: LheEvent, fine: float, findings: Findings) -> None:
 
 
 def _sum(particles: Sequence[LheParticle]) -> list[float]:
-    return [math.fsum(p.momentum[i] for p in particles) for i in range(4)]
+    return [sum(p.momentum[i] for p in particles) for i in range(4)]
 
 
 def _momentum(event: LheEvent, fine: float, findings: Findings) -> None:
@@ -110,7 +110,7 @@ def _mothers(event: LheEvent, findings: Findings) -> bool:
 
     sound = True
     for line, particle in enumerate(particles, start=1):
-        mothers = mothers_of(particle.mothers)
+        mothers = mothers_of(particle.mothers, len(particles))
         said = None
         if particle.status not in _KNOWN_STATUS:
             said = "a status that the standard has not"
@@ -134,18 +134,18 @@ def _mothers(event: LheEvent, findings: Findings) -> bool:
 
 def _ancestors(particles: Sequence[LheParticle], line: int) -> set[int]:
     seen: set[int] = set()
-    ahead = list(mothers_of(particles[line - 1].mothers))
+    ahead = list(mothers_of(particles[line - 1].mothers, len(particles)))
     while ahead:
         mother = ahead.pop()
         if mother not in seen and 0 < mother <= len(particles):
             seen.add(mother)
-            ahead += mothers_of(particles[mother - 1].mothers)
+            ahead += mothers_of(particles[mother - 1].mothers, len(particles))
     return seen
 
 
 def daughters(event: LheEvent, line: int) -> list[LheParticle]:
     """What the particle of a line, from 1, decayed into."""
-    return [particle for particle in event.particles if list(mothers_of(particle.mothers)) == [line]]
+    return [particle for particle in event.particles if particle.mothers in ((line, line), (line, 0))]
 
 
 def _decays(event: LheEvent, fine: float, findings: Findings) -> None:

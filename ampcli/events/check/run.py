@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from ampcli.errors import IntegrityError
 from ampcli.events.check.amplitudes import Amplitudes
@@ -40,7 +41,7 @@ class Checked:
     def document(self) -> dict[str, Any]:
         """For ``--json``."""
         init = self.init
-        return {
+        found = {
             "file": str(self.path),
             "events": self.events,
             "sound": not self.findings.wrong,
@@ -53,6 +54,7 @@ class Checked:
             **self.couplings.document,
             "findings": [finding.document for finding in (*self.findings.wrong, *self.findings.notes)],
         }
+        return cast(dict[str, Any], _finite(found))
 
 
 def check_file(
@@ -107,6 +109,15 @@ def check_file(
     couplings.conclude()
     amplitudes.conclude()
     return Checked(path, events, init, findings, sums, couplings, amplitudes)
+
+
+def _finite(value: Any) -> Any:
+    """Numbers that are not finite are left out of JSON."""
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, dict):
+        return {name: _finite(entry) for name, entry in value.items()}
+    return [_finite(entry) for entry in value] if isinstance(value, list) else value
 
 
 def _first_init(blocks: EventBlocks, findings: Findings) -> LheInit | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+from array import array
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -60,7 +61,7 @@ class Sums:
     """Points that were tried, as Sherpa counts them in attributes; 0: not said."""
     normalisation: str = "unknown"
     """What the weights add up to, in words."""
-    _named: dict[int, list[int]] = field(default_factory=dict)
+    _named: dict[int, array[int]] = field(default_factory=dict)
     """Events by how many named weights they have."""
     _factor: float | None = None
     """From sums of weights to pb."""
@@ -100,7 +101,7 @@ class Sums:
         weights = named_weights(block)
         if any(weight is None or not math.isfinite(weight) for weight in weights):
             self.findings.of_event("weights", number, "a named weight that is no finite number")
-        self._named.setdefault(len(weights), []).append(number)
+        self._named.setdefault(len(weights), array("q")).append(number)
 
     def conclude(self, runs: int = 1) -> None:
         """Compare with <init>, and events with each other, once all were added.
@@ -122,7 +123,7 @@ class Sums:
             self.findings.of_file("sections", "<init> states no cross section", f"{said:g} pb", wrong=False)
             return
         mean, total = whole.total / whole.events, whole.total / runs
-        spread = math.sqrt(max(whole.squares / whole.events - mean**2, 0.0) / whole.events)
+        spread = math.sqrt(max(whole.squares / whole.events - mean * mean, 0.0) / whole.events)
         room = _ERRORS * math.hypot(error, spread) + _MEAN_TO_PRINT * said
         if abs(mean - said) <= room:
             self.normalisation, self._factor = "weights average to the cross section", 1 / whole.events
@@ -162,7 +163,7 @@ class Sums:
     @property
     def _whole(self) -> Sum:
         parts = self.by_kind.values()
-        return Sum(sum(s.events for s in parts), math.fsum(s.total for s in parts), math.fsum(s.squares for s in parts))
+        return Sum(sum(s.events for s in parts), sum(s.total for s in parts), sum(s.squares for s in parts))
 
     def rows(self) -> Iterator[dict[str, Any]]:
         """Subprocesses of <init> and of the events, for ``--json``."""

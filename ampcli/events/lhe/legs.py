@@ -12,10 +12,10 @@ from ampcli.process import Particle, Process
 Shape = tuple[int, int, tuple[int, int]]
 
 
-def mothers_of(mothers: tuple[int, int]) -> range:
-    """Lines of all mothers, from 1, by the first and the last."""
+def mothers_of(mothers: tuple[int, int], particles: int) -> range:
+    """Lines of all mothers, from 1, by the first and the last, of an event of so many particles."""
     first, last = mothers
-    return range(first, max(first, last) + 1) if first > 0 else range(0)
+    return range(first, min(max(first, last), particles) + 1) if first > 0 else range(0)
 
 
 def outgoing(event: LheEvent, kept: Collection[int] = ()) -> list[LheParticle]:
@@ -47,7 +47,7 @@ def _descendants(shape: Sequence[Shape], roots: set[int]) -> set[int]:
         found = {
             line
             for line, (_, status, mothers) in enumerate(shape, start=1)
-            if status != INCOMING and any(m in roots or m in inside for m in mothers_of(mothers))
+            if status != INCOMING and any(m in roots or m in inside for m in mothers_of(mothers, len(shape)))
         }
         if found <= inside:
             return inside

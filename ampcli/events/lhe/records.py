@@ -161,22 +161,23 @@ def _particle(line: bytes, where: str) -> LheParticle:
     if len(words) != 13:
         raise _malformed(where, line, "13 numbers for each particle")
     try:
-        pdg, status, mother, last, colour, anticolour = [integer(word) for word in words[:6]]
-        x, y, z, e, mass, *_ = [real(word) for word in words[6:]]
+        pdg, status, mother, last, colour, anticolour = map(integer, words[:6])
+        x, y, z, e, mass, _, _ = map(real, words[6:])
     except ValueError:
         raise _malformed(where, line, "6 integers and 7 numbers for each particle") from None
     return LheParticle(pdg, status, (mother, last), (colour, anticolour), (e, x, y, z), mass, words[9])
 
 
+_DIGITS = 18
 _PLAIN = re.compile(rb"[+-]?\d{1,18}")
 _FORTRAN = re.compile(rb"([+-]?(?:\d+\.?\d*|\.\d+))(?:[dDqQ]|(?=[+-]))([+-]?\d+)")
 
 
 def integer(word: bytes) -> int:
     """Raises ValueError for anything but an integer."""
-    if not _PLAIN.fullmatch(word):
-        raise ValueError
-    return int(word)
+    if (word.isdigit() and len(word) <= _DIGITS) or _PLAIN.fullmatch(word):
+        return int(word)
+    raise ValueError
 
 
 def real(word: bytes) -> float:

@@ -23,6 +23,7 @@ from ampcli.kinematics import FloatArray
 from ampcli.process import Process
 
 _BATCH = 4096  # events of one process that wait for their amplitudes
+_MOST_WAITING = 16 * _BATCH  # of all processes
 _SHOWN = 5
 
 
@@ -41,6 +42,7 @@ class Weight:
     reasons: Counter[str] = field(default_factory=Counter)
     shift: float = 0.0
     _first: tuple[int, str] | None = None
+    _waiting: int = 0
     _pending: dict[Process, list[tuple[int, float, tuple[LheParticle, ...]]]] = field(default_factory=dict)
 
     def add(self, event: LheEvent) -> None:
@@ -52,16 +54,20 @@ class Weight:
             return
         waiting = self._pending.setdefault(legs.process, [])
         waiting.append((event.number, event.alpha_s, legs.particles))
+        self._waiting += 1
         if len(waiting) >= _BATCH:
             self._evaluate(legs.process)
+        elif self._waiting >= _MOST_WAITING:
+            self.conclude()
 
     def conclude(self) -> None:
-        """Compute what is left."""
+        """Compute what waits."""
         for process in self._pending:
             self._evaluate(process)
 
     def _evaluate(self, process: Process) -> None:
         waiting, self._pending[process] = self._pending[process], []
+        self._waiting -= len(waiting)
         if not waiting:
             return
         alphas = np.array([alpha for _, alpha, _ in waiting])
@@ -98,8 +104,9 @@ class Weight:
         """For ``--json``: of events with weights (n,) before."""
         ratios = np.array(self.values)
         done = np.isfinite(ratios)
-        new = weights * np.where(done, ratios, 1.0)
-        total, squares = float(new.sum()), float((new**2).sum())
+        with np.errstate(over="ignore"):
+            new = weights * np.where(done, ratios, 1.0)
+            total, squares = float(new.sum()), float((new**2).sum())
         return {
             "name": self.ratio.name,
             "description": self.ratio.description,
@@ -109,7 +116,7 @@ class Weight:
             "largest": float(ratios[done].max()) if done.any() else None,
             "sum_of_weights": total,
             "over_original": total / float(weights.sum()) if weights.sum() else None,
-            "effective_events": total**2 / squares if squares else None,
+            "effective_events": total * total / squares if squares else None,
             "largest_shift": self.shift,
         }
 
@@ -149,6 +156,8 @@ def reweight_file(
         for weight in found:
             weight.add(event)
         on_events(1)
+    if blocks.inits > 1:
+        raise UsageError(f"{path} is {blocks.inits} files after each other", "Reweight each of them.")
     if not original:
         raise UsageError(f"{path} holds no event", "A Les Houches event file has <event> blocks.")
     for weight in found:
