@@ -21,8 +21,7 @@ from ampcli.phasespace.colour_chain import chain
 from ampcli.phasespace.cuts import JetCuts
 from ampcli.phasespace.divergences import require_finite
 from ampcli.phasespace.hadron_sampler import TAIL, Adaptation, HadronSampler
-from ampcli.phasespace.jet_map import VERSION as JET_MAP
-from ampcli.phasespace.jet_map import JetMap
+from ampcli.phasespace.jet_map import VERSIONS, JetMap
 from ampcli.phasespace.partons import file_sha256, find_pdf, pdf_grid, require_madspace
 from ampcli.phasespace.pdf_sets import PROTON, PdfSet, pdf_set
 from ampcli.phasespace.running_coupling import Running, running_alpha_s
@@ -61,7 +60,7 @@ class ProtonSettings:
             )
         collisions = self.collisions(seed)
         if JetMap.covers(process):
-            collisions = collisions.model_copy(update={"sampler": f"{JET_MAP}, {collisions.sampler}"})
+            collisions = collisions.model_copy(update={"sampler": f"{VERSIONS[0]}, {collisions.sampler}"})
         return ProtonPoints(process, collisions, provider, made.parameters["alpha_s"])
 
     def collisions(self, seed: int) -> ProtonCollisions:
@@ -206,15 +205,18 @@ class ProtonPoints:
             drawn.alpha_s_mz,
             drawn.overweight,
             drawn.running,
-            drawn.sampler.startswith(JET_MAP),
+            next((version for version in VERSIONS if drawn.sampler.startswith(f"{version}, ")), None),
         )
 
     def as_begun(self, begun: AnyCollisions) -> ProtonPoints:
         """See `PointSource`."""
-        earlier = self.collisions.model_copy(update={"sampler": f"madspace {_madspace_version()}"})
-        if not isinstance(begun, ProtonCollisions) or begun.sampler != earlier.sampler:
+        madspace = f"madspace {_madspace_version()}"
+        known = {madspace}
+        if self.collisions.sampler != madspace:
+            known |= {f"{version}, {madspace}" for version in VERSIONS}
+        if not isinstance(begun, ProtonCollisions) or begun.sampler not in known:
             return self
-        return replace(self, collisions=earlier)
+        return replace(self, collisions=self.collisions.model_copy(update={"sampler": begun.sampler}))
 
     def _stream(self, *key: int) -> np.random.Generator:
         return np.random.Generator(np.random.SFC64(np.random.SeedSequence(self.collisions.seed, spawn_key=key)))

@@ -85,6 +85,7 @@ class JetMap {
     for (const auto& slots : arrangements_) require(slots.size() == masses.size() + 1, "another number of slots");
     for (const auto& legs : labels_) require(legs.size() == masses.size(), "another number of labels");
     require(!arrangements_.empty() && !labels_.empty(), "no arrangement");
+    for (const auto& slots : arrangements_) of_.shared |= slots.back() != of_.slots() - 1;
   }
 
   int axes() const { return of_.axes() + (arrangements_.size() > 1); }

@@ -3,6 +3,8 @@
 // coordinates (jets: ln pT, the rapidity as a share of the one above, the azimuth from the jet above); one leg balances
 // their transverse momenta:
 //   dx1 dx2 dPhi = (2 pi)^4 2/S prod(dy / (16 pi^3)) prod(all but one: pT dpT dphi).
+// Were it always the same one, two hard legs could not recoil against each other but by chance: each does it as often as
+// it is hard.
 #pragma once
 
 #include "guide.h"
@@ -11,10 +13,15 @@ namespace ampcli::phasespace {
 
 constexpr int BINS = 64;
 
+// Of a jet to balance, where there is a heavy leg: more make other events rarer, fewer leave larger weights (measured for
+// a Z and four jets).
+constexpr double RECOIL = 0.3;
+
 struct Jets {  // a process and its cuts
   int jets = 0, heavy = 0;      // massless and other outgoing legs; slots are those, in this order
   double mass[MAX_FINAL] = {};  // of slots, GeV
   double energy = 0, pt_min = 0, eta_max = 0, delta_r = 0;
+  bool shared = false;  // any slot may balance, not the last one alone
 
   int slots() const { return jets + heavy; }
   int axes() const { return 2 * (slots() - 1) + slots(); }
@@ -56,8 +63,7 @@ AMPCLI_INLINE Whole apart(Real dy, Real cosine, double delta_r) {
   return far | ((cosine < least) & (angle < real(0.5 * TWO_PI)));
 }
 
-// The events of some coordinates.  balance: the slot that balances, of processes without heavy legs; with them it is the
-// last one.
+// The events of some coordinates.  balance: the slot that balances.
 AMPCLI_INLINE Slots slots_of(const Jets& of, Coordinates& coordinates, Whole balance) {
   const int slots = of.slots(), last = slots - 1;
   const double constant = TWO_PI * TWO_PI * TWO_PI * TWO_PI * 2 / (of.energy * of.energy);
@@ -65,19 +71,25 @@ AMPCLI_INLINE Slots slots_of(const Jets& of, Coordinates& coordinates, Whole bal
   Real weight = real(constant), x[MAX_FINAL], y[MAX_FINAL], pt[MAX_FINAL], rapidity[MAX_FINAL], turns{};
   for (int slot = 0; slot < slots; ++slot) weight *= 0.5 / (TWO_PI * TWO_PI * TWO_PI);  // 1 / (16 pi^3)
   Real sum_x{}, sum_y{};
-  for (int i = 0; i < last; ++i) {
-    const double mass = of.mass[i], low = mass > 0 ? mass : of.pt_min, reach = __builtin_log(0.5 * of.energy / low);
-    Real transverse = low * exponential(coordinates.next() * reach), azimuth = coordinates.next(), c, s;
-    weight *= transverse * transverse * (reach * TWO_PI);
-    turns = mass > 0 ? azimuth : turns + azimuth;
+  const auto low = [&](int slot) { return of.mass[slot] > 0 ? of.mass[slot] : of.pt_min; };
+  const auto reach = [&](int slot) { return __builtin_log(0.5 * of.energy / low(slot)); };
+  for (int i = 0; i < last; ++i) {  // slot i, or from the balancing one on slot i + 1
+    const Whole up = balance < whole(i + 1);
+    Real mass = where(up, real(of.mass[i + 1]), real(of.mass[i])), far = where(up, real(reach(i + 1)), real(reach(i)));
+    Real transverse = where(up, real(low(i + 1)), real(low(i))) * exponential(coordinates.next() * far);
+    Real azimuth = coordinates.next(), c, s;
+    const Whole heavy = mass > real(0.0);
+    weight *= transverse * transverse * (far * TWO_PI);
+    turns = where(heavy, azimuth, turns + azimuth);
     circle(turns, c, s);
-    pt[i] = mass > 0 ? root(larger(transverse * transverse - mass * mass, real(0.0))) : transverse;
+    pt[i] = where(heavy, root(larger(transverse * transverse - mass * mass, real(0.0))), transverse);
     x[i] = pt[i] * c, y[i] = pt[i] * s;
     sum_x += x[i], sum_y += y[i];
   }
   x[last] = -sum_x, y[last] = -sum_y, pt[last] = root(sum_x * sum_x + sum_y * sum_y);
-  if (of.heavy == 0) {  // the slots from that of the balancing leg on move up
-    Real bx = x[last], by = y[last], bp = pt[last];
+  event.exist = whole(-1);
+  if (of.shared) {  // the slots from that of the balancing leg on move up
+    Real bx = x[last], by = y[last], bp = pt[last], mass{};
     for (int slot = last; slot >= 0; --slot) {
       Whole here = balance == whole(slot), above = balance < whole(slot);
       if (slot > 0) {
@@ -85,13 +97,16 @@ AMPCLI_INLINE Slots slots_of(const Jets& of, Coordinates& coordinates, Whole bal
         y[slot] = where(above, y[slot - 1], y[slot]), pt[slot] = where(above, pt[slot - 1], pt[slot]);
       }
       x[slot] = where(here, bx, x[slot]), y[slot] = where(here, by, y[slot]), pt[slot] = where(here, bp, pt[slot]);
+      mass = where(here, real(of.mass[slot]), mass);
     }
-    Real squares{};  // every leg may balance: each does so as often as it is hard
-    for (int slot = 0; slot < slots; ++slot) squares += pt[slot] * pt[slot];
-    weight *= bp * bp / squares * double(slots);
-    event.exist = bp > real(of.pt_min);
-  } else {
-    event.exist = whole(-1);
+    const double jet = of.heavy ? RECOIL : 1.0;
+    Real squares{};  // of transverse masses, as the coordinates have them: the density of all channels
+    for (int slot = 0; slot < slots; ++slot) {
+      Real square = pt[slot] * pt[slot] + of.mass[slot] * of.mass[slot];
+      squares += of.mass[slot] > 0 ? square : jet * square;
+    }
+    weight *= where(mass > real(0.0), bp * bp + mass * mass, jet * (bp * bp)) / squares * double(slots);
+    event.exist = (bp > real(of.pt_min)) | (mass > real(0.0));
   }
   Real plus{}, minus{}, half_ht{}, top = real(1.0);
   const auto place = [&](int slot) {
