@@ -6,6 +6,7 @@ from pydantic import FiniteFloat
 
 from ampcli.records.base import Frozen
 from ampcli.speedup.candidates import Candidate
+from ampcli.speedup.objective import Objective
 from ampcli.speedup.observables import Bias, Bounds
 from ampcli.speedup.scan import Scan, SignedErrors
 from ampcli.speedup.spent import Spent
@@ -45,6 +46,8 @@ class Report(Frozen):
     """Models and pairs that were compared on validation points, the best in front; those given, where two at most."""
     compared: list[str]
     """The models that the numbers of `candidates` stand for."""
+    objective: Objective
+    """What the models were chosen for, where more than two were compared."""
     batch: int
     accuracy: FiniteFloat
     tolerance: FiniteFloat
