@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
 from ampcli.cli.command import RegistryOption, Result, command, save_configuration
+from ampcli.cli.effect import only_if
 from ampcli.cli.names import provider_names, starting_with
 from ampcli.cli.output import say, shown
 from ampcli.text_table import aligned
 
 if TYPE_CHECKING:
+    from ampcli.speedup.objective import Objective
     from ampcli.speedup.report import Report
 
 
@@ -46,6 +48,14 @@ def speedup(
     out: Annotated[
         Path | None, typer.Option(help="Folder for speedup.json and the plots.", show_default="no files")
     ] = None,
+    objective: Annotated[
+        Literal["mixture", "unweighting", "break-even"],
+        typer.Option(
+            help="What the best of more models has: the largest speed-up of the mixture, that of two-stage unweighting "
+            "(one model alone, weighted points), or the fewest events until its training is paid back."
+        ),
+        only_if(lambda values: len(values["arguments"]) not in (2, 3), "with one or two models: nothing is chosen"),
+    ] = "mixture",
     device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
     registry: RegistryOption = None,
 ) -> Result:
@@ -56,6 +66,7 @@ def speedup(
     from ampcli.registry.resolve import registry_root
     from ampcli.speedup.candidates import surrogates_for
     from ampcli.speedup.measure import measure_speedup, providers_of
+    from ampcli.speedup.objective import Objective
     from ampcli.speedup.spent import trained_networks
     from ampcli.store.reader import open_store
 
@@ -68,7 +79,9 @@ def speedup(
     predictors = [load_predictor(model, registry, device) for model in models]
     trainings = [trained_networks(root, predictor.manifest) for predictor in predictors]
     providers = providers_of(opened, provider or [], _say)
-    report = measure_speedup(predictors, trainings, opened, providers, accuracy, fraction, batch, _say)
+    report = measure_speedup(
+        predictors, trainings, opened, providers, accuracy, fraction, batch, Objective(objective), _say
+    )
     text = _text(report)
     described = {"store": store, "dataset_digest": opened.digest, "plan": opened.plan.model_dump(mode="json")}
     document = {**described, **report.model_dump(mode="json")}
@@ -114,11 +127,22 @@ def _ratio(factor: float) -> str:
 def _candidates(report: Report) -> list[str]:
     if not report.candidates:
         return []
-    lines = [f"of {len(report.compared)} models and their pairs, the quickest on validation points:"]
+    objective = report.objective
+    models = f"of {len(report.compared)} models" + (" and their pairs" if objective.of_pairs else "")
+    lines = [f"{models}, the best for --objective {objective} on validation points:"]
     for candidate in report.candidates[:_SHOWN]:
         names = ", ".join(report.compared[i] for i in candidate.models)
-        lines.append(f"{_ratio(candidate.validation.factor):>20}  {names}: {candidate.strategy}")
+        strategy = f": {candidate.strategy}" if objective.of_pairs else ""
+        lines.append(f"{_value(candidate.value, objective):>20}  {names}{strategy}")
     return lines
+
+
+def _value(value: float | None, objective: Objective) -> str:
+    """Of an objective in words."""
+    if objective == "break-even":
+        return "never" if value is None else f"{_count(value)} events"
+    assert value is not None
+    return _ratio(value)
 
 
 def _times(report: Report) -> list[str]:

@@ -21,8 +21,7 @@ from ampcli.phasespace.colour_chain import chain
 from ampcli.phasespace.cuts import JetCuts, LeptonCuts, charged_leptons
 from ampcli.phasespace.divergences import require_finite
 from ampcli.phasespace.hadron_sampler import TAIL, Adaptation, HadronSampler
-from ampcli.phasespace.jet_map import PAIR_VERSION, JetMap
-from ampcli.phasespace.jet_map import VERSION as JET_MAP
+from ampcli.phasespace.jet_map import PAIR_VERSION, VERSIONS, JetMap
 from ampcli.phasespace.lepton_pair import lepton_pair
 from ampcli.phasespace.partons import file_sha256, find_pdf, pdf_grid, require_madspace
 from ampcli.phasespace.pdf_sets import PROTON, PdfSet, pdf_set
@@ -66,7 +65,7 @@ class ProtonSettings:
             )
         collisions = self._collisions_of(process, seed)
         if JetMap.covers(process):
-            made_by = JET_MAP if lepton_pair(process) is None else f"{JET_MAP}, {PAIR_VERSION}"
+            made_by = VERSIONS[0] if lepton_pair(process) is None else f"{VERSIONS[0]}, {PAIR_VERSION}"
             collisions = collisions.model_copy(update={"sampler": f"{made_by}, {collisions.sampler}"})
         return ProtonPoints(process, collisions, provider, made.parameters["alpha_s"])
 
@@ -238,18 +237,22 @@ class ProtonPoints:
             drawn.alpha_s_mz,
             drawn.overweight,
             drawn.running,
-            drawn.sampler.startswith(JET_MAP),
+            next((version for version in VERSIONS if drawn.sampler.startswith(f"{version}, ")), None),
             drawn.leptons,
         )
 
     def as_begun(self, begun: AnyCollisions) -> ProtonPoints:
         """See `PointSource`."""
-        earlier = self.collisions.model_copy(update={"sampler": f"madspace {_madspace_version()}"})
-        if isinstance(begun, ProtonCollisions) and begun.leptons is None:  # before there were cuts on leptons
-            earlier = earlier.model_copy(update={"leptons": None})
-        if not isinstance(begun, ProtonCollisions) or begun.sampler != earlier.sampler:
+        madspace = f"madspace {_madspace_version()}"
+        known = {madspace}
+        if self.collisions.sampler != madspace:
+            known |= {f"{version}, {madspace}" for version in VERSIONS}
+        if not isinstance(begun, ProtonCollisions) or begun.sampler not in known:
             return self
-        return replace(self, collisions=earlier)
+        earlier: dict[str, object] = {"sampler": begun.sampler}
+        if begun.leptons is None:  # before there were cuts on leptons
+            earlier["leptons"] = None
+        return replace(self, collisions=self.collisions.model_copy(update=earlier))
 
     def _stream(self, *key: int) -> np.random.Generator:
         return np.random.Generator(np.random.SFC64(np.random.SeedSequence(self.collisions.seed, spawn_key=key)))

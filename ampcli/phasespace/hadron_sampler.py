@@ -101,7 +101,7 @@ class HadronSampler:
         alpha_s_mz: the running coupling at M_Z that goes with it.
         overweight: share of the cross section that may sit in excess weights of unweighted events.
         running: how that coupling runs.
-        jets: points come from the map of jets (`ampcli.phasespace.jet_map`), not from madspace's.
+        jets: version of the map of jets (`ampcli.phasespace.jet_map`) that points come from; None: madspace's map.
         leptons: cuts on charged leptons, where there are any.
     """
 
@@ -115,12 +115,14 @@ class HadronSampler:
     alpha_s_mz: float
     overweight: float
     running: Running = ONE_LOOP
-    jets: bool = False
+    jets: str | None = None
     leptons: LeptonCuts | None = None
 
     @cached_property
     def map(self) -> EventMap:
-        return (JetMap if self.jets else ChainMap)(self.process, self.energy, self.cuts, leptons=self.leptons)
+        if self.jets is None:
+            return ChainMap(self.process, self.energy, self.cuts, leptons=self.leptons)
+        return JetMap(self.process, self.energy, self.cuts, leptons=self.leptons, version=self.jets)
 
     def integrand(
         self, cube: FloatArray, choices: npt.NDArray[np.integer], grid: VegasGrid

@@ -3,7 +3,8 @@
 At high energies |M|^2 is large where partons stand in rapidity as along their colour flow, each with dpT^2 / pT^2, and
 where neighbours are close to each other.  So the coordinates are those of `ampcli/phasespace/compiled/jets.h`, and a
 grid of VEGAS follows what is left.  The legs of gluons are exchanged at random; a coordinate of the grid chooses where
-quarks stand among them and, of jets alone, which one balances the others: channels with the weights pT^2 / sum of pT^2.
+quarks stand among them and which leg balances the others: channels with weights like mT^2, the square of its
+transverse mass.  (Were it always the massive one, two hard jets beside it would be rare events of large weight.)
 
 A pair of leptons takes the place of a massive particle, of a mass that is drawn along the resonance and the photon's
 pole, and decays (compiled/pair.h).
@@ -32,7 +33,10 @@ from ampcli.phasespace.vegas import VegasGrid
 from ampcli.process import Process
 
 #: Written into plans.  It changes whenever the same random numbers would become other events.
-VERSION = "jets 1"
+VERSION = "jets 2"
+
+#: Versions whose stores can be finished, the newest first.  In 1, a massive leg was always the one that balances.
+VERSIONS = (VERSION, "jets 1")
 
 #: The same, of processes with a pair of leptons, beside it.
 PAIR_VERSION = "leptons 1"
@@ -48,6 +52,7 @@ class JetMap:
     Attributes:
         on: the instruction set (default: the best); numbers do not depend on it.
         leptons: cuts on charged leptons, where there are any.
+        version: stores that an older one began are finished with it.
     """
 
     process: Process
@@ -55,6 +60,7 @@ class JetMap:
     cuts: JetCuts
     on: str | None = None
     leptons: LeptonCuts | None = None
+    version: str = VERSION
 
     @staticmethod
     def covers(process: Process) -> bool:
@@ -95,7 +101,7 @@ class JetMap:
             pt_min=self.cuts.pt_min,
             eta_max=self.cuts.eta_max,
             delta_r=self.cuts.delta_r,
-            arrangements=_arrangements(self.process, jets, heavy),
+            arrangements=_arrangements(self.process, jets, heavy, self.version == VERSION),
             labels=self._labels,
             quarks=quarks,
             gluons=gluons,
@@ -156,14 +162,15 @@ def _flow(process: Process) -> tuple[list[int], list[int], list[int]]:
     return quarks, gluons, [leg for leg in range(len(kinds)) if leg not in quarks and leg not in gluons]
 
 
-def _arrangements(process: Process, jets: list[int], heavy: list[int]) -> list[list[int]]:
+def _arrangements(process: Process, jets: list[int], heavy: list[int], any_balances: bool) -> list[list[int]]:
     """Outgoing legs in their slots, gluons in order, and the slot of the leg that balances the others."""
+    slots = len(jets) + len(heavy)
     gluons = process.final_positions("gluon")
     quarks = [leg for leg in jets if leg not in gluons]
-    balances = [len(jets) + len(heavy) - 1] if heavy else range(len(jets))
+    balances = range(slots) if any_balances or not heavy else [slots - 1]
     found = []
     for places in itertools.permutations(range(len(jets)), len(quarks)):
         rest = iter(gluons)
-        slots = [quarks[places.index(slot)] if slot in places else next(rest) for slot in range(len(jets))]
-        found += [[*slots, *heavy, balance] for balance in balances]
+        legs = [quarks[places.index(slot)] if slot in places else next(rest) for slot in range(len(jets))]
+        found += [[*legs, *heavy, balance] for balance in balances]
     return found

@@ -5,6 +5,8 @@ from __future__ import annotations
 import itertools
 from pathlib import Path
 
+from pydantic import FiniteFloat
+
 from ampcli.errors import NotFoundError, UsageError
 from ampcli.inference.described import require_described
 from ampcli.inference.seen import require_unseen
@@ -13,17 +15,23 @@ from ampcli.records.base import Frozen
 from ampcli.registry.manifest import read_manifest
 from ampcli.registry.resolve import names, resolve
 from ampcli.speedup.cascades import Seconds, cascades
+from ampcli.speedup.objective import Goal
 from ampcli.speedup.points import PredictedPoints
 from ampcli.speedup.stages import Outcome, Stage, outcome
 from ampcli.store.reader import Store
 
 
 class Candidate(Frozen):
-    """One or two models (numbers from 0, the first one is asked first), a strategy, and what it gives on validation."""
+    """One or two models (numbers from 0, the first one is asked first), a strategy, and what it gives on validation.
+
+    Attributes:
+        value: of the objective: a factor, or events to pay back; None: never.
+    """
 
     models: list[int]
     strategy: str
     validation: Outcome
+    value: FiniteFloat | None
 
 
 def surrogates_for(store: Store, root: Path) -> list[str]:
@@ -53,19 +61,26 @@ def surrogates_for(store: Store, root: Path) -> list[str]:
 
 
 def rank_candidates(
-    validation: PredictedPoints, seconds: Seconds, accuracy: float, tolerance: float, exact_seconds: float
+    validation: PredictedPoints,
+    seconds: Seconds,
+    accuracy: float,
+    tolerance: float,
+    exact_seconds: float,
+    goal: Goal | None = None,
 ) -> list[Candidate]:
-    """Every model alone and every ordered pair, each with its best strategy, from the largest speed-up on.
+    """Every model alone and every ordered pair, each with its best strategy, the best in front.
 
     Args:
+        goal: what they are ranked by; not given: the speed-up of the mixture.
         accuracy: |Delta| from which on a decision counts as wrong.
         tolerance: the largest share of the points' weight that is decided wrongly.
         exact_seconds: of the exact amplitude, per event.
     """
-    n = len(seconds.surrogates)
+    n, pairs = len(seconds.surrogates), goal is None or goal.objective.of_pairs
     alone: dict[tuple[int, ...], Stage] = {}
     candidates = []
-    for models in [*([i] for i in range(n)), *(list(pair) for pair in itertools.permutations(range(n), 2))]:
+    ordered = itertools.permutations(range(n), 2) if pairs else ()
+    for models in [*([i] for i in range(n)), *map(list, ordered)]:
         known = alone if len(models) == 1 else dict(alone)  # what is known of pairs is forgotten after each
         outcomes = {}
         for cascade in cascades(validation, seconds, models)[2 if len(models) == 2 else 0 :]:  # alone: had its turn
@@ -73,6 +88,11 @@ def rank_candidates(
             thresholds = cascade.search(stages, accuracy, validation.weight).best(tolerance, exact_seconds)
             outcomes[cascade.name] = outcome(stages, thresholds, accuracy, exact_seconds, validation.weight)
         best = max(outcomes, key=lambda name: outcomes[name].factor)
-        candidates.append(Candidate(models=models, strategy=best, validation=outcomes[best]))
-    # A pair that gains nothing is more than is needed.
-    return sorted(candidates, key=lambda candidate: (-candidate.validation.factor, len(candidate.models)))
+        value = outcomes[best].factor if goal is None else goal.value(models, outcomes[best])
+        candidates.append(Candidate(models=models, strategy=best, validation=outcomes[best], value=value))
+
+    def order(candidate: Candidate) -> tuple[float, int]:  # a pair that gains nothing is more than is needed
+        loss = -candidate.validation.factor if goal is None else goal.loss(candidate.value)
+        return loss, len(candidate.models)
+
+    return sorted(candidates, key=order)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
@@ -22,10 +21,11 @@ from ampcli.speedup.cascades import Seconds, cascades
 from ampcli.speedup.certify import WeightSpread
 from ampcli.speedup.judged import JudgedCascade
 from ampcli.speedup.mixture import Mixture
+from ampcli.speedup.objective import Goal, Objective
 from ampcli.speedup.points import PredictedPoints
 from ampcli.speedup.report import Report
 from ampcli.speedup.scan import scan_thresholds, signed_errors
-from ampcli.speedup.spent import Spent, spent_on
+from ampcli.speedup.spent import break_even, spent_on
 from ampcli.speedup.stages import decided_errors
 from ampcli.speedup.strategy import TOLERANCES, measure_strategy
 from ampcli.speedup.timing import (
@@ -76,6 +76,7 @@ def measure_speedup(
     accuracy: float,
     tolerance: float,
     batch: int,
+    objective: Objective = Objective.MIXTURE,
     on_step: Callable[[str], None] = lambda step: None,
 ) -> Report:
     """Time surrogates and exact amplitudes, and find what they give together.
@@ -86,13 +87,16 @@ def measure_speedup(
         providers: exact amplitudes to compare with; the first is the yardstick.
         accuracy, tolerance: at most this share of events may be off by more than this |Delta|.
         batch: events in a batch when times are measured.
+        objective: what the best one or two of more models are best at.
 
     Raises:
-        UsageError: models for another process, without an uncertainty of their own, or of negative amplitudes.
+        UsageError: models for another process, without an uncertainty of their own, or of negative amplitudes; an
+            objective of which the store tells nothing.
     """
     for predictor in predictors:
         require_described(predictor.manifest, store)
         require_own_uncertainty(predictor)
+    objective.require_possible(store)
     networks = [manifest for training in trainings for manifest in training]
     store, seen = require_unseen([*(p.manifest for p in predictors), *networks], store, "test")
     compared = [p.manifest.reference for p in predictors]
@@ -111,7 +115,14 @@ def measure_speedup(
     candidates: list[Candidate] = []
     if len(predictors) > 2:
         on_step("ranking")
-        candidates = rank_candidates(validation, parts, accuracy, tolerance, exact[yardstick])
+        goal = Goal(
+            objective,
+            validation,
+            parts.surrogates,
+            exact[yardstick],
+            lambda models: spent_on([manifest for i in models for manifest in trainings[i]], store),
+        )
+        candidates = rank_candidates(validation, parts, accuracy, tolerance, exact[yardstick], goal)
         chosen = candidates[0].models
         predictors, times = [predictors[i] for i in chosen], [times[i] for i in chosen]
         trainings = [trainings[i] for i in chosen]
@@ -141,6 +152,7 @@ def measure_speedup(
         models=[p.manifest.reference for p in predictors],
         candidates=candidates,
         compared=compared,
+        objective=objective,
         batch=batch,
         accuracy=accuracy,
         tolerance=tolerance,
@@ -180,13 +192,6 @@ def require_own_uncertainty(predictor: Predictor) -> None:
             "mean nothing",
             "Use models such as fg1+ or fame+, or combine them with `ampcli ensemble --combine covariance`.",
         )
-
-
-def break_even(spent: Spent, exact: float, factor: float) -> float | None:
-    """Events after which exact amplitudes, at this price, and trainings are paid back; None: never."""
-    saved = exact * (1 - 1 / factor)
-    paid = (spent.events + spent.copies) * exact + spent.seconds
-    return paid / saved if saved > 0 and math.isfinite(paid / saved) else None
 
 
 def _unweighting(

@@ -8,6 +8,7 @@ from ampcli.phasespace.observables import Bias
 from ampcli.records.base import Frozen
 from ampcli.speedup.bounds import Bounds
 from ampcli.speedup.candidates import Candidate
+from ampcli.speedup.objective import Objective
 from ampcli.speedup.scan import Scan, SignedErrors
 from ampcli.speedup.spent import Spent
 from ampcli.speedup.stages import Outcome
@@ -50,6 +51,8 @@ class Report(Frozen):
     """Models and pairs that were compared on validation points, the best in front; those given, where two at most."""
     compared: list[str]
     """The models that the numbers of `candidates` stand for."""
+    objective: Objective
+    """What the models were chosen for, where more than two were compared."""
     batch: int
     accuracy: FiniteFloat
     tolerance: FiniteFloat

@@ -5,6 +5,7 @@ What surrogates save has to pay for all of them.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -36,6 +37,13 @@ class Spent(Frozen):
     at_most: bool
     seconds: FiniteFloat
     unknown: list[str]
+
+
+def break_even(spent: Spent, exact: float, factor: float) -> float | None:
+    """Events after which exact amplitudes, at this price, and trainings are paid back; None: never."""
+    saved = exact * (1 - 1 / factor)
+    paid = (spent.events + spent.copies) * exact + spent.seconds
+    return paid / saved if saved > 0 and math.isfinite(paid / saved) else None
 
 
 def spent_on(manifests: Sequence[Manifest], store: Store) -> Spent:

@@ -12,8 +12,6 @@ from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-import zarr
-
 from ampcli.errors import IntegrityError, LockedError, NotFoundError, UsageError
 from ampcli.files import clear, drafted, remove_drafts
 from ampcli.kinematics import FloatArray
@@ -43,7 +41,8 @@ from ampcli.store.record import (
     write_marker,
     write_plan,
 )
-from ampcli.store.rows import check_layout
+from ampcli.store.rows import check_layout, shard_file
+from ampcli.store.shards import write_shard
 
 _FOLDERS = ("parts", "locks")
 
@@ -238,11 +237,11 @@ def write_part(path: Path, plan: Plan, number: int, part: Part) -> None:
     with _holding_part(path, number):
         remove_leftovers(path, plan, number)
         for name in plan.arrays:
-            # Zarr reads the index of a shard before it writes over it, and a torn shard would make that fail.
-            clear(path / name / "c" / str(number))
-            # Looking for chunks of nothing but fill values costs a pass over data that have none.
-            array = zarr.open_array(path / name, mode="r+", zarr_format=3, config={"write_empty_chunks": True})
-            array[rows] = getattr(part, name)
+            clear(path / name / "c" / str(number))  # whatever stands there
+            values: FloatArray = getattr(part, name)
+            if values.shape != (rows.stop - rows.start, *plan.arrays[name]):
+                raise ValueError(f"{name} of part {number + 1} has the shape {values.shape}")
+            write_shard(shard_file(path, name, number, values.ndim), values, plan.shard_rows, plan.chunk_rows)
         _leave_marker(path, plan, number, part.record(plan))
 
 

@@ -16,6 +16,7 @@ from ampcli.files import require_ordinary
 from ampcli.kinematics import FloatArray
 from ampcli.store.metadata import check_array, reading
 from ampcli.store.plan import Plan
+from ampcli.store.shards import read_shard
 
 
 def sha256_of(values: FloatArray) -> str:
@@ -55,12 +56,22 @@ def read_rows(path: Path, plan: Plan, name: str, rows: slice) -> FloatArray:
     check_layout(path, plan, name)
     try:
         with reading(path / name, hint):
-            array = zarr.open_array(path / name, mode="r", zarr_format=3)
-            for number in range(rows.start // plan.shard_rows, -(-rows.stop // plan.shard_rows)):
-                file = shard_file(path, name, number, array.ndim)
-                require_ordinary(file)
-                file.open("rb").close()  # Zarr takes a file without permission for one that is missing
-            values = np.asarray(array[rows], dtype=np.float64)
+            numbers = range(rows.start // plan.shard_rows, -(-rows.stop // plan.shard_rows))
+            whole = rows.start % plan.shard_rows == 0 and (rows.stop % plan.shard_rows == 0 or rows.stop == plan.points)
+            if whole and name in plan.arrays:
+                values = np.empty((rows.stop - rows.start, *plan.arrays[name]))
+                for part in numbers:
+                    file = shard_file(path, name, part, values.ndim)
+                    require_ordinary(file)
+                    start = part * plan.shard_rows - rows.start
+                    read_shard(file, values[start : start + plan.shard_rows], plan.shard_rows, plan.chunk_rows)
+            else:
+                array = zarr.open_array(path / name, mode="r", zarr_format=3)
+                for part in numbers:
+                    file = shard_file(path, name, part, array.ndim)
+                    require_ordinary(file)
+                    file.open("rb").close()  # Zarr takes a file without permission for one that is missing
+                values = np.asarray(array[rows], dtype=np.float64)
     except (FileNotFoundError, NotADirectoryError) as error:
         raise IntegrityError(f"{place} are missing: there is no file {error.filename}", hint) from None
     except (AmpcliError, OSError, MemoryError):

@@ -80,7 +80,7 @@ def test_provenance(stores: dict[str, tuple[Store, str]], kind: str) -> None:
     assert plan.provider.name == "native"
     assert plan.provider.parameters["alpha_s"] == 0.118  # of the amplitudes, not of the weights
     source = plan.source.model_dump()
-    assert source.pop("sampler").startswith("jets 1, madspace ")
+    assert source.pop("sampler").startswith("jets 2, madspace ")
     assert re.fullmatch("[0-9a-f]{64}", source.pop("pdf_sha256"))
     assert source == {
         "kind": "hadron",

@@ -160,6 +160,12 @@ def test_the_speed_up_of_the_best_models(
     text = ampcli("speedup", "iq1", "nofa", chain.store, *small).stdout
     assert text.count("no threshold") == 5 + 1  # in the table, and how many events are needed
     assert "pyamplicol" not in text
+    named = ("iq1", "nofa", "both")
+    text = ampcli("speedup", *named, chain.store, "--objective", "break-even", *small).stdout
+    assert "of 3 models and their pairs, the best for --objective break-even on validation points" in text
+    choice = ("--objective", "unweighting", *small)
+    ampcli.fails(2, "speedup", *named, chain.store, *choice, naming=("--objective unweighting", "no weighted points"))
+    ampcli.fails(2, "speedup", "iq1", chain.store, *choice, naming=("no effect with one or two models",))
     unknown = ("speedup", "iq1", chain.store, "--provider", "madgraph", *chain.where)
     ampcli.fails(2, *unknown, naming=('unknown provider "madgraph"',))
     ampcli.fails(4, "speedup", chain.store, "--registry", tmp_path / "empty", naming=("there is no registry",))

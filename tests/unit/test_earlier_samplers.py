@@ -50,7 +50,8 @@ def test_a_lepton_store_goes_on_with_the_sampler_it_was_begun_with(tmp_path):
     np.testing.assert_allclose(one, other, rtol=0, atol=1e-10)  # versions of flat points differ in rounding
 
 
-def test_a_proton_store_goes_on_with_madspace(tmp_path):
+@pytest.mark.parametrize("version", [None, "jets 1"])
+def test_a_proton_store_goes_on_with_its_map(tmp_path, version):
     pytest.importorskip("madspace")
     request = GenerationRequest("d d~ > z g", tmp_path / "old", 2000, ProtonSettings("lhc13"))
     job = prepare(request)
@@ -58,13 +59,15 @@ def test_a_proton_store_goes_on_with_madspace(tmp_path):
     assert isinstance(job.source.sampler.map, JetMap)
     name = job.plan.source.sampler
     assert name.startswith(f"{VERSION}, madspace ")
-    earlier = job.source.collisions.model_copy(update={"sampler": name.removeprefix(f"{VERSION}, ")})
+    sampler = name.removeprefix(f"{VERSION}, ") if version is None else name.replace(VERSION, version)
+    earlier = job.source.collisions.model_copy(update={"sampler": sampler})
     older = begun(job, replace(job.source, collisions=earlier))
     parts.initialise(older.path, older.plan)
     resumed = prepare(request)
     assert resumed.plan == older.plan
     assert isinstance(resumed.source, ProtonPoints)
-    assert isinstance(resumed.source.sampler.map, ChainMap)
+    assert isinstance(resumed.source.sampler.map, ChainMap if version is None else JetMap)
+    assert getattr(resumed.source.sampler.map, "version", None) == version
     assert "older ampcli" in resumed.note
     assert generate(resumed, resume=True)["digest"] == generate(replace(older, path=tmp_path / "whole"))["digest"]
 
@@ -75,5 +78,5 @@ def test_a_sampler_that_nobody_knows_is_refused(tmp_path):
     job = prepare(request)
     strange = job.source.collisions.model_copy(update={"sampler": "madspace 0.0.1"})
     parts.initialise(tmp_path / "s", begun(job, replace(job.source, collisions=strange)).plan)
-    with pytest.raises(UsageError, match=r"source.sampler: jets 1, madspace .* here, madspace 0.0.1 there"):
+    with pytest.raises(UsageError, match=r"source.sampler: jets 2, madspace .* here, madspace 0.0.1 there"):
         generate(prepare(request), resume=True)

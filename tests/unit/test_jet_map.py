@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import itertools
 import math
 from dataclasses import replace
@@ -13,7 +14,7 @@ from ampcli.amplitudes.native.provider import Native
 from ampcli.instructions import instruction_set
 from ampcli.phasespace.cuts import JetCuts
 from ampcli.phasespace.hadron_sampler import BLOCK, TAIL, Adaptation, HadronSampler
-from ampcli.phasespace.jet_map import JetMap
+from ampcli.phasespace.jet_map import VERSION, VERSIONS, JetMap
 from ampcli.phasespace.partons import find_pdf
 from ampcli.phasespace.vegas import VegasGrid
 from ampcli.process import parse_process
@@ -42,7 +43,8 @@ class Constant:
 
 def sampler_of(text, cuts=USUAL, provider=Native, jets=True):
     process = parse_process(text)
-    return HadronSampler(process, provider(process), 0.118, ENERGY, cuts, None, PDF, 0.130, 0.003, jets=jets)
+    version = VERSION if jets else None
+    return HadronSampler(process, provider(process), 0.118, ENERGY, cuts, None, PDF, 0.130, 0.003, jets=version)
 
 
 def drawn_from(text, cuts=USUAL, points=20_000, seed=1, on=None):
@@ -126,6 +128,40 @@ def test_instruction_sets_agree_bit_for_bit(text):
     for name in ("rows", "momenta", "x", "volume", "half_ht", "guide"):
         for other in found[1:]:
             np.testing.assert_array_equal(getattr(other, name), getattr(found[0], name))
+
+
+@pytest.mark.parametrize(
+    ("text", "digest"),
+    [
+        ("d d~ > z g g g g", "da0524ccf64d7610"),
+        ("d g > z d g", "acc033eda49c6219"),
+        ("g g > g g g", "18a4dcb1973b8df1"),
+        ("g g > t t~ g", "225d997663cffe12"),
+    ],
+)
+def test_version_1_makes_the_points_that_it_made(text, digest):
+    """Digests of commit a1fd1e3, before there was a second version."""
+    events = JetMap(parse_process(text), ENERGY, USUAL, version="jets 1")
+    rng = np.random.default_rng(1)
+    cube = rng.random((4000, events.axes))
+    found = events.candidates(cube, events.choices(rng, 4000), VegasGrid.flat(events.axes))
+    assert hashlib.sha256(found.momenta.tobytes() + found.volume.tobytes()).hexdigest()[:16] == digest
+
+
+@pytest.mark.parametrize("text", ["d d~ > z g g g", "d g > z d g g"])
+def test_hard_jets_that_recoil_against_each_other_are_no_rare_events(text):
+    """Beside a soft Z they are far from what the transverse momenta of jets alone, each with its own azimuth, do."""
+    seen = {}
+    for version in VERSIONS:
+        sampler = replace(sampler_of(text), jets=version)
+        rng = np.random.default_rng(4)
+        drawn, tried = sampler.draw(rng, 60_000, sampler.adapt(rng), False, lambda: None)
+        pt = np.sort(np.hypot(drawn.momenta[:, 3:, 1], drawn.momenta[:, 3:, 2]), axis=1)
+        hard = (pt[:, -2] > 300) & (np.hypot(drawn.momenta[:, 2, 1], drawn.momenta[:, 2, 2]) < 100)
+        weight = drawn.weight[hard]
+        seen[version] = weight.sum() / tried, weight.sum() ** 2 / (weight**2).sum() / tried
+    (_, now), (_, before) = (seen[version] for version in VERSIONS)
+    assert now > 5 * before, seen
 
 
 @pytest.mark.parametrize("end", [0.0, 1e-300, 0.5, np.nextafter(1.0, 0.0)])

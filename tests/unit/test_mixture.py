@@ -19,9 +19,9 @@ from ampcli.phasespace.rambo import rambo
 from ampcli.process import parse_process
 from ampcli.registry.manifest import Dataset, Manifest
 from ampcli.speedup.cascades import Cascade
-from ampcli.speedup.measure import break_even, require_own_uncertainty
+from ampcli.speedup.measure import require_own_uncertainty
 from ampcli.speedup.mixture import Mixture
-from ampcli.speedup.spent import Spent, amplitudes_per_event, labelled_points, spent_on
+from ampcli.speedup.spent import Spent, amplitudes_per_event, break_even, labelled_points, spent_on
 from ampcli.speedup.timing import seconds_per_event
 from ampcli.uncertainty.kind import UncertaintyKind
 

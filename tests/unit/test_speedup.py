@@ -17,8 +17,10 @@ from ampcli.speedup.candidates import rank_candidates
 from ampcli.speedup.cascades import Cascade, Seconds, cascades
 from ampcli.speedup.certify import WeightSpread
 from ampcli.speedup.judged import JudgedCascade
+from ampcli.speedup.objective import Goal, Objective
 from ampcli.speedup.points import PredictedPoints
 from ampcli.speedup.scan import scan_thresholds, signed_errors
+from ampcli.speedup.spent import Spent, break_even
 from ampcli.speedup.stages import Stage, decide, outcome
 from ampcli.speedup.thresholds import FreeThresholds
 from ampcli.speedup.unweighting import two_stage_unweighting
@@ -312,6 +314,40 @@ def test_the_best_of_many_models(stages, rng):
     alone = next(candidate for candidate in found if candidate.models == [1])
     assert alone.strategy == "surrogate 1"
     assert alone.validation.thresholds == best_ratio([stages[0]], None, 1e-3)
+
+
+@pytest.mark.parametrize("objective", Objective)
+def test_the_best_of_many_models_for_an_objective(stages, objective):
+    """The second is quick, the third precise; to train the third took most."""
+    wide = Stage(4 * stages[0].delta, 4 * stages[0].relative, FIRST)
+    points, seconds = points_of([wide, *stages]), Seconds([FIRST, FIRST, SECOND])
+    prices = [10.0, 20.0, 5000.0]
+    spent = {i: Spent(events=1000, copies=0, at_most=False, seconds=prices[i], unknown=[]) for i in range(3)}
+    goal = Goal(objective, points, seconds.surrogates, EXACT, lambda models: spent[max(models)])
+    found = rank_candidates(points, seconds, 0.03, 1e-3, EXACT, goal)
+    best = {candidate.models[0]: candidate for candidate in found if len(candidate.models) == 1}
+    if objective is Objective.UNWEIGHTING:
+        assert len(found) == 3
+        expected = {
+            i: two_stage_unweighting(EQUAL, points.predicted[i] - 1, seconds.surrogates[i], EXACT).factor
+            for i in range(3)
+        }
+        assert found[0].value == max(expected.values())
+    elif objective is Objective.BREAK_EVEN:
+        assert len(found) == 3 + 6
+        expected = {i: break_even(spent[i], EXACT, best[i].validation.factor) for i in range(3)}
+        assert found[0].models in ([0], [1], [0, 1], [1, 0])  # not the dearest
+    else:
+        expected = {i: best[i].validation.factor for i in range(3)}
+        assert found == rank_candidates(points, seconds, 0.03, 1e-3, EXACT)
+    assert {i: candidate.value for i, candidate in best.items()} == expected
+    losses = [goal.loss(candidate.value) for candidate in found]
+    assert losses == sorted(losses)
+
+
+def test_an_objective_that_is_never_reached_is_the_worst(stages):
+    goal = Goal(Objective.BREAK_EVEN, points_of(stages), [FIRST, SECOND], EXACT, lambda models: None)
+    assert goal.loss(None) > goal.loss(1e300)
 
 
 def test_cascades_pay_for_checks_and_for_combinations(stages):

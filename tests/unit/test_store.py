@@ -19,8 +19,11 @@ from ampcli.records.provider import ProviderRecord
 from ampcli.seal import sealed
 from ampcli.store import finalise as finalisation
 from ampcli.store import parts
+from ampcli.store.metadata import array_document, write_document
 from ampcli.store.plan import Plan
 from ampcli.store.reader import open_store
+from ampcli.store.rows import shard_file
+from ampcli.store.shards import read_shard, write_shard
 
 PROVIDER = ProviderRecord(name="table", version="1", options={}, parameters={"alpha_s": 0.118})
 
@@ -293,3 +296,47 @@ def test_plans_from_before_there_was_a_choice_of_cuts():
     assert jade.model_dump() == {**known, "cuts": "jade"}
     assert plan(source=source).model_dump_json() != plan(source=jade).model_dump_json()
     assert plan(source=jade).differences(plan(source=source)) == ["source.cuts: jade here, None there"]
+
+
+@pytest.mark.parametrize("rows", [4096, 2500, 1024, 3])
+@pytest.mark.parametrize("row", [(), (2,), (4, 4)])
+def test_shards_are_those_of_zarr_byte_for_byte(tmp_path, rng, rows, row):
+    shard, chunk = 4096, 1024
+    values = rng.normal(size=(rows, *row))
+    folder = tmp_path / "array"
+    folder.mkdir()
+    write_document(folder / "zarr.json", array_document(rows, shard, chunk, row))
+    array = zarr.open_array(folder, mode="r+", zarr_format=3, config={"write_empty_chunks": True})
+    array[:] = values
+    file = shard_file(tmp_path, "array", 0, values.ndim)
+    theirs = file.read_bytes()
+    write_shard(file, values, shard, chunk)
+    assert file.read_bytes() == theirs
+    assert [entry.name for entry in file.parent.iterdir()] == ["0"]
+    read = np.empty_like(values)
+    read_shard(file, read, shard, chunk)
+    np.testing.assert_array_equal(read, values)
+
+
+def test_damaged_shards_are_noticed(tmp_path, rng):
+    file, values = tmp_path / "0", rng.normal(size=(64, 4))
+    write_shard(file, values, 64, 16)
+    content = file.read_bytes()
+    read, noticed = np.empty_like(values), 0
+    for place in rng.integers(0, len(content), 300).tolist():
+        file.write_bytes(content[:place] + bytes([content[place] ^ 1 << place % 8]) + content[place + 1 :])
+        try:
+            read_shard(file, read, 64, 16)
+        except (ValueError, RuntimeError):
+            noticed += 1
+        else:  # a bit of a header that means nothing
+            np.testing.assert_array_equal(read, values)
+    assert noticed > 290
+    for length in rng.integers(0, len(content), 50).tolist():
+        file.write_bytes(content[:length])
+        with pytest.raises((ValueError, RuntimeError)):
+            read_shard(file, read, 64, 16)
+    write_shard(file, values[:20], 64, 16)
+    read_shard(file, read, 64, 16)
+    np.testing.assert_array_equal(read[:20], values[:20])
+    assert np.isnan(read[20:]).all()

@@ -91,6 +91,7 @@ class JetMap {
     for (const auto& legs : labels_) require(int(legs.size()) == of_.legs(), "another number of labels");
     for (int leg : pair.leg) require(!pair.exists || (leg >= 0 && leg < of_.legs()), "no such leg");
     require(!arrangements_.empty() && !labels_.empty(), "no arrangement");
+    for (const auto& slots : arrangements_) of_.shared |= slots.back() != of_.slots() - 1;
   }
 
   int axes() const { return of_.axes() + (arrangements_.size() > 1); }

@@ -3,7 +3,8 @@
 // coordinates (jets: ln pT, the rapidity as a share of the one above, the azimuth from the jet above); one leg balances
 // their transverse momenta:
 //   dx1 dx2 dPhi = (2 pi)^4 2/S prod(dy / (16 pi^3)) prod(all but one: pT dpT dphi).
-// The last slot may hold a pair of leptons (pair.h), which has three more coordinates.
+// Were it always the same one, two hard legs could not recoil against each other but by chance: each does it as often as
+// it is hard.  The last slot may hold a pair of leptons (pair.h), which has three more coordinates.
 #pragma once
 
 #include "guide.h"
@@ -12,10 +13,15 @@ namespace ampcli::phasespace {
 
 constexpr int BINS = 64;
 
+// Of a jet to balance, where there is a heavy leg: more make other events rarer, fewer leave larger weights (measured for
+// a Z and four jets).
+constexpr double RECOIL = 0.3;
+
 struct Jets {  // a process and its cuts
   int jets = 0, heavy = 0;      // massless and other outgoing legs; slots are those, in this order
   double mass[MAX_FINAL] = {};  // of slots, GeV
   double energy = 0, pt_min = 0, eta_max = 0, delta_r = 0;
+  bool shared = false;  // any slot may balance, not the last one alone
   Pair pair;
 
   int slots() const { return jets + heavy; }
@@ -86,37 +92,43 @@ AMPCLI_INLINE void add_pair(const Jets& of, Coordinates& coordinates, Real mass2
   }
 }
 
-// The events of some coordinates.  balance: the slot that balances, of processes without heavy legs; with them it is the
-// last one.
+// The events of some coordinates.  balance: the slot that balances.
 AMPCLI_INLINE Slots slots_of(const Jets& of, Coordinates& coordinates, Whole balance) {
   const int slots = of.slots(), last = slots - 1;
   const double constant = TWO_PI * TWO_PI * TWO_PI * TWO_PI * 2 / (of.energy * of.energy);
   Slots event;
   Real weight = real(constant), x[MAX_FINAL], y[MAX_FINAL], pt[MAX_FINAL], rapidity[MAX_FINAL], turns{};
-  Real squares[MAX_FINAL];
-  for (int slot = 0; slot < slots; ++slot) squares[slot] = real(of.mass[slot] * of.mass[slot]);
+  Real mass[MAX_FINAL], low[MAX_FINAL], reach[MAX_FINAL];  // of slots; transverse masses begin at `low`
+  for (int slot = 0; slot < slots; ++slot) {
+    const double least = of.mass[slot] > 0 ? of.mass[slot] : of.pt_min;
+    mass[slot] = real(of.mass[slot]), low[slot] = real(least), reach[slot] = real(__builtin_log(0.5 * of.energy / least));
+  }
   if (of.pair.exists) {
     coordinates.axis = of.axes() - 3;
-    Real pole;
-    squares[last] = pair_mass2(of.pair, coordinates.next(), pole);
+    Real pole, mass2 = pair_mass2(of.pair, coordinates.next(), pole);
+    mass[last] = low[last] = root(mass2), reach[last] = logarithm(0.5 * of.energy / low[last]);
     weight *= pole * (0.25 / TWO_PI);  // dcos dphi / (32 pi^2)
     coordinates.axis = 0;
   }
   for (int slot = 0; slot < slots; ++slot) weight *= 0.5 / (TWO_PI * TWO_PI * TWO_PI);  // 1 / (16 pi^3)
   Real sum_x{}, sum_y{};
-  for (int i = 0; i < last; ++i) {
-    const double mass = of.mass[i], low = mass > 0 ? mass : of.pt_min, reach = __builtin_log(0.5 * of.energy / low);
-    Real transverse = low * exponential(coordinates.next() * reach), azimuth = coordinates.next(), c, s;
-    weight *= transverse * transverse * (reach * TWO_PI);
-    turns = mass > 0 ? azimuth : turns + azimuth;
+  for (int i = 0; i < last; ++i) {  // slot i, or from the balancing one on slot i + 1
+    const Whole up = balance < whole(i + 1);
+    Real rest = where(up, mass[i + 1], mass[i]), far = where(up, reach[i + 1], reach[i]);
+    Real transverse = where(up, low[i + 1], low[i]) * exponential(coordinates.next() * far);
+    Real azimuth = coordinates.next(), c, s;
+    const Whole heavy = rest > real(0.0);
+    weight *= transverse * transverse * (far * TWO_PI);
+    turns = where(heavy, azimuth, turns + azimuth);
     circle(turns, c, s);
-    pt[i] = mass > 0 ? root(larger(transverse * transverse - mass * mass, real(0.0))) : transverse;
+    pt[i] = where(heavy, root(larger(transverse * transverse - rest * rest, real(0.0))), transverse);
     x[i] = pt[i] * c, y[i] = pt[i] * s;
     sum_x += x[i], sum_y += y[i];
   }
   x[last] = -sum_x, y[last] = -sum_y, pt[last] = root(sum_x * sum_x + sum_y * sum_y);
-  if (of.heavy == 0) {  // the slots from that of the balancing leg on move up
-    Real bx = x[last], by = y[last], bp = pt[last];
+  event.exist = whole(-1);
+  if (of.shared) {  // the slots from that of the balancing leg on move up
+    Real bx = x[last], by = y[last], bp = pt[last], rest{};
     for (int slot = last; slot >= 0; --slot) {
       Whole here = balance == whole(slot), above = balance < whole(slot);
       if (slot > 0) {
@@ -124,17 +136,20 @@ AMPCLI_INLINE Slots slots_of(const Jets& of, Coordinates& coordinates, Whole bal
         y[slot] = where(above, y[slot - 1], y[slot]), pt[slot] = where(above, pt[slot - 1], pt[slot]);
       }
       x[slot] = where(here, bx, x[slot]), y[slot] = where(here, by, y[slot]), pt[slot] = where(here, bp, pt[slot]);
+      rest = where(here, mass[slot], rest);
     }
-    Real hardness{};  // every leg may balance: each does so as often as it is hard
-    for (int slot = 0; slot < slots; ++slot) hardness += pt[slot] * pt[slot];
-    weight *= bp * bp / hardness * double(slots);
-    event.exist = bp > real(of.pt_min);
-  } else {
-    event.exist = whole(-1);
+    const double jet = of.heavy ? RECOIL : 1.0;
+    Real all{};  // squares of transverse masses, as the coordinates have them: the density of all channels
+    for (int slot = 0; slot < slots; ++slot) {
+      Real square = pt[slot] * pt[slot] + mass[slot] * mass[slot];
+      all += slot < of.jets ? jet * square : square;
+    }
+    weight *= where(rest > real(0.0), bp * bp + rest * rest, jet * (bp * bp)) / all * double(slots);
+    event.exist = (bp > real(of.pt_min)) | (rest > real(0.0));
   }
   Real plus{}, minus{}, half_ht{}, top = real(1.0);
   const auto place = [&](int slot) {
-    Real mass2 = squares[slot], transverse = root(pt[slot] * pt[slot] + mass2);
+    Real mass2 = mass[slot] * mass[slot], transverse = root(pt[slot] * pt[slot] + mass2);
     Real up = exponential(rapidity[slot]), down = 1.0 / up, z = 0.5 * transverse * (up - down);
     plus += transverse * up, minus += transverse * down;
     if (!of.pair.exists || slot != last) half_ht += 0.5 * transverse;
@@ -151,7 +166,7 @@ AMPCLI_INLINE Slots slots_of(const Jets& of, Coordinates& coordinates, Whole bal
     if (slot < last) {
       high = real(__builtin_log(of.energy / of.mass[slot])), low = -high;
     } else {  // what the momentum fractions of the others leave
-      Real transverse = root(pt[slot] * pt[slot] + squares[slot]);
+      Real transverse = root(pt[slot] * pt[slot] + mass[slot] * mass[slot]);
       Real up = of.energy - plus, down = of.energy - minus;
       event.exist &= (up > real(0.0)) & (down > real(0.0));
       high = logarithm(larger(up, real(1e-9)) / transverse), low = -logarithm(larger(down, real(1e-9)) / transverse);
@@ -170,7 +185,7 @@ AMPCLI_INLINE Slots slots_of(const Jets& of, Coordinates& coordinates, Whole bal
   event.scale = half_ht;
   if (of.pair.exists) {
     coordinates.axis = of.axes() - 2;
-    add_pair(of, coordinates, squares[last], rapidity, event);
+    add_pair(of, coordinates, mass[last] * mass[last], rapidity, event);
   }
   event.weight = weight * coordinates.jacobian;
   return event;
