@@ -5,30 +5,19 @@
 // such blocks share what is loaded.
 #pragma once
 
+#include "../../library/instructions.h"
 #include "dense.h"
 
-#if defined(__AVX512F__) && defined(__linux__) && __GNUC__ >= 11 && !defined(__clang__)
-#define AMPCLI_MATRIX_UNIT
+#if defined(__AVX512F__) && defined(AMPCLI_MATRIX_UNIT)
+#define AMPCLI_SPLIT_PRODUCTS
 
-#include <cpuid.h>
 #include <immintrin.h>
-#include <sys/syscall.h>
-#include <unistd.h>
 
 #pragma GCC diagnostic ignored "-Wmaybe-uninitialized"  // gcc 12 warns of its own header
 #pragma GCC push_options
 #pragma GCC target("avx512bw,avx512bf16,amx-tile,amx-bf16")
 
 namespace AMPCLI_SPACE::surrogate {
-
-// Whether this processor has AMX and the kernel lets this process use it.
-inline bool has_matrix_unit() {
-  constexpr long REQUEST = 0x1023, TILE_DATA = 18;  // ARCH_REQ_XCOMP_PERM, XFEATURE_XTILEDATA
-  unsigned a, b, c, d;
-  if (!__get_cpuid_count(7, 0, &a, &b, &c, &d) || !(d >> 22 & 1) || !(d >> 24 & 1)) return false;
-  if (!__get_cpuid_count(7, 1, &a, &b, &c, &d) || !(a >> 5 & 1)) return false;
-  return syscall(SYS_arch_prctl, REQUEST, TILE_DATA) == 0;
-}
 
 // The matrix unit's registers as 16 rows of 64 bytes, for as long as this lives.
 class TileSession {
@@ -157,7 +146,7 @@ inline void products(const Layer& layer, const Tile& in, int event, int output, 
 inline void apply(const Layer& layer, const Tile& in, Tile& out, int events, Then then, Activation activation) {
   alignas(64) float sums[32 * 32];
   for (int event = 0; event < events; event += 32) {
-    int blocks = std::min(2, (events - event + SIDE - 1) / SIDE);
+    const int rows = std::min(32, events - event), blocks = (rows + SIDE - 1) / SIDE;
     for (int output = 0; output < layer.outputs; output += 2) {
       int columns = std::min(2, layer.outputs - output);
       auto chosen = blocks > 1 ? (columns > 1 ? products<2, 2> : products<2, 1>)
@@ -166,7 +155,7 @@ inline void apply(const Layer& layer, const Tile& in, Tile& out, int events, The
       for (int c = 0; c < columns; ++c) {
         int column = (output + c) * SIDE;
         Floats bias = lanes(layer.bias.get() + column);
-        for (int r = 0; r < blocks * SIDE; ++r) {
+        for (int r = 0; r < rows; ++r) {
           Floats sum = lanes(sums + r * 32 + c * SIDE) + bias;
           Floats& kept = lanes(out.row(event + r) + column);
           if (then == Then::activate) sum = activated(sum, activation);
@@ -174,6 +163,9 @@ inline void apply(const Layer& layer, const Tile& in, Tile& out, int events, The
           if (out.kept || then == Then::nothing) kept = sum;
           if (then != Then::nothing) out.put_split(event + r, column, (__m512)sum);
         }
+        // the next layer reads all of a block, and no weight of zero makes a NaN that was left there a number
+        if (columns == 1 && then != Then::nothing)
+          for (int r = 0; r < rows; ++r) out.put_split(event + r, column + SIDE, _mm512_setzero_ps());
       }
     }
   }
@@ -191,13 +183,5 @@ struct SplitProducts {
 }  // namespace AMPCLI_SPACE::surrogate
 
 #pragma GCC pop_options
-
-#else
-
-namespace AMPCLI_SPACE::surrogate {
-
-inline bool has_matrix_unit() { return false; }
-
-}  // namespace AMPCLI_SPACE::surrogate
 
 #endif

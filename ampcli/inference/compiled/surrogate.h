@@ -48,6 +48,12 @@ class Recalibration {
 template <class Products>
 class Surrogate {
  public:
+  // Memory of a thread.
+  struct Scratch {
+    std::vector<typename Member<Products>::Scratch> networks;
+    Buffer<double> amplitudes, sizes;  // of each member
+  };
+
   bool open(const Folder& folder, Error& error) {
     std::int32_t members = 0;
     const char* combination = nullptr;
@@ -79,15 +85,22 @@ class Surrogate {
   int legs() const { return members_[0].network.legs(); }
   int members() const { return int(members_.size()); }
 
+  Scratch scratch(long events) const {
+    Scratch made{{}, Buffer<double>(members() * events), Buffer<double>(members() * events)};
+    for (const One& member : members_) made.networks.push_back(member.network.scratch());
+    return made;
+  }
+
   // Of outgoing momenta (events, legs - 2, 4): amplitudes in GeV^(4 - 2 n_final) and relative uncertainties (one standard
-  // deviation), NaN where they are not known.  `work`: 2 members() events numbers.  Throws std::bad_alloc alone.
-  void predict(const double* final, long events, double* amplitude, double* relative, double* work) const {
-    double* sizes = work + members() * events;
-    for (int m = 0; m < members(); ++m) members_[m].network.predict(final, 0, events, work + m * events, sizes + m * events);
+  // deviation), NaN where they are not known.  At most as many events as `scratch` is for.
+  void predict(const double* final, long events, double* amplitude, double* relative, Scratch& scratch) const {
+    double *values = scratch.amplitudes.get(), *sizes = scratch.sizes.get();
+    for (int m = 0; m < members(); ++m)
+      members_[m].network.predict(final, 0, events, values + m * events, sizes + m * events, scratch.networks[m]);
     for (long event = 0; event < events; ++event) {
-      double value = work[event], error = sizes[event];
-      if (how_ == Combination::mean) average(work + event, events, value, error);
-      if (how_ == Combination::covariance) weighted(work + event, sizes + event, events, value, error);
+      double value = values[event], error = sizes[event];
+      if (how_ == Combination::mean) average(values + event, events, value, error);
+      if (how_ == Combination::covariance) weighted(values + event, sizes + event, events, value, error);
       const bool known = std::isfinite(value) && error > 0;
       error = known ? honest_(error) : NAN;
       amplitude[event] = std::isfinite(value) ? value : NAN;
