@@ -31,13 +31,13 @@ AMPCLI_INLINE Floats gelu(Floats x) { return x * distribution(x); }
 // any number get no slope.
 AMPCLI_INLINE Activated gelu_with_slope(Floats x) {
   Floats phi = x < -EDGE ? all(0.0f) : distribution(x), size = smaller(absolute(x), 13.0f);  // phi(13) = 8e-38
-  Exponential e = exponential(size * size * -0.5f);
+  Exponential e = split_exponential(size * size * -0.5f);
   Floats gauss = e.power * e.fraction + e.power;
   return {x * phi, phi + x * (0.398942280f * gauss)};
 }
 
 AMPCLI_INLINE Floats tanh(Floats x) {
-  Exponential e = exponential(smaller(absolute(x), 40.0f) * -2.0f);
+  Exponential e = split_exponential(smaller(absolute(x), 40.0f) * -2.0f);
   Floats less = e.power * e.fraction + (e.power - 1.0f);  // exp(-2 |x|) - 1
   Floats size = -less * reciprocal(less + 2.0f);
   return x < 0.0f ? -size : size;

@@ -111,15 +111,37 @@ AMPCLI_INLINE Doubles area_sine(Doubles x) {  // asinh
   return Doubles(Bits(value) | sign_of(x));
 }
 
+// The first n numbers, 1 after them; and what of a vector is theirs.
+AMPCLI_INLINE Doubles load_part(const double* from, int n) {
+#if defined(__AVX512F__)
+  return Doubles(_mm512_mask_loadu_pd(__m512d(every(1.0)), __mmask8((1u << n) - 1), from));
+#else
+  Doubles x = every(1.0);
+  for (int i = 0; i < n; ++i) x[i] = from[i];
+  return x;
+#endif
+}
+
+AMPCLI_INLINE void store_part(double* to, Doubles x, int n) {
+#if defined(__AVX512F__)
+  _mm512_mask_storeu_pd(to, __mmask8((1u << n) - 1), __m512d(x));
+#else
+  for (int i = 0; i < n; ++i) to[i] = x[i];
+#endif
+}
+
 // A function of each of n numbers, in place.
 template <class Function>
 AMPCLI_INLINE void each(double* x, int n, Function function) {
   for (; n >= DOUBLES; n -= DOUBLES, x += DOUBLES) store(x, function(load(x)));
-  if (n <= 0) return;
-  Doubles rest = every(1.0);
-  for (int i = 0; i < n; ++i) rest[i] = x[i];
-  rest = function(rest);
-  for (int i = 0; i < n; ++i) x[i] = rest[i];
+  if (n > 0) store_part(x, function(load_part(x, n)), n);
+}
+
+// A function of each of n pairs, instead of the first numbers.
+template <class Function>
+AMPCLI_INLINE void each(double* x, const double* y, int n, Function function) {
+  for (; n >= DOUBLES; n -= DOUBLES, x += DOUBLES, y += DOUBLES) store(x, function(load(x), load(y)));
+  if (n > 0) store_part(x, function(load_part(x, n), load_part(y, n)), n);
 }
 
 }  // namespace AMPCLI_SPACE::simd

@@ -55,7 +55,7 @@ AMPCLI_INLINE Floats reciprocal(Floats x) {  // of positive numbers that are not
 // exp(x) - 1 for -87 <= x <= 0, split as 2^n (1 + fraction) - 1.
 struct Exponential { Floats power, fraction; };
 
-AMPCLI_INLINE Exponential exponential(Floats x) {
+AMPCLI_INLINE Exponential split_exponential(Floats x) {
   constexpr float MAGIC = 12582912.0f;  // 1.5 2^23: adding it rounds to an integer
   Floats shifted = x * 1.44269504f + MAGIC, n = shifted - MAGIC;
   Floats r = (x - n * 0.693359375f) + n * 2.12194440e-4f;

@@ -18,12 +18,10 @@ extern "C" {
 long vector_of_floats() { return simd::FLOATS; }
 
 void take_log(double* x, long n) { simd::each(x, int(n), simd::logarithm); }
-void take_exp(double* x, long n) { simd::each(x, int(n), [](simd::Doubles v) { return simd::exponential(v); }); }
+void take_exp(double* x, long n) { simd::each(x, int(n), simd::exponential); }
 void take_asinh(double* x, long n) { simd::each(x, int(n), simd::area_sine); }
 
-void take_atan2(double* y, const double* x, long n) {  // n: a multiple of a vector
-  for (long i = 0; i < n; i += simd::DOUBLES) simd::store(y + i, simd::angle_of(simd::load(y + i), simd::load(x + i)));
-}
+void take_atan2(double* y, const double* x, long n) { simd::each(y, x, int(n), simd::angle_of); }
 
 void gelu(const float* x, float* to, long n) { of_floats(x, to, n, simd::gelu); }
 void tanh_of(const float* x, float* to, long n) { of_floats(x, to, n, simd::tanh); }

@@ -123,6 +123,44 @@ def test_exact_where_the_model_is_not_sure(name):
     np.testing.assert_array_equal(marks, np.where(chosen, flags | EXACT, flags))
 
 
+def first_of(content: dict) -> dict:
+    """The first network of a pair as a model of its own."""
+    others = ("member/", "recalibration/", "inverse_correlation")
+    found = {key: value for key, value in content.items() if not key.startswith(others)}
+    found |= {key: value for key, value in content.items() if key.startswith("member/0/")}
+    found |= {key.removeprefix("member/0/"): found.pop(key) for key in list(found) if "/recalibration/" in key}
+    return sealed(found | {"members": np.array(1, dtype=np.int32), "combination": "single"})
+
+
+@pytest.mark.parametrize("instructions", SETS)
+def test_the_second_network_is_asked_where_the_first_is_not_sure(instructions):
+    name = "ddx-zgggg-pair"
+    events = np.resize(np.concatenate([momenta(name), disturbed(name)]), (1100, *momenta(name).shape[1:]))
+    events[7, 3, 1] = np.nan
+    content = surrogate_content(predictor(name))
+    with Model(write_bundle(first_of(content)), instructions) as model:
+        alone = model.evaluate(events)
+    with Model(write_bundle(content), instructions) as model:
+        both = model.evaluate(events)
+    threshold = float(np.nanmedian(alone[1]))
+    sure = alone[1] <= threshold
+    in_turn = write_bundle(surrogate_content(predictor(name), threshold))
+    with Model(in_turn, instructions) as model:
+        values, errors, flags = model.evaluate(events)
+        mixed, _, marks = model.evaluate_or_exact(2 * threshold, events)
+    np.testing.assert_array_equal(values, np.where(sure, alone[0], both[0]))
+    np.testing.assert_array_equal(errors, np.where(sure, alone[1], both[1]))
+    np.testing.assert_array_equal(flags[~sure], both[2][~sure])
+    known = (marks & (EXACT | NOT_PHYSICAL)) == 0
+    assert 0 < (sure & known).sum() < known.sum() < len(events)
+    np.testing.assert_array_equal(mixed[known], values[known])
+
+
+def test_only_pairs_have_a_first_network():
+    with pytest.raises(UsageError, match="no pair of networks"):
+        surrogate_content(predictor("ddx-zgggg-fg1"), 0.01)
+
+
 def test_the_strong_coupling_of_each_event():
     events = momenta("ddx-zgggg-fg1")
     alpha_s = np.linspace(0.09, 0.14, len(events))
@@ -291,6 +329,8 @@ def test_what_libraries_cannot_hold():
         ({"members": np.array(3, dtype=np.int32)}, "member/2/tasks is missing"),
         ({"members": np.array(1, dtype=np.int32)}, "1 networks, covariance"),
         ({"combination": "median"}, "the combination median is unknown"),
+        ({"first_alone": np.array(np.nan)}, "the first network's largest uncertainty is none"),
+        ({"first_alone": np.array(0.1), "combination": "mean"}, "a first network of none that are combined"),
         ({"inverse_correlation": np.eye(3)}, "(3, 3) instead of (2, 2)"),
         ({"recalibration/log_sigma": np.zeros(20)}, "the knots of a recalibration do not ascend"),
         ({"recalibration/log_scale": np.zeros(19)}, "(19) instead of (20)"),

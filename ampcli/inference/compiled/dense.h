@@ -78,10 +78,12 @@ inline void block(const float* in, int in_stride, const float* weights, int inpu
 // The smallest block that has room for so many events: each one's sums are the same in all.
 template <int COLUMNS>
 inline auto block_for(int events) {
-  return events == 1   ? block<1, COLUMNS>
-         : events == 2 ? block<2, COLUMNS>
-         : events <= 4 ? block<4, COLUMNS>
-                       : block<MOST_ROWS, COLUMNS>;
+  constexpr int MANY = std::min(8, MOST_ROWS);
+  return events == 1      ? block<1, COLUMNS>
+         : events == 2    ? block<2, COLUMNS>
+         : events <= 4    ? block<4, COLUMNS>
+         : events <= MANY ? block<MANY, COLUMNS>
+                          : block<MOST_ROWS, COLUMNS>;
 }
 
 inline void apply(const Layer& layer, const Tile& in, Tile& out, int events, Then then, Activation activation) {

@@ -9,7 +9,7 @@
 #include <limits>
 #include <vector>
 
-using std::asinh, std::atan2, std::fabs, std::log, std::sqrt;
+using std::fabs, std::sqrt;
 
 #include "../../amplitudes/native/at_rest.h"
 #include "../../amplitudes/native/bundled.h"
@@ -21,7 +21,7 @@ using std::asinh, std::atan2, std::fabs, std::log, std::sqrt;
 
 namespace AMPCLI_SPACE::surrogate {
 
-constexpr int MOST_RADIATIONS = 16, MOST_LAYERS = 64;
+constexpr int MOST_LAYERS = 64;
 
 // What the features of a tile of events are, before they are standardised.
 struct FeatureTile {
@@ -91,8 +91,10 @@ class Features {
                             {scratch.legs.get(), scratch.variables.get(), scratch.kernel.get() + event,
                              scratch.reduced.get() + event * left, to.inputs.get() + long(event) * columns_ + first});
       reduced_amplitudes(events, left, scratch);
+      radiation::take_logs(scratch.kernel.get(), events);
+      radiation::take_logs(scratch.amplitude.get(), events);
       for (int event = 0; event < events; ++event)
-        to.terms[event * radiations() + r] = log(scratch.kernel[event]) + log(scratch.amplitude[event]);
+        to.terms[event * radiations() + r] = scratch.kernel[event] + scratch.amplitude[event];
       first += task.columns;
     }
   }
@@ -253,11 +255,8 @@ class Member {
     [[maybe_unused]] typename Products::Session session;
     tiles(final, first, last, scratch, [&](long begin, int events, auto& network, const FeatureTile& tile) {
       const auto& outputs = network_->forward(network, events);
-      const int of_event = terms();
       with_ansatz([&](const auto& ansatz) {
-        for (int event = 0; event < events; ++event)
-          ansatz(outputs.row(event), tile.terms.get() + long(event) * of_event, amplitude[begin + event],
-                 relative[begin + event]);
+        ansatz(outputs, tile.terms.get(), events, amplitude + begin, relative + begin);
         return true;
       });
     });
