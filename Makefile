@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 COMPILED := setup.py $(wildcard $(foreach room,ampcli/amplitudes/native ampcli/features/compiled ampcli/phasespace/compiled \
-    ampcli/training/compiled ampcli/inference/compiled ampcli/library,$(room)/*.cpp $(room)/*.h $(room)/*.map))
+    ampcli/training/compiled ampcli/inference/compiled ampcli/simd ampcli/library,$(room)/*.cpp $(room)/*.h $(room)/*.map))
 
 .PHONY: demo test lint completions clean
 

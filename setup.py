@@ -45,7 +45,9 @@ if platform.system() == "Linux":
 LIBRARY = "ampcli.library.libampcli"
 OPTIMISED = ["-O3", "-fno-math-errno", "-fno-trapping-math"]
 HEADERS = [
-    str(header) for folder in [*PACKAGES, "ampcli.library"] for header in Path(folder.replace(".", "/")).glob("*.h")
+    str(header)
+    for folder in [*PACKAGES, "ampcli.library", "ampcli.simd"]
+    for header in Path(folder.replace(".", "/")).glob("*.h")
 ]
 
 

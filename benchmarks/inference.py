@@ -3,7 +3,8 @@
     python benchmarks/inference.py [MODEL ...] [--registry DIR] [--events 8192] [--repeats 9] [--json FILE]
 
 Everything is timed in turn, `repeats` times, so that a drift of the machine's speed hits all alike; medians and medians
-of ratios within a turn.  Microseconds per event, from outgoing momenta to the amplitude and its uncertainty:
+of ratios within a turn.  Microseconds of the process per event (one thread: other work on the machine counts little),
+from outgoing momenta to the amplitude and its uncertainty:
 
 - torch: features, reduced amplitude (both compiled), network and ansatz as torch operations;
 - single, split: the compiled pass, with products in single precision or, where the processor has a matrix unit (AMX),
@@ -47,9 +48,9 @@ def in_turn(calls: dict[str, Callable[[], object]], events: int, repeats: int) -
     found: dict[str, list[float]] = {name: [] for name in calls}
     for _ in range(repeats):
         for name, call in calls.items():
-            begun = time.perf_counter()
+            begun = time.process_time()
             call()
-            found[name].append((time.perf_counter() - begun) / events * 1e6)
+            found[name].append((time.process_time() - begun) / events * 1e6)
     return found
 
 
@@ -117,7 +118,8 @@ def main() -> None:
     given = parser.parse_args()
     torch.set_num_threads(1)
     rows = [measure(name, given.registry, given.events, given.repeats) for name in given.models]
-    print(f"one core, {instruction_set()}, {given.events} events, medians of {given.repeats} turns, us per event")
+    how = f"{given.events} events, medians of {given.repeats} turns, us of the process per event"
+    print(f"one core, {instruction_set()}, {how}")
     for row in rows:
         print(f"{row['model']:18s}", *(f"{key} {us:.2f} " for key, us in row["us"].items()))
         for way in ways():

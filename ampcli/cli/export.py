@@ -29,6 +29,10 @@ def _is_model(values: Mapping[str, Any]) -> bool:
     return not _is_process(values) and not _of_events(values)
 
 
+def _is_library(values: Mapping[str, Any]) -> bool:
+    return _is_model(values) and not values["onnx"]
+
+
 def add(app: typer.Typer) -> None:
     command(app, "export", 'ampcli export "d d~ > z g g" zgg')(export)
 
@@ -72,6 +76,13 @@ def export(
     onnx: Annotated[
         bool, typer.Option("--onnx", help="An ONNX file of a model."), only_if(_is_model, "without a model")
     ] = False,
+    first_alone: Annotated[
+        float | None,
+        typer.Option(
+            min=0.0, help="Of a pair: the largest relative uncertainty of events left to its first network alone."
+        ),
+        only_if(_is_library, "without a library of a trained model"),
+    ] = None,
     registry: RegistryOption = None,
 ) -> Result:
     """Write events of a store for a parton shower (LHE), or an amplitude as a library for event generators.
@@ -84,7 +95,7 @@ def export(
             return _export_events(Path(store), out, seed, scale_weights, pdf_weights or [], alpha_s_weights or [])
         if _is_process({"store": store}):
             return _export_process(store, out, parameter or [])
-        return _export_model(store, out, registry, onnx)
+        return _export_model(store, out, registry, onnx, first_alone)
 
 
 def _export_events(
@@ -126,7 +137,7 @@ def _export_process(process: str, out: Path, parameters: list[str]) -> Result:
     return Result({"out": str(out), **manifest}, _linked(out, manifest))
 
 
-def _export_model(model: str, out: Path, registry: Path | None, onnx: bool) -> Result:
+def _export_model(model: str, out: Path, registry: Path | None, onnx: bool, first_alone: float | None) -> Result:
     from ampcli.inference.load import load_predictor
     from ampcli.library.folder import write_library, write_onnx
     from ampcli.library.sources import model_source
@@ -136,7 +147,7 @@ def _export_model(model: str, out: Path, registry: Path | None, onnx: bool) -> R
         manifest = write_onnx(predictor, out)
         text = f"{out}: {manifest['name']}; inputs of model.onnx: {', '.join(manifest['inputs'])}"
     else:
-        source = model_source(predictor)
+        source = model_source(predictor, first_alone)
         manifest = write_library(source.content, out, source.about)
         text = _linked(out, manifest)
     return Result({"out": str(out), **manifest}, text)

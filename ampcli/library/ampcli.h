@@ -50,14 +50,15 @@ typedef struct {
   double alpha_s;           /* the strong coupling of the amplitudes */
   int32_t alpha_s_power;    /* amplitudes go with alpha_s to this power */
   int32_t has_exact;        /* 1: ampcli_exact works */
-  const char* instructions; /* "baseline", "avx2", "avx512": what this handle computes with */
+  const char* instructions; /* "baseline", "avx2", "avx512", "amx": what this handle computes with */
 } ampcli_model_info;
 
 /* Opens a file "model.bundle" of an exported folder. */
 AMPCLI_API int ampcli_open(const char* path, ampcli_model** model);
 
 /* The same with a set of instructions of your choice, for numbers that are the same on all machines: "baseline",
-   "avx2", "avx512"; NULL or "" for the best. */
+   "avx2", "avx512", "amx"; NULL or "" for the best.  With "amx", networks are multiplied by the matrix unit, factors
+   to 2^-17. */
 AMPCLI_API int ampcli_open_on(const char* path, const char* instructions, ampcli_model** model);
 
 /* The same from memory, which is copied. */

@@ -15,11 +15,11 @@ struct ampcli_engine {
   /* Of its events, incoming and outgoing. */
   int (*legs)(const void* model);
 
-  /* Bytes that one evaluation works in, aligned to 64. */
-  std::size_t (*scratch)(const void* model);
+  /* Memory that one evaluation after another works in; NULL where there is none left.  It goes before its model. */
+  void* (*make_scratch)(const void* model);
+  void (*free_scratch)(void* scratch);
 
-  /* Amplitudes, relative uncertainties (0: exact) and flags of events (events, legs, 4), at the model's alpha_s.
-     Throws std::bad_alloc, and nothing else. */
+  /* Amplitudes, relative uncertainties (0: exact) and flags of events (events, legs, 4), at the model's alpha_s. */
   void (*evaluate)(const void* model, long events, const double* momenta, double* amplitudes, double* uncertainties,
                    std::uint32_t* flags, void* scratch);
 };

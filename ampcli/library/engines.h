@@ -19,11 +19,20 @@
 
 AMPCLI_ENGINE(ampcli_exact)
 AMPCLI_ENGINE(ampcli_surrogate)
+#ifdef AMPCLI_MATRIX_UNIT
+extern "C" const ampcli_engine ampcli_surrogate_amx;
+#endif
 
 namespace AMPCLI_SPACE {
 
-// NULL for a sort that the library does not know.
-inline const ampcli_engine* engine_of(const char* kind, Instructions set) {
+// NULL for a sort that the library does not know.  `set` becomes the one that it computes with: the matrix unit is of no
+// use to exact amplitudes.
+inline const ampcli_engine* engine_of(const char* kind, Instructions& set) {
+  const bool matrix_unit = set == Instructions::amx;
+#ifdef AMPCLI_MATRIX_UNIT
+  if (!std::strcmp(kind, "surrogate") && matrix_unit) return &ampcli_surrogate_amx;
+#endif
+  if (matrix_unit) set = Instructions::avx512;
   if (!std::strcmp(kind, "exact")) return ampcli_exact_sets[int(set)];
   if (!std::strcmp(kind, "surrogate")) return ampcli_surrogate_sets[int(set)];
   return nullptr;

@@ -1,5 +1,6 @@
 // Exact native amplitudes as an engine of the library.  Compiled once for each instruction set: AMPCLI_SET is its name,
 // AMPCLI_SPACE the namespace, AMPCLI_LANES the events in a SIMD vector.
+#include <cstdlib>
 #include <cstring>
 #include <limits>
 #include <new>
@@ -31,7 +32,9 @@ void close(void* model) { delete static_cast<Job*>(model); }
 
 int legs(const void* model) { return static_cast<const Job*>(model)->legs.external; }
 
-std::size_t scratch(const void* model) { return scratch_bytes(*static_cast<const Job*>(model)); }
+void* make_scratch(const void* model) { return std::aligned_alloc(64, scratch_bytes(*static_cast<const Job*>(model))); }
+
+void free_scratch(void* scratch) { std::free(scratch); }
 
 void evaluate_events(const void* model, long events, const double* momenta, double* amplitudes, double* uncertainties,
                      std::uint32_t* flags, void* memory) {
@@ -65,6 +68,7 @@ void evaluate_events(const void* model, long events, const double* momenta, doub
 extern "C" {
 extern const ampcli_engine AMPCLI_NAMED(ampcli_exact_, AMPCLI_SET);
 const ampcli_engine AMPCLI_NAMED(ampcli_exact_, AMPCLI_SET) = {AMPCLI_SPACE::open, AMPCLI_SPACE::close,
-                                                               AMPCLI_SPACE::legs, AMPCLI_SPACE::scratch,
+                                                               AMPCLI_SPACE::legs, AMPCLI_SPACE::make_scratch,
+                                                               AMPCLI_SPACE::free_scratch,
                                                                AMPCLI_SPACE::evaluate_events};
 }

@@ -1,7 +1,15 @@
-// Instruction sets that setup.py compiles for, and the widest of them that this processor has.
+// Instruction sets that setup.py compiles for, and the widest of them that this processor has; its matrix unit, whose
+// code is compiled with that of AVX-512.
 #pragma once
 
 #include <cstring>
+
+#if defined(__x86_64__) && defined(__linux__) && __GNUC__ >= 11 && !defined(__clang__)
+#define AMPCLI_MATRIX_UNIT  // this compiler knows it
+#include <cpuid.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+#endif
 
 #ifndef AMPCLI_SPACE  // one namespace for each instruction set: a linker must not take code of one for another
 #define AMPCLI_SPACE ampcli
@@ -9,12 +17,12 @@
 
 namespace AMPCLI_SPACE {
 
-enum class Instructions { baseline = 0, avx2 = 1, avx512 = 2 };
+enum class Instructions { baseline = 0, avx2 = 1, avx512 = 2, amx = 3 };
 
-constexpr int INSTRUCTION_SETS = 3;
+constexpr int INSTRUCTION_SETS = 4;
 
 inline const char* name_of(Instructions set) {
-  constexpr const char* names[INSTRUCTION_SETS] = {"baseline", "avx2", "avx512"};
+  constexpr const char* names[INSTRUCTION_SETS] = {"baseline", "avx2", "avx512", "amx"};
   return names[int(set)];
 }
 
@@ -25,6 +33,7 @@ inline bool instructions_of(const char* name, Instructions& set) {
   return false;
 }
 
+// The widest of vectors.
 inline Instructions instruction_set() {
 #if defined(__x86_64__)
   __builtin_cpu_init();
@@ -35,6 +44,25 @@ inline Instructions instruction_set() {
 #else
   return Instructions::baseline;
 #endif
+}
+
+// Whether this processor has AMX and the kernel lets this process use it, as it does from then on.
+inline bool has_matrix_unit() {
+#ifdef AMPCLI_MATRIX_UNIT
+  constexpr long REQUEST = 0x1023, TILE_DATA = 18;  // ARCH_REQ_XCOMP_PERM, XFEATURE_XTILEDATA
+  unsigned a, b, c, d;
+  if (!__get_cpuid_count(7, 0, &a, &b, &c, &d) || !(d >> 22 & 1) || !(d >> 24 & 1)) return false;
+  if (!__get_cpuid_count(7, 1, &a, &b, &c, &d) || !(a >> 5 & 1)) return false;
+  return syscall(SYS_arch_prctl, REQUEST, TILE_DATA) == 0;
+#else
+  return false;
+#endif
+}
+
+// The widest of vectors, and the matrix unit with the widest vectors of all.
+inline Instructions best_instructions() {
+  const Instructions set = instruction_set();
+  return set == Instructions::avx512 && has_matrix_unit() ? Instructions::amx : set;
 }
 
 }  // namespace AMPCLI_SPACE

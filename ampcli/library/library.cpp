@@ -1,6 +1,5 @@
 // The functions of ampcli.h: errors as codes, handles for many threads, and the engine for this processor.
 #include <cmath>
-#include <cstdlib>
 #include <cstring>
 #include <memory>
 #include <mutex>
@@ -19,11 +18,6 @@ namespace {
 
 constexpr long BLOCK = 1024;  // events of `ampcli_evaluate_or_exact` at a time
 
-struct Release {
-  void operator()(void* memory) const { std::free(memory); }
-};
-using Memory = std::unique_ptr<void, Release>;
-
 thread_local Error last_error;
 
 // A model of an engine, with the memory of the calls that are over for those that come.
@@ -32,27 +26,31 @@ class Opened {
   Opened(const ampcli_engine& engine, void* model) : engine_(&engine), model_(model) {}
   Opened(const Opened&) = delete;
   Opened& operator=(const Opened&) = delete;
-  ~Opened() { engine_->close(model_); }
+  ~Opened() {
+    free_.clear();
+    engine_->close(model_);
+  }
 
   void evaluate(long n, const double* momenta, double* amplitude, double* uncertainty, std::uint32_t* flags) {
-    Memory scratch = borrow();
+    Scratch scratch = borrow();
     engine_->evaluate(model_, n, momenta, amplitude, uncertainty, flags, scratch.get());
     std::lock_guard<std::mutex> held(mutex_);
     free_.push_back(std::move(scratch));
   }
 
  private:
-  Memory borrow() {
+  using Scratch = std::unique_ptr<void, void (*)(void*)>;
+
+  Scratch borrow() {
     {
       std::lock_guard<std::mutex> held(mutex_);
       if (!free_.empty()) {
-        Memory scratch = std::move(free_.back());
+        Scratch scratch = std::move(free_.back());
         free_.pop_back();
         return scratch;
       }
     }
-    const std::size_t size = (engine_->scratch(model_) + 63) / 64 * 64;
-    Memory scratch(std::aligned_alloc(64, size ? size : 64));
+    Scratch scratch(engine_->make_scratch(model_), engine_->free_scratch);
     if (!scratch) throw std::bad_alloc();
     return scratch;
   }
@@ -60,7 +58,7 @@ class Opened {
   const ampcli_engine* engine_;
   void* model_;
   std::mutex mutex_;
-  std::vector<Memory> free_;
+  std::vector<Scratch> free_;
 };
 
 }  // namespace
@@ -94,7 +92,7 @@ int guarded(Function function) {
   }
 }
 
-bool open_engine(const ampcli_model& model, const char* kind, const char* prefix, Instructions set,
+bool open_engine(const ampcli_model& model, const char* kind, const char* prefix, Instructions& set,
                  std::unique_ptr<Opened>& opened, Error& error) {
   const ampcli_engine* engine = engine_of(kind, set);
   if (!engine) return error.is("models of the kind %.100s are none of this library's", kind);
@@ -136,10 +134,10 @@ bool prepare(ampcli_model& model, Instructions set, Error& error) {
   if (!model.bundle.open(model.storage.data(), model.storage.size(), error)) return false;
   const Folder folder(model.bundle, "");
   if (!read_info(folder, model.info, error)) return false;
-  model.info.instructions = name_of(set);
   const bool is_exact = !std::strcmp(model.info.kind, "exact");
   model.info.has_exact = is_exact || folder.has("exact/ints");
   if (!open_engine(model, model.info.kind, is_exact ? "exact/" : "", set, model.main, error)) return false;
+  model.info.instructions = name_of(set);
   return is_exact || !model.info.has_exact || open_engine(model, "exact", "exact/", set, model.exact, error);
 }
 
@@ -147,11 +145,11 @@ template <class Load>
 int open_with(const char* instructions, ampcli_model** result, Load load) {
   if (!result) return failed(AMPCLI_BAD_ARGUMENT, "%s", "the place for the model is a null pointer");
   *result = nullptr;
-  Instructions set = instruction_set();
+  Instructions set = best_instructions();
   if (instructions && *instructions) {
     Instructions asked;
     if (!instructions_of(instructions, asked))
-      return failed(AMPCLI_BAD_ARGUMENT, "unknown instructions \"%.50s\": baseline, avx2, avx512", instructions);
+      return failed(AMPCLI_BAD_ARGUMENT, "unknown instructions \"%.50s\": baseline, avx2, avx512, amx", instructions);
     if (asked > set) return failed(AMPCLI_BAD_ARGUMENT, "this processor has no %s", name_of(asked));
     set = asked;
   }

@@ -47,14 +47,19 @@ def exact_source(text: str, parameters: Mapping[str, float]) -> Source:
     return Source(exact_content(provider), {"provider": provider.identity().model_dump(mode="json")})
 
 
-def model_source(predictor: Predictor) -> Source:
+def model_source(predictor: Predictor, first_alone: float | None = None) -> Source:
     """A trained model.
 
+    Args:
+        first_alone: of a pair, the largest relative uncertainty of events that are left to its first network alone.
+
     Raises:
-        UsageError: libraries cannot hold a model of its kind, with its amplitude or its cuts.
+        UsageError: libraries cannot hold a model of its kind, with its amplitude or its cuts; it is no pair.
     """
     from ampcli.library.surrogates import surrogate_content  # torch, which processes do not need
 
     manifest = predictor.manifest
-    about = {"model": manifest.reference, "provider": manifest.provider.model_dump(mode="json")}
-    return Source(surrogate_content(predictor), about)
+    about: dict[str, Any] = {"model": manifest.reference, "provider": manifest.provider.model_dump(mode="json")}
+    if first_alone is not None:
+        about["first_alone"] = first_alone
+    return Source(surrogate_content(predictor, first_alone), about)

@@ -13,9 +13,10 @@ namespace {
 
 constexpr long BLOCK = 960;  // events at a time: whole tiles
 
+template <class Products>
 struct Model {
   Bundle bundle;
-  Surrogate<SingleProducts> surrogate;
+  Surrogate<Products> surrogate;
   Events events;
   Region region;
 
@@ -29,41 +30,68 @@ struct Model {
   int outgoing() const { return 4 * (surrogate.legs() - 2); }
 };
 
-void close(void* model) { delete static_cast<Model*>(model); }
+template <class Products>
+struct Scratch {
+  typename Surrogate<Products>::Scratch networks;
+  Buffer<double> final;  // outgoing momenta of a block
 
+  explicit Scratch(const Model<Products>& model)
+      : networks(model.surrogate.scratch(BLOCK)), final(BLOCK * model.outgoing()) {}
+};
+
+template <class Products>
+void close(void* model) {
+  delete static_cast<Model<Products>*>(model);
+}
+
+template <class Products>
 void* open(const void* data, std::size_t size, const char* prefix, char* text) {
   Error error;
-  Model* model = new (std::nothrow) Model;
+  auto* model = new (std::nothrow) Model<Products>;
   try {
     if (model && model->open(data, size, prefix, error)) return model;
     if (!model) error.is("out of memory");
   } catch (const std::bad_alloc&) {
     error.is("out of memory");
   }
-  close(model);
+  close<Products>(model);
   std::memcpy(text, error.text, sizeof error.text);
   return nullptr;
 }
 
-int legs(const void* model) { return static_cast<const Model*>(model)->surrogate.legs(); }
-
-std::size_t scratch(const void* memory) {
-  const Model& model = *static_cast<const Model*>(memory);
-  return sizeof(double) * std::size_t(BLOCK) * std::size_t(model.outgoing() + 2 * model.surrogate.members());
+template <class Products>
+int legs(const void* model) {
+  return static_cast<const Model<Products>*>(model)->surrogate.legs();
 }
 
+template <class Products>
+void* make_scratch(const void* model) {
+  try {
+    return new Scratch<Products>(*static_cast<const Model<Products>*>(model));
+  } catch (const std::bad_alloc&) {
+    return nullptr;
+  }
+}
+
+template <class Products>
+void free_scratch(void* scratch) {
+  delete static_cast<Scratch<Products>*>(scratch);
+}
+
+template <class Products>
 void evaluate_events(const void* memory, long events, const double* momenta, double* amplitudes, double* uncertainties,
-                     std::uint32_t* flags, void* scratch) {
-  const Model& model = *static_cast<const Model*>(memory);
+                     std::uint32_t* flags, void* room) {
+  const auto& model = *static_cast<const Model<Products>*>(memory);
+  auto& scratch = *static_cast<Scratch<Products>*>(room);
   const int outgoing = model.outgoing(), numbers = outgoing + 8;
-  double *final = static_cast<double*>(scratch), *work = final + BLOCK * outgoing;
+  double* final = scratch.final.get();
   for (long first = 0; first < events; first += BLOCK) {
     const long size = events - first < BLOCK ? events - first : BLOCK;
     const double* p = momenta + first * numbers;
     double *values = amplitudes + first, *errors = uncertainties + first;
     for (long i = 0; i < size; ++i)
       std::memcpy(final + i * outgoing, p + i * numbers + 8, std::size_t(outgoing) * sizeof(double));
-    model.surrogate.predict(final, size, values, errors, work);
+    model.surrogate.predict(final, size, values, errors, scratch.networks);
     for (long i = 0; i < size; ++i) {
       const double* event = p + i * numbers;
       const bool physical = model.events.physical(event), known = values[i] == values[i];
@@ -77,6 +105,12 @@ void evaluate_events(const void* memory, long events, const double* momenta, dou
   }
 }
 
+template <class Products>
+constexpr ampcli_engine engine() {
+  return {open<Products>,         close<Products>,        legs<Products>,
+          make_scratch<Products>, free_scratch<Products>, evaluate_events<Products>};
+}
+
 }  // namespace
 }  // namespace AMPCLI_SPACE::surrogate
 
@@ -85,7 +119,10 @@ void evaluate_events(const void* memory, long events, const double* momenta, dou
 
 extern "C" {
 extern const ampcli_engine AMPCLI_NAMED(ampcli_surrogate_, AMPCLI_SET);
-const ampcli_engine AMPCLI_NAMED(ampcli_surrogate_, AMPCLI_SET) = {
-    AMPCLI_SPACE::surrogate::open, AMPCLI_SPACE::surrogate::close, AMPCLI_SPACE::surrogate::legs,
-    AMPCLI_SPACE::surrogate::scratch, AMPCLI_SPACE::surrogate::evaluate_events};
+const ampcli_engine AMPCLI_NAMED(ampcli_surrogate_, AMPCLI_SET) =
+    AMPCLI_SPACE::surrogate::engine<AMPCLI_SPACE::surrogate::SingleProducts>();
+#ifdef AMPCLI_SPLIT_PRODUCTS
+extern const ampcli_engine ampcli_surrogate_amx;
+const ampcli_engine ampcli_surrogate_amx = AMPCLI_SPACE::surrogate::engine<AMPCLI_SPACE::surrogate::SplitProducts>();
+#endif
 }

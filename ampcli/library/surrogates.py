@@ -28,11 +28,15 @@ if TYPE_CHECKING:
 _OTHERWISE = "Export its process, or the model as an ONNX file (--onnx), which holds those without a reduced amplitude."
 
 
-def surrogate_content(predictor: Predictor) -> dict[str, Value]:
+def surrogate_content(predictor: Predictor, first_alone: float | None = None) -> dict[str, Value]:
     """All of a trained model, with the exact amplitude that it learned.
 
+    Args:
+        first_alone: of networks that are combined by their covariance, the largest relative uncertainty of events that
+            are left to the first one alone.
+
     Raises:
-        UsageError: libraries cannot hold a model of its kind, with its amplitude or its cuts.
+        UsageError: libraries cannot hold a model of its kind, with its amplitude or its cuts; it has no first network.
     """
     manifest, exact = predictor.manifest, _exact(predictor)
     content = description(
@@ -53,6 +57,13 @@ def surrogate_content(predictor: Predictor) -> dict[str, Value]:
     }
     if manifest.combine == "covariance":
         content["inverse_correlation"] = np.linalg.inv(np.array(manifest.correlation, dtype=np.float64))
+    if first_alone is not None:
+        if manifest.combine != "covariance":
+            raise UsageError(
+                f"{manifest.reference} is no pair of networks that are combined by their covariance: none is the first",
+                "Leave out the threshold of the first one.",
+            )
+        content["first_alone"] = np.array(first_alone, dtype=np.float64)
     for number, network in enumerate(predictor.networks):
         content |= {f"member/{number}/{name}": value for name, value in _member(network, manifest).items()}
     return sealed(content)

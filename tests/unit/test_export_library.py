@@ -27,6 +27,7 @@ from ampcli.registry.resolve import resolve
 from ampcli.registry.storage import read_probe
 
 PROCESS = "e- e+ > d d~ g g"
+REGISTRY = ["--registry", str(ROOT / "registry")]
 EXAMPLES = ROOT / "examples"
 FORTRAN = shutil.which("gfortran")
 
@@ -93,6 +94,14 @@ def test_a_trained_model(tmp_path):
     np.testing.assert_array_equal(flags & OUTSIDE > 0, expected.outside)
 
 
+def test_a_pair_of_which_the_second_is_asked_less_often(tmp_path, capsys):
+    words = ["export", "ddx-zgggg-pair", str(tmp_path / "pair"), *REGISTRY, "--first-alone", "0.01", "--json"]
+    assert run(words) == 0
+    assert json.loads(capsys.readouterr().out)["first_alone"] == 0.01
+    content = read_bundle((tmp_path / "pair/model.bundle").read_bytes())
+    assert content["first_alone"] == 0.01
+
+
 @pytest.mark.parametrize(
     ("words", "message"),
     [
@@ -101,8 +110,10 @@ def test_a_trained_model(tmp_path):
         (["d d~ > z g", "new", "--parameter", "alpha_s=-1"], "it must be positive"),
         (["d d~ > z g", "new", "--parameter", "m_h=125"], 'no parameter "m_h"'),
         (["s.zarr", "s.lhe", "--parameter", "m_z=80"], "--parameter has no effect without a process"),
+        (["d d~ > z g", "new", "--first-alone", "0.1"], "--first-alone has no effect without a library of a trained"),
+        (["ddx-zgggg-fg1", "new", "--first-alone", "0.1", *REGISTRY], "ddx-zgggg-fg1@2 is no pair of networks"),
         (["d d~ > z g", "taken"], "taken is there already"),
-        (["ddx-zgggg-pair", "taken", "--registry", str(ROOT / "registry")], "taken is there already"),
+        (["ddx-zgggg-pair", "taken", *REGISTRY], "taken is there already"),
         (["d d~ > z g", "file"], "file is there already"),
     ],
 )

@@ -201,6 +201,8 @@ def small_surrogate(name: str) -> bytes:
         parameters = 0.1 * rng.standard_normal(size, dtype=np.float32)
         activation = ("tanh", "gelu")[member]
         content |= {f"{prefix}widths": widths, f"{prefix}parameters": parameters, f"{prefix}activation": activation}
+    if content["combination"] == "covariance":
+        content["first_alone"] = np.array(0.3)
     return write_bundle(sealed(content))
 
 

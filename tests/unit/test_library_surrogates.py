@@ -13,6 +13,7 @@ from ampcli.collisions.given import GivenEvents
 from ampcli.collisions.leptons import LeptonCollisions
 from ampcli.errors import UsageError
 from ampcli.features.blocks import make_block
+from ampcli.inference.compiled.engine import Member, bundle_of, ways
 from ampcli.inference.load import load_predictor
 from ampcli.inference.network import TrainedNetwork
 from ampcli.inference.predictor import Predictor
@@ -33,6 +34,12 @@ REGISTRY = ROOT / "registry"
 MODELS = ["ddx-zgggg-fg1", "ddx-zgggg-nofa", "ddx-zgggg-pair", "ddx-zgggg-three", "dg-zdggg-fq1"]
 BLOCKS = ["fg1", "fg2+", "fg1^2", "fg1^2+", "iq1", "ig1+", "fq1", "fa1+", "fg1,ig1+", "fg1,fq1"]
 COMPILED = list(FLAGS)[: list(FLAGS).index(instruction_set()) + 1]  # those that this processor runs
+MATRIX_UNIT = ["amx"] * ("split" in ways())
+SETS = COMPILED + MATRIX_UNIT
+
+#: Largest difference of amplitudes from torch, and its median: the matrix unit's factors are good to 2^-17.
+LARGEST = {"amx": 2e-4}
+MEDIAN = {"amx": 2e-5}
 
 
 @cache
@@ -65,7 +72,7 @@ def disturbed(name: str) -> np.ndarray:
     return with_beams(final)
 
 
-@pytest.mark.parametrize("instructions", COMPILED)
+@pytest.mark.parametrize("instructions", SETS)
 @pytest.mark.parametrize("name", MODELS)
 def test_the_numbers_are_those_of_python(name, instructions):
     events = np.concatenate([momenta(name), disturbed(name)])
@@ -73,11 +80,32 @@ def test_the_numbers_are_those_of_python(name, instructions):
     with Model(bundle(name), instructions) as model:
         values, errors, flags = model.evaluate(events)
     off = np.abs(values / expected.amplitude - 1)
-    assert np.median(off) < 1e-6
-    assert off.max() < 1e-5
-    np.testing.assert_allclose(errors, expected.uncertainty / expected.amplitude, rtol=1e-4)
+    assert np.median(off) < MEDIAN.get(instructions, 1e-6)
+    assert off.max() < LARGEST.get(instructions, 1e-5)
+    np.testing.assert_allclose(
+        errors, expected.uncertainty / expected.amplitude, rtol=5 * LARGEST.get(instructions, 2e-5)
+    )
     np.testing.assert_array_equal(flags, np.where(expected.outside, OUTSIDE, 0))
     assert 0 < expected.outside.sum() < len(events)
+
+
+@pytest.mark.parametrize("instructions", SETS)
+@pytest.mark.parametrize("name", ["ddx-zgggg-fg1", "ddx-zgggg-nofa", "dg-zdggg-fq1"])
+def test_the_numbers_are_those_of_pythons_pass_on_the_same_set(name, instructions):
+    events = np.concatenate([momenta(name), disturbed(name)])
+    [network] = predictor(name).networks
+    content = bundle_of(network.network, network.ansatz, network.block)
+    on, way = ("avx512", "split") if instructions == "amx" else (instructions, "single")
+    member = Member({**content, "parameters": network.parameters.numpy()}, way, on)
+    expected, _ = member.predict(torch.from_numpy(events[:, 2:].copy()))
+    with Model(bundle(name), instructions) as model:
+        assert model.info().instructions.decode() == instructions
+        np.testing.assert_array_equal(model.evaluate(events)[0], expected.numpy())
+
+
+def test_the_best_set_is_the_default():
+    with Model(bundle("ddx-zgggg-fg1")) as model:
+        assert model.info().instructions.decode() == SETS[-1]
 
 
 @pytest.mark.parametrize("name", ["ddx-zgggg-fg1", "ddx-zgggg-pair", "ddx-zgggg-nofa"])
@@ -93,6 +121,44 @@ def test_exact_where_the_model_is_not_sure(name):
     np.testing.assert_allclose(mixed, np.where(chosen, exact, values), rtol=1e-12)
     np.testing.assert_array_equal(errors_of_mixed, np.where(chosen, 0, errors))
     np.testing.assert_array_equal(marks, np.where(chosen, flags | EXACT, flags))
+
+
+def first_of(content: dict) -> dict:
+    """The first network of a pair as a model of its own."""
+    others = ("member/", "recalibration/", "inverse_correlation")
+    found = {key: value for key, value in content.items() if not key.startswith(others)}
+    found |= {key: value for key, value in content.items() if key.startswith("member/0/")}
+    found |= {key.removeprefix("member/0/"): found.pop(key) for key in list(found) if "/recalibration/" in key}
+    return sealed(found | {"members": np.array(1, dtype=np.int32), "combination": "single"})
+
+
+@pytest.mark.parametrize("instructions", SETS)
+def test_the_second_network_is_asked_where_the_first_is_not_sure(instructions):
+    name = "ddx-zgggg-pair"
+    events = np.resize(np.concatenate([momenta(name), disturbed(name)]), (1100, *momenta(name).shape[1:]))
+    events[7, 3, 1] = np.nan
+    content = surrogate_content(predictor(name))
+    with Model(write_bundle(first_of(content)), instructions) as model:
+        alone = model.evaluate(events)
+    with Model(write_bundle(content), instructions) as model:
+        both = model.evaluate(events)
+    threshold = float(np.nanmedian(alone[1]))
+    sure = alone[1] <= threshold
+    in_turn = write_bundle(surrogate_content(predictor(name), threshold))
+    with Model(in_turn, instructions) as model:
+        values, errors, flags = model.evaluate(events)
+        mixed, _, marks = model.evaluate_or_exact(2 * threshold, events)
+    np.testing.assert_array_equal(values, np.where(sure, alone[0], both[0]))
+    np.testing.assert_array_equal(errors, np.where(sure, alone[1], both[1]))
+    np.testing.assert_array_equal(flags[~sure], both[2][~sure])
+    known = (marks & (EXACT | NOT_PHYSICAL)) == 0
+    assert 0 < (sure & known).sum() < known.sum() < len(events)
+    np.testing.assert_array_equal(mixed[known], values[known])
+
+
+def test_only_pairs_have_a_first_network():
+    with pytest.raises(UsageError, match="no pair of networks"):
+        surrogate_content(predictor("ddx-zgggg-fg1"), 0.01)
 
 
 def test_the_strong_coupling_of_each_event():
@@ -145,37 +211,55 @@ def test_a_model_of_one_energy_takes_events_at_rest():
         np.testing.assert_array_equal(model.evaluate(events)[2] & NOT_PHYSICAL, [0, NOT_PHYSICAL])
 
 
-@pytest.mark.parametrize("events", [0, 1, 95, 97, 961, 1100])
-def test_an_amplitude_does_not_depend_on_what_comes_with_it(events):
+@pytest.mark.parametrize("instructions", SETS)
+@pytest.mark.parametrize("events", [0, 1, 2, 3, 5, 7, 13, 20, 95, 97, 961, 1100])
+def test_an_amplitude_does_not_depend_on_what_comes_with_it(events, instructions):
     known = momenta("ddx-zgggg-fg1")
-    with Model(bundle("ddx-zgggg-fg1")) as model:
+    with Model(bundle("ddx-zgggg-fg1"), instructions) as model:
         once = model.evaluate(known)
         many = model.evaluate(np.resize(known, (events, *known.shape[1:])))
     for alone, together in zip(once, many, strict=True):
         np.testing.assert_array_equal(together, np.resize(alone, events))
 
 
+@pytest.mark.parametrize("instructions", SETS)
+def test_an_amplitude_does_not_depend_on_what_came_before(instructions):
+    """Memory is kept from call to call: what events without an amplitude leave there is not read."""
+    rough = untrained("fg1", (39, 24, 70))  # the third layer leaves more numbers than the first
+    good = disturbed("dg-zdggg-fq1")
+    bad = np.full_like(good, np.nan)
+    with Model(write_bundle(surrogate_content(rough)), instructions) as model:
+        before = model.evaluate(good)
+        assert np.isnan(model.evaluate(bad)[0]).all()
+        after = model.evaluate(good)
+        once_more = model.evaluate(np.concatenate([bad, good]))
+    for one, other, third in zip(before, after, once_more, strict=True):
+        np.testing.assert_array_equal(other, one)
+        np.testing.assert_array_equal(third[len(bad) :], one)
+
+
 @cache
-def untrained(block: str) -> Predictor:
+def untrained(block: str, hidden: tuple[int, ...] = (24, 24)) -> Predictor:
     """A network of given features with random parameters."""
     like = predictor("dg-zdggg-fq1")
     features = make_block(block, like.process, {})
     final = torch.from_numpy(disturbed("dg-zdggg-fq1")[:, 2:].copy())
     amplitude = torch.from_numpy(like.predict(final.numpy()).amplitude)
     ansatz = FactorisedAnsatz.fit(like.process, features.compute(final), amplitude, LikelihoodOptions())
-    architecture = Architecture(inputs=ansatz.n_inputs, outputs=ansatz.n_outputs, hidden=(24, 24))
+    architecture = Architecture(inputs=ansatz.n_inputs, outputs=ansatz.n_outputs, hidden=hidden)
     parameters = NETWORKS["mlp"].make(architecture).initialise([5])[0]
     network = TrainedNetwork.build(ansatz, architecture, features, parameters, like.device)
     network.__dict__["compiled"] = None
     return Predictor(like.manifest, [network], like.device)
 
 
+@pytest.mark.parametrize("instructions", SETS[-2:])
 @pytest.mark.parametrize("block", BLOCKS)
-def test_features_of_every_sort(block):
+def test_features_of_every_sort(block, instructions):
     events = disturbed("dg-zdggg-fq1")
     expected = untrained(block).predict(events).amplitude
-    with Model(write_bundle(surrogate_content(untrained(block)))) as model:
-        np.testing.assert_allclose(model.evaluate(events)[0], expected, rtol=2e-5)
+    with Model(write_bundle(surrogate_content(untrained(block))), instructions) as model:
+        np.testing.assert_allclose(model.evaluate(events)[0], expected, rtol=LARGEST.get(instructions, 2e-5))
 
 
 def described(name: str, **changes: object) -> Predictor:
@@ -188,7 +272,7 @@ def test_a_mean_of_networks():
     averaged = described("ddx-zgggg-three", combine="mean", correlation=None)
     events = momenta("ddx-zgggg-three")
     expected = averaged.predict(events)
-    with Model(write_bundle(surrogate_content(averaged))) as model:
+    with Model(write_bundle(surrogate_content(averaged)), COMPILED[-1]) as model:
         values, errors, flags = model.evaluate(events)
     np.testing.assert_allclose(values, expected.amplitude, rtol=1e-5)
     # differences of networks that agree to three digits have four left
@@ -219,7 +303,7 @@ def test_without_a_region_nothing_is_outside():
     given = GivenEvents(sha256="0", sqrt_s=None)
     model = described(name, **seen(predictor(name).manifest, given, relative_uncertainty_999=None), recalibration=None)
     expected = model.predict(disturbed(name))
-    with Model(write_bundle(surrogate_content(model))) as opened:
+    with Model(write_bundle(surrogate_content(model)), COMPILED[-1]) as opened:
         _, errors, flags = opened.evaluate(disturbed(name))
     assert (flags == 0).all()
     np.testing.assert_allclose(errors, expected.uncertainty / expected.amplitude, rtol=1e-4)
@@ -245,6 +329,8 @@ def test_what_libraries_cannot_hold():
         ({"members": np.array(3, dtype=np.int32)}, "member/2/tasks is missing"),
         ({"members": np.array(1, dtype=np.int32)}, "1 networks, covariance"),
         ({"combination": "median"}, "the combination median is unknown"),
+        ({"first_alone": np.array(np.nan)}, "the first network's largest uncertainty is none"),
+        ({"first_alone": np.array(0.1), "combination": "mean"}, "a first network of none that are combined"),
         ({"inverse_correlation": np.eye(3)}, "(3, 3) instead of (2, 2)"),
         ({"recalibration/log_sigma": np.zeros(20)}, "the knots of a recalibration do not ascend"),
         ({"recalibration/log_scale": np.zeros(19)}, "(19) instead of (20)"),

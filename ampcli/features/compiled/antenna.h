@@ -106,12 +106,14 @@ AMPCLI_INLINE void features(const Task& task, const double* final, double* input
   for (int i = 0; i < task.legs; ++i) {
     *inputs++ = p[i].e * unit, *inputs++ = p[i].x * unit, *inputs++ = p[i].y * unit, *inputs++ = p[i].z * unit;
   }
+  double* logs = inputs;
   for (int i = 0; i < task.legs; ++i)
     for (int j = i + 1; j < task.legs; ++j) {
       scaled[i][j] = scaled[j][i] = 2 * radiation::massless_product(p[i], p[j]) * unit * unit;
       inverse[i][j] = inverse[j][i] = 1 / scaled[i][j];
-      *inputs++ = log(scaled[i][j]);
+      *inputs++ = scaled[i][j];
     }
+  radiation::take_logs(logs, int(inputs - logs));
   double *open = room, *closed = room + task.chains;
   for (int c = 0; c < task.chains; ++c) {
     const std::int32_t *row = task.chain + 3 * c, last = row[2];

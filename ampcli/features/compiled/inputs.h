@@ -33,8 +33,10 @@ AMPCLI_INLINE void arrange(const Task& task, const double* key, const Products& 
 }
 
 AMPCLI_INLINE double* log_invariants(const Products& products, const int* order, int legs, double* to) {
+  double* begin = to;
   for (int a = 0; a < legs; ++a)
-    for (int b = a + 1; b < legs; ++b) *to++ = log(products[order[a]][order[b]]);
+    for (int b = a + 1; b < legs; ++b) *to++ = products[order[a]][order[b]];
+  take_logs(begin, int(to - begin));
   return to;
 }
 
@@ -111,15 +113,17 @@ AMPCLI_INLINE void extended_inputs(const Task& task, const Event& p, const Produ
     for (int b = a + 1; b < n; ++b) *to++ = x[a] * x[b] + y[a] * y[b];
   bool initial = task.choices.initial;
   if (!initial) to = splitting_azimuths(p, emission, legs[0], to);
+  double* logs = to;
   for (int s = 0; s < task.steps; ++s) {
     double first = variables[2 * s];
-    *to++ = log(initial ? larger(1 - first, 1e-12) : larger(first, 1e-30));
+    *to++ = initial ? larger(1 - first, 1e-12) : larger(first, 1e-30);
   }
   for (int s = 0; s < task.steps; ++s) {
     double second = variables[2 * s + 1];
-    *to++ = log(initial ? larger(second, 1e-12) : larger(second * (1 - second), 1e-30));
+    *to++ = initial ? larger(second, 1e-12) : larger(second * (1 - second), 1e-30);
   }
-  *to = log(kernel);
+  *to++ = kernel;
+  take_logs(logs, int(to - logs));
 }
 
 struct Rows {  // where the features of an event go

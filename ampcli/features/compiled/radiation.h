@@ -17,6 +17,8 @@
 #define AMPCLI_INLINE inline __attribute__((always_inline))
 #endif
 
+#include "elementary.h"
+
 namespace AMPCLI_SPACE::radiation {
 
 constexpr int MAX_LEGS = 16;
@@ -134,14 +136,17 @@ AMPCLI_INLINE void fill_distances(const Event& p, const Products& products, cons
     for (int c = 0; c < step.candidates; ++c) distance[c] = products[step.emitter[c]][step.emitted[c]];
     return;
   }
-  double rapidity[MAX_LEGS], azimuth[MAX_LEGS];
+  double rapidity[MAX_LEGS], azimuth[MAX_LEGS], x[MAX_LEGS];
+  int number[MAX_LEGS];
   for (int n = 0; n < step.jets; ++n) {
-    int leg = step.jet[n];
-    rapidity[leg] = asinh(p[leg].z / larger(pt(p[leg]), TINY));
-    azimuth[leg] = atan2(p[leg].y, p[leg].x);
+    const Momentum& q = p[step.jet[n]];
+    rapidity[n] = q.z / larger(pt(q), TINY), azimuth[n] = q.y, x[n] = q.x;
+    number[step.jet[n]] = n;
   }
+  take_asinhs(rapidity, step.jets);
+  take_angles(azimuth, x, step.jets);
   for (int c = 0; c < step.candidates; ++c) {
-    int a = step.emitter[c], b = step.emitted[c];
+    int a = number[step.emitter[c]], b = number[step.emitted[c]];
     double apart = fabs(azimuth[a] - azimuth[b]);
     apart = apart > PI ? 2 * PI - apart : apart;
     distance[c] = square(rapidity[a] - rapidity[b]) + square(apart);

@@ -1,60 +1,20 @@
-// Dense networks on a tile of events, products by the matrix unit (AMX) in split bfloat16.
-//
-// A number is the sum of two bfloat16, x = hi + lo to 2^-17; of a product, hi hi + hi lo + lo hi are kept, and sums are in
-// single precision.  The matrix unit multiplies 16 events x 32 inputs with 32 inputs x 16 outputs at a time; two by two
-// such blocks share what is loaded.
+// Dense networks on a tile of events, products by the matrix unit in split bfloat16 (ampcli/simd).
 #pragma once
 
+#include "../../simd/matrix_unit.h"
 #include "dense.h"
 
-#if defined(__AVX512F__) && defined(__linux__) && __GNUC__ >= 11 && !defined(__clang__)
-#define AMPCLI_MATRIX_UNIT
+#ifdef AMPCLI_SPLIT_PRODUCTS
 
-#include <cpuid.h>
-#include <immintrin.h>
-#include <sys/syscall.h>
-#include <unistd.h>
-
-#pragma GCC diagnostic ignored "-Wmaybe-uninitialized"  // gcc 12 warns of its own header
-#pragma GCC push_options
-#pragma GCC target("avx512bw,avx512bf16,amx-tile,amx-bf16")
+AMPCLI_MATRIX_UNIT_BEGIN
 
 namespace AMPCLI_SPACE::surrogate {
 
-// Whether this processor has AMX and the kernel lets this process use it.
-inline bool has_matrix_unit() {
-  constexpr long REQUEST = 0x1023, TILE_DATA = 18;  // ARCH_REQ_XCOMP_PERM, XFEATURE_XTILEDATA
-  unsigned a, b, c, d;
-  if (!__get_cpuid_count(7, 0, &a, &b, &c, &d) || !(d >> 22 & 1) || !(d >> 24 & 1)) return false;
-  if (!__get_cpuid_count(7, 1, &a, &b, &c, &d) || !(a >> 5 & 1)) return false;
-  return syscall(SYS_arch_prctl, REQUEST, TILE_DATA) == 0;
-}
-
-// The matrix unit's registers as 16 rows of 64 bytes, for as long as this lives.
-class TileSession {
- public:
-  TileSession() {
-    struct alignas(64) {
-      uint8_t palette = 1, start = 0, reserved[14] = {};
-      uint16_t bytes[16] = {};
-      uint8_t rows[16] = {};
-    } layout;
-    for (int t = 0; t < 8; ++t) layout.bytes[t] = 64, layout.rows[t] = 16;
-    __asm__ volatile("" ::: "memory");  // the compiler does not know what is read there, and below
-    _tile_loadconfig(&layout);
-  }
-  ~TileSession() { _tile_release(); }
-  TileSession(const TileSession&) = delete;
-};
-
 namespace split {
 
-constexpr int DEPTH = 32, SIDE = 16;  // of a block: inputs; events and outputs
+using simd::Half, simd::Operand, simd::rounded, simd::widened;
 
-using Half = uint16_t;  // the bits of a bfloat16
-
-inline __m256i rounded(__m512 v) { return (__m256i)_mm512_cvtneps_pbh(v); }
-inline __m512 widened(__m256i v) { return _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_cvtepu16_epi32(v), 16)); }
+constexpr int DEPTH = simd::TILE_DEPTH, SIDE = simd::TILE_SIDE;  // of a block: inputs; events and outputs
 
 inline void split16(__m512 v, Half* hi, Half* lo) {
   __m256i high = rounded(v);
@@ -119,45 +79,17 @@ struct Tile {
 // Sums of 16 M events x 16 N outputs, from (event, output) on, into `sums` (32, 32).
 template <int M, int N>
 inline void products(const Layer& layer, const Tile& in, int event, int output, float* sums) {
-  constexpr int BLOCK = DEPTH * SIDE;
-  __asm__ volatile("" ::: "memory");
-  _tile_zero(0);
-  if (N > 1) _tile_zero(1);
-  if (M > 1) _tile_zero(2);
-  if (M > 1 && N > 1) _tile_zero(3);
-  long down = long(in.stride / DEPTH) * 2 * BLOCK;
-  const Half* a = in.halves.get() + long(event / SIDE) * down;
-  const Half* b = layer.weights.get() + long(output) * layer.inputs * 2 * BLOCK;
-  long across = long(layer.inputs) * 2 * BLOCK;
-  const auto load_events = [&](const Half* from) {
-    _tile_loadd(4, from, 64);
-    if (M > 1) _tile_loadd(5, from + down, 64);
-  };
-  const auto load_weights = [&](const Half* from) {
-    _tile_loadd(6, from, 64);
-    if (N > 1) _tile_loadd(7, from + across, 64);
-  };
-  const auto multiply = [] {
-    _tile_dpbf16ps(0, 4, 6);
-    if (N > 1) _tile_dpbf16ps(1, 4, 7);
-    if (M > 1) _tile_dpbf16ps(2, 5, 6);
-    if (M > 1 && N > 1) _tile_dpbf16ps(3, 5, 7);
-  };
-  for (int k = 0; k < layer.inputs; ++k, a += 2 * BLOCK, b += 2 * BLOCK) {
-    load_events(a), load_weights(b + BLOCK), multiply();  // hi lo
-    load_weights(b), multiply();                          // hi hi
-    load_events(a + BLOCK), multiply();                   // lo hi
-  }
-  _tile_stored(0, sums, 128);
-  if (N > 1) _tile_stored(1, sums + SIDE, 128);
-  if (M > 1) _tile_stored(2, sums + 32 * SIDE, 128);
-  if (M > 1 && N > 1) _tile_stored(3, sums + 32 * SIDE + SIDE, 128);
+  constexpr long BLOCK = simd::TILE_SIZE;
+  const long down = long(in.stride / DEPTH) * 2 * BLOCK, across = long(layer.inputs) * 2 * BLOCK;
+  const Operand events{in.halves.get() + long(event / SIDE) * down, 2 * BLOCK, BLOCK, down};
+  const Operand weights{layer.weights.get() + long(output) * across, 2 * BLOCK, BLOCK, across};
+  simd::multiply<M, N>(events, weights, layer.inputs, sums);
 }
 
 inline void apply(const Layer& layer, const Tile& in, Tile& out, int events, Then then, Activation activation) {
   alignas(64) float sums[32 * 32];
   for (int event = 0; event < events; event += 32) {
-    int blocks = std::min(2, (events - event + SIDE - 1) / SIDE);
+    const int rows = std::min(32, events - event), blocks = (rows + SIDE - 1) / SIDE;
     for (int output = 0; output < layer.outputs; output += 2) {
       int columns = std::min(2, layer.outputs - output);
       auto chosen = blocks > 1 ? (columns > 1 ? products<2, 2> : products<2, 1>)
@@ -166,7 +98,7 @@ inline void apply(const Layer& layer, const Tile& in, Tile& out, int events, The
       for (int c = 0; c < columns; ++c) {
         int column = (output + c) * SIDE;
         Floats bias = lanes(layer.bias.get() + column);
-        for (int r = 0; r < blocks * SIDE; ++r) {
+        for (int r = 0; r < rows; ++r) {
           Floats sum = lanes(sums + r * 32 + c * SIDE) + bias;
           Floats& kept = lanes(out.row(event + r) + column);
           if (then == Then::activate) sum = activated(sum, activation);
@@ -174,6 +106,9 @@ inline void apply(const Layer& layer, const Tile& in, Tile& out, int events, The
           if (out.kept || then == Then::nothing) kept = sum;
           if (then != Then::nothing) out.put_split(event + r, column, (__m512)sum);
         }
+        // the next layer reads all of a block, and no weight of zero makes a NaN that was left there a number
+        if (columns == 1 && then != Then::nothing)
+          for (int r = 0; r < rows; ++r) out.put_split(event + r, column + SIDE, _mm512_setzero_ps());
       }
     }
   }
@@ -182,7 +117,7 @@ inline void apply(const Layer& layer, const Tile& in, Tile& out, int events, The
 }  // namespace split
 
 struct SplitProducts {
-  using Session = TileSession;
+  using Session = simd::TileSession;
   using Layer = split::Layer;
   using Tile = split::Tile;
   static constexpr auto apply = split::apply;
@@ -190,14 +125,6 @@ struct SplitProducts {
 
 }  // namespace AMPCLI_SPACE::surrogate
 
-#pragma GCC pop_options
-
-#else
-
-namespace AMPCLI_SPACE::surrogate {
-
-inline bool has_matrix_unit() { return false; }
-
-}  // namespace AMPCLI_SPACE::surrogate
+AMPCLI_MATRIX_UNIT_END
 
 #endif

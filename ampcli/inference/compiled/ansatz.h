@@ -1,17 +1,25 @@
-// From the outputs of a network to the amplitude and its uncertainty: one event at a time.
+// From the outputs of a network to amplitudes and uncertainties, a tile of events at a time.
 #pragma once
 
 #include <algorithm>
-#include <cmath>
 
 #include "../../library/bundle.h"
+#include "../../simd/elementary.h"
+#include "dense.h"
 
 namespace AMPCLI_SPACE::surrogate {
 
-// An uncertainty from the last output of a network, as ampcli/models/likelihood.py.
-inline double relative_sigma(double log_sigma, double deviation) {
-  constexpr double LEAST = -12, MOST = 4;  // ampcli.models.likelihood.LOG_SIGMA
-  return deviation * std::exp(log_sigma < LEAST ? LEAST : log_sigma > MOST ? MOST : log_sigma);
+constexpr int MOST_RADIATIONS = 16;
+
+// Uncertainties from the last outputs of a network, as ampcli/models/likelihood.py.
+template <class Outputs>
+void relative_sigmas(const Outputs& outputs, int place, int events, double deviation, double* relative) {
+  constexpr float LEAST = -12, MOST = 4;  // ampcli.models.likelihood.LOG_SIGMA
+  for (int event = 0; event < events; ++event) {
+    const float log_sigma = outputs.row(event)[place];
+    relative[event] = log_sigma < LEAST ? LEAST : log_sigma > MOST ? MOST : log_sigma;
+  }
+  simd::each(relative, events, [&](simd::Doubles x) { return deviation * simd::exponential(x); });
 }
 
 // ln|M|^2 = ln sum_r c_r F_r |M_reduced,r|^2 (Amplitude Surrogates, Eqs. 10 to 13), as ampcli/models/factorised.py.
@@ -28,20 +36,35 @@ struct Factorised {
 
   int coefficients() const { return std::max(radiations, 1); }
 
-  void operator()(const float* outputs, const double* logs, double& amplitude, double& relative) const {
-    const double sum =
-        radiations > 1 ? log_sum_exp(outputs, logs) : deviation * outputs[0] + (radiations ? logs[0] : 0);
-    amplitude = std::exp(sum + mean);
-    relative = relative_sigma(outputs[coefficients()], deviation);
+  // Of outputs and logs (events, radiations).
+  template <class Outputs>
+  void operator()(const Outputs& outputs, const double* logs, int events, double* amplitude, double* relative) const {
+    for (int event = 0; event < events; ++event)
+      amplitude[event] = deviation * outputs.row(event)[0] + (radiations ? logs[event * radiations] : 0);
+    if (radiations > 1) add_terms(outputs, logs, events, amplitude);
+    simd::each(amplitude, events, [&](simd::Doubles sum) { return simd::exponential(sum + mean); });
+    relative_sigmas(outputs, coefficients(), events, deviation, relative);
   }
 
  private:
-  double log_sum_exp(const float* outputs, const double* logs) const {
-    const auto term = [&](int r) { return deviation * outputs[r] + logs[r]; };
-    double largest = term(0), sum = 0;
-    for (int r = 1; r < radiations; ++r) largest = std::max(largest, term(r));
-    for (int r = 0; r < radiations; ++r) sum += std::exp(term(r) - largest);
-    return largest + std::log(sum);
+  // Adds to the logarithms of the first terms those of the others: ln sum exp, the largest term taken out.
+  template <class Outputs>
+  void add_terms(const Outputs& outputs, const double* logs, int events, double* sums) const {
+    double largest[TILE], term[TILE], total[TILE];
+    const auto of = [&](int event, int r) {
+      return deviation * outputs.row(event)[r] + logs[event * radiations + r];
+    };
+    for (int event = 0; event < events; ++event) {
+      largest[event] = sums[event], total[event] = 0;
+      for (int r = 1; r < radiations; ++r) largest[event] = std::max(largest[event], of(event, r));
+    }
+    for (int r = 0; r < radiations; ++r) {
+      for (int event = 0; event < events; ++event) term[event] = of(event, r) - largest[event];
+      simd::each(term, events, simd::exponential);
+      for (int event = 0; event < events; ++event) total[event] += term[event];
+    }
+    simd::each(total, events, simd::logarithm);
+    for (int event = 0; event < events; ++event) sums[event] = largest[event] + total[event];
   }
 };
 
@@ -62,15 +85,26 @@ struct StringSum {
 
   int coefficients() const { return terms; }
 
-  void operator()(const float* outputs, const double* term, double& amplitude, double& relative) const {
-    constexpr double LARGEST = 30;  // ampcli.models.antenna.LARGEST
-    double sum = 0;
-    for (int t = 0; t < terms; ++t) {
-      const double c = outputs[t], grown = std::exp(c < -LARGEST ? -LARGEST : c > LARGEST ? LARGEST : c);
-      sum += (grown - 1 / grown) * term[t];  // 2 sinh; what cancels is below the rounding of single-precision outputs
+  // Of outputs and terms (events, terms).
+  template <class Outputs>
+  void operator()(const Outputs& outputs, const double* term, int events, double* amplitude, double* relative) const {
+    constexpr float LARGEST = 30;  // ampcli.models.antenna.LARGEST
+    for (int event = 0; event < events; ++event, term += terms) {
+      const float* c = outputs.row(event);
+      double sum = 0, grown[TILE];
+      for (int first = 0; first < terms; first += TILE) {
+        const int some = std::min(TILE, terms - first);
+        for (int t = 0; t < some; ++t) grown[t] = std::clamp(c[first + t], -LARGEST, LARGEST);
+        // 2 sinh; what cancels is below the rounding of single-precision outputs
+        simd::each(grown, term + first, some, [](simd::Doubles x, simd::Doubles by) {
+          const simd::Doubles power = simd::exponential(x);
+          return (power - 1.0 / power) * by;
+        });
+        for (int t = 0; t < some; ++t) sum += grown[t];
+      }
+      amplitude[event] = scale * 0.5 * sum;
     }
-    amplitude = scale * 0.5 * sum;
-    relative = relative_sigma(outputs[terms], deviation);
+    relative_sigmas(outputs, terms, events, deviation, relative);
   }
 };
 

@@ -35,7 +35,10 @@ class Opened {
     Array amplitude(final.shape(0)), relative(final.shape(0));
     const double* in = final.data();
     double *to = amplitude.mutable_data(), *errors = relative.mutable_data();
-    shared(final.shape(0), threads, [&](long first, long last) { member_.predict(in, first, last, to, errors); });
+    shared(final.shape(0), threads, [&](long first, long last) {
+      auto scratch = member_.scratch();
+      member_.predict(in, first, last, to, errors, scratch);
+    });
     return py::make_tuple(amplitude, relative);
   }
 
@@ -46,7 +49,10 @@ class Opened {
     const double* in = final.data();
     float* given = inputs.mutable_data();
     double* to = terms.mutable_data();
-    shared(final.shape(0), threads, [&](long first, long last) { member_.show(in, first, last, given, to); });
+    shared(final.shape(0), threads, [&](long first, long last) {
+      auto scratch = member_.scratch();
+      member_.show(in, first, last, given, to, scratch);
+    });
     return py::make_tuple(inputs, terms);
   }
 
@@ -89,8 +95,10 @@ PYBIND11_MODULE(AMPCLI_MODULE, module) {
   module.doc() = "Trained networks from momenta to amplitudes (see member.h)";
   using namespace AMPCLI_SPACE::surrogate;
   add_member<SingleProducts>(module, "Single");
-  module.def("has_matrix_unit", &has_matrix_unit);
-#ifdef AMPCLI_MATRIX_UNIT
+#ifdef AMPCLI_SPLIT_PRODUCTS
+  module.def("has_matrix_unit", &AMPCLI_SPACE::has_matrix_unit);
   add_member<SplitProducts>(module, "Split");
+#else
+  module.def("has_matrix_unit", [] { return false; });
 #endif
 }

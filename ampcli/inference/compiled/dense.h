@@ -19,7 +19,7 @@ struct Shape { int inputs, outputs; };
 
 namespace single {
 
-constexpr int ROWS = FLOATS == 16 ? 12 : 6;  // events at a time, so that their sums fill the registers
+constexpr int MOST_ROWS = FLOATS == 16 ? 12 : 6;  // events at a time, so that their sums fill the registers
 constexpr int MOST = 2;                      // SIMD vectors of outputs at a time
 
 struct Layer {
@@ -59,7 +59,7 @@ struct Tile {
   void ready(int, int) {}  // inputs were written
 };
 
-template <int COLUMNS>
+template <int ROWS, int COLUMNS>
 inline void block(const float* in, int in_stride, const float* weights, int inputs, const float* bias, float* out,
                   int out_stride, Then then, Activation activation) {
   Floats sum[ROWS][COLUMNS];
@@ -75,14 +75,26 @@ inline void block(const float* in, int in_stride, const float* weights, int inpu
     }
 }
 
+// The smallest block that has room for so many events: each one's sums are the same in all.
+template <int COLUMNS>
+inline auto block_for(int events) {
+  constexpr int MANY = std::min(8, MOST_ROWS);
+  return events == 1      ? block<1, COLUMNS>
+         : events == 2    ? block<2, COLUMNS>
+         : events <= 4    ? block<4, COLUMNS>
+         : events <= MANY ? block<MANY, COLUMNS>
+                          : block<MOST_ROWS, COLUMNS>;
+}
+
 inline void apply(const Layer& layer, const Tile& in, Tile& out, int events, Then then, Activation activation) {
   const float* weights = layer.weights.get();
   for (int panel = 0, first = 0; panel < layer.panels; ++panel) {
     const int size = layer.vectors(panel);
-    auto chosen = size == 1 ? block<1> : block<MOST>;
-    for (int event = 0; event < events; event += ROWS)
+    for (int event = 0; event < events; event += MOST_ROWS) {
+      auto chosen = size == 1 ? block_for<1>(events - event) : block_for<MOST>(events - event);
       chosen(in.row(event), in.stride, weights, layer.inputs, layer.bias.get() + first, out.row(event) + first,
              out.stride, then, activation);
+    }
     weights += long(layer.inputs) * size * FLOATS, first += size * FLOATS;
   }
 }

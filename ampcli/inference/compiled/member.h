@@ -9,7 +9,7 @@
 #include <limits>
 #include <vector>
 
-using std::asinh, std::atan2, std::fabs, std::log, std::sqrt;
+using std::fabs, std::sqrt;
 
 #include "../../amplitudes/native/at_rest.h"
 #include "../../amplitudes/native/bundled.h"
@@ -21,7 +21,7 @@ using std::asinh, std::atan2, std::fabs, std::log, std::sqrt;
 
 namespace AMPCLI_SPACE::surrogate {
 
-constexpr int MOST_RADIATIONS = 16, MOST_LAYERS = 64;
+constexpr int MOST_LAYERS = 64;
 
 // What the features of a tile of events are, before they are standardised.
 struct FeatureTile {
@@ -91,8 +91,10 @@ class Features {
                             {scratch.legs.get(), scratch.variables.get(), scratch.kernel.get() + event,
                              scratch.reduced.get() + event * left, to.inputs.get() + long(event) * columns_ + first});
       reduced_amplitudes(events, left, scratch);
+      radiation::take_logs(scratch.kernel.get(), events);
+      radiation::take_logs(scratch.amplitude.get(), events);
       for (int event = 0; event < events; ++event)
-        to.terms[event * radiations() + r] = log(scratch.kernel[event]) + log(scratch.amplitude[event]);
+        to.terms[event * radiations() + r] = scratch.kernel[event] + scratch.amplitude[event];
       first += task.columns;
     }
   }
@@ -180,6 +182,17 @@ struct Standardiser { const double *mean, *deviation; };
 template <class Products>
 class Member {
  public:
+  // Memory of a thread.
+  struct Scratch {
+    typename Network<Products>::Scratch network;
+    FeatureTile tile;
+    Features::Scratch undone;
+    Antennae::Scratch strings;
+
+    Features::Scratch& of(const Features&) { return undone; }
+    Antennae::Scratch& of(const Antennae&) { return strings; }
+  };
+
   bool open(const Folder& folder, Error& error) {
     const std::int32_t *widths = nullptr, *residual = nullptr;
     const float* parameters = nullptr;
@@ -226,25 +239,32 @@ class Member {
     return with_features([](const auto& features) { return features.terms(); });
   }
 
+  Scratch scratch() const {
+    Scratch made{typename Network<Products>::Scratch(*network_), {}, {}, {}};
+    with_features([&](const auto& features) {
+      made.tile = features.tile(), made.of(features) = features.scratch();
+      return true;
+    });
+    return made;
+  }
+
   // Events first .. last - 1 of outgoing momenta (events, legs - 2, 4): amplitudes in GeV^(4 - 2 n_final), NaN where
   // there is none, and relative uncertainties as the network predicts them.
-  void predict(const double* final, long first, long last, double* amplitude, double* relative) const {
+  void predict(const double* final, long first, long last, double* amplitude, double* relative,
+               Scratch& scratch) const {
     [[maybe_unused]] typename Products::Session session;
-    tiles(final, first, last, [&](long begin, int events, auto& network, const FeatureTile& tile) {
+    tiles(final, first, last, scratch, [&](long begin, int events, auto& network, const FeatureTile& tile) {
       const auto& outputs = network_->forward(network, events);
-      const int of_event = terms();
       with_ansatz([&](const auto& ansatz) {
-        for (int event = 0; event < events; ++event)
-          ansatz(outputs.row(event), tile.terms.get() + long(event) * of_event, amplitude[begin + event],
-                 relative[begin + event]);
+        ansatz(outputs, tile.terms.get(), events, amplitude + begin, relative + begin);
         return true;
       });
     });
   }
 
   // What the network is given, (events, inputs), and the terms of the ansatz, (events, terms).
-  void show(const double* final, long first, long last, float* given, double* terms_of) const {
-    tiles(final, first, last, [&](long begin, int events, auto& network, const FeatureTile& tile) {
+  void show(const double* final, long first, long last, float* given, double* terms_of, Scratch& scratch) const {
+    tiles(final, first, last, scratch, [&](long begin, int events, auto& network, const FeatureTile& tile) {
       for (int event = 0; event < events; ++event)
         std::copy_n(network.in.row(event), inputs(), given + (begin + event) * inputs());
       std::copy_n(tile.terms.get(), long(events) * terms(), terms_of + begin * terms());
@@ -265,15 +285,14 @@ class Member {
 
   // Features of one tile after another, standardised, for work(first event, events, the network's memory, tile).
   template <class Work>
-  void tiles(const double* final, long first, long last, Work work) const {
-    typename Network<Products>::Scratch network(*network_);
+  void tiles(const double* final, long first, long last, Scratch& scratch, Work work) const {
+    auto& network = scratch.network;
+    auto& tile = scratch.tile;
     with_features([&](const auto& features) {
-      FeatureTile tile = features.tile();
-      auto scratch = features.scratch();
       const int columns = features.columns(), radiations = features.radiations();
       for (long begin = first; begin < last; begin += TILE) {
         const int events = int(std::min<long>(TILE, last - begin));
-        features.compute(final + begin * 4 * (features.legs() - 2), events, tile, scratch);
+        features.compute(final + begin * 4 * (features.legs() - 2), events, tile, scratch.of(features));
         for (int event = 0; event < events; ++event) {
           float* row = network.in.row(event);
           const double* found = tile.inputs.get() + long(event) * columns;

@@ -97,16 +97,21 @@ class Region {
 
   // pT, |eta| and Delta R of jets (ampcli.phasespace.cuts).
   bool passed(const double* p) const {
-    double eta[radiation::MAX_LEGS], phi[radiation::MAX_LEGS];
+    double eta[radiation::MAX_LEGS], phi[radiation::MAX_LEGS], x[radiation::MAX_LEGS];
     for (int n = 0; n < count_; ++n) {
       const double* q = p + 4 * jets_[n];
-      const double pt = std::hypot(q[1], q[2]);
-      eta[n] = std::asinh(q[3] / pt), phi[n] = std::atan2(q[2], q[1]);
-      if (!(pt > cuts_[0]) || !(std::fabs(eta[n]) < cuts_[1])) return false;
+      const double pt = std::sqrt(q[1] * q[1] + q[2] * q[2]);
+      if (!(pt > cuts_[0])) return false;
+      eta[n] = q[3] / pt, phi[n] = q[2], x[n] = q[1];
+    }
+    radiation::take_asinhs(eta, count_);
+    radiation::take_angles(phi, x, count_);
+    for (int n = 0; n < count_; ++n) {
+      if (!(std::fabs(eta[n]) < cuts_[1])) return false;
       for (int m = 0; m < n; ++m) {
         double apart = std::fabs(phi[n] - phi[m]);
         if (apart > radiation::PI) apart = 2 * radiation::PI - apart;
-        if (!(std::hypot(eta[n] - eta[m], apart) > cuts_[2])) return false;
+        if (!(radiation::square(eta[n] - eta[m]) + apart * apart > cuts_[2] * cuts_[2])) return false;
       }
     }
     return true;

@@ -48,6 +48,14 @@ class Recalibration {
 template <class Products>
 class Surrogate {
  public:
+  // Memory of a thread.
+  struct Scratch {
+    std::vector<typename Member<Products>::Scratch> networks;
+    Buffer<double> amplitudes, sizes;  // of each member
+    Buffer<double> left;               // outgoing momenta of events that the first one is not sure of,
+    Buffer<long> places;               // and which ones these are
+  };
+
   bool open(const Folder& folder, Error& error) {
     std::int32_t members = 0;
     const char* combination = nullptr;
@@ -73,25 +81,41 @@ class Surrogate {
     if ((how_ == Combination::single) != (members == 1)) return error.is("%d networks, %s", int(members), combination);
     if (how_ == Combination::covariance && !folder.array("inverse_correlation", &inverse_, {members, members}, error))
       return false;
+    if (folder.has("first_alone")) {
+      if (how_ != Combination::covariance) return error.is("a first network of none that are combined by covariance");
+      if (!folder.array("first_alone", &first_alone_, {}, error)) return false;
+      if (!(*first_alone_ >= 0)) return error.is("the first network's largest uncertainty is none");
+    }
     return honest_.open(folder.folder("recalibration/"), error);
   }
 
   int legs() const { return members_[0].network.legs(); }
   int members() const { return int(members_.size()); }
 
+  Scratch scratch(long events) const {
+    const long gathered = first_alone_ ? events : 0;
+    Scratch made{{}, Buffer<double>(members() * events), Buffer<double>(members() * events),
+                 Buffer<double>(gathered * 4 * (legs() - 2)), Buffer<long>(gathered)};
+    for (const One& member : members_) made.networks.push_back(member.network.scratch());
+    return made;
+  }
+
   // Of outgoing momenta (events, legs - 2, 4): amplitudes in GeV^(4 - 2 n_final) and relative uncertainties (one standard
-  // deviation), NaN where they are not known.  `work`: 2 members() events numbers.  Throws std::bad_alloc alone.
-  void predict(const double* final, long events, double* amplitude, double* relative, double* work) const {
-    double* sizes = work + members() * events;
-    for (int m = 0; m < members(); ++m) members_[m].network.predict(final, 0, events, work + m * events, sizes + m * events);
-    for (long event = 0; event < events; ++event) {
-      double value = work[event], error = sizes[event];
-      if (how_ == Combination::mean) average(work + event, events, value, error);
-      if (how_ == Combination::covariance) weighted(work + event, sizes + event, events, value, error);
-      const bool known = std::isfinite(value) && error > 0;
-      error = known ? honest_(error) : NAN;
-      amplitude[event] = std::isfinite(value) ? value : NAN;
-      relative[event] = error > 0 && std::isfinite(error) ? error : NAN;
+  // deviation), NaN where they are not known.  At most as many events as `scratch` is for.
+  void predict(const double* final, long events, double* amplitude, double* relative, Scratch& scratch) const {
+    double *values = scratch.amplitudes.get(), *sizes = scratch.sizes.get();
+    members_[0].network.predict(final, 0, events, values, sizes, scratch.networks[0]);
+    const bool in_turn = first_alone_ != nullptr;
+    const long left = in_turn ? without_sure(final, events, amplitude, relative, scratch) : events;
+    if (in_turn) final = scratch.left.get();
+    for (int m = 1; m < members(); ++m)
+      members_[m].network.predict(final, 0, left, values + m * events, sizes + m * events, scratch.networks[m]);
+    for (long k = 0; k < left; ++k) {
+      double value = values[k], error = sizes[k];
+      if (how_ == Combination::mean) average(values + k, events, value, error);
+      if (how_ == Combination::covariance) weighted(values + k, sizes + k, events, value, error);
+      const long event = in_turn ? scratch.places[k] : k;
+      put(value, error, honest_, amplitude[event], relative[event]);
     }
   }
 
@@ -102,6 +126,28 @@ class Surrogate {
     Member<Products> network;
     Recalibration honest;
   };
+
+  static void put(double value, double error, const Recalibration& honest, double& amplitude, double& relative) {
+    const bool known = std::isfinite(value) && error > 0;
+    error = known ? honest(error) : NAN;
+    amplitude = std::isfinite(value) ? value : NAN;
+    relative = error > 0 && std::isfinite(error) ? error : NAN;
+  }
+
+  // Writes what the first network is sure of; what it says of the others, and their momenta, go to the front of `scratch`.
+  // Returns how many others there are.
+  long without_sure(const double* final, long events, double* amplitude, double* relative, Scratch& scratch) const {
+    double *values = scratch.amplitudes.get(), *sizes = scratch.sizes.get();
+    const long numbers = 4 * (legs() - 2);
+    long left = 0;
+    for (long event = 0; event < events; ++event) {
+      put(values[event], sizes[event], members_[0].honest, amplitude[event], relative[event]);
+      if (relative[event] <= *first_alone_) continue;
+      std::copy_n(final + event * numbers, numbers, scratch.left.get() + left * numbers);
+      values[left] = values[event], sizes[left] = sizes[event], scratch.places[left++] = event;
+    }
+    return left;
+  }
 
   // Mean and its standard error (ampcli/uncertainty/mean.py), of numbers that lie `apart`.
   void average(const double* values, long apart, double& mean, double& relative) const {
@@ -129,6 +175,7 @@ class Surrogate {
   std::vector<One> members_;
   Combination how_ = Combination::single;
   const double* inverse_ = nullptr;
+  const double* first_alone_ = nullptr;  // largest relative uncertainty of events that are left to the first network
   Recalibration honest_;
 };
 

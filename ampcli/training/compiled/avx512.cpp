@@ -1,2 +1,3 @@
 #define AMPCLI_MODULE _avx512
+#define AMPCLI_LANES 8
 #include "cpu.h"

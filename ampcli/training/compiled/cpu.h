@@ -21,8 +21,8 @@ namespace ampcli::training {
 using Array = py::array_t<float, py::array::c_style>;
 
 bool halves_here() {
-#ifdef AMPCLI_HALVES
-  static const bool usable = halves_usable();
+#ifdef AMPCLI_SPLIT_PRODUCTS
+  static const bool usable = has_matrix_unit();
   return usable;
 #else
   return false;
@@ -32,9 +32,9 @@ bool halves_here() {
 std::unique_ptr<Network> make(const std::vector<long>& widths, bool residual, const std::string& activation,
                               bool halves) {
   if (widths.size() < 2) throw std::invalid_argument("a network without a layer");
-  const Activation kind = activation == "gelu" ? Activation::GELU : Activation::TANH;
+  const Activation kind = activation == "gelu" ? Activation::gelu : Activation::tanh;
   if (halves && !halves_here()) throw std::invalid_argument("no products of halves on this processor");
-#ifdef AMPCLI_HALVES
+#ifdef AMPCLI_SPLIT_PRODUCTS
   if (halves) return std::make_unique<Dense<Split>>(widths, residual, kind);
 #endif
   return std::make_unique<Dense<Float32>>(widths, residual, kind);
@@ -83,7 +83,7 @@ void adam(Array& parameters, const Array& gradient, Array& first, Array& second,
   }
 }
 
-#ifdef AMPCLI_HALVES
+#ifdef AMPCLI_SPLIT_PRODUCTS
 
 Turns make_turns(const std::vector<std::pair<long, long>>& shapes, long replicas) {
   require(halves_here(), "no products of halves on this processor");
@@ -149,7 +149,7 @@ PYBIND11_MODULE(AMPCLI_MODULE, module) {
   module.def("adam", &training::adam, py::arg("parameters").noconvert(), py::arg("gradient").noconvert(),
              py::arg("first").noconvert(), py::arg("second").noconvert(), py::arg("rates").noconvert(),
              py::arg("moments"), py::arg("decay"), py::arg("threads"));
-#ifdef AMPCLI_HALVES
+#ifdef AMPCLI_SPLIT_PRODUCTS
   py::class_<training::Turns>(module, "Turns", py::module_local())
       .def(py::init(&training::make_turns), py::kw_only(), py::arg("shapes"), py::arg("replicas"))
       .def("turn_to", &training::turn_to, py::arg("replica"), py::arg("layer"), py::arg("left").noconvert(),

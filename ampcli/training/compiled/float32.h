@@ -99,16 +99,11 @@ class Float32 {
   }
 
   template <Activation KIND>
-  static AMPCLI_INLINE Activated activated(Vector x) {
-    return KIND == Activation::GELU ? gelu(x) : training::tanh(x);
-  }
-
-  template <Activation KIND>
   static void activate(const float* left, long rows, const Place& layer, const float* packed, float* value,
                        float* slope) {
     const float* shift = packed + layer.shift;
     product(left, rows, layer.in, packed + layer.packed, layer.padded_out, [&](long at, long column, Vector sum) {
-      const Activated found = activated<KIND>(sum + load(shift + column));
+      const Activated found = activated_with_slope<KIND>(sum + load(shift + column));
       store(value + at, found.value);
       store(slope + at, found.slope);
     });
@@ -133,8 +128,8 @@ class Float32 {
       const float *left = block.inputs[n].data(), *shift = packed + layer.shift;
       if (layer.role == Role::ACTIVATED) {
         float *value = block.inputs[n + 1].data(), *slope = block.slopes[n].data();
-        if (activation_ == Activation::GELU) activate<Activation::GELU>(left, rows, layer, packed, value, slope);
-        else activate<Activation::TANH>(left, rows, layer, packed, value, slope);
+        if (activation_ == Activation::gelu) activate<Activation::gelu>(left, rows, layer, packed, value, slope);
+        else activate<Activation::tanh>(left, rows, layer, packed, value, slope);
       } else if (layer.role == Role::ADDED) {
         float* value = block.inputs[n + 1].data();
         const float* before = block.inputs[n - 1].data();

@@ -1,88 +1,40 @@
-// Products of halves: every number is hi + lo, both in 16 bits (bfloat16), and a product hi hi + hi lo + lo hi, summed in
-// single precision by the tiles of AMX.  Errors are 2^-17 of each product, where those of TF32 are 2^-11.
+// Products of numbers that are split in two halves, by the matrix unit (ampcli/simd/matrix_unit.h).  Errors are 2^-17 of
+// each product, where those of TF32 are 2^-11.
 //
 // Matrices are kept in squares of 32 x 32 numbers, four tiles of 1 KiB each: hi and lo of the upper and the lower rows
 // where the square stands left in products, of the left and the right columns where it stands right.
 #pragma once
 
+#include "../../simd/matrix_unit.h"
 #include "network.h"
 
-#if defined(__AVX512F__) && defined(__linux__) && __GNUC__ >= 11 && !defined(__clang__)
-#define AMPCLI_HALVES
+#ifdef AMPCLI_SPLIT_PRODUCTS
 
-#include <cpuid.h>
-#include <sys/syscall.h>
-#include <unistd.h>
-
-#pragma GCC push_options
-#pragma GCC target("avx512bw,avx512bf16,amx-tile,amx-bf16")
+AMPCLI_MATRIX_UNIT_BEGIN
 
 namespace ampcli::training {
 
-// Whether this processor has AMX and the kernel lets this process use it.
-inline bool halves_usable() {
-  unsigned a, b, c, d;
-  if (!__get_cpuid_count(7, 0, &a, &b, &c, &d) || !(d >> 22 & 1) || !(d >> 24 & 1)) return false;
-  if (!__get_cpuid_count(7, 1, &a, &b, &c, &d) || !(a >> 5 & 1)) return false;
-  constexpr long REQUEST = 0x1023, TILES = 18;  // ARCH_REQ_XCOMP_PERM, XFEATURE_XTILEDATA
-  return syscall(SYS_arch_prctl, REQUEST, TILES) == 0;
-}
+using simd::widened;
+using Tiles = simd::TileSession;
 
 constexpr long SIDE = 32;
 constexpr long SQUARE = SIDE * SIDE;
 
-struct alignas(64) Halves { std::uint16_t tile[2][2][512]; };  // [hi, lo][first, second 16 rows or columns]
+struct alignas(64) Halves { simd::Half tile[2][2][512]; };  // [hi, lo][first, second 16 rows or columns]
 
-struct Tiles {  // their shape, for as long as this lives
-  Tiles() {
-    alignas(64) struct { std::uint8_t palette = 1, start = 0, reserved[14] = {}; std::uint16_t bytes[16] = {};
-                         std::uint8_t rows[16] = {}; } shape;
-    for (int n = 0; n < 8; ++n) shape.bytes[n] = 64, shape.rows[n] = 16;
-    __asm__ volatile("" ::: "memory");
-    _tile_loadconfig(&shape);
-  }
-  ~Tiles() { _tile_release(); }
-};
+inline simd::Operand operand(const Halves* squares, long step) {
+  return {squares->tile[0][0], step * long(sizeof(Halves) / sizeof(simd::Half)), 2 * simd::TILE_SIZE, simd::TILE_SIZE};
+}
 
 // sum (32 x 32) = left right over `count` squares; steps between them in squares
 inline void multiply(const Halves* left, long left_step, const Halves* right, long right_step, long count, float* sum) {
-  __asm__ volatile("" ::: "memory");  // what is loaded has been written
-  _tile_zero(0); _tile_zero(1); _tile_zero(2); _tile_zero(3);
-  for (long n = 0; n < count; ++n, left += left_step, right += right_step) {
-    _tile_loadd(4, left->tile[0][0], 64); _tile_loadd(6, right->tile[1][0], 64);
-    _tile_dpbf16ps(0, 4, 6);
-    _tile_loadd(5, left->tile[0][1], 64);
-    _tile_dpbf16ps(2, 5, 6);
-    _tile_loadd(7, right->tile[1][1], 64);
-    _tile_dpbf16ps(1, 4, 7); _tile_dpbf16ps(3, 5, 7);
-    _tile_loadd(6, right->tile[0][0], 64);
-    _tile_dpbf16ps(0, 4, 6); _tile_dpbf16ps(2, 5, 6);
-    _tile_loadd(7, right->tile[0][1], 64);
-    _tile_dpbf16ps(1, 4, 7); _tile_dpbf16ps(3, 5, 7);
-    _tile_loadd(4, left->tile[1][0], 64);
-    _tile_dpbf16ps(0, 4, 6); _tile_dpbf16ps(1, 4, 7);
-    _tile_loadd(5, left->tile[1][1], 64);
-    _tile_dpbf16ps(2, 5, 6); _tile_dpbf16ps(3, 5, 7);
-  }
-  _tile_stored(0, sum, 128); _tile_stored(1, sum + 16, 128);
-  _tile_stored(2, sum + 16 * SIDE, 128); _tile_stored(3, sum + 16 * SIDE + 16, 128);
+  simd::multiply<2, 2>(operand(left, left_step), operand(right, right_step), count, sum);
 }
 
 // The same to 2^-9, of upper halves alone.
 inline void multiply_roughly(const Halves* left, long left_step, const Halves* right, long right_step, long count,
                              float* sum) {
-  __asm__ volatile("" ::: "memory");
-  _tile_zero(0); _tile_zero(1); _tile_zero(2); _tile_zero(3);
-  for (long n = 0; n < count; ++n, left += left_step, right += right_step) {
-    _tile_loadd(4, left->tile[0][0], 64); _tile_loadd(6, right->tile[0][0], 64);
-    _tile_dpbf16ps(0, 4, 6);
-    _tile_loadd(5, left->tile[0][1], 64);
-    _tile_dpbf16ps(2, 5, 6);
-    _tile_loadd(7, right->tile[0][1], 64);
-    _tile_dpbf16ps(1, 4, 7); _tile_dpbf16ps(3, 5, 7);
-  }
-  _tile_stored(0, sum, 128); _tile_stored(1, sum + 16, 128);
-  _tile_stored(2, sum + 16 * SIDE, 128); _tile_stored(3, sum + 16 * SIDE + 16, 128);
+  simd::multiply<2, 2, simd::Halves::upper>(operand(left, left_step), operand(right, right_step), count, sum);
 }
 
 // A square of floats, row by row, as the left one of products; COUNT is 1 where the lower halves are not wanted.
@@ -93,9 +45,7 @@ inline void to_left(const float* square, Halves& left) {
     const __m512i hi = (__m512i)_mm512_cvtne2ps_pbh(b, a);
     _mm512_store_si512(left.tile[0][row / 16] + row % 16 * 32, hi);
     if (COUNT == 1) continue;
-    const __m512 ahi = _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_cvtepu16_epi32(_mm512_castsi512_si256(hi)), 16));
-    const __m512 bhi =
-        _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_cvtepu16_epi32(_mm512_extracti64x4_epi64(hi, 1)), 16));
+    const __m512 ahi = widened(_mm512_castsi512_si256(hi)), bhi = widened(_mm512_extracti64x4_epi64(hi, 1));
     const __m512i lo = (__m512i)_mm512_cvtne2ps_pbh(_mm512_sub_ps(b, bhi), _mm512_sub_ps(a, ahi));
     _mm512_store_si512(left.tile[1][row / 16] + row % 16 * 32, lo);
   }
@@ -220,8 +170,8 @@ class Split {
             continue;
           }
           if (layer.role == Role::ADDED) add(square, shift, block.values[n - 2].data() + at);
-          else if (activation_ == Activation::GELU) activate<Activation::GELU>(square, shift, block.slopes[n].data() + at);
-          else activate<Activation::TANH>(square, shift, block.slopes[n].data() + at);
+          else if (activation_ == Activation::gelu) activate<Activation::gelu>(square, shift, block.slopes[n].data() + at);
+          else activate<Activation::tanh>(square, shift, block.slopes[n].data() + at);
           if (n + 2 < long(layers_.size()) && layers_[n + 2].role == Role::ADDED)
             std::memcpy(block.values[n].data() + at, square, sizeof square);
           to_left(square, block.inputs[n + 1].data()[row * layer.outs + out]);
@@ -294,7 +244,7 @@ class Split {
   static void activate(float* square, const float* shift, float* slope) {
     for (long v = 0; v < SQUARE; v += LANES) {
       const Vector x = load(square + v) + load(shift + v % SIDE);
-      const Activated found = KIND == Activation::GELU ? gelu(x) : training::tanh(x);
+      const Activated found = activated_with_slope<KIND>(x);
       store(square + v, found.value), store(slope + v, found.slope);
     }
   }
@@ -319,7 +269,7 @@ class Split {
           for (int n = 0; n < SIDE; ++n)
             for (int v = 0; v < 2; ++v) {
               const __m256i bits = _mm256_load_si256((const __m256i*)(from.tile[half][n / 16] + n % 16 * 32 + v * 16));
-              sums[v] += Vector(_mm512_slli_epi32(_mm512_cvtepu16_epi32(bits), 16));
+              sums[v] += Vector(widened(bits));
             }
       }
       for (long v = 0; v < std::min(SIDE, layer.out - out * SIDE); ++v) {
@@ -349,6 +299,6 @@ class Split {
 
 }  // namespace ampcli::training
 
-#pragma GCC pop_options
+AMPCLI_MATRIX_UNIT_END
 
 #endif

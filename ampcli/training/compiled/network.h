@@ -17,7 +17,6 @@ namespace ampcli::training {
 
 constexpr long BLOCK = 256;  // rows: a panel of them stays in the first cache
 
-enum class Activation { TANH, GELU };
 enum class Role { ACTIVATED, ADDED, LAST };  // what becomes of a layer's result
 
 inline long padded(long n, long to) { return (n + to - 1) / to * to; }

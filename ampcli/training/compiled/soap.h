@@ -3,10 +3,9 @@
 
 #include "halves.h"
 
-#ifdef AMPCLI_HALVES
+#ifdef AMPCLI_SPLIT_PRODUCTS
 
-#pragma GCC push_options
-#pragma GCC target("avx512bw,avx512bf16,amx-tile,amx-bf16")
+AMPCLI_MATRIX_UNIT_BEGIN
 
 namespace ampcli::training {
 
@@ -191,6 +190,6 @@ class Turns {
 
 }  // namespace ampcli::training
 
-#pragma GCC pop_options
+AMPCLI_MATRIX_UNIT_END
 
 #endif
