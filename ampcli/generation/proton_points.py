@@ -12,6 +12,7 @@ import numpy as np
 
 from ampcli.amplitudes.protocol import Provider
 from ampcli.collisions import AnyCollisions
+from ampcli.collisions.flavours import Flavours
 from ampcli.collisions.protons import ProtonCollisions
 from ampcli.errors import UsageError, setting
 from ampcli.generation.points import Points
@@ -20,23 +21,31 @@ from ampcli.locks import locked
 from ampcli.phasespace.colour_chain import chain
 from ampcli.phasespace.cuts import JetCuts
 from ampcli.phasespace.divergences import require_finite
-from ampcli.phasespace.hadron_sampler import TAIL, Adaptation, HadronSampler
+from ampcli.phasespace.hadron_sampler import BLOCK, TAIL, Adaptation, HadronSampler
 from ampcli.phasespace.jet_map import VERSION as JET_MAP
 from ampcli.phasespace.jet_map import JetMap
 from ampcli.phasespace.partons import file_sha256, find_pdf, pdf_grid, require_madspace
 from ampcli.phasespace.pdf_sets import PROTON, PdfSet, pdf_set
 from ampcli.phasespace.running_coupling import Running, running_alpha_s
-from ampcli.process import Process
+from ampcli.process import Process, parse_process
 
 #: Collision energy in GeV of the beams that `--beams` knows.
 BEAMS = {"lhc13": 13000.0, "lhc13.6": 13600.0, "lhc14": 14000.0}
 
-_ADAPTATION = "adaptation.npz"
+#: Its file among a store's books.
+ADAPTATION = "adaptation.npz"
+
+_SURVEY = 12  # passes
+#: Points from which a survey has its cross section.
+SURVEYED = _SURVEY * BLOCK
 
 
 @dataclass(frozen=True)
 class ProtonSettings:
-    """What the user chose: cuts and scale (GeV; None: H_T/2), densities, alpha_s(M_Z) (None: theirs), unweighting."""
+    """What the user chose: cuts and scale (GeV; None: H_T/2), densities, alpha_s(M_Z) (None: theirs), unweighting.
+
+    `flavours` are the processes of a channel.
+    """
 
     beams: str
     cuts: JetCuts = field(default_factory=JetCuts)
@@ -46,6 +55,7 @@ class ProtonSettings:
     unweighted: bool = False
     overweight: float = 0.003
     two_stage: bool = False
+    flavours: tuple[Flavours, ...] = ()
 
     def require_possible(self, process: Process) -> None:
         """See `ampcli.generation.points.Settings`."""
@@ -119,6 +129,7 @@ class ProtonSettings:
             overweight=self.overweight,
             seed=seed,
             sampler=f"madspace {_madspace_version()}",
+            flavours=self.flavours,
         )
 
     @cached_property
@@ -159,7 +170,8 @@ def require_possible(process: Process, collisions: ProtonCollisions) -> None:
     chain(process)
     require_finite(process)
     grid = pdf_grid(find_pdf(collisions.pdf))
-    for parton in process.incoming:
+    named = (parse_process(each.process) for each in collisions.flavours)
+    for parton in (*process.incoming, *(leg for each in named for leg in each.incoming)):
         if parton.pdg not in grid.partons:
             raise UsageError(
                 f"{collisions.pdf} has no density of the parton {parton.name}", f"Choose another {setting('pdf')}."
@@ -207,6 +219,7 @@ class ProtonPoints:
             drawn.overweight,
             drawn.running,
             drawn.sampler.startswith(JET_MAP),
+            tuple((legs[0].pdg, legs[1].pdg) for legs in (parse_process(each.process).legs for each in drawn.flavours)),
         )
 
     def as_begun(self, begun: AnyCollisions) -> ProtonPoints:
@@ -221,17 +234,26 @@ class ProtonPoints:
 
     def prepare(self, books: Path) -> None:
         """Adapt the sampler to the process, unless another share of the store has done it."""
-        file = books / _ADAPTATION
+        file = books / ADAPTATION
         with locked(books / "locks" / "adaptation.lock", f"{books} is being prepared", "Wait.", seconds=-1):
             if not file.is_file():
-                tail, thin = TAIL if self.collisions.unweighted is True else 0, bool(self.collisions.unweighted)
-                self.sampler.adapt(self._stream(0, 0), tail, thin).save(file)
+                self.adapted().save(file)
             if self.collisions.unweighted == "two-stage" and not (books / PROPOSAL).is_file():
                 adaptation = Adaptation.load(file)
                 proposal = Proposal.train(
                     self.sampler, adaptation, self._stream(0, 1), self.collisions.overweight, books
                 )
                 proposal.save(books / PROPOSAL)
+
+    def adapted(self) -> Adaptation:
+        """The sampler's adaptation to the process, from the seed."""
+        tail, thin = TAIL if self.collisions.unweighted is True else 0, bool(self.collisions.unweighted)
+        return self.sampler.adapt(self._stream(0, 0), tail, thin)
+
+    def surveyed(self, adaptation: Adaptation) -> FloatArray:
+        """Weights in pb of `SURVEYED` points, from the seed: 0 for those beyond the cuts."""
+        found = self.sampler.weights(self._stream(0, 2), adaptation, _SURVEY)
+        return np.concatenate([found, np.zeros(SURVEYED - len(found))])
 
     def attributes(self, books: Path) -> dict[str, Any]:
         """See `PointSource`; how the surrogate's proposals did."""
@@ -240,15 +262,18 @@ class ProtonPoints:
         return Proposal.load(books / PROPOSAL, self.process, self.provider).attributes
 
     def points(self, part: int, rows: slice, books: Path, on_pass: Callable[[], None]) -> Points:
-        adaptation = Adaptation.load(books / _ADAPTATION)
+        adaptation = Adaptation.load(books / ADAPTATION)
         n = rows.stop - rows.start
-        exact = None
+        stream, exact = self._stream(part), None
         if self.collisions.unweighted == "two-stage":
             proposal = Proposal.load(books / PROPOSAL, self.process, self.provider)
-            drawn, tried, exact = proposal.draw(self.sampler, self._stream(part), n, adaptation, on_pass)
+            drawn, tried, exact = proposal.draw(self.sampler, stream, n, adaptation, on_pass)
         else:
-            drawn, tried = self.sampler.draw(self._stream(part), n, adaptation, self.collisions.unweighted, on_pass)
+            drawn, tried = self.sampler.draw(stream, n, adaptation, self.collisions.unweighted, on_pass)
+        flavour = self.sampler.flavours(stream, drawn) if self.collisions.flavours else None
         outgoing = np.ascontiguousarray(drawn.momenta[:, 2:])
         # weight x |M|^2 is what adds up to a cross section, as in every store
         weight = drawn.weight / drawn.amplitude
-        return Points(drawn.momenta[:, :2], outgoing, weight, tried, drawn.amplitude, drawn.x, exact)
+        return Points(
+            drawn.momenta[:, :2], outgoing, weight, tried, drawn.amplitude, drawn.x, exact, flavour=flavour
+        )
