@@ -29,6 +29,7 @@ from ampcli.generation.proton_points import ADAPTATION, ProtonPoints, ProtonSett
 from ampcli.generation.run import Job
 from ampcli.locks import locked
 from ampcli.store.metadata import write_group
+from ampcli.store.plan import flat
 
 SURVEY = "survey"
 
@@ -159,12 +160,11 @@ def _create(job: SampleJob) -> None:
 
 
 def _require_same(job: SampleJob) -> None:
-    there = read_sample_plan(job.path).asked.model_dump(mode="json")
-    here = job.plan.model_dump(mode="json")
-    if differ := [name for name in here if here[name] != there[name]]:
-        shown = [f"{name}: {here[name]} here, {there[name]} there" for name in differ if name != "channels"]
+    here, there = (flat(plan.model_dump(mode="json")) for plan in (job.plan, read_sample_plan(job.path).asked))
+    if differ := [name for name in {**here, **there} if here.get(name) != there.get(name)]:
+        shown = [f"{n}: {here.get(n)} here, {there.get(n)} there" for n in differ if n != "channels"]
         raise UsageError(
-            f"{job.path} holds something else: {'; '.join(shown) or 'other amplitudes of its channels'}",
+            f"{job.path} holds something else: {'; '.join(shown) or 'other channels, or amplitudes of these'}",
             "Choose another name for the new sample, or remove the old one.",
         )
 

@@ -92,7 +92,7 @@ def _relabellings(process: Process) -> Iterator[_Relabelling]:
 def _quark_relabellings(process: Process, codes: set[int]) -> list[_Relabelling]:
     if all(leg.kind in ("quark", "antiquark", "gluon") for leg in process.legs):
         return [dict(zip(range(1, 6), order, strict=True)) for order in permutations(range(1, 6))]
-    if 24 in codes or codes & {12, 14, 16} and codes & {11, 13, 15}:
+    if 24 in codes or (codes & {12, 14, 16} and codes & {11, 13, 15}):
         return [{}, {1: 3, 3: 1, 2: 4, 4: 2}]
     ups = [{}, {2: 4, 4: 2}]
     return [dict(zip((1, 3, 5), downs, strict=True)) | up for downs in permutations((1, 3, 5)) for up in ups]

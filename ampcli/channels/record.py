@@ -17,8 +17,8 @@ from ampcli.records.provider import ProviderRecord
 from ampcli.seal import SEAL, check_seal, sealed
 from ampcli.store.metadata import RESUME, read_document, write_document
 from ampcli.store.plan import MOST_POINTS
+from ampcli.store.record import SAMPLE
 
-SAMPLE = "sample.json"
 CHANNELS = "channels"
 FORMAT_VERSION = 1
 
@@ -45,7 +45,7 @@ class ChannelPlan(Frozen):
     seed: int
     provider: ProviderRecord
     survey: Survey | None = None
-    points: int | None = pydantic.Field(None, ge=1)
+    points: int | None = pydantic.Field(default=None, ge=1)
 
 
 class SamplePlan(Frozen):

@@ -10,6 +10,7 @@ import typer
 from ampcli.cli.command import RegistryOption, Result, command, save_configuration
 from ampcli.cli.names import provider_names, starting_with
 from ampcli.cli.output import say, shown
+from ampcli.cli.over_channels import arguments_at, over_channels, store_of_arguments
 from ampcli.text_table import aligned
 
 if TYPE_CHECKING:
@@ -23,6 +24,7 @@ def add(app: typer.Typer) -> None:
     command(app, "speedup", "ampcli speedup z4-iq1 z4-fg1 z4.zarr --tolerance 0.03:1e-3 --out plots/speedup")(speedup)
 
 
+@over_channels(store_of_arguments, arguments_at)
 def speedup(
     arguments: Annotated[
         list[str],

@@ -17,6 +17,7 @@ from ampcli.collisions.protons import ProtonCollisions
 from ampcli.errors import UsageError, setting
 from ampcli.generation.points import Points
 from ampcli.generation.proposal import PROPOSAL, Proposal
+from ampcli.kinematics import FloatArray
 from ampcli.locks import locked
 from ampcli.phasespace.colour_chain import chain
 from ampcli.phasespace.cuts import JetCuts
@@ -274,6 +275,4 @@ class ProtonPoints:
         outgoing = np.ascontiguousarray(drawn.momenta[:, 2:])
         # weight x |M|^2 is what adds up to a cross section, as in every store
         weight = drawn.weight / drawn.amplitude
-        return Points(
-            drawn.momenta[:, :2], outgoing, weight, tried, drawn.amplitude, drawn.x, exact, flavour=flavour
-        )
+        return Points(drawn.momenta[:, :2], outgoing, weight, tried, drawn.amplitude, drawn.x, exact, flavour=flavour)
