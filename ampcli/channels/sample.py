@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from ampcli.channels.record import SamplePlan, channel_path, is_sample, read_sample_plan
@@ -36,3 +37,12 @@ def open_sample(path: Path) -> tuple[SamplePlan, list[Store]]:
     plan = read_sample_plan(path)
     stores = channel_stores(path) or {}
     return plan, [open_store(store) for store in stores.values()]
+
+
+def facts_of(plan: SamplePlan, stores: Sequence[Store]) -> dict[str, str]:
+    """What an event file says of a whole sample in its header."""
+    return {
+        "process": plan.process,
+        **{f"{name}": " ".join(members) for name, members in plan.definitions.items()},
+        "digest": plan.digest([store.digest for store in stores]),
+    }
