@@ -67,12 +67,17 @@ def prepare_sample(request: SampleRequest, on_channel: Callable[[int], None] = l
     """Check the request, and make ready the amplitudes of all channels (providers may generate code, once).
 
     Raises:
-        UsageError: an impossible request, or a channel without amplitudes.
+        UsageError: an impossible request, fewer points than channels, or a channel without amplitudes.
     """
     if request.points is None:
         raise UsageError("how many points?", f"Give {setting('points')} N.")
+    grouped = channels_of(expand(request.process, request.definitions))
+    if request.points < len(grouped):
+        raise UsageError(
+            f"{setting('points')} {request.points}: there are {len(grouped)} channels", "Each needs one at least."
+        )
     channels, jobs = [], []
-    for channel in channels_of(expand(request.process, request.definitions)):
+    for channel in grouped:
         seed = _seed_of(request.seed, str(channel.process))
         several = channel.flavours if len(channel.flavours) > 1 else ()
         job = prepare(

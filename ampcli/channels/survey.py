@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from ampcli.channels.record import Survey
-from ampcli.errors import UsageError, setting
+from ampcli.errors import UsageError
 from ampcli.generation.proton_points import ADAPTATION, ProtonPoints
 from ampcli.generation.run import Pool, explained_loss
 from ampcli.kinematics import FloatArray
@@ -61,16 +61,10 @@ def measured(weights: FloatArray) -> Survey:
 def allotted(surveys: Sequence[Survey], points: int, unweighted: bool) -> list[int]:
     """Points of every channel, at least one each, `points` in all.
 
-    Unweighted, they go with the cross section, so that events of all channels have all but equal weights; weighted,
-    with the spread of the weights, which makes the error of the sum smallest.
-
-    Raises:
-        UsageError: fewer points than channels.
+    There must be as many points as channels.  Unweighted, they go with the cross section, so that events of all
+    channels have all but equal weights; weighted, with the spread of the weights, which makes the error of the sum
+    smallest.
     """
-    if points < len(surveys):
-        raise UsageError(
-            f"{setting('points')} {points}: there are {len(surveys)} channels, and each needs one point at least"
-        )
     measure = np.array([each.cross_section if unweighted else each.spread for each in surveys])
     if not measure.sum() > 0:
         measure = np.ones(len(surveys))
