@@ -108,7 +108,7 @@ def prepare_sample(request: SampleRequest, on_channel: Callable[[int], None] = l
         process=" ".join(request.process.lower().split()),
         definitions=used(request.process, request.definitions),
         points=request.points,
-        collisions=request.collisions.collisions(request.seed),
+        collisions=request.collisions.collisions_of(grouped[0].process, request.seed),
         channels=tuple(channels),
     )
     return SampleJob(request.path, plan, jobs)

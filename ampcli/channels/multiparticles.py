@@ -57,6 +57,14 @@ def parse_definitions(texts: Sequence[str], flavours: int = FLAVOURS) -> dict[st
     return known
 
 
+def named_definitions(texts: Sequence[str]) -> dict[str, tuple[str, ...]]:
+    """As `parse_definitions`, where those that cannot be read stand for nothing: they are refused later."""
+    own = {
+        name.strip().lower(): tuple(members.lower().split()) for name, _, members in (t.partition("=") for t in texts)
+    }
+    return default_definitions() | own
+
+
 def used(text: str, definitions: Definitions) -> dict[str, tuple[str, ...]]:
     """The multiparticles that a process string has."""
     words = dict.fromkeys(text.lower().replace(">", " ").split())

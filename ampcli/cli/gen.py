@@ -12,6 +12,7 @@ from ampcli.cli.command import Result, command, progress_bar, resumable, save_co
 from ampcli.cli.effect import Values, not_with, only_if, only_with
 from ampcli.cli.event_options import ProcessOnlyOption, RepairOption, SkipBadOption
 from ampcli.cli.gen_report import finished, planned
+from ampcli.cli.lepton_options import has_charged_leptons
 from ampcli.cli.names import provider_names, starting_with
 
 
@@ -37,6 +38,7 @@ _HADRONS = "Hadron collisions"
 _SAMPLED = not_with("momenta")
 _LEPTONS = not_with("momenta", "beams")
 _PROTONS = only_with("beams")
+_CHARGED = only_if(has_charged_leptons, 'for "{process}", which has no outgoing charged lepton')
 
 
 _MANY = only_if(
@@ -45,11 +47,10 @@ _MANY = only_if(
 
 
 def _is_inclusive(values: Values) -> bool:
-    """Whether the process has multiparticles; definitions that cannot be read are refused later."""
-    from ampcli.channels.multiparticles import default_definitions, used
+    """Whether the process has multiparticles."""
+    from ampcli.channels.multiparticles import named_definitions, used
 
-    own = {text.partition("=")[0].strip().lower(): () for text in values["define"] or []}
-    return bool(used(values["process"], default_definitions() | own))
+    return bool(used(values["process"], named_definitions(values["define"] or [])))
 
 
 def gen(
@@ -119,6 +120,33 @@ def gen(
     delta_r: Annotated[
         float, typer.Option(help="Smallest Delta R of two jets.", rich_help_panel=_HADRONS), _PROTONS
     ] = 0.4,
+    lepton_pt_min: Annotated[
+        float,
+        typer.Option(help="Smallest pT of a charged lepton in GeV.", rich_help_panel=_HADRONS),
+        _PROTONS,
+        _CHARGED,
+    ] = 10.0,
+    lepton_eta_max: Annotated[
+        float, typer.Option(help="Largest |eta| of a charged lepton.", rich_help_panel=_HADRONS), _PROTONS, _CHARGED
+    ] = 2.5,
+    delta_r_ll: Annotated[
+        float,
+        typer.Option(help="Smallest Delta R of two charged leptons.", rich_help_panel=_HADRONS),
+        _PROTONS,
+        _CHARGED,
+    ] = 0.4,
+    delta_r_jl: Annotated[
+        float,
+        typer.Option(help="Smallest Delta R of a jet and a charged lepton.", rich_help_panel=_HADRONS),
+        _PROTONS,
+        _CHARGED,
+    ] = 0.4,
+    m_ll_min: Annotated[
+        float,
+        typer.Option(help="Smallest mass of two charged leptons in GeV.", rich_help_panel=_HADRONS),
+        _PROTONS,
+        _CHARGED,
+    ] = 0.0,
     scale: Annotated[
         float | None, typer.Option(help="mu_R = mu_F in GeV.", show_default="H_T/2", rich_help_panel=_HADRONS), _PROTONS
     ] = None,
@@ -175,7 +203,7 @@ def gen(
     from ampcli.generation.lepton_points import LeptonSettings
     from ampcli.generation.points import Settings
     from ampcli.generation.proton_points import ProtonSettings
-    from ampcli.phasespace.cuts import JetCuts
+    from ampcli.phasespace.cuts import JetCuts, LeptonCuts
     from ampcli.store.parts import BOOKS
 
     share = parse_part(part)
@@ -193,6 +221,7 @@ def gen(
             unweighted=unweighted,
             overweight=overweight,
             two_stage=two_stage,
+            leptons=LeptonCuts(lepton_pt_min, lepton_eta_max, delta_r_ll, delta_r_jl, m_ll_min),
         )
     else:
         collisions = LeptonSettings(sqrt_s, y_cut, cuts, sampling, overweight if unweighted else None)

@@ -1,4 +1,4 @@
-"""Collisions of protons, with cuts on jets."""
+"""Collisions of protons, with cuts on jets and charged leptons."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ import pydantic
 from ampcli.collisions.base import BoolArray, Energy, IntArray, Perturbation, SampledCollisions
 from ampcli.collisions.flavours import Flavours
 from ampcli.kinematics import FloatArray
-from ampcli.phasespace.cuts import JetCuts
-from ampcli.phasespace.perturb import perturbed_events, recoiling_leg
+from ampcli.phasespace.cuts import JetCuts, LeptonCuts
+from ampcli.phasespace.perturb import perturbed_events, recoiling_legs
 from ampcli.phasespace.running_coupling import ONE_LOOP, Running
 from ampcli.process import Process
 from ampcli.records.base import without_later
@@ -19,7 +19,7 @@ from ampcli.records.region import Region
 
 
 class ProtonCollisions(SampledCollisions):
-    """Proton-proton collisions with cuts on jets."""
+    """Proton-proton collisions with cuts on jets and charged leptons."""
 
     kind: Literal["hadron"] = "hadron"
     energy: Energy
@@ -42,10 +42,12 @@ class ProtonCollisions(SampledCollisions):
     sampler: str
     flavours: tuple[Flavours, ...] = ()
     """Processes that the store stands for, with the |M|^2 of its own, where they are several (`ampcli.channels`)."""
+    leptons: LeptonCuts | None = None
+    """Cuts on charged leptons, of processes that have any."""
 
     @pydantic.model_serializer(mode="wrap")
     def _as_before(self, dump: pydantic.SerializerFunctionWrapHandler) -> dict[str, object]:
-        return without_later(self, dump, "running", "flavours")
+        return without_later(self, dump, "running", "flavours", "leptons")
 
     @property
     def sqrt_s(self) -> None:
@@ -74,16 +76,19 @@ class ProtonCollisions(SampledCollisions):
         return np.full(len(final), process.n_jets)
 
     def outside(self, final: FloatArray, process: Process, region: Region) -> dict[str, BoolArray]:
-        return {"cuts": ~self.cuts.passed(final, process)}
+        passed = self.cuts.passed(final, process)
+        if self.leptons is not None:
+            passed &= self.leptons.passed(final, process)
+        return {"cuts": ~passed}
 
     @property
     def can_be_perturbed(self) -> bool:
         return True
 
     def perturbation(self, process: Process, size: float) -> Perturbation:
-        recoiling_leg(process)
+        recoiling_legs(process)
 
         def shaken(final: FloatArray, rng: np.random.Generator) -> tuple[FloatArray, BoolArray]:
-            return perturbed_events(final, process, size, rng, self.cuts, self.energy)
+            return perturbed_events(final, process, size, rng, self.cuts, self.energy, self.leptons)
 
         return shaken

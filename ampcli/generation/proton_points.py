@@ -20,11 +20,12 @@ from ampcli.generation.proposal import PROPOSAL, Proposal
 from ampcli.kinematics import FloatArray
 from ampcli.locks import locked
 from ampcli.phasespace.colour_chain import chain
-from ampcli.phasespace.cuts import JetCuts
+from ampcli.phasespace.cuts import JetCuts, LeptonCuts, charged_leptons
 from ampcli.phasespace.divergences import require_finite
 from ampcli.phasespace.hadron_sampler import BLOCK, TAIL, Adaptation, HadronSampler
+from ampcli.phasespace.jet_map import PAIR_VERSION, JetMap
 from ampcli.phasespace.jet_map import VERSION as JET_MAP
-from ampcli.phasespace.jet_map import JetMap
+from ampcli.phasespace.lepton_pair import lepton_pair
 from ampcli.phasespace.partons import file_sha256, find_pdf, pdf_grid, require_madspace
 from ampcli.phasespace.pdf_sets import PROTON, PdfSet, pdf_set
 from ampcli.phasespace.running_coupling import Running, running_alpha_s
@@ -46,6 +47,7 @@ class ProtonSettings:
     """What the user chose: cuts and scale (GeV; None: H_T/2), densities, alpha_s(M_Z) (None: theirs), unweighting.
 
     `flavours` are the processes of a channel.
+    Cuts on leptons are for processes with charged ones.
     """
 
     beams: str
@@ -57,10 +59,11 @@ class ProtonSettings:
     overweight: float = 0.003
     two_stage: bool = False
     flavours: tuple[Flavours, ...] = ()
+    leptons: LeptonCuts = field(default_factory=LeptonCuts)
 
     def require_possible(self, process: Process) -> None:
         """See `ampcli.generation.points.Settings`."""
-        require_possible(process, self.collisions(0))
+        require_possible(process, self.collisions_of(process, 0))
 
     def points(self, process: Process, provider: Provider, seed: int) -> ProtonPoints:
         """See `ampcli.generation.points.Settings`."""
@@ -70,13 +73,19 @@ class ProtonSettings:
                 f"the provider {made.name} does not say its alpha_s, which has to run with the scale",
                 f"Choose another {setting('provider')}.",
             )
-        collisions = self.collisions(seed)
+        collisions = self.collisions_of(process, seed)
         if JetMap.covers(process):
-            collisions = collisions.model_copy(update={"sampler": f"{JET_MAP}, {collisions.sampler}"})
+            made_by = JET_MAP if lepton_pair(process) is None else f"{JET_MAP}, {PAIR_VERSION}"
+            collisions = collisions.model_copy(update={"sampler": f"{made_by}, {collisions.sampler}"})
         return ProtonPoints(process, collisions, provider, made.parameters["alpha_s"])
 
+    def collisions_of(self, process: Process, seed: int) -> ProtonCollisions:
+        """The record for a store's plan; raises as `collisions`."""
+        leptons = self.leptons if charged_leptons(process) else None
+        return self.collisions(seed).model_copy(update={"leptons": leptons})
+
     def collisions(self, seed: int) -> ProtonCollisions:
-        """The record for a store's plan.
+        """The record for a store's plan, without the cuts on leptons, which depend on the process.
 
         Raises:
             UsageError: unknown beams, impossible cuts, densities of another particle, or an unknown alpha_s(M_Z).
@@ -96,6 +105,7 @@ class ProtonSettings:
         for option, value in positive.items():
             if not 0 < value < np.inf:
                 raise UsageError(f"{option} {value:g}: a positive number is needed")
+        self._require_lepton_cuts(BEAMS[self.beams])
         if not 0 < self.overweight < 1:
             raise UsageError(f"{setting('overweight')} {self.overweight:g}: a share between 0 and 1 is needed")
         file, known = find_pdf(self.pdf), self._set
@@ -133,6 +143,22 @@ class ProtonSettings:
             flavours=self.flavours,
         )
 
+    def _require_lepton_cuts(self, energy: float) -> None:
+        cuts = self.leptons
+        least = {
+            "lepton_pt_min": cuts.pt_min,
+            "delta_r_ll": cuts.delta_r_ll,
+            "delta_r_jl": cuts.delta_r_jl,
+            "m_ll_min": cuts.m_ll_min,
+        }
+        for name, value in least.items():
+            if not 0 <= value < np.inf:
+                raise UsageError(f"{setting(name)} {value:g}: zero or a positive number is needed")
+        if not 0 < cuts.eta_max < np.inf:
+            raise UsageError(f"{setting('lepton_eta_max')} {cuts.eta_max:g}: a positive number is needed")
+        if cuts.least_mass >= energy:
+            raise UsageError(f"two charged leptons of {cuts.least_mass:g} GeV or more do not fit into {energy:g} GeV")
+
     @cached_property
     def _set(self) -> PdfSet:
         return pdf_set(find_pdf(self.pdf))
@@ -169,7 +195,8 @@ def require_possible(process: Process, collisions: ProtonCollisions) -> None:
             lacks, or scales below it.
     """
     chain(process)
-    require_finite(process)
+    cuts = collisions.leptons or LeptonCuts()
+    require_finite(process, cuts)
     grid = pdf_grid(find_pdf(collisions.pdf))
     named = (parse_process(each.process) for each in collisions.flavours)
     for parton in (*process.incoming, *(leg for each in named for leg in each.incoming)):
@@ -177,8 +204,12 @@ def require_possible(process: Process, collisions: ProtonCollisions) -> None:
             raise UsageError(
                 f"{collisions.pdf} has no density of the parton {parton.name}", f"Choose another {setting('pdf')}."
             )
-    least = [collisions.pt_min if leg.kind != "lepton" and leg.mass == 0 else leg.mass for leg in process.outgoing]
-    lowest = collisions.scale or 0.5 * sum(least)
+    leptons = charged_leptons(process)
+    least = [
+        collisions.pt_min if i in process.jet_legs else cuts.pt_min if i in leptons else leg.mass
+        for i, leg in enumerate(process.legs)
+    ]
+    lowest = collisions.scale or 0.5 * sum(least[2:])
     if lowest < grid.q[0]:
         raise UsageError(
             f"H_T/2 may be as small as {lowest:g} GeV, where {collisions.pdf} begins at {grid.q[0]:g} GeV",
@@ -221,11 +252,14 @@ class ProtonPoints:
             drawn.running,
             drawn.sampler.startswith(JET_MAP),
             tuple((legs[0].pdg, legs[1].pdg) for legs in (parse_process(each.process).legs for each in drawn.flavours)),
+            drawn.leptons,
         )
 
     def as_begun(self, begun: AnyCollisions) -> ProtonPoints:
         """See `PointSource`."""
         earlier = self.collisions.model_copy(update={"sampler": f"madspace {_madspace_version()}"})
+        if isinstance(begun, ProtonCollisions) and begun.leptons is None:  # before there were cuts on leptons
+            earlier = earlier.model_copy(update={"leptons": None})
         if not isinstance(begun, ProtonCollisions) or begun.sampler != earlier.sampler:
             return self
         return replace(self, collisions=earlier)

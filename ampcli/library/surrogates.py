@@ -91,6 +91,11 @@ def _region(predictor: Predictor) -> dict[str, Value]:
     manifest = predictor.manifest
     source, found = manifest.dataset.source, dict[str, Value]()
     if isinstance(source, ProtonCollisions):
+        if source.leptons is not None:
+            raise UsageError(
+                f"{manifest.reference} was trained on events with cuts on leptons, which libraries do not know",
+                _OTHERWISE,
+            )
         found["cuts"] = np.array([source.pt_min, source.eta_max, source.delta_r], dtype=np.float64)
         found["jets"] = np.array(predictor.process.jet_legs, dtype=np.int32)
     elif isinstance(source, LeptonCollisions) and source.cuts != "durham":

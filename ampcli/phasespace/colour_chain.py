@@ -12,7 +12,7 @@ import numpy.typing as npt
 from ampcli.errors import AmpcliError, UsageError
 from ampcli.kinematics import TOLERANCE, FloatArray
 from ampcli.phasespace.candidates import Candidates
-from ampcli.phasespace.cuts import JetCuts
+from ampcli.phasespace.cuts import JetCuts, LeptonCuts
 from ampcli.phasespace.partons import require_madspace
 from ampcli.phasespace.vegas import VegasGrid
 from ampcli.process import Process
@@ -56,6 +56,7 @@ class ChainMap:
     process: Process
     energy: float
     cuts: JetCuts
+    leptons: LeptonCuts | None = None
 
     @cached_property
     def _mapping(self) -> Any:
@@ -120,6 +121,8 @@ class ChainMap:
         momenta, first, second, weight = (np.asarray(output) for output in self._function(*arguments))
         # a branch is drawn with probability 1/2, which madspace leaves to its caller
         kept = np.flatnonzero(weight > 0)
+        if self.leptons is not None:
+            kept = kept[self.leptons.passed(momenta[kept, 2:], self.process)]
         fractions = np.stack([first[kept], second[kept]], axis=1)
         physical = on_shell(np.ascontiguousarray(momenta[kept]), self.process)
         return kept, physical, fractions, weight[kept] * 2.0**self.branches

@@ -17,7 +17,7 @@ from ampcli.files import replacing
 from ampcli.kinematics import FloatArray
 from ampcli.phasespace.candidates import Candidates, EventMap
 from ampcli.phasespace.colour_chain import ChainMap
-from ampcli.phasespace.cuts import JetCuts
+from ampcli.phasespace.cuts import JetCuts, LeptonCuts, described
 from ampcli.phasespace.jet_map import JetMap
 from ampcli.phasespace.luminosity import luminosities, summed_luminosity
 from ampcli.phasespace.rambo import GEV2_PB
@@ -103,6 +103,7 @@ class HadronSampler:
         running: how that coupling runs.
         beams: PDG codes of the incoming partons of all processes that count, with the |M|^2 of this one; (): its own.
         jets: points come from the map of jets (`ampcli.phasespace.jet_map`), not from madspace's.
+        leptons: cuts on charged leptons, where there are any.
     """
 
     process: Process
@@ -117,10 +118,11 @@ class HadronSampler:
     running: Running = ONE_LOOP
     jets: bool = False
     beams: tuple[tuple[int, int], ...] = ()
+    leptons: LeptonCuts | None = None
 
     @cached_property
     def map(self) -> EventMap:
-        return (JetMap if self.jets else ChainMap)(self.process, self.energy, self.cuts)
+        return (JetMap if self.jets else ChainMap)(self.process, self.energy, self.cuts, leptons=self.leptons)
 
     @cached_property
     def couplings(self) -> int:
@@ -222,8 +224,9 @@ class HadronSampler:
             each = [self._guided(found) for _, found in blocks]
             found = np.concatenate(each)
             if np.count_nonzero(found) < 100:
+                cuts = described(self.cuts, self.leptons)
                 raise UsageError(
-                    f"{np.count_nonzero(found)} of {_ROUND_BLOCKS * BLOCK} points pass the cuts {self.cuts}",
+                    f"{np.count_nonzero(found)} of {_ROUND_BLOCKS * BLOCK} points pass the cuts {cuts}",
                     "Loosen the cuts.",
                 )
             if round_ < _ROUNDS - _LAST:

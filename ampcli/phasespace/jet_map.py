@@ -5,7 +5,11 @@ where neighbours are close to each other.  So the coordinates are those of `ampc
 grid of VEGAS follows what is left.  The legs of gluons are exchanged at random; a coordinate of the grid chooses where
 quarks stand among them and, of jets alone, which one balances the others: channels with the weights pT^2 / sum of pT^2.
 
-Each event comes with a guide, a sum over colour flows that is like its |M|^2 (compiled/guide.h).
+A pair of leptons takes the place of a massive particle, of a mass that is drawn along the resonance and the photon's
+pole, and decays (compiled/pair.h).
+
+Each event comes with a guide, a sum over colour flows that is like its |M|^2 (compiled/guide.h); not with a pair and
+more quarks than one line, or none in the beams.
 """
 
 from __future__ import annotations
@@ -18,17 +22,23 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from ampcli.amplitudes.native.quark_line import find_quark_line
 from ampcli.kinematics import FloatArray
 from ampcli.phasespace.candidates import Candidates
 from ampcli.phasespace.compiled.engine import phase_space
-from ampcli.phasespace.cuts import JetCuts
+from ampcli.phasespace.cuts import JetCuts, LeptonCuts
+from ampcli.phasespace.lepton_pair import LeptonPair, guide_couplings, lepton_pair
 from ampcli.phasespace.vegas import VegasGrid
 from ampcli.process import Process
 
 #: Written into plans.  It changes whenever the same random numbers would become other events.
 VERSION = "jets 1"
 
+#: The same, of processes with a pair of leptons, beside it.
+PAIR_VERSION = "leptons 1"
+
 _MOST_GLUONS, _MOST_LEGS = 7, 10  # outgoing ones
+_NO_CUTS = LeptonCuts(0.0, 100.0, 0.0, 0.0)  # of neutrinos
 
 
 @dataclass(frozen=True)
@@ -37,17 +47,24 @@ class JetMap:
 
     Attributes:
         on: the instruction set (default: the best); numbers do not depend on it.
+        leptons: cuts on charged leptons, where there are any.
     """
 
     process: Process
     energy: float
     cuts: JetCuts
     on: str | None = None
+    leptons: LeptonCuts | None = None
 
     @staticmethod
     def covers(process: Process) -> bool:
-        """Whether the guide is good: gluons, at most one line of quarks, at most one massive particle (of a beam's)."""
+        """Whether the guide is good: gluons, at most one line of quarks, at most one massive particle (of a beam's).
+
+        Or a pair of leptons, and nothing else without colour.
+        """
         quarks, gluons, others = _flow(process)
+        if lepton_pair(process) is not None:
+            return len(process.final_positions("gluon")) <= _MOST_GLUONS and process.n_final <= _MOST_LEGS
         line = (not quarks and not others and len(gluons) > 2) or (len(quarks) == 2 and (not others or min(quarks) < 2))
         return (
             line
@@ -63,7 +80,15 @@ class JetMap:
         jets = [leg - 2 for leg in self.process.jet_legs]
         heavy = [leg for leg in range(self.process.n_final) if leg not in jets]
         masses = self.process.final_masses
-        return phase_space(self.on).JetMap(
+        module, decaying = phase_space(self.on), {}
+        if self._pair is not None:
+            heavy = heavy[:1]
+            decaying = {"pair": module.Pair(**self._decay(self._pair))}
+            if not self.guided:
+                quarks, gluons, others = [], [], []
+            elif (line := find_quark_line(self.process)) is not None:
+                quarks = [line.quark, line.antiquark]
+        return module.JetMap(
             jets=len(jets),
             masses=[0.0] * len(jets) + [masses[leg] for leg in heavy],
             energy=self.energy,
@@ -75,7 +100,30 @@ class JetMap:
             quarks=quarks,
             gluons=gluons,
             others=others,
+            **decaying,
         )
+
+    @cached_property
+    def _pair(self) -> LeptonPair | None:
+        return lepton_pair(self.process)
+
+    def _decay(self, pair: LeptonPair) -> dict[str, Any]:
+        cuts = self.leptons or _NO_CUTS
+        known = guide_couplings(self.process)
+        return {
+            "legs": [pair.lepton - 2, pair.antilepton - 2],
+            "charged": list(pair.charged),
+            "mass2": pair.mass2_range(self.energy, cuts),
+            "cuts": [cuts.pt_min, cuts.eta_max, cuts.delta_r_ll, cuts.delta_r_jl, cuts.m_ll_min],
+            "couplings": known or [pair.mass, pair.mass * pair.width, 0.0, 0.0, 0.0, 0.0, 0.0],
+        }
+
+    @property
+    def guided(self) -> bool:
+        """Whether events come with what |M|^2 is like."""
+        if self._pair is None:
+            return True
+        return guide_couplings(self.process) is not None and min(_flow(self.process)[0]) < 2
 
     @cached_property
     def _labels(self) -> list[list[int]]:
@@ -97,7 +145,7 @@ class JetMap:
         """See `EventMap`; the volume has the Jacobian already."""
         kept, *found = self._map.events(cube, grid.edges, choices)
         rows, momenta, x, volume, half_ht, guide = (array[:kept] for array in found)
-        return Candidates(rows, momenta, x, volume, np.ones(kept), half_ht, guide)
+        return Candidates(rows, momenta, x, volume, np.ones(kept), half_ht, guide if self.guided else None)
 
 
 def _flow(process: Process) -> tuple[list[int], list[int], list[int]]:

@@ -74,7 +74,11 @@ def compare(one, other, precision, sigmas=4.0):
     ("text", "covered"),
     [(text, True) for text in MAPPED]
     + [
-        ("d d~ > e- e+ g", False),  # leptons have no cuts
+        ("d d~ > e- e+ g", True),  # see test_lepton_map.py
+        ("u u > u u e- e+", True),
+        ("u d~ > e+ vm g", False),  # of two generations
+        ("u u~ > z e- e+", False),
+        ("u u~ > ve e+ mu- vm~", False),
         ("d d > d d", False),  # two lines of quarks
         ("g g > z d d~", False),
         ("d d~ > z z g", False),

@@ -52,12 +52,23 @@ COVERED = [  # quark, antiquark, gluons, z, leptons
     ("c~ g > z c~", 0, 3, (1,), 2, None),
     ("g g > s s~ z", 2, 3, (0, 1), 4, None),
     ("g g > z u~ u g g g", 4, 3, (0, 1, 5, 6, 7), 2, None),
+    ("d d~ > e- e+", 1, 0, (), None, (3, 2)),
+    ("g u~ > ta+ g ta- u~", 1, 5, (0, 3), None, (2, 4)),
+    ("b b~ > vm vm~ g g g g g", 1, 0, (4, 5, 6, 7, 8), None, (3, 2)),
+    ("u d~ > e+ ve", 1, 0, (), None, (2, 3)),
+    ("g s > c mu- vm~", 2, 1, (0,), None, (4, 3)),
+    ("g g > c~ s ta+ vt", 3, 2, (0, 1), None, (4, 5)),
+    ("d d~ > g g", 1, 0, (2, 3), None, None),
+    ("g u > g u g", 3, 1, (0, 2, 4), None, None),
+    ("g g > b b~ g g g", 2, 3, (0, 1, 4, 5, 6), None, None),
 ]
 NOT_COVERED = """
     e- e+ > e- e+; d d~ > z z; d u~ > z g; d d~ > w+ g; g g > g g; e- e+ > d d~ u u~; e- e+ > z g; ve ve~ > d d~;
-    t t~ > z g; e- e+ > t t~; d d~ > a g; d d~ > z g g g g g g; e- e+ > d d~ g g g g g g; e- mu+ > d d~; d d~ > g g;
-    e- e- > d d~; e- e+ > d s~; e- e+ > z d d~; d z > z d; z z > d d~; d d~ > e- e+; e- d > e- d; d d > z g;
-    d d~ > d d~ z; d d~ > h g; w+ w- > d d~; a a > d d~; e- e+ > d d~ h; g g > z h; z d > d g; d g > z u; d d~ > h
+    t t~ > z g; e- e+ > t t~; d d~ > a g; d d~ > z g g g g g g; e- e+ > d d~ g g g g g g; e- mu+ > d d~; d d~ > g h;
+    e- e- > d d~; e- e+ > d s~; e- e+ > z d d~; d z > z d; z z > d d~; d d~ > e- mu+; e- d > e- d; d d > z g;
+    d d~ > d d~ z; d d~ > h g; w+ w- > d d~; a a > d d~; e- e+ > d d~ h; g g > z h; z d > d g; d g > z u; d d~ > h;
+    u d~ > e- ve~; u d~ > e+ vm; u d~ > e- e+; u s~ > e+ ve; u u~ > e- e+ z; u u~ > e+ ve; u d~ > g g; g g > g g g;
+    u c~ > e- e+; u u~ > ve vm~; d u~ > e+ ve; u u~ > e- e-; u u~ > e- e+ mu- mu+; g g > e- e+; u d~ > ve ve~
 """
 
 
@@ -67,7 +78,7 @@ def test_quark_lines(process, quark, antiquark, gluons, z, leptons):
     assert line is not None
     assert (line.quark, line.antiquark, line.gluons, line.z, line.leptons) == (quark, antiquark, gluons, z, leptons)
     assert line.flavour.name.removesuffix("~") in "udscb"
-    vector = [z, -1] if leptons is None else [*leptons]
+    vector = [-1 if z is None else z, -1] if leptons is None else [*leptons]
     assert line.engine_legs().tolist() == [line.process.n_external, *vector, quark, antiquark, *gluons]
     assert make_provider("auto", parse_process(process)).identity().name == "native"
 
@@ -100,7 +111,7 @@ def test_parameters_that_cannot_be_set(name, process):
         make_provider(name, parse_process(process), {"m_z": 90.0, "alpha_s": 0.12})
 
 
-NAMES = ["alpha_s", "alpha_ew", "m_z", "gamma_z", "sin2_theta_w"]
+NAMES = ["alpha_s", "alpha_ew", "m_z", "gamma_z", "sin2_theta_w", "gamma_w"]
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -118,6 +129,7 @@ def test_impossible_mixing_angles():
 
 def test_massive_quarks_are_not_covered():
     assert find_quark_line(parse_process("b b~ > z g").with_mass("b", 4.7).with_mass("b~", 4.7)) is None
+    assert find_quark_line(parse_process("g g > b b~").with_mass("b", 4.7).with_mass("b~", 4.7)) is None
 
 
 def test_unknown_parameters():
@@ -131,7 +143,7 @@ def test_unknown_parameters():
 def test_identity(process):
     usual = native(process).identity().model_dump()
     assert json.loads(json.dumps(usual)) == usual
-    assert list(usual["parameters"]) == NAMES
+    assert list(usual["parameters"]) == NAMES[:-1]  # gamma_w is of processes with a W alone
     for name in NAMES:
         changed = native(process, **{name: 0.25}).identity().model_dump()
         assert changed == {**usual, "parameters": {**usual["parameters"], name: 0.25}}

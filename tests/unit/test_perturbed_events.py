@@ -19,7 +19,7 @@ from ampcli.generation.proton_points import ProtonSettings
 from ampcli.kinematics import with_beams
 from ampcli.models.ansatz import Batch
 from ampcli.phasespace.cuts import JetCuts
-from ampcli.phasespace.perturb import perturbed_events, recoiling_leg
+from ampcli.phasespace.perturb import perturbed_events, recoiling_legs
 from ampcli.process import parse_process
 from ampcli.records.training import Recipe
 from ampcli.registry.storage import read_weights
@@ -197,5 +197,5 @@ def test_events_without_hadron_beams_are_refused(store4):
 
 @pytest.mark.parametrize("name", ["d d~ > g g g", "e- e+ > z z g"])
 def test_something_must_take_the_recoil(name):
-    with pytest.raises(UsageError, match="one particle beside the jets"):
-        recoiling_leg(parse_process(name))
+    with pytest.raises(UsageError, match="one particle, or a pair of leptons, beside the jets"):
+        recoiling_legs(parse_process(name))

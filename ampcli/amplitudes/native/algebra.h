@@ -153,11 +153,18 @@ AMPCLI_INLINE void add_product(Complex<V>& sum, Complex<V> a, Complex<V> b) {  /
   sum.im += a.im * b.re - a.re * b.im;
 }
 
+// Where no vector is: what the quark absorbed last joins the antiquark.
+template <class V>
+AMPCLI_INLINE void add_contracted(Complex<V>& sum, Spinor<V> quark, Spinor<V> antiquark) {
+  add_product(sum, quark.up, antiquark.up);
+  add_product(sum, quark.down, antiquark.down);
+}
+
 // What the vector sees of a quark's and an antiquark's spinor: its three polarisations.
 template <class V, int POLARISATIONS>
 AMPCLI_INLINE void add_joined(Complex<V>* sum, Spinor<V> quark, Spinor<V> antiquark) {
   add_product(sum[0], quark.up, antiquark.down);
-  add_product(sum[1], quark.down, antiquark.up);
+  if constexpr (POLARISATIONS >= 2) add_product(sum[1], quark.down, antiquark.up);
   if constexpr (POLARISATIONS == 3) add_product(sum[2], quark.down, antiquark.down);
 }
 

@@ -1,5 +1,5 @@
-// Exact tree |M|^2 of one massless quark line, n gluons and a colour-singlet vector: an on-shell Z, or photon + Z from
-// massless leptons.
+// Exact tree |M|^2 of one massless quark line, n gluons and a colour-singlet vector: an on-shell Z, or photon + Z or W
+// to or from massless leptons; or of a quark line and gluons alone.
 //
 // Colour-ordered Berends-Giele currents (Nucl. Phys. B306 (1988) 759), shared between all orderings: a "word" is an
 // ordered set of gluons; each word of fewer than n gluons has a gluon current, and a current of the quark and of the
@@ -40,13 +40,16 @@ AMPCLI_INLINE V colour_sum(Tables t, Memory<V, Stride> re, Memory<V, Stride> im,
 
 // Weights of the vector's polarisations in |M|^2.
 template <int POLARISATIONS, class W>
-AMPCLI_INLINE void vector_weights(const Cartesian<W>* p, Cartesian<W> vector, const Parameters& parameters, W* weight) {
-  if constexpr (POLARISATIONS == 3) {
+AMPCLI_INLINE void vector_weights(const Cartesian<W>* p, Cartesian<W> vector, const Legs& legs,
+                                  const Parameters& parameters, W* weight) {
+  if constexpr (POLARISATIONS == 1) {
+    weight[0] = W{} + 2.0;  // both chiralities of the quark line
+  } else if constexpr (POLARISATIONS == 3) {
     W gauge = parameters.mass / (vector.e + absolute(vector.z));  // epsilon_L - k/M = M/(E + |k|) (-1, 0, 0, 1)
     weight[0] = weight[1] = W{} + 2.0;
     weight[2] = 4 * gauge * gauge;
   } else {
-    W invariant_mass = invariant(p[0], p[1]);
+    W invariant_mass = pair_invariant(p, legs);
     W off = invariant_mass - parameters.mass * parameters.mass;
     W propagator = 1 / (off * off + parameters.mass_width * parameters.mass_width);
     for (int c = 0; c < 2; ++c) {
@@ -93,6 +96,10 @@ AMPCLI_INLINE void absorbed_axes(const Line<V>& line, V none, Complex<V> (*axes)
     Spinor<V> q{{none, none}, {none, none}}, a{{none, none}, {none, none}};
     add_absorbed(q, line.quark, unit), add_absorbed(a, line.antiquark, unit);
     for (int c = 0; c < POLARISATIONS; ++c) axes[axis][c] = {none, none};
+    if constexpr (POLARISATIONS == 1) {
+      add_contracted(axes[axis][0], q, line.antiquark);
+      continue;
+    }
     add_joined<V, POLARISATIONS>(axes[axis], propagated(q, line.pq, line.q_inverse), line.antiquark);
     add_joined<V, POLARISATIONS>(axes[axis], line.quark, propagated(a, line.pa, line.a_inverse));
   }
@@ -137,7 +144,7 @@ AMPCLI_INLINE V squared(const Cartesian<W>* p, const Cartesian<W>* turned, Table
   quark_currents(t, s, ends[0], ends[1]);
 
   W weight[3];
-  vector_weights<POLARISATIONS>(p, turned[legs.vector], parameters, weight);
+  vector_weights<POLARISATIONS>(p, turned[POLARISATIONS == 1 ? 0 : legs.vector], legs, parameters, weight);
   V norm[3];
   for (int c = 0; c < POLARISATIONS; ++c) norm[c] = Lanes<V>::from(parameters.norm * weight[c]);
 
@@ -163,11 +170,12 @@ AMPCLI_INLINE V squared(const Cartesian<W>* p, const Cartesian<W>* turned, Table
         }
       if (negative)
         for (int c = 0; c < POLARISATIONS; ++c) a[c] = {-a[c].re, -a[c].im};
-      for (int j = 1; j < n; ++j)
+      for (int j = 1; POLARISATIONS > 1 && j < n; ++j)
         add_joined<V, POLARISATIONS>(a, s.quark.spinor(4 * (it[2 * j] + (positions & ((1 << j) - 1)))),
                                      s.antiquark.spinor(4 * (it[2 * j + 1] + (positions >> j))));
-      if (n == 0) add_joined<V, POLARISATIONS>(a, line.quark, line.antiquark);
-      if (n > 1) {
+      if (POLARISATIONS > 1 && n == 0) add_joined<V, POLARISATIONS>(a, line.quark, line.antiquark);
+      if (POLARISATIONS == 1 && n > 1) add_contracted(a[0], quark_sum(it, n, 1, positions, s), line.antiquark);
+      if (POLARISATIONS > 1 && n > 1) {
         Spinor<V> q = quark_sum(it, n, 1, positions, s), b = antiquark_sum(it, n - 1, positions, s);
         add_joined<V, POLARISATIONS>(a, propagated(q, line.pq, line.q_inverse), line.antiquark);
         add_joined<V, POLARISATIONS>(a, line.quark, propagated(b, line.pa, line.a_inverse));
@@ -199,7 +207,7 @@ AMPCLI_INLINE V evaluate(Cartesian<W>* p, Tables t, const Legs& legs, const Para
   Cartesian<W> turned[MAX_LEGS];
   for (int i = 0; i < legs.external; ++i) turned[i] = p[i];
   if (POLARISATIONS == 2) boost_to_rest(turned, legs);
-  turn_to_z(turned, legs);
+  if (POLARISATIONS > 1) turn_to_z(turned, legs);
   return squared<POLARISATIONS, SQUARES>(p, turned, t, legs, parameters, s);
 }
 

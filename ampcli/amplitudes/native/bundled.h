@@ -146,16 +146,18 @@ class TableCheck {
 };
 
 inline bool good_legs(const Legs& legs) {
-  bool leptons = legs.other_lepton >= 0;
-  if (legs.external != legs.gluons + (leptons ? 4 : 3)) return false;
+  const int polarisations = polarisations_of(legs);
+  if (legs.external != legs.gluons + (polarisations == 2 ? 4 : polarisations == 3 ? 3 : 2)) return false;
+  if (polarisations == 1 && legs.gluons < 2) return false;
   unsigned seen = 0;
   auto once = [&](int leg) {
     bool fresh = leg >= 0 && leg < legs.external && !(seen >> leg & 1u);
     if (fresh) seen |= 1u << leg;
     return fresh;
   };
-  if (!once(legs.vector) || (leptons && !once(legs.other_lepton))) return false;
-  if (leptons ? legs.vector > 1 || legs.other_lepton > 1 : legs.vector < 2) return false;
+  if (polarisations > 1 && !once(legs.vector)) return false;
+  if (polarisations == 2 && (!once(legs.other_lepton) || (legs.vector < 2) != (legs.other_lepton < 2))) return false;
+  if (polarisations == 3 && legs.vector < 2) return false;
   for (int i = 0; i < legs.gluons + 2; ++i)
     if (!once(legs.parton[i])) return false;
   return true;

@@ -22,8 +22,9 @@ class Parameters:
     alpha_s: float = 0.118
     alpha_ew: float = 1 / 132.507
     m_z: float = 91.188
-    gamma_z: float = 2.441404  # in e+e- only; an outgoing Z is on shell
+    gamma_z: float = 2.441404  # between leptons and quarks; an outgoing Z is on shell
     sin2_theta_w: float = 0.4714302554840723**2
+    gamma_w: float = 2.0476  # of processes with a W only
 
     @classmethod
     def of(cls, values: Mapping[str, float]) -> Parameters:
@@ -38,17 +39,25 @@ class Parameters:
                 raise UsageError(f"{name} = {value:g}: it must be positive{' and below 1' if limit == 1 else ''}")
         return cls(**{name: float(value) for name, value in values.items()})
 
+    @property
+    def m_w(self) -> float:
+        return self.m_z * math.sqrt(1 - self.sin2_theta_w)
+
     def as_dict(self) -> dict[str, float]:
         return dataclasses.asdict(self)
+
+    def of_line(self, line: QuarkLine) -> dict[str, float]:
+        """Those that are named with a quark line's amplitudes; no more than before there was a W."""
+        return {name: value for name, value in self.as_dict().items() if name != "gamma_w" or line.charged_current}
 
 
 DEFAULTS = Parameters()
 
 
 def charge(fermion: Particle) -> float:
-    """Electric charge, in units of the positron's, of a quark or charged lepton (not of its antiparticle)."""
+    """Electric charge, in units of the positron's, of a quark or lepton (not of its antiparticle)."""
     if fermion.kind == "lepton":
-        return -1.0
+        return -1.0 if abs(fermion.pdg) % 2 == 1 else 0.0
     return 2 / 3 if abs(fermion.pdg) % 2 == 0 else -1 / 3
 
 
@@ -56,7 +65,7 @@ def z_couplings(fermion: Particle, parameters: Parameters) -> tuple[float, float
     """g_L and g_R of the Z's vertex: e/(s_w c_w) (T_3 - Q s_w^2) and e/(s_w c_w) (-Q s_w^2)."""
     s2 = parameters.sin2_theta_w
     scale = math.sqrt(4 * math.pi * parameters.alpha_ew / (s2 * (1 - s2)))
-    isospin = 0.5 if charge(fermion) > 0 else -0.5
+    isospin = 0.5 if abs(fermion.pdg) % 2 == 0 else -0.5
     return scale * (isospin - charge(fermion) * s2), -scale * charge(fermion) * s2
 
 
@@ -70,9 +79,14 @@ def _average(line: QuarkLine) -> float:
 def engine_parameters(line: QuarkLine, parameters: Parameters) -> FloatArray:
     """The numbers that `struct Parameters` of currents.h begins with."""
     norm = _average(line) * (4 * math.pi * parameters.alpha_s) ** len(line.gluons)
+    if line.polarisations == 1:
+        return np.array([0.0, 0.0, norm, 0.0, 0.0, 0.0, 0.0, 0.0, TOLERANCE])
     left, right = z_couplings(line.flavour, parameters)
     if line.leptons is None:
         return np.array([parameters.m_z, 0.0, norm * (left**2 + right**2), 0.0, 0.0, 0.0, 0.0, 0.0, TOLERANCE])
+    if line.charged_current:
+        mass, weak = parameters.m_w, 2 * math.pi * parameters.alpha_ew / parameters.sin2_theta_w  # g^2 / 2
+        return np.array([mass, mass * parameters.gamma_w, norm, 0.0, weak, 0.0, 0.0, 0.0, TOLERANCE])
     lepton = line.process.legs[line.leptons[0]]
     lepton_left, lepton_right = z_couplings(lepton, parameters)
     photon = 4 * math.pi * parameters.alpha_ew * charge(lepton) * charge(line.flavour)

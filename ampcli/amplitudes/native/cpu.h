@@ -98,9 +98,11 @@ py::tuple evaluate_as_threads(const Array& momenta, const IntArray& ints, const 
   check_momenta(momenta, job);
   Array values(momenta.shape(0));
   py::array_t<unsigned char> bad(momenta.shape(0));
-  bool leptons = job.legs.other_lepton >= 0;
-  auto chosen = leptons ? (single ? run_as_threads<float, 2> : run_as_threads<double, 2>)
-                        : (single ? run_as_threads<float, 3> : run_as_threads<double, 3>);
+  auto chosen = single ? run_as_threads<float, 3> : run_as_threads<double, 3>;
+  switch (polarisations_of(job.legs)) {
+    case 1: chosen = single ? run_as_threads<float, 1> : run_as_threads<double, 1>; break;
+    case 2: chosen = single ? run_as_threads<float, 2> : run_as_threads<double, 2>;
+  }
   chosen(job, momenta.data(), momenta.shape(0), values.mutable_data(), bad.mutable_data());
   return py::make_tuple(values, bad);
 }

@@ -54,9 +54,8 @@ def evaluate(
         blocks = max(1, min(wanted, int(free * 0.5) // block_bytes))
         scratch = torch.empty(blocks * gpu.BLOCK * scratch_size(gluons), dtype=number, device=device)
         constants = _constants(line, parameters, device)
-        polarisations = 3 if line.leptons is None else 2
         arguments = (momenta, values, bad, *constants, scratch)
-        gpu.launch(SOURCE, f"evaluate_{precision}_{polarisations}", blocks, len(momenta), *arguments)
+        gpu.launch(SOURCE, f"evaluate_{precision}_{line.polarisations}", blocks, len(momenta), *arguments)
     return values, bad.bool()
 
 

@@ -65,9 +65,11 @@ void run_as(const Job& job, const double* momenta, long first, long last, double
 // momenta are not physical, whose values mean nothing.
 inline void run(const Job& job, const double* momenta, long first, long last, double* values, unsigned char* bad,
                 void* scratch) {
-  bool leptons = job.legs.other_lepton >= 0;
-  auto chosen = leptons ? (job.squares ? run_as<2, true> : run_as<2, false>)
-                        : (job.squares ? run_as<3, true> : run_as<3, false>);
+  auto chosen = job.squares ? run_as<3, true> : run_as<3, false>;
+  switch (polarisations_of(job.legs)) {
+    case 1: chosen = job.squares ? run_as<1, true> : run_as<1, false>; break;
+    case 2: chosen = job.squares ? run_as<2, true> : run_as<2, false>;
+  }
   chosen(job, momenta, first, last, values, bad, scratch);
 }
 

@@ -1,4 +1,4 @@
-"""The provider ``native``: our own exact amplitudes of one quark line, gluons and a vector boson."""
+"""The provider ``native``: our own exact amplitudes of one quark line, gluons, and a vector boson or leptons."""
 
 from __future__ import annotations
 
@@ -29,7 +29,8 @@ if TYPE_CHECKING:
 VERSION = "1"
 
 _COVERED = (
-    f"it covers one massless quark line with up to {MAX_GLUONS} gluons and an outgoing z, or incoming charged leptons"
+    f"it covers one massless quark line with up to {MAX_GLUONS} gluons and an outgoing z, two outgoing leptons from a "
+    "photon, Z or W, or incoming charged leptons; or with two to five gluons alone"
 )
 
 
@@ -37,7 +38,8 @@ class Native(ColourFlowProvider):
     """Full-colour |M|^2 by Berends-Giele recursion (docs/amplitudes.md).
 
     Args:
-        process: e- e+ > q q~ + gluons (photon and Z), or q q~ > z + gluons and its crossings; up to 5 gluons.
+        process: e- e+ > q q~ + gluons (photon and Z), or q q~ > z + gluons, q q~ > e- e+ + gluons (photon and Z),
+            u d~ > e+ ve + gluons (W), q q~ > gluons, and their crossings of partons; up to 5 gluons.
         parameters: couplings and masses.
         threads: CPU threads of one evaluation.
 
@@ -58,7 +60,7 @@ class Native(ColourFlowProvider):
 
     def identity(self) -> ProviderRecord:
         return ProviderRecord(
-            name=NATIVE.name, version=VERSION, options={"colour": "full"}, parameters=self.parameters.as_dict()
+            name=NATIVE.name, version=VERSION, options={"colour": "full"}, parameters=self.parameters.of_line(self.line)
         )
 
     @property

@@ -31,7 +31,9 @@ __device__ __forceinline__ void evaluate_events(long long events, const double* 
     ampcli::evaluate_events<V, POLARISATIONS>(events, momenta, values, bad, ints, colour, roles, numbers, memory);  \
   }
 
+AMPCLI_KERNEL(evaluate_float64_1, double, 1)
 AMPCLI_KERNEL(evaluate_float64_2, double, 2)
 AMPCLI_KERNEL(evaluate_float64_3, double, 3)
+AMPCLI_KERNEL(evaluate_float32_1, float, 1)
 AMPCLI_KERNEL(evaluate_float32_2, float, 2)
 AMPCLI_KERNEL(evaluate_float32_3, float, 3)

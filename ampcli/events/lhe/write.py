@@ -23,6 +23,7 @@ from ampcli.collisions.protons import ProtonCollisions
 from ampcli.errors import UsageError
 from ampcli.files import replacing
 from ampcli.kinematics import FloatArray, with_beams
+from ampcli.phasespace.cuts import described
 from ampcli.phasespace.hadron_sampler import event_scales
 from ampcli.phasespace.pdf_sets import lhapdf_id
 from ampcli.phasespace.running_coupling import running_alpha_s
@@ -157,7 +158,7 @@ def _header(parts: list[Subprocess], other: Mapping[str, str] | None) -> str:
     facts = {
         "process": store.process,
         "sqrt_s": f"{source.energy:.12g} GeV, two protons",
-        "cuts": f"jets: {source.cuts}",
+        "cuts": f"jets: {described(source.cuts, source.leptons)}",
         "scale": "mu_R = mu_F = " + ("H_T/2" if source.scale is None else f"{source.scale:.12g} GeV"),
         "pdf": f"{source.pdf} (LHAPDF id {density or 'unknown'}, sha256 of the grid {source.pdf_sha256})",
         "alpha_s": f"{source.alpha_s_mz:.12g} at M_Z, {source.running.loops} loops, running with the scale (AQCDUP)",

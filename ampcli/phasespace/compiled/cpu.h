@@ -67,13 +67,17 @@ py::tuple lepton_points(const Array& cube, double sqrt_s, double least_s, double
 class JetMap {
  public:
   // arrangements: slots of each, as outgoing legs (from 0), and the slot of the balancing leg behind them; one is chosen by
-  // the last coordinate, if there are several.  labels: other labels of outgoing legs.  Legs of the flow are external ones.
+  // the last coordinate, if there are several.  labels: other labels of outgoing legs.  Legs of the flow are external ones;
+  // without any of them the guide is 1.  pair: what the last slot decays to, which stands at legs of its own.
   JetMap(int jets, const std::vector<double>& masses, double energy, double pt_min, double eta_max, double delta_r,
          std::vector<std::vector<int>> arrangements, std::vector<std::vector<int>> labels,
-         const std::vector<int>& quarks, const std::vector<int>& gluons, const std::vector<int>& others)
+         const std::vector<int>& quarks, const std::vector<int>& gluons, const std::vector<int>& others,
+         const Pair& pair)
       : arrangements_(std::move(arrangements)), labels_(std::move(labels)) {
-    require(masses.size() >= 2 && masses.size() <= MAX_FINAL && jets <= int(masses.size()), "too many legs");
-    require((quarks.size() == 0 && gluons.size() >= 3) || quarks.size() == 2, "not one line of quarks");
+    require(!masses.empty() && masses.size() + pair.exists <= MAX_FINAL && jets <= int(masses.size()), "too many legs");
+    require(!pair.exists || jets + 1 == int(masses.size()), "a pair is all that is no jet");
+    guided_ = !quarks.empty() || !gluons.empty();
+    require(!guided_ || (quarks.size() == 0 && gluons.size() >= 3) || quarks.size() == 2, "not one line of quarks");
     require(gluons.size() <= std::size_t(MAX_GLUONS) + quarks.empty() && others.size() <= MAX_FINAL, "too many legs");
     of_.jets = jets, of_.heavy = int(masses.size()) - jets;
     std::copy(masses.begin(), masses.end(), of_.mass);
@@ -82,8 +86,10 @@ class JetMap {
     std::copy(quarks.begin(), quarks.end(), flow_.quark);
     std::copy(gluons.begin(), gluons.end(), flow_.gluon);
     std::copy(others.begin(), others.end(), flow_.other);
+    of_.pair = flow_.pair = pair;
     for (const auto& slots : arrangements_) require(slots.size() == masses.size() + 1, "another number of slots");
-    for (const auto& legs : labels_) require(legs.size() == masses.size(), "another number of labels");
+    for (const auto& legs : labels_) require(int(legs.size()) == of_.legs(), "another number of labels");
+    for (int leg : pair.leg) require(!pair.exists || (leg >= 0 && leg < of_.legs()), "no such leg");
     require(!arrangements_.empty() && !labels_.empty(), "no arrangement");
   }
 
@@ -95,7 +101,7 @@ class JetMap {
     require(cube.ndim() == 2 && cube.shape(1) == axes(), "a cube of another shape");
     require(grid.ndim() == 2 && grid.shape(0) == axes() && grid.shape(1) == BINS + 1, "a grid of another shape");
     const long n = cube.shape(0);
-    const int legs = of_.slots();
+    const int legs = of_.legs();
     require(labels.ndim() == 1 && labels.shape(0) == n, "labels of other events");
     Numbers rows(n);
     Array momenta({n, long(legs) + 2, 4L}), x({n, 2L}), weight(n), scale(n), guides(n);
@@ -119,7 +125,7 @@ class JetMap {
 
   long tile(const double* u, const double* edges, const long long* label, long start, long n, const Out& out,
             long kept) const {
-    const int legs = of_.slots(), width = axes();
+    const int slots = of_.slots(), legs = of_.legs(), width = axes();
     Coordinates coordinates{};
     coordinates.edges = edges;
     for (int lane = 0; lane < LANES; ++lane) coordinates.u[lane] = u + std::min(start + lane, n - 1) * width;
@@ -133,10 +139,10 @@ class JetMap {
     }
     Whole balance, place[MAX_FINAL] = {};
     for (int lane = 0; lane < LANES; ++lane) {
-      const auto& slots = arrangements_[which[lane]];
+      const auto& arranged = arrangements_[which[lane]];
       const auto& named = labels_[std::size_t(label[std::min(start + lane, n - 1)]) % labels_.size()];
-      balance[lane] = slots[legs];
-      for (int slot = 0; slot < legs; ++slot) place[slot][lane] = named[slots[slot]];
+      balance[lane] = arranged[slots];
+      for (int slot = 0; slot < slots; ++slot) place[slot][lane] = named[arranged[slot]];
     }
     Slots event = slots_of(of_, coordinates, balance);
     for (int lane = 0; lane < LANES; ++lane)
@@ -145,13 +151,14 @@ class JetMap {
     Momentum p[MAX_FINAL + 2] = {};
     Real first = 0.5 * of_.energy * event.x1, second = 0.5 * of_.energy * event.x2;
     p[0] = {first, Real{}, Real{}, first}, p[1] = {second, Real{}, Real{}, -second};
-    for (int slot = 0; slot < legs; ++slot)
+    for (int slot = 0; slot < slots - of_.pair.exists; ++slot)
       for (int leg = 0; leg < legs; ++leg) {
         Whole here = place[slot] == whole(leg);
         Momentum &to = p[leg + 2], &from = event.p[slot];
         to = {where(here, from.e, to.e), where(here, from.x, to.x), where(here, from.y, to.y), where(here, from.z, to.z)};
       }
-    Real like = guide(flow_, p);
+    for (int i = 0; of_.pair.exists && i < 2; ++i) p[of_.pair.leg[i] + 2] = event.lepton[i];
+    Real like = guided_ ? guide(flow_, p) : real(1.0);
     for (int lane = 0; lane < LANES; ++lane) {
       if (!event.exist[lane]) continue;
       out.row[kept] = start + lane;
@@ -165,6 +172,7 @@ class JetMap {
 
   Jets of_;
   Flow flow_;
+  bool guided_ = true;
   std::vector<std::vector<int>> arrangements_, labels_;
 };
 
@@ -192,13 +200,30 @@ PYBIND11_MODULE(AMPCLI_MODULE, module) {
   module.def("lepton_points", &lepton_points, py::arg("cube"), py::kw_only(), py::arg("sqrt_s"), py::arg("least_s"),
              py::arg("d_cut"), py::arg("edge"));
   module.def("functions", &functions, py::arg("values"));
+  py::class_<Pair>(module, "Pair", py::module_local())
+      .def(py::init([](const std::vector<int>& legs, const std::vector<bool>& charged, const std::vector<double>& mass2,
+                       const std::vector<double>& cuts, const std::vector<double>& couplings) {
+             require(legs.size() == 2 && charged.size() == 2, "not two leptons");
+             require(mass2.size() == 3 && cuts.size() == 5 && couplings.size() == 7, "another number of parameters");
+             require(mass2[0] >= 0 && mass2[1] > mass2[0] && mass2[0] + mass2[2] > 0, "no range of masses");
+             Pair pair;
+             pair.exists = true;
+             for (int i = 0; i < 2; ++i) pair.leg[i] = legs[i], pair.charged[i] = charged[i];
+             pair.least = mass2[0], pair.most = mass2[1], pair.offset = mass2[2];
+             pair.pt_min = cuts[0], pair.eta_max = cuts[1], pair.delta_r_ll = cuts[2], pair.delta_r_jl = cuts[3];
+             pair.m_min = cuts[4];
+             pair.mass = couplings[0], pair.width = couplings[1] / couplings[0], pair.photon = couplings[2];
+             for (int i = 0; i < 2; ++i) pair.same[i] = couplings[3 + i], pair.flip[i] = couplings[5 + i];
+             return pair;
+           }),
+           py::kw_only(), py::arg("legs"), py::arg("charged"), py::arg("mass2"), py::arg("cuts"), py::arg("couplings"));
   py::class_<JetMap>(module, "JetMap", py::module_local())
       .def(py::init<int, const std::vector<double>&, double, double, double, double, std::vector<std::vector<int>>,
                     std::vector<std::vector<int>>, const std::vector<int>&, const std::vector<int>&,
-                    const std::vector<int>&>(),
+                    const std::vector<int>&, const Pair&>(),
            py::kw_only(), py::arg("jets"), py::arg("masses"), py::arg("energy"), py::arg("pt_min"), py::arg("eta_max"),
            py::arg("delta_r"), py::arg("arrangements"), py::arg("labels"), py::arg("quarks"), py::arg("gluons"),
-           py::arg("others"))
+           py::arg("others"), py::arg("pair") = Pair())
       .def_property_readonly("axes", &JetMap::axes)
       .def("events", &JetMap::events, py::arg("cube"), py::arg("grid"), py::arg("labels"));
 }

@@ -4,15 +4,16 @@
 // within a factor of a few for a quark line with a Z and gluons.
 #pragma once
 
-#include "rambo.h"
+#include "pair.h"
 
 namespace ampcli::phasespace {
 
 constexpr int MAX_GLUONS = 8;
 
 struct Flow {  // of all legs, incoming first
-  int quarks = 0, gluons = 0, others = 0;  // quarks: the ends of one line, 0 or 2
+  int quarks = 0, gluons = 0, others = 0;  // quarks: the ends of one line, 0 or 2; with a pair, the quark first
   int quark[2] = {}, gluon[MAX_GLUONS + 1] = {}, other[MAX_FINAL] = {};
+  Pair pair;  // what is without colour, if it is one
 };
 
 AMPCLI_INLINE Real positive(Real value) { return larger(magnitude(value), real(1e-12)); }
@@ -58,7 +59,18 @@ AMPCLI_INLINE Real guide(const Flow& of, const Momentum* p) {
     if (of.others) above += fourth(0.5 * product(rest, rest));
   } else if (of.others) {
     Real a = positive(product(one, rest)), b = positive(product(two, rest));
-    above = a * a + b * b + above / (a * b);
+    if (of.pair.exists) {
+      const Momentum &l = p[of.pair.leg[0] + 2], &k = p[of.pair.leg[1] + 2];
+      Real la = product(one, l), ka = product(one, k), lb = product(two, l), kb = product(two, k), same, flip;
+      Real s = 2.0 * positive(product(l, k));
+      propagators(of.pair, s, same, flip);
+      Real ends = same * (la * la + kb * kb) + flip * (ka * ka + lb * lb);
+      if (inner == 0) return ends;
+      // helicities of the gluons that differ; of a decay that does not know the quarks, `ends` is (same + flip) (a^2 + b^2) / 3
+      above = s * (inner > 1 ? ends + (same + flip) * above / (3.0 * a * b) : ends);
+    } else {
+      above = a * a + b * b + above / (a * b);
+    }
     if (inner == 0) return above;
   } else {
     above /= positive(product(one, two));

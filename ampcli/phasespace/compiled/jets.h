@@ -3,6 +3,7 @@
 // coordinates (jets: ln pT, the rapidity as a share of the one above, the azimuth from the jet above); one leg balances
 // their transverse momenta:
 //   dx1 dx2 dPhi = (2 pi)^4 2/S prod(dy / (16 pi^3)) prod(all but one: pT dpT dphi).
+// The last slot may hold a pair of leptons (pair.h), which has three more coordinates.
 #pragma once
 
 #include "guide.h"
@@ -15,13 +16,15 @@ struct Jets {  // a process and its cuts
   int jets = 0, heavy = 0;      // massless and other outgoing legs; slots are those, in this order
   double mass[MAX_FINAL] = {};  // of slots, GeV
   double energy = 0, pt_min = 0, eta_max = 0, delta_r = 0;
+  Pair pair;
 
   int slots() const { return jets + heavy; }
-  int axes() const { return 2 * (slots() - 1) + slots(); }
+  int legs() const { return slots() + pair.exists; }
+  int axes() const { return 2 * (slots() - 1) + slots() + 3 * pair.exists; }
 };
 
 struct Slots {
-  Momentum p[MAX_FINAL];
+  Momentum p[MAX_FINAL], lepton[2];
   Real x1, x2, weight, scale;
   Whole exist;
 };
@@ -56,6 +59,33 @@ AMPCLI_INLINE Whole apart(Real dy, Real cosine, double delta_r) {
   return far | ((cosine < least) & (angle < real(0.5 * TWO_PI)));
 }
 
+// The last slot's pair of leptons, within its cuts.
+AMPCLI_INLINE void add_pair(const Jets& of, Coordinates& coordinates, Real mass2, const Real* rapidity, Slots& event) {
+  const Pair& pair = of.pair;
+  Real cosine = 2.0 * coordinates.next() - 1.0;
+  decay(event.p[of.slots() - 1], mass2, cosine, coordinates.next(), event.lepton);
+  event.exist &= mass2 >= real(pair.m_min * pair.m_min);
+  const double steepest = __builtin_sinh(pair.eta_max);
+  Real pt[2], y[2];
+  for (int i = 0; i < 2; ++i) {
+    const Momentum& l = event.lepton[i];
+    pt[i] = transverse_momentum(l), event.scale += 0.5 * pt[i];
+    event.exist &= pt[i] > real(pair.charged[i] ? pair.pt_min : 0.0);
+    y[i] = rapidity_of(l);
+    if (!pair.charged[i]) continue;
+    event.exist &= magnitude(l.z) < steepest * pt[i];
+    for (int j = 0; j < of.jets; ++j) {
+      const Momentum& jet = event.p[j];
+      Real across = (l.x * jet.x + l.y * jet.y) / (pt[i] * transverse_momentum(jet));
+      event.exist &= apart(y[i] - rapidity[j], across, pair.delta_r_jl);
+    }
+  }
+  if (pair.charged[0] && pair.charged[1]) {
+    const Momentum &a = event.lepton[0], &b = event.lepton[1];
+    event.exist &= apart(y[0] - y[1], (a.x * b.x + a.y * b.y) / (pt[0] * pt[1]), pair.delta_r_ll);
+  }
+}
+
 // The events of some coordinates.  balance: the slot that balances, of processes without heavy legs; with them it is the
 // last one.
 AMPCLI_INLINE Slots slots_of(const Jets& of, Coordinates& coordinates, Whole balance) {
@@ -63,6 +93,15 @@ AMPCLI_INLINE Slots slots_of(const Jets& of, Coordinates& coordinates, Whole bal
   const double constant = TWO_PI * TWO_PI * TWO_PI * TWO_PI * 2 / (of.energy * of.energy);
   Slots event;
   Real weight = real(constant), x[MAX_FINAL], y[MAX_FINAL], pt[MAX_FINAL], rapidity[MAX_FINAL], turns{};
+  Real squares[MAX_FINAL];
+  for (int slot = 0; slot < slots; ++slot) squares[slot] = real(of.mass[slot] * of.mass[slot]);
+  if (of.pair.exists) {
+    coordinates.axis = of.axes() - 3;
+    Real pole;
+    squares[last] = pair_mass2(of.pair, coordinates.next(), pole);
+    weight *= pole * (0.25 / TWO_PI);  // dcos dphi / (32 pi^2)
+    coordinates.axis = 0;
+  }
   for (int slot = 0; slot < slots; ++slot) weight *= 0.5 / (TWO_PI * TWO_PI * TWO_PI);  // 1 / (16 pi^3)
   Real sum_x{}, sum_y{};
   for (int i = 0; i < last; ++i) {
@@ -86,18 +125,19 @@ AMPCLI_INLINE Slots slots_of(const Jets& of, Coordinates& coordinates, Whole bal
       }
       x[slot] = where(here, bx, x[slot]), y[slot] = where(here, by, y[slot]), pt[slot] = where(here, bp, pt[slot]);
     }
-    Real squares{};  // every leg may balance: each does so as often as it is hard
-    for (int slot = 0; slot < slots; ++slot) squares += pt[slot] * pt[slot];
-    weight *= bp * bp / squares * double(slots);
+    Real hardness{};  // every leg may balance: each does so as often as it is hard
+    for (int slot = 0; slot < slots; ++slot) hardness += pt[slot] * pt[slot];
+    weight *= bp * bp / hardness * double(slots);
     event.exist = bp > real(of.pt_min);
   } else {
     event.exist = whole(-1);
   }
   Real plus{}, minus{}, half_ht{}, top = real(1.0);
   const auto place = [&](int slot) {
-    Real mass2 = real(of.mass[slot] * of.mass[slot]), transverse = root(pt[slot] * pt[slot] + mass2);
+    Real mass2 = squares[slot], transverse = root(pt[slot] * pt[slot] + mass2);
     Real up = exponential(rapidity[slot]), down = 1.0 / up, z = 0.5 * transverse * (up - down);
-    plus += transverse * up, minus += transverse * down, half_ht += 0.5 * transverse;
+    plus += transverse * up, minus += transverse * down;
+    if (!of.pair.exists || slot != last) half_ht += 0.5 * transverse;
     event.p[slot] = {root(pt[slot] * pt[slot] + mass2 + z * z), x[slot], y[slot], z};
   };
   for (int slot = 0; slot < of.jets; ++slot) {
@@ -111,7 +151,7 @@ AMPCLI_INLINE Slots slots_of(const Jets& of, Coordinates& coordinates, Whole bal
     if (slot < last) {
       high = real(__builtin_log(of.energy / of.mass[slot])), low = -high;
     } else {  // what the momentum fractions of the others leave
-      Real transverse = root(pt[slot] * pt[slot] + of.mass[slot] * of.mass[slot]);
+      Real transverse = root(pt[slot] * pt[slot] + squares[slot]);
       Real up = of.energy - plus, down = of.energy - minus;
       event.exist &= (up > real(0.0)) & (down > real(0.0));
       high = logarithm(larger(up, real(1e-9)) / transverse), low = -logarithm(larger(down, real(1e-9)) / transverse);
@@ -127,7 +167,12 @@ AMPCLI_INLINE Slots slots_of(const Jets& of, Coordinates& coordinates, Whole bal
   for (int i = 0; i < of.jets; ++i)
     for (int j = i + 1; j < of.jets; ++j)
       event.exist &= apart(rapidity[i] - rapidity[j], (x[i] * x[j] + y[i] * y[j]) / (pt[i] * pt[j]), of.delta_r);
-  event.weight = weight * coordinates.jacobian, event.scale = half_ht;
+  event.scale = half_ht;
+  if (of.pair.exists) {
+    coordinates.axis = of.axes() - 2;
+    add_pair(of, coordinates, squares[last], rapidity, event);
+  }
+  event.weight = weight * coordinates.jacobian;
   return event;
 }
 
