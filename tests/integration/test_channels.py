@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import shutil
 from collections import Counter
@@ -139,6 +140,20 @@ def test_one_event_file_of_all_channels(made: tuple[Path, dict[str, Any]], file:
         assert set(ends.values()) == {2}
         assert all(flow[line] == 1 and flow[-line] == 1 for line in ends)
     assert len(seen) == 12  # every pair of partons
+
+
+def test_pythia_showers_every_event(made: tuple[Path, dict[str, Any]], file: Path) -> None:
+    pythia8 = pytest.importorskip("pythia8mc")
+    pythia = pythia8.Pythia("", False)
+    plain = file.with_suffix("")
+    plain.write_bytes(gzip.decompress(file.read_bytes()))
+    quiet = ("Print:quiet = on", "PartonLevel:MPI = off", "HadronLevel:all = off")
+    for setting in ("Beams:frameType = 4", f"Beams:LHEF = {plain}", *quiet):
+        assert pythia.readString(setting)
+    assert pythia.init()
+    assert all(pythia.next() for _ in range(500))
+    # in mb, the mean of the weights of 500 events, which differ by what channels' cross sections are uncertain by
+    assert pythia.infoPython().sigmaGen() * 1e9 == pytest.approx(made[1]["cross_section"], rel=0.02)
 
 
 def test_the_header_of_an_event_file(made: tuple[Path, dict[str, Any]], file: Path) -> None:
