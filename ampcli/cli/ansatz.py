@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import typer
 
 from ampcli.cli.command import Result, command, save_configuration
+from ampcli.cli.over_channels import Values, over_channels
 from ampcli.text_table import aligned
 
 
@@ -15,6 +16,11 @@ def add(app: typer.Typer) -> None:
     command(app, "ansatz", "ampcli ansatz z4.zarr fg1 fg2 fg3 --out plots/ansatz")(ansatz)
 
 
+def _at(values: Values, store: Path, channel: str) -> dict[str, Any]:
+    return {"store": store, "out": None if values["out"] is None else values["out"] / channel}
+
+
+@over_channels(lambda values: values["store"], _at)
 def ansatz(
     store: Annotated[Path, typer.Argument(help="Store with features.")],
     blocks: Annotated[list[str], typer.Argument(help="Features that undo emissions: fg1, iq1, fg1^2, ...")],

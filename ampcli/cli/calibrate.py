@@ -3,17 +3,24 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from ampcli.cli.command import RegistryOption, Result, command
+from ampcli.cli.over_channels import Values, model_of, over_channels
 
 
 def add(app: typer.Typer) -> None:
     command(app, "calibrate", "ampcli calibrate z4-fg1 z4.zarr")(calibrate)
 
 
+def _at(values: Values, store: Path, channel: str) -> dict[str, Any]:
+    name = values["name"] and model_of(values["name"], channel)
+    return {"model": model_of(values["model"], channel), "store": store, "name": name}
+
+
+@over_channels(lambda values: values["store"], _at)
 def calibrate(
     model: Annotated[str, typer.Argument(help="name, name@3 or name@alias.")],
     store: Annotated[Path, typer.Argument(help="Store whose validation points judge the uncertainties.")],

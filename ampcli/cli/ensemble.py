@@ -3,18 +3,25 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import typer
 
 from ampcli.cli.command import RegistryOption, Result, command
 from ampcli.cli.effect import only_with
+from ampcli.cli.over_channels import Values, model_of, over_channels
 
 
 def add(app: typer.Typer) -> None:
     command(app, "ensemble", "ampcli ensemble ee-4jets-mean ee-4jets@1-20")(ensemble)
 
 
+def _at(values: Values, store: Path, channel: str) -> dict[str, Any]:
+    members = [model_of(member, channel) for member in values["members"]]
+    return {"name": model_of(values["name"], channel), "members": members, "data": store}
+
+
+@over_channels(lambda values: values["data"], _at)
 def ensemble(
     name: Annotated[str, typer.Argument(help="Name of the ensemble in the registry.")],
     members: Annotated[list[str], typer.Argument(help="Two or more models of one process; name@1-20 is a range.")],

@@ -8,12 +8,14 @@ from typing import Annotated, Literal
 import typer
 
 from ampcli.cli.command import RegistryOption, Result, command, save_configuration
+from ampcli.cli.over_channels import arguments_at, over_channels, store_of_arguments
 
 
 def add(app: typer.Typer) -> None:
     command(app, "eval", "ampcli eval ee-4jets ee4.zarr --out plots/ee-4jets")(evaluate)
 
 
+@over_channels(store_of_arguments, arguments_at)
 def evaluate(
     arguments: Annotated[
         list[str],

@@ -42,7 +42,7 @@ def export(
         str,
         typer.Argument(
             metavar="STORE|PROCESS|MODEL",
-            help='A store of proton collisions; a process such as "d d~ > z g g"; or name, name@3 or name@alias.',
+            help='A store or sample of protons; a process such as "d d~ > z g g"; or name, name@3 or name@alias.',
         ),
     ],
     out: Annotated[Path, typer.Argument(help="New event file, .lhe or .lhe.gz; or new folder.")],
@@ -101,6 +101,8 @@ def export(
 def _export_events(
     store: Path, out: Path, seed: int, scales: int | None, densities: list[str], couplings: list[float]
 ) -> Result:
+    from ampcli.channels.record import is_sample
+    from ampcli.channels.sample import facts_of, open_sample
     from ampcli.errors import UsageError
     from ampcli.events.lhe.write import write_lhe
     from ampcli.phasespace.variations import (
@@ -118,12 +120,18 @@ def _export_events(
 
     if not out.name.endswith(_EVENTS):
         raise UsageError(f"{out}: the output is a .lhe or .lhe.gz file")
-    opened = open_store(store)
-    with progress_bar("events", opened.rows) as advance:
-        rows = write_lhe(opened, out, seed, variations, advance)
-    text = f"{out}: {rows} events"
-    if rows < opened.rows:
-        text += f"; {opened.rows - rows} of weight 0 were left out"
+    facts = None
+    if is_sample(store):
+        plan, stores = open_sample(store)
+        facts = facts_of(plan, stores)
+    else:
+        stores = [open_store(store)]
+    total = sum(each.rows for each in stores)
+    with progress_bar("events", total) as advance:
+        rows = write_lhe(stores, out, seed, variations, advance, facts)
+    text = f"{out}: {rows} events" + (f" of {len(stores)} channels" if facts else "")
+    if rows < total:
+        text += f"; {total - rows} of weight 0 were left out"
     return Result({"store": str(store), "out": str(out), "events": rows}, text)
 
 

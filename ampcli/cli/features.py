@@ -12,6 +12,7 @@ from ampcli.cli.command import Result, command, names_of, progress_bar, resumabl
 from ampcli.cli.declared import Owner, declared_parameters, given
 from ampcli.cli.effect import Effect, Values, only_if
 from ampcli.cli.names import starting_with
+from ampcli.cli.over_channels import over_channels
 
 
 def add(app: typer.Typer) -> None:
@@ -54,17 +55,20 @@ def _kinds_with(option: str, values: Values) -> list[Any]:
 
 def _has_choice(option: str, values: Values) -> bool:
     """Whether an option changes one of the blocks for the process of the store."""
+    from ampcli.channels.sample import channel_stores
     from ampcli.store.reader import open_store
 
     kinds = _kinds_with(option, values)
     if not any(option in kind.needs for kind in kinds):
         return True
-    process = open_store(values["store"]).process
-    return any(option not in kind.needs or kind.needs[option].holds(process) for kind in kinds)
+    stores = channel_stores(values["store"]) or {"": values["store"]}
+    processes = [open_store(store).process for store in stores.values()]
+    return any(option not in kind.needs or kind.needs[option].holds(each) for kind in kinds for each in processes)
 
 
+@over_channels(lambda values: values["store"], lambda values, store, channel: {"store": store})
 def features(
-    store: Annotated[Path, typer.Argument(help="A finished store.")],
+    store: Annotated[Path, typer.Argument(help="A finished store, or a sample of many channels.")],
     blocks: list[str],
     replace: Annotated[bool, typer.Option("--replace", help="Write blocks that are there anew.")] = False,
     device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",

@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 import typer
 
 from ampcli.cli.command import RegistryOption, Result, command, progress_bar, resumable, save_configuration
-from ampcli.cli.effect import not_with, only_if, only_with
+from ampcli.cli.effect import Values, not_with, only_if, only_with
 from ampcli.cli.event_options import OnShellOption, ProcessOnlyOption, RepairOption, SkipBadOption
 from ampcli.cli.gen_report import finished, planned
 from ampcli.cli.lepton_options import has_charged_leptons
@@ -41,8 +41,23 @@ _PROTONS = only_with("beams")
 _CHARGED = only_if(has_charged_leptons, 'for "{process}", which has no outgoing charged lepton')
 
 
+_MANY = only_if(
+    lambda values: _is_inclusive(values), 'for "{process}": it has none of the multiparticles p, j, l+, l-, vl, vl~'
+)
+
+
+def _is_inclusive(values: Values) -> bool:
+    """Whether the process has multiparticles."""
+    from ampcli.channels.multiparticles import named_definitions, used
+
+    return bool(used(values["process"], named_definitions(values["define"] or [])))
+
+
 def gen(
-    process: Annotated[str, typer.Argument(help='In MadGraph syntax: "e- e+ > d d~ g g".')],
+    process: Annotated[
+        str,
+        typer.Argument(help='In MadGraph syntax: "e- e+ > d d~ g g", or with multiparticles: "p p > z j j".'),
+    ],
     store: Annotated[Path, typer.Argument(help="Folder of the new store.")],
     points: Annotated[
         str | None,
@@ -148,6 +163,16 @@ def gen(
         ),
         _PROTONS,
     ] = None,
+    flavours: Annotated[
+        int,
+        typer.Option(min=1, max=5, help="Of quarks in p and j: 4 for d u s c, 5 for b too.", rich_help_panel=_HADRONS),
+        _MANY,
+    ] = 4,
+    define: Annotated[
+        list[str] | None,
+        typer.Option(help='A multiparticle of your own, such as "j=g u d".', rich_help_panel=_HADRONS),
+        _MANY,
+    ] = None,
     unweighted: Annotated[
         bool, typer.Option("--unweighted", help="Events of equal weight (e+e- and protons)."), _SAMPLED
     ] = False,
@@ -177,7 +202,11 @@ def gen(
 ) -> Result:
     """Generate phase-space points and their exact |M|^2 into a store."""
     from ampcli.amplitudes.providers import note_on
+    from ampcli.channels.generate import SampleRequest
+    from ampcli.channels.multiparticles import parse_definitions
+    from ampcli.cli.gen_sample import gen_sample
     from ampcli.cli.numbers import parse_count, parse_parameters
+    from ampcli.errors import UsageError
     from ampcli.generation.generate import GenerationRequest, generate, parse_part, prepare
     from ampcli.generation.given_points import GivenFile
     from ampcli.generation.lepton_points import LeptonSettings
@@ -205,6 +234,15 @@ def gen(
         )
     else:
         collisions = LeptonSettings(sqrt_s, y_cut, cuts, sampling, overweight if unweighted else None)
+    values = parse_parameters("--parameter", parameter or [])
+    if _is_inclusive({"process": process, "define": define}):
+        if not isinstance(collisions, ProtonSettings):
+            raise UsageError(f'"{process}" has multiparticles', "They are for proton beams: give --beams lhc13.")
+        definitions = parse_definitions(define or [], flavours)
+        sample = SampleRequest(
+            process, store, count, definitions, collisions, seed, provider, values, unchecked, device
+        )
+        return gen_sample(sample, workers, share, resume, dry_run)
     job = prepare(
         GenerationRequest(
             process,
@@ -213,7 +251,7 @@ def gen(
             collisions,
             seed=seed,
             provider=provider,
-            parameters=parse_parameters("--parameter", parameter or []),
+            parameters=values,
             unchecked=unchecked,
             device=device,
             surrogate=surrogate,

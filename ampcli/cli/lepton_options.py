@@ -9,4 +9,8 @@ _CHARGED = {f"{name}{sign}" for name in ("e", "mu", "ta") for sign in "+-"}
 
 def has_charged_leptons(values: Values) -> bool:
     """Whether a charged lepton is among the outgoing particles of the process, as it was typed."""
-    return any(name.lower() in _CHARGED for name in str(values["process"]).rpartition(">")[2].split())
+    from ampcli.channels.multiparticles import named_definitions
+
+    known = named_definitions(values["define"] or [])
+    outgoing = str(values["process"]).lower().rpartition(">")[2].split()
+    return any(member in _CHARGED for name in outgoing for member in known.get(name, (name,)))

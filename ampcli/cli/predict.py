@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from ampcli.cli.command import RegistryOption, Result, command, progress_bar, resumable
 from ampcli.cli.effect import not_with, only_if
 from ampcli.cli.event_options import OnShellOption, ProcessOnlyOption, RepairOption, SkipBadOption
+from ampcli.cli.over_channels import Values, model_of, over_channels
 
 _OF_FILES = only_if(lambda values: not values["events"].is_dir(), "for a store")
 
@@ -18,6 +19,13 @@ def add(app: typer.Typer) -> None:
     command(app, "predict", "ampcli predict ee-4jets events.npz amplitudes.npz")(predict)
 
 
+def _at(values: Values, store: Path, channel: str) -> dict[str, Any]:
+    out: Path = values["out"]
+    named = out.with_name(f"{out.stem}-{channel}{out.suffix}")
+    return {"model": model_of(values["model"], channel), "events": store, "out": named}
+
+
+@over_channels(lambda values: values["events"], _at)
 def predict(
     model: Annotated[str, typer.Argument(help="name, name@3 or name@alias.")],
     events: Annotated[Path, typer.Argument(help="npz file with momenta (n, legs, 4), .lhe file, or a store.")],

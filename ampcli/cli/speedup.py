@@ -11,6 +11,7 @@ from ampcli.cli.command import RegistryOption, Result, command, save_configurati
 from ampcli.cli.effect import only_if
 from ampcli.cli.names import provider_names, starting_with
 from ampcli.cli.output import say, shown
+from ampcli.cli.over_channels import arguments_at, over_channels, store_of_arguments
 from ampcli.text_table import aligned
 
 if TYPE_CHECKING:
@@ -25,6 +26,7 @@ def add(app: typer.Typer) -> None:
     command(app, "speedup", "ampcli speedup z4-iq1 z4-fg1 z4.zarr --tolerance 0.03:1e-3 --out plots/speedup")(speedup)
 
 
+@over_channels(store_of_arguments, arguments_at)
 def speedup(
     arguments: Annotated[
         list[str],

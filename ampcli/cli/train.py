@@ -12,6 +12,7 @@ import typer
 from ampcli.cli.command import RegistryOption, Result, command, names_of, progress_bar, resumable
 from ampcli.cli.declared import given
 from ampcli.cli.options import COPIES, LAYERS, TF32
+from ampcli.cli.over_channels import model_of, over_channels
 
 log = logging.getLogger(__name__)
 
@@ -26,9 +27,13 @@ def _model_parameters() -> list[inspect.Parameter]:
     return model_parameters(names_of(train))
 
 
+@over_channels(
+    lambda values: values["store"],
+    lambda values, store, channel: {"store": store, "name": model_of(values["name"], channel)},
+)
 def train(
-    store: Annotated[Path, typer.Argument(help="A store with the features of the model.")],
-    name: Annotated[str, typer.Option(help="Name in the registry.")],
+    store: Annotated[Path, typer.Argument(help="A store with the model's features, or a sample of many channels.")],
+    name: Annotated[str, typer.Option(help="Name in the registry; of a sample's channels: NAME-CHANNEL.")],
     model: str = "fame",
     preset: str | None = None,
     hidden: Annotated[

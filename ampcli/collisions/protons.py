@@ -8,6 +8,7 @@ import numpy as np
 import pydantic
 
 from ampcli.collisions.base import BoolArray, Energy, IntArray, Perturbation, SampledCollisions
+from ampcli.collisions.flavours import Flavours
 from ampcli.kinematics import FloatArray
 from ampcli.phasespace.cuts import JetCuts, LeptonCuts
 from ampcli.phasespace.perturb import perturbed_events, recoiling_legs
@@ -39,12 +40,14 @@ class ProtonCollisions(SampledCollisions):
     overweight: float
     """Share of the cross section in excess weights of unweighted events, for which w_max was chosen."""
     sampler: str
+    flavours: tuple[Flavours, ...] = ()
+    """Processes that the store stands for, with the |M|^2 of its own, where they are several (`ampcli.channels`)."""
     leptons: LeptonCuts | None = None
     """Cuts on charged leptons, of processes that have any."""
 
     @pydantic.model_serializer(mode="wrap")
     def _as_before(self, dump: pydantic.SerializerFunctionWrapHandler) -> dict[str, object]:
-        return without_later(self, dump, "running", "leptons")
+        return without_later(self, dump, "running", "flavours", "leptons")
 
     @property
     def sqrt_s(self) -> None:
@@ -64,8 +67,8 @@ class ProtonCollisions(SampledCollisions):
 
     @property
     def arrays(self) -> dict[str, tuple[int, ...]]:
-        """The momentum fractions of both partons."""
-        return {"x": (2,)}
+        """The momentum fractions of both partons, and which of the flavours an event has."""
+        return {"x": (2,)} | ({"flavour": ()} if self.flavours else {})
 
     @property
     def cuts(self) -> JetCuts:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -13,6 +13,7 @@ import numpy.random  # noqa: F401 - numpy imports it late, and an import in the 
 
 from ampcli.amplitudes.providers import AUTO, make_provider
 from ampcli.errors import AmpcliError, UsageError, setting
+from ampcli.files import replacing
 from ampcli.generation.points import PointSource, Settings
 from ampcli.generation.run import Job, fill
 from ampcli.process import described_process
@@ -165,8 +166,12 @@ def generate(
     part: tuple[int, int] = (1, 1),
     resume: bool = False,
     on_rows: Callable[[int], None] = lambda rows: None,
+    prepared: Sequence[Path] = (),
 ) -> dict[str, Any] | None:
     """Fill the store of a prepared job.
+
+    Args:
+        prepared: files for a new store's books, such as an adaptation that a survey made.
 
     Returns:
         The finished store's attributes, or None while shares of other processes are missing.
@@ -181,6 +186,9 @@ def generate(
     created = not job.path.exists()
     if created:
         parts.initialise(job.path, job.plan)
+        for file in prepared:
+            with replacing(job.path / parts.BOOKS / file.name) as draft:
+                shutil.copyfile(file, draft)
     else:
         if not resume and shares == 1:
             parts.require_same(job.path, job.plan)

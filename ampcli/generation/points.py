@@ -29,6 +29,7 @@ class Points:
     exact: int | None = None  # exact amplitudes that sampling took, where they were counted
     event: FloatArray | None = None  # (n,), numbers of given events in their file
     event_weight: FloatArray | None = None  # (n,), weights that the file has for them
+    flavour: FloatArray | None = None  # (n,), which of a channel's flavours they have
 
     def batch(self, rows: slice, out: FloatArray | None = None) -> FloatArray:
         """Momenta (batch, n_external, 4) of some rows, incoming first; `out` is memory for them."""

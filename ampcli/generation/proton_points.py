@@ -12,32 +12,40 @@ import numpy as np
 
 from ampcli.amplitudes.protocol import Provider
 from ampcli.collisions import AnyCollisions
+from ampcli.collisions.flavours import Flavours
 from ampcli.collisions.protons import ProtonCollisions
 from ampcli.errors import UsageError, setting
 from ampcli.generation.points import Points
 from ampcli.generation.proposal import PROPOSAL, Proposal
+from ampcli.kinematics import FloatArray
 from ampcli.locks import locked
 from ampcli.phasespace.colour_chain import chain
 from ampcli.phasespace.cuts import JetCuts, LeptonCuts, charged_leptons
 from ampcli.phasespace.divergences import require_finite
-from ampcli.phasespace.hadron_sampler import TAIL, Adaptation, HadronSampler
+from ampcli.phasespace.hadron_sampler import BLOCK, TAIL, Adaptation, HadronSampler
 from ampcli.phasespace.jet_map import PAIR_VERSION, VERSIONS, JetMap
 from ampcli.phasespace.lepton_pair import lepton_pair
 from ampcli.phasespace.partons import file_sha256, find_pdf, pdf_grid, require_madspace
 from ampcli.phasespace.pdf_sets import PROTON, PdfSet, pdf_set
 from ampcli.phasespace.running_coupling import Running, running_alpha_s
-from ampcli.process import Process
+from ampcli.process import Process, parse_process
 
 #: Collision energy in GeV of the beams that `--beams` knows.
 BEAMS = {"lhc13": 13000.0, "lhc13.6": 13600.0, "lhc14": 14000.0}
 
-_ADAPTATION = "adaptation.npz"
+#: Its file among a store's books.
+ADAPTATION = "adaptation.npz"
+
+_SURVEY = 12  # passes
+#: Points from which a survey has its cross section.
+SURVEYED = _SURVEY * BLOCK
 
 
 @dataclass(frozen=True)
 class ProtonSettings:
     """What the user chose: cuts and scale (GeV; None: H_T/2), densities, alpha_s(M_Z) (None: theirs), unweighting.
 
+    `flavours` are the processes of a channel.
     Cuts on leptons are for processes with charged ones.
     """
 
@@ -49,11 +57,12 @@ class ProtonSettings:
     unweighted: bool = False
     overweight: float = 0.003
     two_stage: bool = False
+    flavours: tuple[Flavours, ...] = ()
     leptons: LeptonCuts = field(default_factory=LeptonCuts)
 
     def require_possible(self, process: Process) -> None:
         """See `ampcli.generation.points.Settings`."""
-        require_possible(process, self._collisions_of(process, 0))
+        require_possible(process, self.collisions_of(process, 0))
 
     def points(self, process: Process, provider: Provider, seed: int) -> ProtonPoints:
         """See `ampcli.generation.points.Settings`."""
@@ -63,13 +72,14 @@ class ProtonSettings:
                 f"the provider {made.name} does not say its alpha_s, which has to run with the scale",
                 f"Choose another {setting('provider')}.",
             )
-        collisions = self._collisions_of(process, seed)
+        collisions = self.collisions_of(process, seed)
         if JetMap.covers(process):
             made_by = VERSIONS[0] if lepton_pair(process) is None else f"{VERSIONS[0]}, {PAIR_VERSION}"
             collisions = collisions.model_copy(update={"sampler": f"{made_by}, {collisions.sampler}"})
         return ProtonPoints(process, collisions, provider, made.parameters["alpha_s"])
 
-    def _collisions_of(self, process: Process, seed: int) -> ProtonCollisions:
+    def collisions_of(self, process: Process, seed: int) -> ProtonCollisions:
+        """The record for a store's plan; raises as `collisions`."""
         leptons = self.leptons if charged_leptons(process) else None
         return self.collisions(seed).model_copy(update={"leptons": leptons})
 
@@ -129,6 +139,7 @@ class ProtonSettings:
             overweight=self.overweight,
             seed=seed,
             sampler=f"madspace {_madspace_version()}",
+            flavours=self.flavours,
         )
 
     def _require_lepton_cuts(self, energy: float) -> None:
@@ -186,7 +197,8 @@ def require_possible(process: Process, collisions: ProtonCollisions) -> None:
     cuts = collisions.leptons or LeptonCuts()
     require_finite(process, cuts)
     grid = pdf_grid(find_pdf(collisions.pdf))
-    for parton in process.incoming:
+    named = (parse_process(each.process) for each in collisions.flavours)
+    for parton in (*process.incoming, *(leg for each in named for leg in each.incoming)):
         if parton.pdg not in grid.partons:
             raise UsageError(
                 f"{collisions.pdf} has no density of the parton {parton.name}", f"Choose another {setting('pdf')}."
@@ -238,6 +250,7 @@ class ProtonPoints:
             drawn.overweight,
             drawn.running,
             next((version for version in VERSIONS if drawn.sampler.startswith(f"{version}, ")), None),
+            tuple((legs[0].pdg, legs[1].pdg) for legs in (parse_process(each.process).legs for each in drawn.flavours)),
             drawn.leptons,
         )
 
@@ -259,17 +272,26 @@ class ProtonPoints:
 
     def prepare(self, books: Path) -> None:
         """Adapt the sampler to the process, unless another share of the store has done it."""
-        file = books / _ADAPTATION
+        file = books / ADAPTATION
         with locked(books / "locks" / "adaptation.lock", f"{books} is being prepared", "Wait.", seconds=-1):
             if not file.is_file():
-                tail, thin = TAIL if self.collisions.unweighted is True else 0, bool(self.collisions.unweighted)
-                self.sampler.adapt(self._stream(0, 0), tail, thin).save(file)
+                self.adapted().save(file)
             if self.collisions.unweighted == "two-stage" and not (books / PROPOSAL).is_file():
                 adaptation = Adaptation.load(file)
                 proposal = Proposal.train(
                     self.sampler, adaptation, self._stream(0, 1), self.collisions.overweight, books
                 )
                 proposal.save(books / PROPOSAL)
+
+    def adapted(self) -> Adaptation:
+        """The sampler's adaptation to the process, from the seed."""
+        tail, thin = TAIL if self.collisions.unweighted is True else 0, bool(self.collisions.unweighted)
+        return self.sampler.adapt(self._stream(0, 0), tail, thin)
+
+    def surveyed(self, adaptation: Adaptation) -> FloatArray:
+        """Weights in pb of `SURVEYED` points, from the seed: 0 for those beyond the cuts."""
+        found = self.sampler.weights(self._stream(0, 2), adaptation, _SURVEY)
+        return np.concatenate([found, np.zeros(SURVEYED - len(found))])
 
     def attributes(self, books: Path) -> dict[str, Any]:
         """See `PointSource`; how the surrogate's proposals did."""
@@ -278,15 +300,16 @@ class ProtonPoints:
         return Proposal.load(books / PROPOSAL, self.process, self.provider).attributes
 
     def points(self, part: int, rows: slice, books: Path, on_pass: Callable[[], None]) -> Points:
-        adaptation = Adaptation.load(books / _ADAPTATION)
+        adaptation = Adaptation.load(books / ADAPTATION)
         n = rows.stop - rows.start
-        exact = None
+        stream, exact = self._stream(part), None
         if self.collisions.unweighted == "two-stage":
             proposal = Proposal.load(books / PROPOSAL, self.process, self.provider)
-            drawn, tried, exact = proposal.draw(self.sampler, self._stream(part), n, adaptation, on_pass)
+            drawn, tried, exact = proposal.draw(self.sampler, stream, n, adaptation, on_pass)
         else:
-            drawn, tried = self.sampler.draw(self._stream(part), n, adaptation, self.collisions.unweighted, on_pass)
+            drawn, tried = self.sampler.draw(stream, n, adaptation, self.collisions.unweighted, on_pass)
+        flavour = self.sampler.flavours(stream, drawn) if self.collisions.flavours else None
         outgoing = np.ascontiguousarray(drawn.momenta[:, 2:])
         # weight x |M|^2 is what adds up to a cross section, as in every store
         weight = drawn.weight / drawn.amplitude
-        return Points(drawn.momenta[:, :2], outgoing, weight, tried, drawn.amplitude, drawn.x, exact)
+        return Points(drawn.momenta[:, :2], outgoing, weight, tried, drawn.amplitude, drawn.x, exact, flavour=flavour)

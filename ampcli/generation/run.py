@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from multiprocessing.process import BaseProcess
 from multiprocessing.synchronize import Event
 from pathlib import Path
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 import numpy as np
 import zarr
@@ -33,6 +33,9 @@ _BATCH = 8192
 
 #: Of Zarr: a worker is one process with one thread, and several would wait for each other.
 _ONE_THREAD = {"threading.max_workers": 1, "async.concurrency": 1}
+
+
+_AnyJob = TypeVar("_AnyJob")
 
 
 class Stopped(Exception):
@@ -72,6 +75,7 @@ class Job:
             points.exact,
             points.event,
             points.event_weight,
+            points.flavour,
         )
         parts.write_part(self.path, self.plan, number, part)
         return len(amplitude)
@@ -135,7 +139,7 @@ def fill(
     Returns:
         The store's attributes, or None while parts chosen by other processes are missing.
     """
-    with _explained_loss(), zarr.config.set(_ONE_THREAD), _Pool(job, min(workers, job.plan.parts)) as pool:
+    with explained_loss(), zarr.config.set(_ONE_THREAD), Pool(job, min(workers, job.plan.parts)) as pool:
         missing = set(parts.missing_parts(job.path, job.plan))
         todo = [number for number in chosen if number in missing]
         _make(pool, todo, on_rows)
@@ -150,7 +154,7 @@ def fill(
 
 
 @contextmanager
-def _explained_loss() -> Iterator[None]:
+def explained_loss() -> Iterator[None]:
     try:
         yield
     except BrokenProcessPool:  # wherever it shows: from a result, from the next task, from the end
@@ -161,14 +165,14 @@ def _explained_loss() -> Iterator[None]:
         ) from None
 
 
-def _make(pool: _Pool, numbers: list[int], on_rows: Callable[[int], None]) -> None:
+def _make(pool: Pool[Job], numbers: list[int], on_rows: Callable[[int], None]) -> None:
     if numbers:
         pool.job.source.prepare(pool.job.path / parts.BOOKS)
     for future in pool.each("make", numbers):
         on_rows(future.result())
 
 
-def _damaged(pool: _Pool, plan: Plan) -> Iterator[int]:
+def _damaged(pool: Pool[Job], plan: Plan) -> Iterator[int]:
     futures = pool.each("check", range(plan.parts))
     for future in futures:
         try:
@@ -177,10 +181,10 @@ def _damaged(pool: _Pool, plan: Plan) -> Iterator[int]:
             yield pool.number_of(future)
 
 
-class _Pool:
-    """Workers that make parts; with one worker, this process is it."""
+class Pool(Generic[_AnyJob]):
+    """Workers that call methods of a (picklable) job with numbers; with one worker, this process is it."""
 
-    def __init__(self, job: Job, workers: int) -> None:
+    def __init__(self, job: _AnyJob, workers: int) -> None:
         self.job = job
         self._numbers: dict[Future[Any], int] = {}
         self._workers: set[BaseProcess] = set()
@@ -192,7 +196,7 @@ class _Pool:
                 self._stop = context.Event()
             self._executor = ProcessPoolExecutor(workers, context, _start_worker, (job, self._stop))
 
-    def __enter__(self) -> _Pool:
+    def __enter__(self) -> Pool[_AnyJob]:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
@@ -242,11 +246,11 @@ class _Pool:
             yield from (future.result() for future in self._submit_all(task, numbers))
 
 
-_job: Job
+_job: Any
 _stop: Event
 
 
-def _start_worker(job: Job, stop: Event) -> None:
+def _start_worker(job: Any, stop: Event) -> None:
     global _job, _stop
     _job, _stop = job, stop
     threading.Thread(target=_die_with_parent, daemon=True).start()

@@ -19,7 +19,7 @@ from ampcli.phasespace.candidates import Candidates, EventMap
 from ampcli.phasespace.colour_chain import ChainMap
 from ampcli.phasespace.cuts import JetCuts, LeptonCuts, described
 from ampcli.phasespace.jet_map import JetMap
-from ampcli.phasespace.partons import density
+from ampcli.phasespace.luminosity import luminosities, summed_luminosity
 from ampcli.phasespace.rambo import GEV2_PB
 from ampcli.phasespace.running_coupling import ONE_LOOP, Running, running_alpha_s
 from ampcli.phasespace.vegas import VegasGrid
@@ -102,6 +102,7 @@ class HadronSampler:
         overweight: share of the cross section that may sit in excess weights of unweighted events.
         running: how that coupling runs.
         jets: version of the map of jets (`ampcli.phasespace.jet_map`) that points come from; None: madspace's map.
+        beams: PDG codes of the incoming partons of all processes that count, with the |M|^2 of this one; (): its own.
         leptons: cuts on charged leptons, where there are any.
     """
 
@@ -116,6 +117,7 @@ class HadronSampler:
     overweight: float
     running: Running = ONE_LOOP
     jets: str | None = None
+    beams: tuple[tuple[int, int], ...] = ()
     leptons: LeptonCuts | None = None
 
     @cached_property
@@ -159,10 +161,17 @@ class HadronSampler:
         first, second = self.process.incoming
         # Either proton may give either parton; the event with both exchanged is this one, turned round.
         assignments = 1 if first.pdg == second.pdg else 2
-        luminosity = density(self.pdf, first.pdg, x[:, 0], scale) * density(self.pdf, second.pdg, x[:, 1], scale)
+        luminosity = summed_luminosity(self.pdf, self.beams or ((first.pdg, second.pdg),), x, scale)
         running = (running_alpha_s(scale, self.alpha_s_mz, self.running) / self.alpha_s) ** self.process.alpha_s_power
         flux = 1 / (2 * x[:, 0] * x[:, 1] * self.energy**2)
         return np.asarray(found.volume * assignments * luminosity * running * flux * GEV2_PB)
+
+    def flavours(self, rng: np.random.Generator, drawn: Drawn) -> FloatArray:
+        """Which of `beams` events have, drawn in proportion to the densities; (n,)."""
+        scale = event_scales(drawn.momenta, self.process, self.scale)
+        reached = np.cumsum(luminosities(self.pdf, self.beams, drawn.x, scale), axis=1)
+        chosen = (reached <= (rng.random(len(reached)) * reached[:, -1])[:, None]).sum(axis=1)
+        return np.where(reached[:, -1] > 0, chosen, 0).astype(float)
 
     def _thinned(
         self, rng: np.random.Generator, adaptation: Adaptation, found: Candidates

@@ -63,6 +63,8 @@ class Part:
     """Numbers of given events in their file (n,)."""
     event_weight: FloatArray | None = None
     """Weights that the file has for them (n,)."""
+    flavour: FloatArray | None = None
+    """Which of a channel's flavours they have (n,)."""
 
     def record(self, plan: Plan) -> PartRecord:
         combined, each = checksums({name: getattr(self, name) for name in plan.arrays})

@@ -81,7 +81,7 @@ class Plan(Frozen):
 
     def differences(self, other: Plan) -> list[str]:
         """Fields in which two plans differ, written out."""
-        ours, theirs = _flat(self.content), _flat(other.content)
+        ours, theirs = flat(self.content), flat(other.content)
         return [
             f"{key}: {ours.get(key)} here, {theirs.get(key)} there"
             for key in sorted({*ours, *theirs})
@@ -89,11 +89,12 @@ class Plan(Frozen):
         ]
 
 
-def _flat(tree: dict[str, object], prefix: str = "") -> dict[str, object]:
+def flat(tree: dict[str, object], prefix: str = "") -> dict[str, object]:
+    """The leaves of nested documents, by their names joined with dots."""
     leaves: dict[str, object] = {}
     for key, value in tree.items():
         if isinstance(value, dict):
-            leaves |= _flat(value, f"{prefix}{key}.")
+            leaves |= flat(value, f"{prefix}{key}.")
         else:
             leaves[prefix + key] = value
     return leaves

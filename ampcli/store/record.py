@@ -20,6 +20,7 @@ from ampcli.store.rows import read_rows, sha256_of
 
 BOOKS = ".ampcli"  # plan, markers and locks; a Zarr group, so that other readers of Zarr do not stumble over it
 PLAN = "plan.json"
+SAMPLE = "sample.json"  # the plan of a sample of many channels, each a store of its own (`ampcli.channels`)
 
 
 class NewerFormatError(IntegrityError):
@@ -121,6 +122,8 @@ def read_plan(path: Path) -> Plan:
         return _plan(attributes.get("plan"), path / ZARR)
     if (path / BOOKS).is_dir():
         raise IntegrityError(f"{path} is not finished, and has no plan any more", RESUME)
+    if (path / SAMPLE).exists():
+        raise UsageError(f"{path} is a sample of many channels", f"Name the store of one, {path}/channels/CHANNEL.")
     raise UsageError(f"{path} is not a store of ampcli", "Choose another name, or move it away.")
 
 

@@ -1,11 +1,13 @@
-"""A store of proton collisions as a Les Houches event file, with colour flows, ready for a parton shower."""
+"""Stores of proton collisions as a Les Houches event file, with colour flows, ready for a parton shower."""
 
 from __future__ import annotations
 
 import gzip
 import io
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import TextIO, cast
 from xml.sax.saxutils import escape
@@ -16,6 +18,7 @@ import numpy.typing as npt
 import ampcli
 from ampcli.amplitudes.protocol import ColourFlowProvider
 from ampcli.amplitudes.providers import by_place, note_on
+from ampcli.collisions.flavours import Flavours
 from ampcli.collisions.protons import ProtonCollisions
 from ampcli.errors import UsageError
 from ampcli.events.lhe.named_weights import NamedWeights
@@ -26,28 +29,66 @@ from ampcli.phasespace.hadron_sampler import event_scales
 from ampcli.phasespace.pdf_sets import lhapdf_id
 from ampcli.phasespace.running_coupling import running_alpha_s
 from ampcli.phasespace.variations import Choice, Variation
-from ampcli.process import Particle
+from ampcli.process import Particle, described_process
 from ampcli.store.reader import Store
 
-_PROTON, _PROCESS_ID = 2212, 1
+_PROTON = 2212
 _WEIGHTS_IN_PB = 4  # IDWTUP: weights average to the cross section
 _UNKNOWN = -1.0  # a coupling, by the convention of these files
 
 
+@dataclass(frozen=True)
+class Subprocess:
+    """A store whose events go into a file, under a number of their own.
+
+    Attributes:
+        events: those of its store that have a weight.
+    """
+
+    store: Store
+    source: ProtonCollisions
+    provider: ColourFlowProvider
+    number: int
+    events: int
+
+    @classmethod
+    def of(cls, store: Store, number: int) -> Subprocess:
+        """Raises: UsageError: a store of something else, or a process without colour flows."""
+        source = store.plan.source
+        if not isinstance(source, ProtonCollisions):
+            raise UsageError(f"{store.path} does not hold proton collisions", "Make one with `ampcli gen --beams`.")
+        provider = _flow_provider(store)
+        events = sum(int(np.count_nonzero(_integrand(store, rows))) for rows in store.batches())
+        return cls(store, source, provider, number, events)
+
+    @property
+    def flavours(self) -> tuple[Flavours, ...]:
+        """The processes that the events have."""
+        return self.source.flavours or (Flavours(process=str(self.store.process)),)
+
+    @cached_property
+    def legs(self) -> list[tuple[Particle, ...]]:
+        """Legs of each of the flavours."""
+        return [described_process(each.process, self.store.plan.provider.parameters).legs for each in self.flavours]
+
+
 def write_lhe(
-    store: Store,
+    stores: Sequence[Store],
     out: Path,
     seed: int,
     variations: Callable[[Choice], Sequence[Variation]] = lambda central: (),
     on_rows: Callable[[int], None] = lambda rows: None,
+    facts: Mapping[str, str] | None = None,
 ) -> int:
     """Write all events but those of weight 0; the file appears whole or not at all.  Returns their number.
 
     Momenta have 16 digits, and colour lines are drawn in proportion to the squared orderings.  Weights are in pb and
-    average to the cross section.  A name that ends in .gz asks for gzip.  Where the incoming partons differ, half of
-    the events are turned, so that either proton gives either parton.
+    average to the cross section, of all stores together.  A name that ends in .gz asks for gzip.  Where the incoming
+    partons differ, half of the events are turned, so that either proton gives either parton.  Events of several
+    stores are mixed at random, each store's in their order.
 
     Args:
+        facts: for the header, instead of the process and the digest of a single store.
         seed: of colour flows and orientations.
         variations: other choices of scales, densities and couplings (`ampcli.phasespace.variations`), given the one of
             the events; each becomes a named weight.
@@ -57,25 +98,38 @@ def write_lhe(
             choice of scales, densities or couplings.
         NotFoundError: no such densities.
     """
-    source = store.plan.source
-    if not isinstance(source, ProtonCollisions):
-        raise UsageError(f"{store.path} does not hold proton collisions", "Make one with `ampcli gen --beams`.")
-    provider = _flow_provider(store)
     if out.exists():
         raise UsageError(f"{out} exists already", "Choose another name, or remove it.")
-    central = Choice.of(source)
+    parts = [Subprocess.of(store, number) for number, store in enumerate(stores, start=1)]
+    central = Choice.of(parts[0].source)
     weights = NamedWeights(central, variations(central))
-    events = sum(int(np.count_nonzero(_integrand(store, rows))) for rows in store.batches())
+    events = sum(part.events for part in parts)
     if events == 0:
-        raise UsageError(f"all events of {store.path} have the weight 0", "Generate more points.")
+        raise UsageError(f"all events of {stores[0].path} have the weight 0", "Generate more points.")
     with replacing(out) as draft, _opened(draft, zipped=out.name.endswith(".gz")) as file:
-        file.write(_header(store, source, weights))
-        for rows in store.batches():
-            rng = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(rows.start,)))
-            file.writelines(_events(store, source, provider, weights, rows, events, rng))
-            on_rows(rows.stop - rows.start)
+        file.write(_header(parts, weights, facts))
+        for each in _mixed(parts, weights, events, seed):
+            file.write(each)
+            on_rows(1)
         file.write("</LesHouchesEvents>\n")
     return events
+
+
+def _mixed(parts: list[Subprocess], named: NamedWeights, events: int, seed: int) -> Iterator[str]:
+    """Events of all stores: every order of their numbers is as likely."""
+    streams = [_events_of(part, named, events, seed, alone=len(parts) == 1) for part in parts]
+    turns = np.repeat(np.arange(len(parts), dtype=np.uint16), [part.events for part in parts])
+    if len(parts) > 1:
+        np.random.default_rng(np.random.SeedSequence(seed)).shuffle(turns)
+    for turn in turns:
+        yield next(streams[turn])
+
+
+def _events_of(part: Subprocess, named: NamedWeights, events: int, seed: int, alone: bool) -> Iterator[str]:
+    for rows in part.store.batches():
+        key = (rows.start,) if alone else (part.number, rows.start)
+        rng = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=key))
+        yield from _events(part, named, rows, events, rng)
 
 
 def _flow_provider(store: Store) -> ColourFlowProvider:
@@ -107,11 +161,11 @@ def _opened(path: Path, zipped: bool) -> Iterator[TextIO]:
                 yield file
 
 
-def _header(store: Store, source: ProtonCollisions, weights: NamedWeights) -> str:
-    statistics = store.attributes["statistics"]
-    sigma, error = statistics["mean_weighted_amplitude"], statistics["mean_weighted_amplitude_error"]
+def _header(parts: list[Subprocess], weights: NamedWeights, other: Mapping[str, str] | None) -> str:
+    store, source = parts[0].store, parts[0].source
     beam = 0.5 * source.energy
     density = lhapdf_id(source.pdf)
+    named = {str(part.number): ", ".join(each.process for each in part.flavours) for part in parts}
     facts = {
         "process": store.process,
         "sqrt_s": f"{source.energy:.12g} GeV, two protons",
@@ -120,19 +174,31 @@ def _header(store: Store, source: ProtonCollisions, weights: NamedWeights) -> st
         "pdf": f"{source.pdf} (LHAPDF id {density or 'unknown'}, sha256 of the grid {source.pdf_sha256})",
         "alpha_s": f"{source.alpha_s_mz:.12g} at M_Z, {source.running.loops} loops, running with the scale (AQCDUP)",
         "weights": "in pb; their mean is the cross section",
-        "provider": f"{store.plan.provider.name} {store.plan.provider.version}",
+        "provider": ", ".join(dict.fromkeys(f"{p.store.plan.provider.name} {p.store.plan.provider.version}"
+                                            for p in parts)),
         "digest": store.digest,
-        **_closure(store),
-    }
+        **(other or {}),
+        **({f"subprocess {number}": names for number, names in named.items()} if parts[0].source.flavours or other
+           else {}),
+        **{f"{key}{f' of {part.number}' if len(parts) > 1 else ''}": words
+           for part in parts for key, words in _closure(part.store).items()},
+    }  # fmt: skip
     lines = "".join(f"{key} = {escape(str(value)).encode('ascii', 'xmlcharrefreplace').decode()}\n"
                     for key, value in facts.items())  # fmt: skip
     return (
         f'<LesHouchesEvents version="3.0">\n<header>\n<ampcli version="{ampcli.__version__}">\n{lines}</ampcli>\n'
         f"{weights.declared()}</header>\n<init>\n"
-        f"{_PROTON} {_PROTON} {beam:.16e} {beam:.16e} 0 0 {density} {density} {_WEIGHTS_IN_PB} 1\n"
-        f"{sigma:.16e} {error:.16e} {sigma:.16e} {_PROCESS_ID}\n"
+        f"{_PROTON} {_PROTON} {beam:.16e} {beam:.16e} 0 0 {density} {density} {_WEIGHTS_IN_PB} {len(parts)}\n"
+        f"{''.join(map(_init_line, parts))}"
         f"<generator name='ampcli' version='{ampcli.__version__}'></generator>\n</init>\n"
     )
+
+
+def _init_line(part: Subprocess) -> str:
+    """Cross section, its error, the largest weight (which nobody needs who has weights in pb), and the number."""
+    statistics = part.store.attributes["statistics"]
+    sigma, error = statistics["mean_weighted_amplitude"], statistics["mean_weighted_amplitude_error"]
+    return f"{sigma:.16e} {error:.16e} {sigma:.16e} {part.number}\n"
 
 
 def _closure(store: Store) -> dict[str, str]:
@@ -152,19 +218,11 @@ def _integrand(store: Store, rows: slice) -> FloatArray:
     return store.read("weight", rows) * store.read("amplitude", rows)
 
 
-def _events(
-    store: Store,
-    source: ProtonCollisions,
-    provider: ColourFlowProvider,
-    named: NamedWeights,
-    rows: slice,
-    events: int,
-    rng: np.random.Generator,
-) -> Iterator[str]:
-    process = store.process
+def _events(part: Subprocess, named: NamedWeights, rows: slice, events: int, rng: np.random.Generator) -> Iterator[str]:
+    store, source, process = part.store, part.source, part.store.process
     momenta = with_beams(store.read("momenta", rows))
     n = len(momenta)
-    tags = provider.colour_flows(momenta, rng.random(n))
+    tags = part.provider.colour_flows(momenta, rng.random(n))
     weights = _integrand(store, rows) * events / store.tried
     scales = event_scales(momenta, process, source.scale)
     couplings = running_alpha_s(scales, source.alpha_s_mz, source.running)
@@ -173,17 +231,23 @@ def _events(
         turned = rng.random(n) < 0.5
         momenta[turned, :, 2:] *= -1.0  # half a turn about the x axis
         order[turned, :2] = [1, 0]
-    alpha_ew = provider.identity().parameters.get("alpha_ew", _UNKNOWN)
+    flavour = store.read("flavour", rows).astype(int) if source.flavours else np.zeros(n, dtype=int)
+    mirrored = np.array([each.mirrored for each in part.flavours])[flavour]
+    momenta[mirrored, :, 2] *= -1.0
+    tags[mirrored] = tags[mirrored][..., ::-1]  # antiparticles
+    alpha_ew = part.provider.identity().parameters.get("alpha_ew", _UNKNOWN)
     kept = np.flatnonzero(weights)
-    partons = np.tile([leg.pdg for leg in process.incoming], (len(kept), 1))
+    partons = np.array([[leg.pdg for leg in legs[:2]] for legs in part.legs])[flavour[kept]]
     x = store.read("x", rows)[kept]
     others = named.written(weights[kept], x, partons, scales[kept], process.alpha_s_power)
     for event, other in zip(kept, others, strict=True):
         numbers = (weights[event], scales[event], alpha_ew, couplings[event])
-        yield _event(process.legs, momenta[event], tags[event], order[event], numbers, other)
+        legs = part.legs[flavour[event]]
+        yield _event(part.number, legs, momenta[event], tags[event], order[event], numbers, other)
 
 
 def _event(
+    number: int,
     legs: tuple[Particle, ...],
     momenta: FloatArray,
     tags: npt.NDArray[np.int32],
@@ -191,8 +255,8 @@ def _event(
     numbers: tuple[float, float, float, float],
     others: str,
 ) -> str:
-    head = " ".join(f"{number:.16e}" for number in numbers)
-    lines = [f"<event>\n{len(legs)} {_PROCESS_ID} {head}\n"]
+    head = " ".join(f"{each:.16e}" for each in numbers)
+    lines = [f"<event>\n{len(legs)} {number} {head}\n"]
     for position in order:
         leg = legs[position]
         status, mothers = (-1, "0 0") if position < 2 else (1, "1 2")

@@ -1,0 +1,210 @@
+"""`ampcli gen` with multiparticles: from a process string to a sample of all its channels."""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from ampcli.channels.expansion import expand
+from ampcli.channels.groups import channels_of
+from ampcli.channels.multiparticles import Definitions, used
+from ampcli.channels.record import (
+    CHANNELS,
+    ChannelPlan,
+    SamplePlan,
+    channel_path,
+    is_sample,
+    read_sample_plan,
+    write_sample_plan,
+)
+from ampcli.channels.survey import Surveys, allotted
+from ampcli.errors import UsageError, setting
+from ampcli.files import drafted
+from ampcli.generation.generate import GenerationRequest, generate, prepare
+from ampcli.generation.proton_points import ADAPTATION, ProtonPoints, ProtonSettings
+from ampcli.generation.run import Job
+from ampcli.locks import locked
+from ampcli.store.metadata import write_group
+from ampcli.store.plan import flat
+
+SURVEY = "survey"
+
+
+@dataclass(frozen=True)
+class SampleRequest:
+    """What the user asked for; see `ampcli.generation.generate.GenerationRequest`.
+
+    Attributes:
+        definitions: of all multiparticles that may be used.
+    """
+
+    process: str
+    path: Path
+    points: int | None
+    definitions: Definitions
+    collisions: ProtonSettings
+    seed: int = 1
+    provider: str = "auto"
+    parameters: Mapping[str, float] = field(default_factory=dict)
+    unchecked: bool = False
+    device: str = "cpu"
+
+
+@dataclass(frozen=True)
+class SampleJob:
+    """All that is needed to make a sample; the jobs of channels, in the order of the plan, get their points later."""
+
+    path: Path
+    plan: SamplePlan
+    jobs: list[Job]
+
+
+def prepare_sample(request: SampleRequest, on_channel: Callable[[int], None] = lambda channel: None) -> SampleJob:
+    """Check the request, and make ready the amplitudes of all channels (providers may generate code, once).
+
+    Raises:
+        UsageError: an impossible request, fewer points than channels, or a channel without amplitudes.
+    """
+    if request.points is None:
+        raise UsageError("how many points?", f"Give {setting('points')} N.")
+    grouped = channels_of(expand(request.process, request.definitions))
+    if request.points < len(grouped):
+        raise UsageError(
+            f"{setting('points')} {request.points}: there are {len(grouped)} channels", "Each needs one at least."
+        )
+    channels, jobs = [], []
+    for channel in grouped:
+        seed = _seed_of(request.seed, str(channel.process))
+        several = channel.flavours if len(channel.flavours) > 1 else ()
+        job = prepare(
+            GenerationRequest(
+                str(channel.process),
+                channel_path(request.path, channel.name),
+                request.points,
+                replace(request.collisions, flavours=several),
+                seed=seed,
+                provider=request.provider,
+                parameters=request.parameters,
+                unchecked=request.unchecked,
+                device=request.device,
+            )
+        )
+        jobs.append(job)
+        channels.append(
+            ChannelPlan(
+                name=channel.name,
+                process=str(channel.process),
+                flavours=channel.flavours,
+                seed=seed,
+                provider=job.plan.provider,
+            )
+        )
+        on_channel(1)
+    plan = SamplePlan(
+        process=" ".join(request.process.lower().split()),
+        definitions=used(request.process, request.definitions),
+        points=request.points,
+        collisions=request.collisions.collisions_of(grouped[0].process, request.seed),
+        channels=tuple(channels),
+    )
+    return SampleJob(request.path, plan, jobs)
+
+
+def _seed_of(seed: int, process: str) -> int:
+    """The seed of a channel: others than those of the other channels, so that their errors are independent."""
+    return int.from_bytes(hashlib.sha256(f"{seed} {process}".encode()).digest()[:6], "big")
+
+
+def begin(job: SampleJob, workers: int, may_exist: bool, on_channel: Callable[[int], None]) -> SampleJob:
+    """Make the sample's folder and its survey, or find them; the job with the points of every channel.
+
+    Raises:
+        UsageError: something else is there, or the sample is, and `may_exist` is false; cuts that nothing passes.
+    """
+    created = not job.path.exists()
+    if created:
+        _create(job)
+    elif not is_sample(job.path):
+        raise UsageError(f"{job.path} is there, and is no sample of many channels", "Choose another name.")
+    _require_same(job)
+    if not created and not may_exist:
+        raise UsageError(f"{job.path} exists already", f"Continue it with {setting('resume')}, or choose another name.")
+    try:
+        with locked(job.path / SURVEY / "survey.lock", f"{job.path} is being surveyed", "Wait.", seconds=-1):
+            plan = read_sample_plan(job.path)
+            if not plan.is_surveyed:
+                plan = _surveyed(job, workers, on_channel)
+                write_sample_plan(job.path, plan)
+    except UsageError:  # cuts that (almost) nothing passes show only while sampling: leave no empty sample behind
+        if created:
+            shutil.rmtree(job.path)
+        raise
+    jobs = [
+        replace(each, plan=each.plan.model_copy(update={"points": channel.points}))
+        for each, channel in zip(job.jobs, plan.channels, strict=True)
+    ]
+    return SampleJob(job.path, plan, jobs)
+
+
+def _create(job: SampleJob) -> None:
+    with drafted(job.path) as draft:
+        for group in (draft, draft / CHANNELS):
+            group.mkdir(exist_ok=True)
+            write_group(group, {})
+        (draft / SURVEY).mkdir()
+        write_sample_plan(draft, job.plan)
+        try:
+            draft.rename(job.path)
+        except OSError:
+            if not is_sample(job.path):  # else another process was quicker
+                raise
+
+
+def _require_same(job: SampleJob) -> None:
+    here, there = (flat(plan.model_dump(mode="json")) for plan in (job.plan, read_sample_plan(job.path).asked))
+    if differ := [name for name in {**here, **there} if here.get(name) != there.get(name)]:
+        shown = [f"{n}: {here.get(n)} here, {there.get(n)} there" for n in differ if n != "channels"]
+        raise UsageError(
+            f"{job.path} holds something else: {'; '.join(shown) or 'other channels, or amplitudes of these'}",
+            "Choose another name for the new sample, or remove the old one.",
+        )
+
+
+def _surveyed(job: SampleJob, workers: int, on_channel: Callable[[int], None]) -> SamplePlan:
+    sources = [each.source for each in job.jobs]
+    folders = [_survey_folder(job, channel) for channel in job.plan.channels]
+    surveys = Surveys([each for each in sources if isinstance(each, ProtonPoints)], folders).all(workers, on_channel)
+    points = allotted(surveys, job.plan.points, job.plan.collisions.are_unweighted)
+    channels = tuple(
+        channel.model_copy(update={"survey": survey, "points": count})
+        for channel, survey, count in zip(job.plan.channels, surveys, points, strict=True)
+    )
+    return job.plan.model_copy(update={"channels": channels})
+
+
+def _survey_folder(job: SampleJob, channel: ChannelPlan) -> Path:
+    return job.path / SURVEY / channel.name
+
+
+def generate_sample(
+    job: SampleJob,
+    workers: int = 1,
+    part: tuple[int, int] = (1, 1),
+    resume: bool = False,
+    on_rows: Callable[[int], None] = lambda rows: None,
+) -> list[dict[str, Any]] | None:
+    """Fill the stores of all channels of a sample that was begun.
+
+    Returns:
+        The attributes of their stores, or None while shares of other processes are missing.
+    """
+    found = []
+    for each, channel in zip(job.jobs, job.plan.channels, strict=True):
+        prepared = [_survey_folder(job, channel) / ADAPTATION]
+        found.append(generate(each, workers, part, resume, on_rows, prepared))
+    finished = [attributes for attributes in found if attributes is not None]
+    return finished if len(finished) == len(found) else None

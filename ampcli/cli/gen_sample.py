@@ -1,0 +1,58 @@
+"""`ampcli gen` of a process with multiparticles: what it does, and what it says."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ampcli.cli.command import Result, progress_bar, resumable, save_configuration
+from ampcli.text_table import aligned
+
+if TYPE_CHECKING:
+    from ampcli.channels.generate import SampleJob, SampleRequest
+    from ampcli.channels.totals import Totals
+
+
+def gen_sample(request: SampleRequest, workers: int, share: tuple[int, int], resume: bool, dry_run: bool) -> Result:
+    """Make a sample of all channels, or say what would be made."""
+    from ampcli.channels.generate import SURVEY, begin, generate_sample, prepare_sample
+    from ampcli.channels.totals import totals
+
+    with resumable("nothing was written", "Run the same command again."), progress_bar("channels", None) as advance:
+        job = prepare_sample(request, advance)
+    note = request.collisions.note
+    if dry_run:
+        return _planned(job, note)
+    path = request.path
+    with resumable(f"{path} keeps what is finished", "Go on with --resume."):
+        with progress_bar("surveys", len(job.jobs)) as advance:
+            job = begin(job, workers, resume or share[1] > 1, advance)
+        with progress_bar("points", job.plan.points) as advance:
+            attributes = generate_sample(job, workers, share, resume, advance)
+    if attributes is None:
+        return Result({"store": str(path), "finished": False}, f"{path}: this share is done, others are missing")
+    save_configuration(path / SURVEY, "gen")
+    return _finished(path, job, totals(job.plan, attributes), note)
+
+
+def _planned(job: SampleJob, note: str | None) -> Result:
+    document = {"plan": job.plan.model_dump(mode="json"), **({"note": note} if note else {})}
+    rows = [["channel", "provider", "processes"]]
+    rows += [[c.name, c.provider.name, ", ".join(f.process for f in c.flavours)] for c in job.plan.channels]
+    what = f"{job.plan.points} points of {job.plan.process}, {len(job.plan.channels)} channels -> {job.path}"
+    return Result(document, "\n".join([what, *([note] if note else []), *aligned(rows, left=3)]))
+
+
+def _finished(path: Path, job: SampleJob, found: Totals, note: str | None) -> Result:
+    plan = job.plan
+    document: dict[str, Any] = {"store": str(path), "finished": True, "points": plan.points, **found.document}
+    rows = [["channel", "processes", "cross section [pb]", "error", "share", "points"]]
+    for each in found.channels:
+        numbers = [f"{each.cross_section:.6g}", f"{each.error:.2g}", f"{each.share:.2%}", f"{each.points}"]
+        rows.append([each.name, str(len(each.processes)), *numbers])
+    rows.append(["all", str(sum(len(each.processes) for each in found.channels)), f"{found.cross_section:.6g}",
+                 f"{found.error:.2g}", "", str(plan.points)])  # fmt: skip
+    text = [note] if note else []
+    text += [f"{path}: {plan.points} points of {plan.process}, digest {found.digest[:16]}", *aligned(rows)]
+    text += [f"worth {found.effective_points:.0f} events of equal weight"]
+    return Result(document | ({"note": note} if note else {}), "\n".join(text))
