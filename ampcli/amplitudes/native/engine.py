@@ -54,7 +54,8 @@ def evaluate(
         on: the instruction set (default: the best).
 
     Returns:
-        Values (n,), or (n, orderings) with `squares`; and which events are not physical (n,), whose values mean nothing.
+        Values (n,), or (n, orderings) with `squares`; and which events are not physical (n,), whose values mean
+        nothing.
     """
     module = compiled_module(PACKAGE, on or instruction_set())
     if isinstance(line, TwoLines):

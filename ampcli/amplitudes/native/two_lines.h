@@ -19,6 +19,7 @@ struct TwoLinesTables {
   AMPCLI_INLINE int states() const { return ints[1]; }
   AMPCLI_INLINE int pairings() const { return ints[2]; }
   AMPCLI_INLINE int flows() const { return ints[3]; }
+  AMPCLI_INLINE int squares() const { return pairings() == 1 ? flows() / 2 : flows(); }  // flows of gluons
   AMPCLI_INLINE int scratch() const { return ints[4]; }
   AMPCLI_INLINE int amplitudes() const { return ints[5]; }
   AMPCLI_INLINE int places() const { return pairings() * flows() << gluons(); }  // of amplitudes of one kind
@@ -314,7 +315,7 @@ AMPCLI_INLINE V two_lines_squared(const Cartesian<V>* p, const Cartesian<V>* tur
     weight[0] = weight[1] = V{} + 2 * parameters.norm, weight[2] = 4 * parameters.norm * gauge * gauge;
   }
   if constexpr (SQUARES)
-    for (int i = 0; i < t.flows(); ++i) square[i] = V{};
+    for (int i = 0; i < t.squares(); ++i) square[i] = V{};
   V sum{};
   for (int state = 0; state < t.states(); ++state)
     for (int h = 0; h < 1 << t.gluons(); ++h) {

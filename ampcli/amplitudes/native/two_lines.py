@@ -44,7 +44,7 @@ class TwoLines:
 
 
 def find_two_lines(process: Process) -> TwoLines | None:
-    """The two massless quark lines of a process that the engine covers: with 0 to 2 gluons, without or with an outgoing Z.
+    """The two massless quark lines of a process that the engine covers: 0 to 2 gluons, without or with an outgoing Z.
 
     None for any other process.
     """

@@ -16,7 +16,7 @@ template <bool SQUARES>
 void run_two_lines(const TwoLinesJob& job, const double* momenta, long first, long last, double* values,
                    unsigned char* bad) {
   using V = SimdDouble;
-  int columns = SQUARES ? job.tables.flows() : 1;
+  int columns = SQUARES ? job.tables.squares() : 1;
   long size = job.tables.scratch() + job.tables.flows();
   std::unique_ptr<void, Release> scratch(std::aligned_alloc(64, (size * sizeof(V) + 63) / 64 * 64));
   if (!scratch) throw std::bad_alloc();
@@ -50,7 +50,7 @@ py::tuple evaluate_two_lines_events(const Array& momenta, const IntArray& ints, 
   if (momenta.ndim() != 3 || momenta.shape(1) != job.legs.external || momenta.shape(2) != 4)
     throw std::invalid_argument("momenta must be (events, legs, 4)");
   long events = momenta.shape(0);
-  Array values({events, squares ? long(job.tables.flows()) : 1L});
+  Array values({events, squares ? long(job.tables.squares()) : 1L});
   py::array_t<unsigned char> bad(events);
   const double* in = momenta.data();
   double* out = values.mutable_data();

@@ -4,7 +4,8 @@ Colour-ordered currents (F.A. Berends, W.T. Giele, Nucl. Phys. B306 (1988) 759).
 flow (v, w) the legs lie in the cyclic order q0 v a' q1 w a.  One gluon joins the lines (q0, a) and (q1, a'); on it hang
 the gluons next to it: the line (q1, a') is a source of a gluon current J(x|y), of the ordered set x a' q1 y, which the
 line (q0, a) absorbs between what is left of v and w.  With -1/N, the gluon of a colour singlet joins the lines and has
-no vertices with gluons: the flow is (gluons of the one line, gluons of the other).  The Z couples to the line that absorbs.
+no vertices with gluons: the flow is (gluons of the one line, gluons of the other).  The Z couples to the line that
+absorbs.
 
 Both lines are left-handed.  Gluon polarisations are real, so that a right-handed line is the complex conjugate of a
 left-handed one: one set of currents serves both.
@@ -102,9 +103,7 @@ class _Program:
         if vector:
             mask = self.all - mask
         listed = [i for i in range(4 + self.gluons) if mask >> i & 1]
-        return self._once(
-            ("set", mask, vector), SET, lambda at: self._add(0, [at, int(vector), len(listed), *listed])
-        )
+        return self._once(("set", mask, vector), SET, lambda at: self._add(0, [at, int(vector), len(listed), *listed]))
 
     # ---- currents; h: polarisations, bit = gluon -------------------------------------------------------------------
 
@@ -114,15 +113,14 @@ class _Program:
 
         def make(at: int) -> None:
             splits = [
-                [self.gluon(a, h), self.gluon(b, h), self.set([], a), self.set([], b)]
-                for a, b in _cuts(word)[1:-1]
+                [self.gluon(a, h), self.gluon(b, h), self.set([], a), self.set([], b)] for a, b in _cuts(word)[1:-1]
             ]
             self._add(2, [at, self.set([], word), len(splits), *(n for split in splits for n in split)])
 
         return self._once(("gluon", word, self._of(word, h)), REAL_VECTOR, make)
 
     def spinor(self, end: int, word: Word, h: int, vector: bool = False) -> int:
-        """A quark (end 0, 1) that absorbed a word, its first letter first, or an antiquark (2, 3), its last one first."""
+        """A quark (end 0, 1) that absorbed a word, first letter first, or an antiquark (2, 3), last letter first."""
         if not word and not vector:
             return self.external[end]
         cuts = [(a, b) for a, b in _cuts(word) if b] if end < 2 else [(b, a) for a, b in _cuts(word) if a]
