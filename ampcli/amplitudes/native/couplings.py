@@ -47,9 +47,9 @@ DEFAULTS = Parameters()
 
 
 def charge(fermion: Particle) -> float:
-    """Electric charge, in units of the positron's, of a quark or charged lepton (not of its antiparticle)."""
+    """Electric charge, in units of the positron's, of a quark or lepton (not of its antiparticle)."""
     if fermion.kind == "lepton":
-        return -1.0
+        return -1.0 if abs(fermion.pdg) % 2 == 1 else 0.0
     return 2 / 3 if abs(fermion.pdg) % 2 == 0 else -1 / 3
 
 
@@ -57,7 +57,7 @@ def z_couplings(fermion: Particle, parameters: Parameters) -> tuple[float, float
     """g_L and g_R of the Z's vertex: e/(s_w c_w) (T_3 - Q s_w^2) and e/(s_w c_w) (-Q s_w^2)."""
     s2 = parameters.sin2_theta_w
     scale = math.sqrt(4 * math.pi * parameters.alpha_ew / (s2 * (1 - s2)))
-    isospin = 0.5 if charge(fermion) > 0 else -0.5
+    isospin = 0.5 if abs(fermion.pdg) % 2 == 0 else -0.5
     return scale * (isospin - charge(fermion) * s2), -scale * charge(fermion) * s2
 
 
@@ -84,7 +84,7 @@ def engine_parameters(line: QuarkLine, parameters: Parameters) -> FloatArray:
 
 
 def _form(first: tuple[float, float], second: tuple[float, float]) -> list[float]:
-    """`struct Form` of two_lines.h: sum_k (first_k x + second_k y)^2 = weight (x + share y)^2 + rest y^2."""
+    """Weight, share, rest: sum_k (first_k x + second_k y)^2 = weight (x + share y)^2 + rest y^2."""
     weight = first[0] ** 2 + first[1] ** 2
     determinant = first[0] * second[1] - first[1] * second[0]
     return [weight, (first[0] * second[0] + first[1] * second[1]) / weight, determinant**2 / weight]
@@ -93,9 +93,17 @@ def _form(first: tuple[float, float], second: tuple[float, float]) -> list[float
 def two_lines_parameters(lines: TwoLines, parameters: Parameters) -> FloatArray:
     """The numbers that `struct TwoLinesParameters` of two_lines.h begins with."""
     norm = _average(lines) * (4 * math.pi * parameters.alpha_s) ** (2 + len(lines.gluons))
-    if lines.z is None:
-        forms = [2.0, 0.0, 0.0, 2.0, 0.0, 0.0]
-    else:  # lines of the same chirality, left or right, then of opposite ones
+    mass, forms = 0.0, [2.0, 0.0, 0.0, 2.0, 0.0, 0.0]
+    photon, exchanged = np.zeros(2), np.zeros((2, 2, 2))
+    if lines.vector_states > 1:
+        mass = parameters.m_z
+        # lines of the same chirality, left or right, then of opposite ones
         first, second = (z_couplings(flavour, parameters) for flavour in lines.flavours)
         forms = _form(first, second) + _form(first, second[::-1])
-    return np.array([parameters.m_z, norm, TOLERANCE, *forms])
+    if lines.leptons is not None:
+        lepton = lines.process.legs[lines.leptons[0]]
+        charges = np.array([charge(flavour) for flavour in lines.flavours])
+        photon = 4 * math.pi * parameters.alpha_ew * charge(lepton) * charges
+        exchanged = np.multiply.outer([first, second], z_couplings(lepton, parameters))  # line, its chirality, lepton's
+    width = mass * parameters.gamma_z
+    return np.array([mass, width, norm, TOLERANCE, *forms, *photon, *exchanged.ravel()])

@@ -12,10 +12,13 @@ constexpr int MAX_PARTONS = MAX_GLUONS + 2;
 // Which leg is what; incoming legs are 0 and 1.
 struct Legs {
   int external;
-  int vector, other_lepton;  // the Z and -1, or e- and e+
+  int vector, other_lepton;  // the Z or W and -1; both leptons, first the one that lies along z; or -1 and -1
   int gluons;
   int parton[MAX_PARTONS];  // quark (outgoing quark or incoming antiquark), antiquark, gluons
 };
+
+// Polarisations of the vector that the amplitude sees: 3 of a massive one, 2 of leptons, 1 (none) of partons alone.
+AMPCLI_INLINE int polarisations_of(const Legs& legs) { return legs.other_lepton >= 0 ? 2 : legs.vector >= 0 ? 3 : 1; }
 
 // As `QuarkLine.engine_legs` writes them.
 AMPCLI_INLINE Legs legs_of(const int* roles, int gluons) {
@@ -76,12 +79,18 @@ AMPCLI_INLINE void put_on_shell(Cartesian<W>* p, const Legs& legs, double mass) 
   }
 }
 
+template <class W>
+AMPCLI_INLINE W invariant(Cartesian<W> p, Cartesian<W> q);
+
 // To the centre-of-mass frame of the leptons.
 template <class W>
 AMPCLI_INLINE void boost_to_rest(Cartesian<W>* p, const Legs& legs) {
-  W e = p[0].e + p[1].e, x = p[0].x + p[1].x, y = p[0].y + p[1].y, z = p[0].z + p[1].z;
-  // (E1 + E2)^2 - P^2 of massless momenta, without cancellation
-  W mass = Lanes<W>::root(2 * (p[0].e * p[1].e - p[0].x * p[1].x - p[0].y * p[1].y - p[0].z * p[1].z));
+  const bool beams = legs.vector < 2;
+  Cartesian<W> a = p[beams ? 0 : legs.vector], b = p[beams ? 1 : legs.other_lepton];
+  W e = a.e + b.e, x = a.x + b.x, y = a.y + b.y, z = a.z + b.z;
+  // (E1 + E2)^2 - P^2 of massless momenta, without cancellation: beams are back to back, or nearly so
+  W mass2 = beams ? 2 * (a.e * b.e - a.x * b.x - a.y * b.y - a.z * b.z) : invariant(a, b);
+  W mass = Lanes<W>::root(mass2);
   for (int i = 0; i < legs.external; ++i) {
     W along = (p[i].x * x + p[i].y * y + p[i].z * z) / (e + mass);
     W factor = (along - p[i].e) / mass;
@@ -115,6 +124,11 @@ AMPCLI_INLINE W invariant(Cartesian<W> p, Cartesian<W> q) {
   W cosine = p.x * q.x + p.y * q.y + p.z * q.z, energies = p.e * q.e;
   W collinear = 2 * (x * x + y * y + z * z) / (energies + absolute(cosine));
   return select(cosine > 0, collinear, 2 * (energies - cosine));
+}
+
+template <class W>
+AMPCLI_INLINE W pair_invariant(const Cartesian<W>* p, const Legs& legs) {  // squared mass of the leptons
+  return legs.vector < 2 ? invariant(p[0], p[1]) : invariant(p[legs.vector], p[legs.other_lepton]);
 }
 
 template <class W>
