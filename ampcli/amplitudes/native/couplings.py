@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ampcli.amplitudes.native.quark_line import QuarkLine
+from ampcli.amplitudes.native.two_lines import TwoLines
 from ampcli.errors import UsageError
 from ampcli.kinematics import TOLERANCE, FloatArray
 from ampcli.process import Particle
@@ -69,7 +70,7 @@ def z_couplings(fermion: Particle, parameters: Parameters) -> tuple[float, float
     return scale * (isospin - charge(fermion) * s2), -scale * charge(fermion) * s2
 
 
-def _average(line: QuarkLine) -> float:
+def _average(line: QuarkLine | TwoLines) -> float:
     """1 / (initial spins x colours x identical particles)."""
     colours = {"quark": 3, "antiquark": 3, "gluon": 8, "lepton": 1}
     states = math.prod(2 * colours[leg.kind] for leg in line.process.incoming)
@@ -94,3 +95,29 @@ def engine_parameters(line: QuarkLine, parameters: Parameters) -> FloatArray:
     flip = [lepton_left * right, lepton_right * left]
     width = parameters.m_z * parameters.gamma_z
     return np.array([parameters.m_z, width, norm, photon, *same, *flip, TOLERANCE])
+
+
+def _form(first: tuple[float, float], second: tuple[float, float]) -> list[float]:
+    """Weight, share, rest: sum_k (first_k x + second_k y)^2 = weight (x + share y)^2 + rest y^2."""
+    weight = first[0] ** 2 + first[1] ** 2
+    determinant = first[0] * second[1] - first[1] * second[0]
+    return [weight, (first[0] * second[0] + first[1] * second[1]) / weight, determinant**2 / weight]
+
+
+def two_lines_parameters(lines: TwoLines, parameters: Parameters) -> FloatArray:
+    """The numbers that `struct TwoLinesParameters` of two_lines.h begins with."""
+    norm = _average(lines) * (4 * math.pi * parameters.alpha_s) ** (2 + len(lines.gluons))
+    mass, forms = 0.0, [2.0, 0.0, 0.0, 2.0, 0.0, 0.0]
+    photon, exchanged = np.zeros(2), np.zeros((2, 2, 2))
+    if lines.vector_states > 1:
+        mass = parameters.m_z
+        # lines of the same chirality, left or right, then of opposite ones
+        first, second = (z_couplings(flavour, parameters) for flavour in lines.flavours)
+        forms = _form(first, second) + _form(first, second[::-1])
+    if lines.leptons is not None:
+        lepton = lines.process.legs[lines.leptons[0]]
+        charges = np.array([charge(flavour) for flavour in lines.flavours])
+        photon = 4 * math.pi * parameters.alpha_ew * charge(lepton) * charges
+        exchanged = np.multiply.outer([first, second], z_couplings(lepton, parameters))  # line, its chirality, lepton's
+    width = mass * parameters.gamma_z
+    return np.array([mass, width, norm, TOLERANCE, *forms, *photon, *exchanged.ravel()])
