@@ -76,14 +76,14 @@ def speedup(
     accuracy, fraction = parse_tolerance("--tolerance", tolerance)
     set_threads(1)  # times are those of one core
     opened, root = open_store(Path(store)), registry_root(registry)
+    goal = Objective(objective)
+    goal.require_possible(opened)
     if not models:
         models = surrogates_for(opened, root)
     predictors = [load_predictor(model, registry, device) for model in models]
     trainings = [trained_networks(root, predictor.manifest) for predictor in predictors]
     providers = providers_of(opened, provider or [], _say)
-    report = measure_speedup(
-        predictors, trainings, opened, providers, accuracy, fraction, batch, Objective(objective), _say
-    )
+    report = measure_speedup(predictors, trainings, opened, providers, accuracy, fraction, batch, goal, _say)
     text = _text(report)
     described = {"store": store, "dataset_digest": opened.digest, "plan": opened.plan.model_dump(mode="json")}
     document = {**described, **report.model_dump(mode="json")}

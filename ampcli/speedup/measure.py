@@ -87,16 +87,14 @@ def measure_speedup(
         providers: exact amplitudes to compare with; the first is the yardstick.
         accuracy, tolerance: at most this share of events may be off by more than this |Delta|.
         batch: events in a batch when times are measured.
-        objective: what the best one or two of more models are best at.
+        objective: what the best one or two of more models are best at; the store must tell (`require_possible`).
 
     Raises:
-        UsageError: models for another process, without an uncertainty of their own, or of negative amplitudes; an
-            objective of which the store tells nothing.
+        UsageError: models for another process, without an uncertainty of their own, or of negative amplitudes.
     """
     for predictor in predictors:
         require_described(predictor.manifest, store)
         require_own_uncertainty(predictor)
-    objective.require_possible(store)
     networks = [manifest for training in trainings for manifest in training]
     store, seen = require_unseen([*(p.manifest for p in predictors), *networks], store, "test")
     compared = [p.manifest.reference for p in predictors]

@@ -17,7 +17,7 @@ from ampcli.generation.proposal import PROPOSAL, Proposal
 from ampcli.generation.proton_points import ProtonPoints, ProtonSettings
 from ampcli.generation.quick_surrogate import QuickSurrogate, proposal_block, train_quick_surrogate
 from ampcli.phasespace import two_stage
-from ampcli.phasespace.hadron_sampler import Adaptation, HadronSampler, event_scales, excess_threshold
+from ampcli.phasespace.hadron_sampler import TAIL, Adaptation, HadronSampler, event_scales, excess_threshold
 from ampcli.phasespace.two_stage import Choice, Cost, Stages, choose_stages, draw_two_stage
 from ampcli.process import parse_process
 from ampcli.store.reader import open_store
@@ -37,7 +37,7 @@ def sampler(tmp_path_factory) -> HadronSampler:
 
 @pytest.fixture(scope="module")
 def adaptation(sampler) -> Adaptation:
-    return sampler.adapt(np.random.default_rng(1))
+    return sampler.adapt(np.random.default_rng(1), TAIL)
 
 
 @pytest.fixture(scope="module")
@@ -130,7 +130,7 @@ def test_costs_are_those_expected(sampler, adaptation, kind):
     excess = 1 - choice.stages.s_max * choice.stages.r_max * ROWS / drawn.weight.sum()
     assert 0 < excess < 0.003 * 2.5  # few events carry it
     _, directly = sampler.draw(rng, ROWS, adaptation, True, lambda: None)
-    assert directly / ROWS == pytest.approx(choice.direct.points, rel=0.3)  # w_max is that of fewer points
+    assert directly / ROWS == pytest.approx(choice.direct.points, rel=0.3)  # w_max follows from few weights
     assert choice.cost.points < 4 * choice.direct.points  # wild predictions set no maximum
 
 
