@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 import typer
 from drawing import undrawn
+from lhe_pieces import FOLDER
 
 import ampcli.demonstration
 import ampcli.diagnosis
@@ -39,6 +40,8 @@ WORKING: dict[tuple[str, ...], list[str]] = {
     ("speedup",): ["fame3@1", "STORE", "--registry", "REGISTRY"],
     ("predict",): ["fame3@1", "events.npz", "out.npz", "--registry", "REGISTRY"],
     ("export",): ["STORE", "events.lhe"],
+    ("check",): ["LHE"],
+    ("reweight",): ["LHE", "new.lhe", "--exact", "--parameter", "alpha_s=0.13"],
     ("demo",): ["d"],
     ("doctor",): [],
     ("completion",): ["bash"],
@@ -105,7 +108,7 @@ def test_nasty_values(
     monkeypatch.setattr(ampcli.demonstration, "run_demo", enough)
     shutil.copytree(registry, "r")  # for what writes
     np.savez("events.npz", momenta=with_beams(store3.read("momenta", slice(0, 20)), 1000.0))
-    places = {"STORE": str(store3.path), "REGISTRY": str(registry)}
+    places = {"STORE": str(store3.path), "REGISTRY": str(registry), "LHE": str(FOLDER / "sherpa-eejets.lhe")}
     values = itertools.cycle(VALUES)
     for _ in range(sorted(WORKING).index(words) % len(VALUES)):
         next(values)  # every command begins elsewhere

@@ -148,7 +148,7 @@ def test_the_z_far_below_its_peak(tmp_path):
     from ampcli.process import parse_process
 
     reweight_file(SHERPA, tmp_path / "new.lhe", [ExactRatio("native", {"m_z": 1e6}, {})])
-    new, old = weights_of(tmp_path / "new.lhe", "ampcli_exact_m_z=1e+06")
+    new, old = weights_of(tmp_path / "new.lhe", "ampcli_exact_m_z=1000000")
     charges = {1: -1 / 3, 3: -1 / 3, 4: 2 / 3}
     names = {1: "d d~", 3: "s s~", 4: "c c~"}
     done = 0

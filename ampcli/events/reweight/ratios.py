@@ -98,10 +98,10 @@ class ExactRatio(Ratio):
         self, provider: str, new: Mapping[str, float], original: Mapping[str, float], on_shell: bool = False
     ) -> None:
         self.new = Choice(provider, {**original, **new}, on_shell)
-        self.old = Choice(provider, original, on_shell)
         self.new.require_possible()
+        self.original = dict(original)
         self.by_event = "alpha_s" in new and "alpha_s" not in original
-        changes = ",".join(f"{name}={value:g}" for name, value in new.items())
+        changes = ",".join(f"{name}={value:.15g}" for name, value in new.items())
         self.name = f"ampcli_exact_{changes}"
         self.description = f"exact |M|^2 with {changes}"
 
@@ -109,39 +109,28 @@ class ExactRatio(Ratio):
         return _computed(self.new, event)
 
     def ratios(self, process: Process, momenta: FloatArray, alpha_s: FloatArray) -> Ratios:
-        new, old = self.new.provider_of(process), self.old.provider_of(process)
+        new = self.new.provider_of(process)
         assert new is not None
-        assert old is not None
-        before, after = (moved(momenta, p.process, self.new.on_shell) for p in (old, new))
-        denominator, numerator = evaluate(old, before), evaluate(new, after)
+        kind = PROVIDERS[new.identity().name]
+        old = kind.make(process, self.original)
+        before, after = (moved(momenta, provider.process, self.new.on_shell) for provider in (old, new))
+        numerator, denominator = evaluate(new, after), evaluate(old, before)
         reasons = after.reasons | before.reasons
         if self.by_event:
-            unknown = ~(alpha_s > 0)
-            reasons = {
-                int(row): "alpha_s of the event (AQCDUP) is not known" for row in np.flatnonzero(unknown)
-            } | reasons
             default = float(old.identity().parameters["alpha_s"])
-            power = self._power(process, before, denominator)
-            denominator = denominator * (np.where(unknown, default, alpha_s) / default) ** power
+            half = kind.make(process, {**self.original, "alpha_s": 0.5 * default})
+            unknown = ~(alpha_s > 0)
+            factor = np.where(unknown, default, alpha_s) / default
+            denominator = denominator * factor ** _power_of_two(denominator, half, before)
+            for row in np.flatnonzero(unknown):
+                reasons.setdefault(int(row), "alpha_s of the event (AQCDUP) is not known")
         return _divided(numerator, denominator, reasons, max(before.shift, after.shift))
 
-    def _power(self, process: Process, events: Moved, values: FloatArray) -> int:
-        """Of alpha_s, that |M|^2 goes with."""
-        rows = np.flatnonzero(np.isfinite(values) & (values > 0))
-        if not len(rows):
-            return 0
-        parameters = dict(self.old.parameters)
-        default = self.old.provider_of(process)
-        assert default is not None
-        half = Choice(default.identity().name, {**parameters, "alpha_s": 0.5 * self._default(default)})
-        provider = half.provider_of(process)
-        assert provider is not None
-        row = rows[:1]
-        return round(float(np.log2(values[row] / provider.evaluate(events.momenta[row]))[0]))
 
-    @staticmethod
-    def _default(provider: Provider) -> float:
-        return float(provider.identity().parameters["alpha_s"])
+def _power_of_two(values: FloatArray, half: Provider, events: Moved) -> int:
+    """How often |M|^2 (n,) is twice that of a provider with half the coupling: the power that it goes with."""
+    rows = np.flatnonzero(np.isfinite(values) & (values > 0))[:1]
+    return round(float(np.log2(values[rows] / half.evaluate(events.momenta[rows])).sum()))
 
 
 class LeadingColourRatio(Ratio):
