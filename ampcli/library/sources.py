@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from ampcli.amplitudes.native.couplings import Parameters
 from ampcli.amplitudes.native.provider import NATIVE, Native
+from ampcli.amplitudes.native.quark_line import find_quark_line
 from ampcli.errors import UsageError
 from ampcli.library.bundle import Value
 from ampcli.library.contents import exact_content
@@ -42,6 +43,8 @@ def exact_source(text: str, parameters: Mapping[str, float]) -> Source:
     process = parse_process(text)
     if reason := NATIVE.covers(process):
         raise UsageError(f'the native amplitudes, which a library can hold, do not cover "{process}": {reason}')
+    if find_quark_line(process) is None:
+        raise UsageError(f'a library can hold amplitudes of one quark line; "{process}" has two')
     NATIVE.require_settable(parameters)
     provider = Native(process, Parameters.of(parameters))
     return Source(exact_content(provider), {"provider": provider.identity().model_dump(mode="json")})

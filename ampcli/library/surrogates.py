@@ -10,6 +10,7 @@ import torch
 from ampcli.amplitudes.native.bundled import bundle_arrays
 from ampcli.amplitudes.native.couplings import Parameters
 from ampcli.amplitudes.native.provider import NATIVE, Native
+from ampcli.amplitudes.native.quark_line import find_quark_line
 from ampcli.collisions.given import GivenEvents
 from ampcli.collisions.leptons import LeptonCollisions
 from ampcli.collisions.protons import ProtonCollisions
@@ -61,7 +62,7 @@ def surrogate_content(predictor: Predictor) -> dict[str, Value]:
 def _exact(predictor: Predictor) -> Native:
     """The amplitude that the model learned, whose couplings it has."""
     record = predictor.manifest.provider
-    if record.name == NATIVE.name and not NATIVE.covers(predictor.process):
+    if record.name == NATIVE.name and find_quark_line(predictor.process):
         provider = Native(predictor.process, Parameters.of(record.parameters))
         if provider.identity() == record:
             return provider

@@ -7,6 +7,7 @@ from itertools import permutations, product
 
 import numpy as np
 import pytest
+from parton_points import chain_of
 
 from ampcli.amplitudes.native.colour import ColourForm, colour_form, colour_matrix, leading_colour, orderings
 from ampcli.amplitudes.native.flows import flow_tags
@@ -202,17 +203,6 @@ def test_leading_colour(process):
     np.testing.assert_allclose(provider.leading_colour(p), squares.sum(axis=1), rtol=1e-14)
     if gluons < 2:  # C_F / (N / 2)
         np.testing.assert_allclose(full / provider.leading_colour(p), (8 / 9) ** gluons, rtol=1e-13)
-
-
-def chain_of(tags: np.ndarray) -> tuple[int, ...]:
-    """Coloured legs from the outgoing quark to the antiquark, along the colour lines of one event."""
-    colour, anticolour = np.concatenate([tags[:2, ::-1], tags[2:]]).T.tolist()  # all outgoing
-    lines = sorted(filter(None, colour))
-    assert lines == sorted(set(lines)) == sorted(filter(None, anticolour))  # each from one leg to one
-    chain = [next(leg for leg in range(len(colour)) if colour[leg] and not anticolour[leg])]
-    while number := colour[chain[-1]]:
-        chain.append(anticolour.index(number))
-    return tuple(chain)
 
 
 @pytest.mark.parametrize("process", SQUARED)

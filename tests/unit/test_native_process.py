@@ -66,7 +66,7 @@ NOT_COVERED = """
     e- e+ > e- e+; d d~ > z z; d u~ > z g; d d~ > w+ g; g g > g g; e- e+ > d d~ u u~; e- e+ > z g; ve ve~ > d d~;
     t t~ > z g; e- e+ > t t~; d d~ > a g; d d~ > z g g g g g g; e- e+ > d d~ g g g g g g; e- mu+ > d d~; d d~ > g h;
     e- e- > d d~; e- e+ > d s~; e- e+ > z d d~; d z > z d; z z > d d~; d d~ > e- mu+; e- d > e- d; d d > z g;
-    d d~ > d d~ z; d d~ > h g; w+ w- > d d~; a a > d d~; e- e+ > d d~ h; g g > z h; z d > d g; d g > z u; d d~ > h;
+    d d~ > d d~ a; d d~ > h g; w+ w- > d d~; a a > d d~; e- e+ > d d~ h; g g > z h; z d > d g; d g > z u; d d~ > h;
     u d~ > e- ve~; u d~ > e+ vm; u d~ > e- e+; u s~ > e+ ve; u u~ > e- e+ z; u u~ > e+ ve; u d~ > g g; g g > g g g;
     u c~ > e- e+; u u~ > ve vm~; d u~ > e+ ve; u u~ > e- e-; u u~ > e- e+ mu- mu+; g g > e- e+; u d~ > ve ve~
 """

@@ -6,15 +6,13 @@ import math
 
 import numpy as np
 import pytest
+from parton_points import E, boosted, events, product, rotated, sample
 
 from ampcli.amplitudes.native import engine
 from ampcli.amplitudes.native.couplings import DEFAULTS
 from ampcli.amplitudes.native.provider import Native
-from ampcli.kinematics import min_invariant, with_beams
-from ampcli.phasespace.rambo import rambo
 from ampcli.process import parse_process
 
-E = 1000.0
 C_F, C_A, N_C, T_R = 4 / 3, 3.0, 3, 0.5
 COUPLING = 8 * math.pi * DEFAULTS.alpha_s  # 2 g_s^2
 
@@ -24,36 +22,6 @@ CLASSES = [*ANNIHILATION, "u~ u > z g g", "d g > z d g g", "g d~ > z d~ g", "g g
 
 def native(process: str) -> Native:
     return Native(parse_process(process))
-
-
-def events(final: np.ndarray, masses: tuple[float, ...]) -> np.ndarray:
-    """Outgoing momenta with energies from their mass shells, and beams along z."""
-    energies = np.sqrt((final[..., 1:] ** 2).sum(axis=2) + np.array(masses) ** 2)
-    return with_beams(np.concatenate([energies[..., None], final[..., 1:]], axis=2))
-
-
-def sample(process: str, n: int = 60, seed: int = 3, y_cut: float = 1e-3) -> np.ndarray:
-    """Points whose partons are well apart from each other and from the beams."""
-    legs = parse_process(process)
-    final = np.ascontiguousarray(rambo(np.random.default_rng(seed).random((200 * n, legs.n_final, 4)), E))
-    forward = (final[..., 0] - np.abs(final[..., 3])).min(axis=1) * E  # the smaller of 2 p.p_a and 2 p.p_b
-    final = final[(min_invariant(final) > y_cut * E**2) & (forward > y_cut * E**2)][:n]
-    assert len(final) == n
-    return events(final, legs.final_masses)
-
-
-def rotated(p: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    turn = np.linalg.qr(rng.normal(size=(3, 3)))[0]
-    turn *= np.linalg.det(turn)
-    return np.concatenate([p[..., :1], p[..., 1:] @ turn.T], axis=2)
-
-
-def boosted(p: np.ndarray, beta: np.ndarray) -> np.ndarray:
-    gamma = 1 / math.sqrt(1 - beta @ beta)
-    along = p[..., 1:] @ beta
-    energy = gamma * (p[..., 0] + along)
-    space = p[..., 1:] + (gamma**2 / (gamma + 1) * along + gamma * p[..., 0])[..., None] * beta
-    return np.concatenate([energy[..., None], space], axis=2)
 
 
 @pytest.mark.parametrize("process", CLASSES)
@@ -115,14 +83,6 @@ def with_last(reduced: np.ndarray, k: np.ndarray, masses: tuple[float, ...]) -> 
     final[np.arange(len(k)), final[..., 0].argmax(axis=1), 1:3] -= k[:, :2]
     k = np.concatenate([np.zeros((len(k), 1)), k], axis=1)
     return events(np.concatenate([final, k[:, None]], axis=1), (*masses, 0.0))
-
-
-def product(p: np.ndarray, q: np.ndarray) -> np.ndarray:
-    """p.q of massless momenta, without cancellation at small angles."""
-    cosine = (p[:, 1:] * q[:, 1:]).sum(axis=1)
-    crossed = (np.cross(p[:, 1:], q[:, 1:]) ** 2).sum(axis=1)
-    acute = crossed / (p[:, 0] * q[:, 0] + np.maximum(cosine, 0))
-    return np.where(cosine > 0, acute, p[:, 0] * q[:, 0] - cosine)
 
 
 SOFT = ["e- e+ > d d~", "e- e+ > d d~ g", "e- e+ > u u~ g g", "u~ u > z g g", "d g > z d g", "g g > z u u~"]

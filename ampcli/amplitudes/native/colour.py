@@ -23,7 +23,7 @@ def orderings(gluons: int) -> list[Word]:
 
 
 @cache
-def _product_of_traces(traces: tuple[Word, ...]) -> Fraction:
+def product_of_traces(traces: tuple[Word, ...]) -> Fraction:
     """Tr(T..T) Tr(T..T) ... in which every generator occurs twice, Tr(T^a T^b) = delta^ab / 2."""
     value = Fraction(1)
     words = []
@@ -39,14 +39,14 @@ def _product_of_traces(traces: tuple[Word, ...]) -> Fraction:
         at = rest.index(letter)
         y, z = tuple(rest[:at]), tuple(rest[at + 1 :])
         joined, apart = (y + z, *others), (y, z, *others)
-        return value / 2 * (_product_of_traces(apart) - _product_of_traces(joined) / N_C)
+        return value / 2 * (product_of_traces(apart) - product_of_traces(joined) / N_C)
     # Tr(a X) Tr(Y a Z) = (Tr(X Z Y) - Tr(X) Tr(Y Z) / N) / 2
     partner = next(word for word in others if letter in word)
     remaining = [word for word in others if word is not partner]
     at = partner.index(letter)
     y, z = partner[:at], partner[at + 1 :]
     joined, apart = (tuple(rest) + z + y, *remaining), (tuple(rest), y + z, *remaining)
-    return value / 2 * (_product_of_traces(joined) - _product_of_traces(apart) / N_C)
+    return value / 2 * (product_of_traces(joined) - product_of_traces(apart) / N_C)
 
 
 @cache
@@ -57,7 +57,7 @@ def colour_matrix(gluons: int) -> tuple[IntArray, int]:
         A symmetric integer matrix (n!, n!) and the number that divides it.
     """
     words = orderings(gluons)
-    first = [_product_of_traces((tuple(range(gluons)) + tuple(reversed(word)),)) for word in words]
+    first = [product_of_traces((tuple(range(gluons)) + tuple(reversed(word)),)) for word in words]
     divisor = lcm(*(value.denominator for value in first))
     numbers = {word: int(value * divisor) for word, value in zip(words, first, strict=True)}
     matrix = np.empty((len(words), len(words)), dtype=np.int64)
@@ -101,11 +101,20 @@ def _symmetries(gluons: int) -> list[list[int]]:
 @cache
 def colour_form(gluons: int) -> ColourForm:
     """The colour matrix in the basis of states that are even or odd under its symmetries, block by block."""
-    matrix, divisor = colour_matrix(gluons)
+    return block_form(*colour_matrix(gluons), _symmetries(gluons))
+
+
+def block_form(matrix: IntArray, divisor: int, symmetries: list[list[int]]) -> ColourForm:
+    """The form x (matrix / divisor) x after sums and differences.
+
+    Args:
+        matrix: symmetric.
+        symmetries: commuting involutions of the x that leave the matrix alone, each as the list of images.
+    """
     n = len(matrix)
-    states = np.eye(n, dtype=np.int64)  # rows: the combinations of orderings that the x_i have become
+    states = np.eye(n, dtype=np.int64)  # rows: the combinations of the original x that the x_i have become
     butterflies: list[tuple[int, int]] = []
-    for image in _symmetries(gluons):
+    for image in symmetries:
         moved = states[:, image]
         done = set()
         for i in range(n):

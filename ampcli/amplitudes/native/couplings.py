@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ampcli.amplitudes.native.quark_line import QuarkLine
+from ampcli.amplitudes.native.two_lines import TwoLines
 from ampcli.errors import UsageError
 from ampcli.kinematics import TOLERANCE, FloatArray
 from ampcli.process import Particle
@@ -69,7 +70,7 @@ def z_couplings(fermion: Particle, parameters: Parameters) -> tuple[float, float
     return scale * (isospin - charge(fermion) * s2), -scale * charge(fermion) * s2
 
 
-def _average(line: QuarkLine) -> float:
+def _average(line: QuarkLine | TwoLines) -> float:
     """1 / (initial spins x colours x identical particles)."""
     colours = {"quark": 3, "antiquark": 3, "gluon": 8, "lepton": 1}
     states = math.prod(2 * colours[leg.kind] for leg in line.process.incoming)
@@ -94,3 +95,21 @@ def engine_parameters(line: QuarkLine, parameters: Parameters) -> FloatArray:
     flip = [lepton_left * right, lepton_right * left]
     width = parameters.m_z * parameters.gamma_z
     return np.array([parameters.m_z, width, norm, photon, *same, *flip, TOLERANCE])
+
+
+def _form(first: tuple[float, float], second: tuple[float, float]) -> list[float]:
+    """`struct Form` of two_lines.h: sum_k (first_k x + second_k y)^2 = weight (x + share y)^2 + rest y^2."""
+    weight = first[0] ** 2 + first[1] ** 2
+    determinant = first[0] * second[1] - first[1] * second[0]
+    return [weight, (first[0] * second[0] + first[1] * second[1]) / weight, determinant**2 / weight]
+
+
+def two_lines_parameters(lines: TwoLines, parameters: Parameters) -> FloatArray:
+    """The numbers that `struct TwoLinesParameters` of two_lines.h begins with."""
+    norm = _average(lines) * (4 * math.pi * parameters.alpha_s) ** (2 + len(lines.gluons))
+    if lines.z is None:
+        forms = [2.0, 0.0, 0.0, 2.0, 0.0, 0.0]
+    else:  # lines of the same chirality, left or right, then of opposite ones
+        first, second = (z_couplings(flavour, parameters) for flavour in lines.flavours)
+        forms = _form(first, second) + _form(first, second[::-1])
+    return np.array([parameters.m_z, norm, TOLERANCE, *forms])

@@ -32,6 +32,18 @@ void run_share(const Job& job, const double* momenta, long first, long last, dou
   run(job, momenta, first, last, values, bad, scratch.get());
 }
 
+// Calls run(first, last) for all events, shared between threads: whole SIMD vectors to each.
+template <class Run>
+void shared_between(int threads, long events, const Run& run) {
+  long groups = (events + AMPCLI_LANES - 1) / AMPCLI_LANES;
+  long share = (groups + threads - 1) / threads * AMPCLI_LANES;
+  std::vector<std::thread> others;
+  for (long first = share; first < events; first += share)
+    others.emplace_back([=, &run] { run(first, std::min(first + share, events)); });
+  run(0, std::min(share, events));
+  for (auto& other : others) other.join();
+}
+
 // The same as CUDA threads would: one event at a time, strided scratch memory.  For tests, and single precision.
 template <class V, int POLARISATIONS>
 void run_as_threads(const Job& job, const double* momenta, long events, double* values, unsigned char* bad) {
@@ -81,13 +93,7 @@ py::tuple evaluate_events(const Array& momenta, const IntArray& ints, const Arra
   unsigned char* faults = bad.mutable_data();
   {
     py::gil_scoped_release released;
-    long groups = (events + AMPCLI_LANES - 1) / AMPCLI_LANES;
-    long share = (groups + threads - 1) / threads * AMPCLI_LANES;
-    std::vector<std::thread> others;
-    for (long first = share; first < events; first += share)
-      others.emplace_back([=, &job] { run_share(job, in, first, std::min(first + share, events), out, faults); });
-    run_share(job, in, 0, std::min(share, events), out, faults);
-    for (auto& other : others) other.join();
+    shared_between(threads, events, [&](long first, long last) { run_share(job, in, first, last, out, faults); });
   }
   return py::make_tuple(values, bad);
 }
@@ -109,11 +115,16 @@ py::tuple evaluate_as_threads(const Array& momenta, const IntArray& ints, const 
 
 }  // namespace AMPCLI_SPACE
 
+#include "two_lines_cpu.h"
+
 PYBIND11_MODULE(AMPCLI_MODULE, m) {
   m.doc() = "Exact amplitudes of one quark line, n gluons and a vector (see amplitude.h).";
   m.def("evaluate", &AMPCLI_SPACE::evaluate_events, py::arg("momenta").noconvert(), py::arg("ints").noconvert(),
         py::arg("colour").noconvert(), py::arg("legs").noconvert(), py::arg("parameters").noconvert(),
         py::arg("squares"), py::arg("threads"), py::arg("replaced"));
+  m.def("evaluate_two_lines", &AMPCLI_SPACE::evaluate_two_lines_events, py::arg("momenta").noconvert(),
+        py::arg("ints").noconvert(), py::arg("colour").noconvert(), py::arg("legs").noconvert(),
+        py::arg("parameters").noconvert(), py::arg("squares"), py::arg("threads"), py::arg("replaced"));
 #if AMPCLI_LANES == 2
   m.def("instruction_set", [] { return AMPCLI_SPACE::name_of(AMPCLI_SPACE::instruction_set()); });
   m.def("scratch_size", [](const AMPCLI_SPACE::IntArray& ints) {

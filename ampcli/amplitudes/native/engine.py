@@ -8,9 +8,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ampcli.amplitudes.native.couplings import Parameters, engine_parameters
+from ampcli.amplitudes.native import two_lines_tables
+from ampcli.amplitudes.native.couplings import Parameters, engine_parameters, two_lines_parameters
 from ampcli.amplitudes.native.quark_line import QuarkLine
 from ampcli.amplitudes.native.tables import tables
+from ampcli.amplitudes.native.two_lines import TwoLines
 from ampcli.instructions import compiled_module, instruction_set
 from ampcli.kinematics import FloatArray
 
@@ -24,8 +26,15 @@ def constants(line: QuarkLine, parameters: Parameters) -> tuple[npt.NDArray[Any]
     return chosen.ints, chosen.colour, line.engine_legs(), engine_parameters(line, parameters)
 
 
+@lru_cache
+def two_lines_constants(lines: TwoLines, parameters: Parameters) -> tuple[npt.NDArray[Any], ...]:
+    """As `constants`, for two quark lines."""
+    chosen = two_lines_tables.tables(len(lines.gluons), 1 if lines.z is None else 3, lines.identical)
+    return chosen.ints, chosen.colour, lines.engine_legs(), two_lines_parameters(lines, parameters)
+
+
 def evaluate(
-    line: QuarkLine,
+    line: QuarkLine | TwoLines,
     parameters: Parameters,
     momenta: FloatArray,
     *,
@@ -38,16 +47,20 @@ def evaluate(
 
     Args:
         momenta: float64, C-contiguous.
-        squares: every ordering's square (colour factor 1) instead of the sum over colours.
+        squares: every ordering's (of two lines: every flow's) square, colour factor 1, instead of the sum over colours.
         threads: CPU threads that share the events.
         replaced: a gluon (its number along `line.gluons`) whose polarisations are replaced by p / E: gauge
             invariance makes the result 0.
         on: the instruction set (default: the best).
 
     Returns:
-        Values (n,), or (n, n!) with `squares`; and which events are not physical (n,), whose values mean nothing.
+        Values (n,), or (n, orderings) with `squares`; and which events are not physical (n,), whose values mean
+        nothing.
     """
-    values, bad = compiled_module(PACKAGE, on or instruction_set()).evaluate(
-        momenta, *constants(line, parameters), squares=squares, threads=threads, replaced=replaced
-    )
+    module = compiled_module(PACKAGE, on or instruction_set())
+    if isinstance(line, TwoLines):
+        compiled, numbers = module.evaluate_two_lines, two_lines_constants(line, parameters)
+    else:
+        compiled, numbers = module.evaluate, constants(line, parameters)
+    values, bad = compiled(momenta, *numbers, squares=squares, threads=threads, replaced=replaced)
     return values if squares else values[:, 0], bad.astype(bool)

@@ -1,0 +1,342 @@
+// Exact tree |M|^2 of two massless quark lines, up to two gluons, and an on-shell Z or nothing.
+//
+// two_lines_tables.py says how the amplitudes are built and documents the tables.  Both lines are left-handed here: gluon
+// polarisations are real, so the complex conjugate is the right-handed line.  Parity gives the amplitudes whose first
+// line is right-handed.  With the Z along z each of its polarisations moves one component of a spinor to another one.
+#pragma once
+
+#include "currents.h"
+
+namespace AMPCLI_SPACE {
+
+constexpr int MAX_TWO_LINES_GLUONS = 2;
+
+struct TwoLinesTables {
+  const int* ints;
+  const double* colour;
+
+  AMPCLI_INLINE int gluons() const { return ints[0]; }
+  AMPCLI_INLINE int states() const { return ints[1]; }
+  AMPCLI_INLINE int pairings() const { return ints[2]; }
+  AMPCLI_INLINE int flows() const { return ints[3]; }
+  AMPCLI_INLINE int squares() const { return pairings() == 1 ? flows() / 2 : flows(); }  // flows of gluons
+  AMPCLI_INLINE int scratch() const { return ints[4]; }
+  AMPCLI_INLINE int amplitudes() const { return ints[5]; }
+  AMPCLI_INLINE int places() const { return pairings() * flows() << gluons(); }  // of amplitudes of one kind
+  AMPCLI_INLINE const int* section(int number) const { return ints + ints[6 + number]; }
+};
+
+// What two amplitudes, of the vector at either line, count together: weight |first + share second|^2 + rest |second|^2.
+struct Form {
+  double weight, share, rest;
+};
+
+// As `couplings.two_lines_parameters` writes them.
+struct TwoLinesParameters {
+  double mass, norm, tolerance;
+  Form forms[2];  // lines of the same, of opposite chirality
+  int replaced;   // gluon whose polarisations are replaced by p / E (must give 0), or -1
+};
+
+AMPCLI_INLINE TwoLinesParameters two_lines_parameters_of(const double* x, int replaced) {
+  return {x[0], x[1], x[2], {{x[3], x[4], x[5]}, {x[6], x[7], x[8]}}, replaced};
+}
+
+template <class V>
+struct ComplexVector { Vector<V> re, im; };
+
+template <class V>
+AMPCLI_INLINE ComplexVector<V> complex_vector(Memory<V, Contiguous> m, int i) { return {m.vector(i), m.vector(i + 4)}; }
+
+template <class V>
+AMPCLI_INLINE void put(Memory<V, Contiguous> m, int i, ComplexVector<V> v) { m.put(i, v.re), m.put(i + 4, v.im); }
+
+// ---- momenta and external states -----------------------------------------------------------------------------------
+
+template <class V>
+AMPCLI_INLINE void sets(const int* it, const Cartesian<V>* p, const Vector<V>* momentum, const Legs& legs,
+                        Memory<V, Contiguous> m) {
+  int partons = legs.gluons + 2;
+  V none = p[0].e * 0, pair[MAX_PARTONS][MAX_PARTONS];
+  for (int i = 0; i < partons; ++i)
+    for (int j = 0; j < i; ++j) {
+      double sign = (legs.parton[i] < 2) == (legs.parton[j] < 2) ? 1.0 : -1.0;
+      pair[i][j] = pair[j][i] = sign * invariant(p[legs.parton[i]], p[legs.parton[j]]);
+    }
+  for (int count = *it++; count > 0; --count) {
+    int at = *it++, others = *it++, members = *it++;
+    Vector<V> sum = momentum[it[0]];
+    V square = none;
+    for (int i = 1; i < members; ++i) {
+      sum = sum + momentum[it[i]];
+      for (int j = 0; j < i; ++j) square += pair[it[i]][it[j]];
+    }
+    m.put(at, (none + (others ? -1.0 : 1.0)) * sum);
+    m[at + 4] = members > 1 ? 1 / square : none;
+    it += members;
+  }
+}
+
+template <class V>
+AMPCLI_INLINE void external_states(const int* it, const Cartesian<V>* turned, const Legs& legs, int replaced,
+                                   Memory<V, Contiguous> m) {
+  ++it;
+  for (int i = 0; i < 4; ++i) m.put(*it++, left_handed(light_cone(turned[legs.parton[i]])));
+  for (int i = 4; i < legs.gluons + 2; ++i)
+    for (int which = 0; which < 2; ++which) {
+      Cartesian<V> k = turned[legs.parton[i]];
+      m.put(*it++, replaced == i - 4 ? (1 / k.e) * light_cone(k) : polarisation(k, which));
+    }
+}
+
+// ---- currents ------------------------------------------------------------------------------------------------------
+
+template <class V>
+AMPCLI_INLINE void two_lines_gluons(const int* it, Memory<V, Contiguous> m) {
+  for (int count = *it++; count > 0; --count) {
+    int at = *it++, set = *it++;
+    Vector<V> sum{};
+    for (int splits = *it++; splits > 0; --splits, it += 4)
+      sum = sum + bracket(m.vector(it[0]), m.vector(it[2]), m.vector(it[1]), m.vector(it[3]));
+    m.put(at, m[set + 4] * sum);
+  }
+}
+
+// Row spinors that have absorbed gluons; the propagator has a minus sign for quarks.
+template <class V>
+AMPCLI_INLINE const int* absorbed(const int* it, Spinor<V>& sum, Memory<V, Contiguous> m) {
+  for (int terms = *it++; terms > 0; --terms, it += 2) add_absorbed(sum, m.spinor(it[0]), m.vector(it[1]));
+  return it;
+}
+
+template <class V>
+AMPCLI_INLINE Spinor<V> propagated_by(Spinor<V> sum, int set, int antiquark, Memory<V, Contiguous> m) {
+  V inverse = m[set + 4];
+  return propagated(sum, m.vector(set), antiquark ? inverse : -inverse);
+}
+
+template <class V>
+AMPCLI_INLINE void two_lines_spinors(const int* it, Memory<V, Contiguous> m) {
+  for (int count = *it++; count > 0; --count) {
+    int at = *it++, set = *it++, antiquark = *it++;
+    Spinor<V> sum{};
+    it = absorbed(it, sum, m);
+    m.put(at, propagated_by(sum, set, antiquark, m));
+  }
+}
+
+template <class V>
+AMPCLI_INLINE void vector_spinors(const int* it, int state, Memory<V, Contiguous> m) {
+  for (int count = *it++; count > 0; --count) {
+    int at = *it++, set = *it++, antiquark = *it++;
+    Spinor<V> before = m.spinor(*it++), sum{};
+    if (state == 2)
+      sum.down = before.down;
+    else if ((state == 0) != bool(antiquark))
+      sum.down = before.up;
+    else
+      sum.up = before.down;
+    it = absorbed(it, sum, m);
+    m.put(at, propagated_by(sum, set, antiquark, m));
+  }
+}
+
+// What a gluon current J gives between a quark and an antiquark, as coefficients of J's components.
+template <class V>
+AMPCLI_INLINE void add_line(ComplexVector<V>& sum, Spinor<V> s, Spinor<V> b) {
+  Complex<V> up{}, down{}, left{}, right{};
+  add_product(up, s.up, b.up), add_product(down, s.down, b.down);
+  add_product(left, s.down, b.up), add_product(right, s.up, b.down);
+  sum.re = sum.re + Vector<V>{up.re, down.re, left.re + right.re, right.im - left.im};
+  sum.im = sum.im + Vector<V>{up.im, down.im, left.im + right.im, left.re - right.re};
+}
+
+template <class V>
+AMPCLI_INLINE void two_lines_lines(const int* it, int parts, Memory<V, Contiguous> m) {
+  for (int count = *it++; count > 0; --count) {
+    int at = *it++;
+    ComplexVector<V> sum{};
+    for (int i = 0; i < parts; ++i, it += 2) add_line(sum, m.spinor(it[0]), m.spinor(it[1]));
+    put(m, at, sum);
+  }
+}
+
+template <class V>
+AMPCLI_INLINE Vector<V> source(Vector<V> line) {  // T^a T^a gives 1/2
+  return {line.minus, line.plus, -half<V> * line.x, -half<V> * line.y};
+}
+
+// The four-gluon vertex of an ordered triple: 2 J2 (J1.J3) - J1 (J2.J3) - J3 (J1.J2).
+template <class V>
+AMPCLI_INLINE Vector<V> quartic(Vector<V> a, Vector<V> b, Vector<V> c) {
+  V outer = twice_dot(a, c), last = half<V> * twice_dot(b, c), first = half<V> * twice_dot(a, b);
+  return outer * b - last * a - first * c;
+}
+
+template <class V>
+AMPCLI_INLINE void line_currents(const int* it, Memory<V, Contiguous> m) {
+  for (int count = *it++; count > 0; --count) {
+    int at = *it++, set = *it++;
+    ComplexVector<V> sum{};
+    for (int lines = *it++; lines > 0; --lines) {
+      ComplexVector<V> line = complex_vector(m, *it++);
+      sum = {sum.re + source(line.re), sum.im + source(line.im)};
+    }
+    for (int before = *it++; before > 0; --before, it += 4) {
+      Vector<V> j1 = m.vector(it[0]), p1 = m.vector(it[1]), p2 = m.vector(it[3]);
+      ComplexVector<V> j2 = complex_vector(m, it[2]);
+      sum = {sum.re + bracket(j1, p1, j2.re, p2), sum.im + bracket(j1, p1, j2.im, p2)};
+    }
+    for (int after = *it++; after > 0; --after, it += 4) {
+      ComplexVector<V> j1 = complex_vector(m, it[0]);
+      Vector<V> p1 = m.vector(it[1]), j2 = m.vector(it[2]), p2 = m.vector(it[3]);
+      sum = {sum.re + bracket(j1.re, p1, j2, p2), sum.im + bracket(j1.im, p1, j2, p2)};
+    }
+    for (int triples = *it++; triples > 0; --triples, it += 4) {
+      Vector<V> re[3], im[3];
+      for (int i = 0; i < 3; ++i) re[i] = m.vector(it[1 + i]), im[i] = i == it[0] ? m.vector(it[1 + i] + 4) : re[i];
+      sum = {sum.re + quartic(re[0], re[1], re[2]), sum.im + quartic(im[0], im[1], im[2])};
+    }
+    V inverse = m[set + 4];
+    put(m, at, ComplexVector<V>{inverse * sum.re, inverse * sum.im});
+  }
+}
+
+// ---- amplitudes ----------------------------------------------------------------------------------------------------
+
+template <class V>
+AMPCLI_INLINE V applied(Vector<V> line, Vector<V> j) {
+  return line.plus * j.plus + line.minus * j.minus + line.x * j.x + line.y * j.y;
+}
+
+// Numbers of the amplitudes of one state of the vector: line that absorbs, chirality of the second line, place.
+AMPCLI_INLINE int amplitude_at(TwoLinesTables t, int state, int line, int chirality, int place) {
+  return t.amplitudes() + 2 * (((state * 2 + line) * 2 + chirality) * t.places() + place);
+}
+
+template <class V>
+AMPCLI_INLINE void products(TwoLinesTables t, int state, Memory<V, Contiguous> m) {
+  constexpr double COEFFICIENT[4] = {1.0, -1.0 / 3, -1.0, 1.0 / 3};
+  // the second line absorbs: that is conjugate, and with it the vector's circular polarisation is the other one
+  int conjugate = state < 2 && t.states() > 1 ? 1 - state : state;
+  const int* it = t.section(8);
+  for (int count = *it++; count > 0; --count) {
+    int place = *it++;
+    double coefficient = COEFFICIENT[*it++];
+    int second = *it++;
+    V rr{}, ii{}, ri{}, ir{};
+    for (int terms = *it++; terms > 0; --terms, it += 2) {
+      ComplexVector<V> line = complex_vector(m, it[0]), current = complex_vector(m, it[1]);
+      rr += applied(line.re, current.re), ii += applied(line.im, current.im);
+      ri += applied(line.re, current.im), ir += applied(line.im, current.re);
+    }
+    int same = amplitude_at(t, state, second, 0, place);
+    int opposite = amplitude_at(t, second ? conjugate : state, second, 1, place);
+    V sign = V{} + (second ? -coefficient : coefficient);
+    m[same] = coefficient * (rr - ii), m[same + 1] = coefficient * (ri + ir);
+    m[opposite] = coefficient * (rr + ii), m[opposite + 1] = sign * (ir - ri);
+  }
+}
+
+// x C x of flows in scratch memory, which it changes.
+template <class V>
+AMPCLI_INLINE V colour_sum(TwoLinesTables t, Memory<V, Contiguous> re, Memory<V, Contiguous> im) {
+  const int* it = t.section(9);
+  for (int butterflies = *it++; butterflies > 0; --butterflies, it += 2) {
+    V a = re[it[0]], b = re[it[1]], c = im[it[0]], d = im[it[1]];
+    re[it[0]] = a + b, re[it[1]] = a - b, im[it[0]] = c + d, im[it[1]] = c - d;
+  }
+  const double* colour = t.colour;
+  V sum{};
+  for (int i = 0; i < t.flows(); ++i) {
+    V x{}, y{};
+    for (int entries = *it++; entries > 0; --entries, ++it, ++colour) x += *colour * re[*it], y += *colour * im[*it];
+    sum += x * re[i] + y * im[i];
+  }
+  return sum;
+}
+
+// |M|^2 of one state, chirality and choice of polarisations, of pairings `from` to `to`; flows in SQUARES mode.
+template <bool SQUARES, class V>
+AMPCLI_INLINE V added_flows(TwoLinesTables t, Form form, int state, int chirality, int h, int from, int to, V norm,
+                            V* square, Memory<V, Contiguous> m) {
+  int flows = t.flows(), stride = flows << t.gluons();
+  Memory<V, Contiguous> re{&m[t.scratch() - 2 * flows], {}}, im{&m[t.scratch() - flows], {}};
+  V sum{};
+  for (int part = 0; part < (form.rest > 0 ? 2 : 1); ++part) {
+    double weight = part ? form.rest : form.weight;
+    for (int i = 0; i < flows; ++i) {
+      re[i] = im[i] = V{};
+      for (int pairing = from; pairing < to; ++pairing) {
+        int first = amplitude_at(t, state, 0, chirality, pairing * stride + h * flows + i);
+        int second = amplitude_at(t, state, 1, chirality, pairing * stride + h * flows + i);
+        if (part) {
+          re[i] += m[second], im[i] += m[second + 1];
+        } else if (form.share != 0) {
+          re[i] += m[first] + form.share * m[second], im[i] += m[first + 1] + form.share * m[second + 1];
+        } else {
+          re[i] += m[first], im[i] += m[first + 1];
+        }
+      }
+    }
+    if constexpr (SQUARES) {  // one pairing alone has the flows of its gluon, not those of the singlet
+      int begin = to - from > 1 ? 0 : from * flows / 2, end = to - from > 1 ? flows : begin + flows / 2;
+      for (int i = begin; i < end; ++i) square[i] += weight * norm * (re[i] * re[i] + im[i] * im[i]);
+    } else {
+      sum += weight * colour_sum(t, re, im);
+    }
+  }
+  return norm * sum;
+}
+
+// |M|^2 of physical, on-shell momenta: the sum over colours, or (SQUARES) every flow's square.
+template <bool SQUARES, class V>
+AMPCLI_INLINE V two_lines_squared(const Cartesian<V>* p, const Cartesian<V>* turned, TwoLinesTables t, const Legs& legs,
+                                  const TwoLinesParameters& parameters, V* square, Memory<V, Contiguous> m) {
+  Vector<V> momentum[MAX_PARTONS];
+  for (int i = 0; i < legs.gluons + 2; ++i)
+    momentum[i] = (V{} + (legs.parton[i] < 2 ? -1.0 : 1.0)) * light_cone(turned[legs.parton[i]]);
+  sets(t.section(0), p, momentum, legs, m);
+  external_states(t.section(1), turned, legs, parameters.replaced, m);
+  two_lines_gluons(t.section(2), m);
+  two_lines_spinors(t.section(3), m);
+  two_lines_lines(t.section(4), 1, m);
+  line_currents(t.section(5), m);
+  for (int state = 0; state < t.states(); ++state) {
+    vector_spinors(t.section(6), state, m);
+    two_lines_lines(t.section(7), 2, m);
+    products(t, state, m);
+  }
+
+  V weight[3] = {V{} + parameters.norm, V{}, V{}};
+  if (t.states() == 3) {
+    Cartesian<V> z = turned[legs.vector];
+    V gauge = parameters.mass / (z.e + absolute(z.z));  // epsilon_L - k/M = M/(E + |k|) (-1, 0, 0, 1)
+    weight[0] = weight[1] = V{} + 2 * parameters.norm, weight[2] = 4 * parameters.norm * gauge * gauge;
+  }
+  if constexpr (SQUARES)
+    for (int i = 0; i < t.squares(); ++i) square[i] = V{};
+  V sum{};
+  for (int state = 0; state < t.states(); ++state)
+    for (int h = 0; h < 1 << t.gluons(); ++h) {
+      V norm = weight[state];
+      sum += added_flows<SQUARES>(t, parameters.forms[0], state, 0, h, 0, t.pairings(), norm, square, m);
+      for (int pairing = 0; pairing < t.pairings(); ++pairing)
+        sum += added_flows<SQUARES>(t, parameters.forms[1], state, 1, h, pairing, pairing + 1, norm, square, m);
+    }
+  return sum;
+}
+
+// One SIMD vector of events: checks `p`, changes it, returns |M|^2; `bad` is 1 where p is no event.
+template <bool SQUARES, class V>
+AMPCLI_INLINE V evaluate_two_lines(Cartesian<V>* p, TwoLinesTables t, const Legs& legs,
+                                   const TwoLinesParameters& parameters, V* square, Memory<V, Contiguous> m, V& bad) {
+  bad = faults(p, legs, parameters.mass, parameters.tolerance);
+  put_on_shell(p, legs, parameters.mass);
+  Cartesian<V> turned[MAX_LEGS];
+  for (int i = 0; i < legs.external; ++i) turned[i] = p[i];
+  if (legs.vector >= 0) turn_to_z(turned, legs);
+  return two_lines_squared<SQUARES>(p, turned, t, legs, parameters, square, m);
+}
+
+}  // namespace AMPCLI_SPACE
