@@ -64,7 +64,6 @@ AMPCLI_INLINE void add_pair(const Jets& of, Coordinates& coordinates, Real mass2
   const Pair& pair = of.pair;
   Real cosine = 2.0 * coordinates.next() - 1.0;
   decay(event.p[of.slots() - 1], mass2, cosine, coordinates.next(), event.lepton);
-  event.exist &= mass2 >= real(pair.m_min * pair.m_min);
   const double steepest = __builtin_sinh(pair.eta_max);
   Real pt[2], y[2];
   for (int i = 0; i < 2; ++i) {
@@ -81,6 +80,7 @@ AMPCLI_INLINE void add_pair(const Jets& of, Coordinates& coordinates, Real mass2
     }
   }
   if (pair.charged[0] && pair.charged[1]) {
+    event.exist &= mass2 >= real(pair.m_min * pair.m_min);
     const Momentum &a = event.lepton[0], &b = event.lepton[1];
     event.exist &= apart(y[0] - y[1], (a.x * b.x + a.y * b.y) / (pt[0] * pt[1]), pair.delta_r_ll);
   }
