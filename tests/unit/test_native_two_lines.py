@@ -32,6 +32,8 @@ CLASSES = [
     "u d > z u d g g",
     "g g > z u u~ u u~",
     "u u > u u g g",
+    "u d > e- e+ u d g",
+    "e- e+ > d d~ d d~",
 ]
 
 
@@ -58,24 +60,38 @@ def test_four_quarks_closed_form(process, expected):
     np.testing.assert_allclose(found, coupling * expected(s, t, u), rtol=1e-12)
 
 
+POWERS = {1: 0, 2: 2, 3: 1}  # of e in the amplitude
+
 # Those that take a second or less; larger ones are among the reference numbers.
-TREES = ["u d > z u d", "u u > z u u", "s u~ > z s u~", "d d~ > z d d~", "g u > u u u~", "u~ d~ > u~ d~ g"]
+TREES = [
+    "u d > z u d",
+    "u d > e- e+ u d",
+    "e- e+ > u d u~ d~",
+    "s d~ > mu+ mu- s d~",
+    "e+ e- > u u~ u u~",
+    "u u > ve ve~ u u",
+    "u u > z u u",
+    "s u~ > z s u~",
+    "d d~ > z d d~",
+    "g u > u u u~",
+    "u~ d~ > u~ d~ g",
+]
 
 
 @pytest.mark.parametrize("process", TREES)
 def test_trees_agree(process):
     p, provider = sample(process, 2), native(process)
-    expected = Trees(provider.process).squares(p, electroweak=int("z" in process.split()))
+    expected = Trees(provider.process).squares(p, electroweak=POWERS[provider.line.vector_states])
     np.testing.assert_allclose(provider.evaluate(p), expected, rtol=1e-10)
 
 
-def test_trees_agree_with_other_parameters():
-    changed = {"alpha_s": 0.2, "alpha_ew": 0.01, "sin2_theta_w": 0.3, "m_z": 150.0}
-    provider = native("u d > z u d", **changed)
-    p = sample("u d > z u d", 3)
-    p = events(p[:, 2:], provider.process.final_masses)
-    constants = Constants(**changed)
-    expected = Trees(provider.process, constants).squares(p, electroweak=1)
+@pytest.mark.parametrize("process", ["u d > z u d", "u d > e- e+ u d", "u u~ > e- e+ u u~"])
+def test_trees_agree_with_other_parameters(process):
+    # the large width makes terms count that are odd under reflections
+    changed = {"alpha_s": 0.2, "alpha_ew": 0.01, "sin2_theta_w": 0.3, "m_z": 300.0, "gamma_z": 150.0}
+    provider = native(process, **changed)
+    p = events(sample(process, 3)[:, 2:], provider.process.final_masses)
+    expected = Trees(provider.process, Constants(**changed)).squares(p, electroweak=POWERS[provider.line.vector_states])
     np.testing.assert_allclose(provider.evaluate(p), expected, rtol=1e-10)
 
 
@@ -139,7 +155,7 @@ def test_flows(process, rng):
             for kind, (colour, anticolour) in zip(kinds, tags.tolist(), strict=True):
                 assert (colour > 500) == (kind in ("quark", "gluon"))
                 assert (anticolour > 500) == (kind in ("antiquark", "gluon"))
-                assert colour != anticolour or kind == "vector"
+                assert colour != anticolour or kind in ("lepton", "vector")
             assert any(chain_of(tags) == flow[0] or chain_of(tags) == flow[1] for flow in provider.flows)
 
 
@@ -286,6 +302,9 @@ def test_default_provider(process):
         "u d > u d g g g",
         "u d > z z u d",
         "u d > z u s",
+        "u d > e- mu+ u d",
+        "e- u > e- u d d~",
+        "u d > e+ ve d d",
         "u z > u d d~",
         "u d~ > c s~",
         "t u > t u",

@@ -98,7 +98,7 @@ def engine_parameters(line: QuarkLine, parameters: Parameters) -> FloatArray:
 
 
 def _form(first: tuple[float, float], second: tuple[float, float]) -> list[float]:
-    """`struct Form` of two_lines.h: sum_k (first_k x + second_k y)^2 = weight (x + share y)^2 + rest y^2."""
+    """Weight, share, rest: sum_k (first_k x + second_k y)^2 = weight (x + share y)^2 + rest y^2."""
     weight = first[0] ** 2 + first[1] ** 2
     determinant = first[0] * second[1] - first[1] * second[0]
     return [weight, (first[0] * second[0] + first[1] * second[1]) / weight, determinant**2 / weight]
@@ -107,9 +107,17 @@ def _form(first: tuple[float, float], second: tuple[float, float]) -> list[float
 def two_lines_parameters(lines: TwoLines, parameters: Parameters) -> FloatArray:
     """The numbers that `struct TwoLinesParameters` of two_lines.h begins with."""
     norm = _average(lines) * (4 * math.pi * parameters.alpha_s) ** (2 + len(lines.gluons))
-    if lines.z is None:
-        forms = [2.0, 0.0, 0.0, 2.0, 0.0, 0.0]
-    else:  # lines of the same chirality, left or right, then of opposite ones
+    mass, forms = 0.0, [2.0, 0.0, 0.0, 2.0, 0.0, 0.0]
+    photon, exchanged = np.zeros(2), np.zeros((2, 2, 2))
+    if lines.vector_states > 1:
+        mass = parameters.m_z
+        # lines of the same chirality, left or right, then of opposite ones
         first, second = (z_couplings(flavour, parameters) for flavour in lines.flavours)
         forms = _form(first, second) + _form(first, second[::-1])
-    return np.array([parameters.m_z, norm, TOLERANCE, *forms])
+    if lines.leptons is not None:
+        lepton = lines.process.legs[lines.leptons[0]]
+        charges = np.array([charge(flavour) for flavour in lines.flavours])
+        photon = 4 * math.pi * parameters.alpha_ew * charge(lepton) * charges
+        exchanged = np.multiply.outer([first, second], z_couplings(lepton, parameters))  # line, its chirality, lepton's
+    width = mass * parameters.gamma_z
+    return np.array([mass, width, norm, TOLERANCE, *forms, *photon, *exchanged.ravel()])

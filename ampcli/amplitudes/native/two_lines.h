@@ -1,4 +1,4 @@
-// Exact tree |M|^2 of two massless quark lines, up to two gluons, and an on-shell Z or nothing.
+// Exact tree |M|^2 of two massless quark lines, up to two gluons, and an on-shell Z, leptons from photon + Z, or nothing.
 //
 // two_lines_tables.py says how the amplitudes are built and documents the tables.  Both lines are left-handed here: gluon
 // polarisations are real, so the complex conjugate is the right-handed line.  Parity gives the amplitudes whose first
@@ -27,19 +27,25 @@ struct TwoLinesTables {
 };
 
 // What two amplitudes, of the vector at either line, count together: weight |first + share second|^2 + rest |second|^2.
+template <class V>
 struct Form {
-  double weight, share, rest;
+  V weight, rest;
+  Complex<V> share;
 };
 
 // As `couplings.two_lines_parameters` writes them.
 struct TwoLinesParameters {
-  double mass, norm, tolerance;
-  Form forms[2];  // lines of the same, of opposite chirality
-  int replaced;   // gluon whose polarisations are replaced by p / E (must give 0), or -1
+  double mass, mass_width, norm, tolerance;
+  Form<double> forms[2];      // of a Z or nothing: lines of the same, of opposite chirality
+  double photon[2], z[2][2][2];  // couplings of leptons x quarks: line; line, its chirality, the leptons'
+  int replaced;               // gluon whose polarisations are replaced by p / E (must give 0), or -1
 };
 
 AMPCLI_INLINE TwoLinesParameters two_lines_parameters_of(const double* x, int replaced) {
-  return {x[0], x[1], x[2], {{x[3], x[4], x[5]}, {x[6], x[7], x[8]}}, replaced};
+  TwoLinesParameters p{x[0], x[1], x[2], x[3], {}, {x[10], x[11]}, {}, replaced};
+  for (int i = 0; i < 2; ++i) p.forms[i] = {x[4 + 3 * i], x[6 + 3 * i], {x[5 + 3 * i], 0.0}};
+  for (int i = 0; i < 8; ++i) p.z[i >> 2][i >> 1 & 1][i & 1] = x[12 + i];
+  return p;
 }
 
 template <class V>
@@ -258,13 +264,13 @@ AMPCLI_INLINE V colour_sum(TwoLinesTables t, Memory<V, Contiguous> re, Memory<V,
 
 // |M|^2 of one state, chirality and choice of polarisations, of pairings `from` to `to`; flows in SQUARES mode.
 template <bool SQUARES, class V>
-AMPCLI_INLINE V added_flows(TwoLinesTables t, Form form, int state, int chirality, int h, int from, int to, V norm,
+AMPCLI_INLINE V added_flows(TwoLinesTables t, Form<V> form, bool two, int state, int chirality, int h, int from, int to,
                             V* square, Memory<V, Contiguous> m) {
   int flows = t.flows(), stride = flows << t.gluons();
   Memory<V, Contiguous> re{&m[t.scratch() - 2 * flows], {}}, im{&m[t.scratch() - flows], {}};
   V sum{};
-  for (int part = 0; part < (form.rest > 0 ? 2 : 1); ++part) {
-    double weight = part ? form.rest : form.weight;
+  for (int part = 0; part < (two ? 2 : 1); ++part) {
+    V weight = part ? form.rest : form.weight;
     for (int i = 0; i < flows; ++i) {
       re[i] = im[i] = V{};
       for (int pairing = from; pairing < to; ++pairing) {
@@ -272,8 +278,12 @@ AMPCLI_INLINE V added_flows(TwoLinesTables t, Form form, int state, int chiralit
         int second = amplitude_at(t, state, 1, chirality, pairing * stride + h * flows + i);
         if (part) {
           re[i] += m[second], im[i] += m[second + 1];
-        } else if (form.share != 0) {
-          re[i] += m[first] + form.share * m[second], im[i] += m[first + 1] + form.share * m[second + 1];
+        } else if (t.states() == 3) {
+          re[i] += m[first] + form.share.re * m[second], im[i] += m[first + 1] + form.share.re * m[second + 1];
+        } else if (t.states() == 2) {
+          V x = m[second], y = m[second + 1];
+          re[i] += m[first] + form.share.re * x - form.share.im * y;
+          im[i] += m[first + 1] + form.share.re * y + form.share.im * x;
         } else {
           re[i] += m[first], im[i] += m[first + 1];
         }
@@ -281,12 +291,36 @@ AMPCLI_INLINE V added_flows(TwoLinesTables t, Form form, int state, int chiralit
     }
     if constexpr (SQUARES) {  // one pairing alone has the flows of its gluon, not those of the singlet
       int begin = to - from > 1 ? 0 : from * flows / 2, end = to - from > 1 ? flows : begin + flows / 2;
-      for (int i = begin; i < end; ++i) square[i] += weight * norm * (re[i] * re[i] + im[i] * im[i]);
+      for (int i = begin; i < end; ++i) square[i] += weight * (re[i] * re[i] + im[i] * im[i]);
     } else {
       sum += weight * colour_sum(t, re, im);
     }
   }
-  return norm * sum;
+  return sum;
+}
+
+// Photon and Z between leptons and a quark line, of given chiralities (0: left).
+template <class V>
+AMPCLI_INLINE Complex<V> exchanged(const TwoLinesParameters& parameters, V mass2, int line, int quark, int lepton) {
+  V off = mass2 - parameters.mass * parameters.mass;
+  V z = parameters.z[line][quark][lepton] / (off * off + parameters.mass_width * parameters.mass_width);
+  return {parameters.photon[line] / mass2 + z * off, -parameters.mass_width * z};
+}
+
+// The first line is left-handed, or everything is conjugate and it is right-handed.
+template <class V>
+AMPCLI_INLINE Form<V> lepton_form(const TwoLinesParameters& parameters, V mass2, int state, int chirality) {
+  int lepton = 1 - state;  // leptons of the chirality opposite to that of the first line come first
+  Complex<V> a = exchanged(parameters, mass2, 0, 0, lepton), c = exchanged(parameters, mass2, 1, chirality, lepton);
+  Complex<V> b = exchanged(parameters, mass2, 0, 1, 1 - lepton);
+  Complex<V> d = exchanged(parameters, mass2, 1, 1 - chirality, 1 - lepton);
+  b.im = -b.im, d.im = -d.im;
+  V weight = a.re * a.re + a.im * a.im + b.re * b.re + b.im * b.im;
+  Complex<V> both{};  // conj(a) c + conj(b) d
+  add_product(both, c, a), add_product(both, d, b);
+  V re = a.re * d.re - a.im * d.im - b.re * c.re + b.im * c.im;
+  V im = a.re * d.im + a.im * d.re - b.re * c.im - b.im * c.re;
+  return {weight, (re * re + im * im) / weight, {both.re / weight, both.im / weight}};
 }
 
 // |M|^2 of physical, on-shell momenta: the sum over colours, or (SQUARES) every flow's square.
@@ -308,21 +342,29 @@ AMPCLI_INLINE V two_lines_squared(const Cartesian<V>* p, const Cartesian<V>* tur
     products(t, state, m);
   }
 
-  V weight[3] = {V{} + parameters.norm, V{}, V{}};
+  V weight[3] = {V{} + parameters.norm, V{}, V{}}, mass2{};
   if (t.states() == 3) {
     Cartesian<V> z = turned[legs.vector];
     V gauge = parameters.mass / (z.e + absolute(z.z));  // epsilon_L - k/M = M/(E + |k|) (-1, 0, 0, 1)
     weight[0] = weight[1] = V{} + 2 * parameters.norm, weight[2] = 4 * parameters.norm * gauge * gauge;
+  } else if (t.states() == 2) {
+    mass2 = pair_invariant(p, legs);
+    weight[0] = weight[1] = 4 * parameters.norm * mass2;
   }
   if constexpr (SQUARES)
     for (int i = 0; i < t.squares(); ++i) square[i] = V{};
   V sum{};
   for (int state = 0; state < t.states(); ++state)
-    for (int h = 0; h < 1 << t.gluons(); ++h) {
-      V norm = weight[state];
-      sum += added_flows<SQUARES>(t, parameters.forms[0], state, 0, h, 0, t.pairings(), norm, square, m);
-      for (int pairing = 0; pairing < t.pairings(); ++pairing)
-        sum += added_flows<SQUARES>(t, parameters.forms[1], state, 1, h, pairing, pairing + 1, norm, square, m);
+    for (int chirality = 0; chirality < 2; ++chirality) {
+      Form<double> given = parameters.forms[chirality];
+      Form<V> form{V{} + given.weight, V{} + given.rest, {V{} + given.share.re, V{}}};
+      if (t.states() == 2) form = lepton_form(parameters, mass2, state, chirality);
+      form.weight *= weight[state], form.rest *= weight[state];
+      bool two = given.rest > 0;  // the lines' couplings differ
+      int together = chirality == 0 ? t.pairings() : 1;  // identical quarks of equal chirality interfere
+      for (int h = 0; h < 1 << t.gluons(); ++h)
+        for (int from = 0; from < t.pairings(); from += together)
+          sum += added_flows<SQUARES>(t, form, two, state, chirality, h, from, from + together, square, m);
     }
   return sum;
 }
@@ -331,11 +373,17 @@ AMPCLI_INLINE V two_lines_squared(const Cartesian<V>* p, const Cartesian<V>* tur
 template <bool SQUARES, class V>
 AMPCLI_INLINE V evaluate_two_lines(Cartesian<V>* p, TwoLinesTables t, const Legs& legs,
                                    const TwoLinesParameters& parameters, V* square, Memory<V, Contiguous> m, V& bad) {
-  bad = faults(p, legs, parameters.mass, parameters.tolerance);
-  put_on_shell(p, legs, parameters.mass);
+  double mass = legs.other_lepton < 0 ? parameters.mass : 0.0;
+  bad = faults(p, legs, mass, parameters.tolerance);
+  put_on_shell(p, legs, mass);
   Cartesian<V> turned[MAX_LEGS];
   for (int i = 0; i < legs.external; ++i) turned[i] = p[i];
-  if (legs.vector >= 0) turn_to_z(turned, legs);
+  if (legs.other_lepton >= 0) boost_to_rest(turned, legs);
+  if (legs.vector >= 0) {
+    auto reflected = turned[legs.vector].z < 0;  // parity does not leave photon and Z at two lines alone
+    turn_to_z(turned, legs);
+    for (int i = 0; i < legs.external; ++i) turned[i].y = select(reflected, -turned[i].y, turned[i].y);
+  }
   return two_lines_squared<SQUARES>(p, turned, t, legs, parameters, square, m);
 }
 

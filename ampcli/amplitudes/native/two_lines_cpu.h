@@ -44,7 +44,7 @@ py::tuple evaluate_two_lines_events(const Array& momenta, const IntArray& ints, 
                                     int replaced) {
   TwoLinesJob job{{ints.data(), colour.data()}, {}, two_lines_parameters_of(parameters.data(), replaced)};
   int gluons = job.tables.gluons();
-  if (gluons > MAX_TWO_LINES_GLUONS || legs.size() != 3 + 4 + gluons || parameters.size() != 9)
+  if (gluons > MAX_TWO_LINES_GLUONS || legs.size() != 3 + 4 + gluons || parameters.size() != 20)
     throw std::invalid_argument("tables, legs and parameters do not fit together");
   job.legs = legs_of(legs.data(), gluons + 2);
   if (momenta.ndim() != 3 || momenta.shape(1) != job.legs.external || momenta.shape(2) != 4)

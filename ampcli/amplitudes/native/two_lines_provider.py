@@ -18,15 +18,18 @@ from ampcli.records.provider import ProviderRecord
 #: As `provider.VERSION`.
 VERSION = "1"
 
-COVERED = f"two massless quark lines with up to {MAX_GLUONS} gluons, with or without an outgoing z"
+COVERED = (
+    f"two massless quark lines with up to {MAX_GLUONS} gluons, and an outgoing z, a pair of leptons from photon and Z, "
+    "or nothing else"
+)
 
 
 class NativeTwoLines(NativeAmplitude):
     """Full-colour |M|^2 of two massless quark lines, leading in alpha_s (docs/amplitudes.md).
 
     Args:
-        process: u d > u d + gluons, u d > z u d + gluons, their crossings and other flavours, also identical ones; up
-            to 2 gluons.
+        process: u d > u d + gluons, u d > z u d + gluons, u d > e- e+ u d + gluons (photon and Z), e- e+ > u u~ d d~ +
+            gluons, crossings of their partons, and other flavours, also identical ones; up to 2 gluons.
         parameters: couplings and masses.
         threads: CPU threads of one evaluation.
 

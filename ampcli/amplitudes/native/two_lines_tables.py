@@ -219,7 +219,7 @@ class _Program:
 
 @cache
 def tables(gluons: int, states: int, identical: bool) -> Tables:
-    """The tables for so many gluons and states of the vector (1: there is none; 3: a Z)."""
+    """The tables for so many gluons and states of the vector (1: there is none; 2: leptons; 3: a Z)."""
     pairings = 2 if identical else 1
     program, form = _Program(gluons, states, pairings), colour_form(gluons)
     colour = [len(form.butterflies), *(index for pair in form.butterflies for index in pair)]
