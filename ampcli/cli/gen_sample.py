@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 def gen_sample(request: SampleRequest, workers: int, share: tuple[int, int], resume: bool, dry_run: bool) -> Result:
     """Make a sample of all channels, or say what would be made."""
-    from ampcli.channels.generate import SURVEY, begin, generate_sample, prepare_sample
+    from ampcli.channels.generate import begin, generate_sample, prepare_sample
     from ampcli.channels.totals import totals
 
     with resumable("nothing was written", "Run the same command again."), progress_bar("channels", None) as advance:
@@ -31,7 +31,7 @@ def gen_sample(request: SampleRequest, workers: int, share: tuple[int, int], res
             attributes = generate_sample(job, workers, share, resume, advance)
     if attributes is None:
         return Result({"store": str(path), "finished": False}, f"{path}: this share is done, others are missing")
-    save_configuration(path / SURVEY, "gen")
+    save_configuration(path, "gen")
     return _finished(path, job, totals(job.plan, attributes), note)
 
 
