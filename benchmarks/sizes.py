@@ -110,8 +110,7 @@ def weights(name: str, registry: Path) -> int:
 def accuracy(name: str, registry: Path, unseen: Path) -> dict[str, Any]:
     """Metrics and coverage on all events of a store."""
     found = ampcli("eval", name, unseen, "--split", "all", "--registry", registry, "--threads", 1)
-    [evaluation] = found["models"].values()
-    return {"overall": evaluation["overall"], "coverage": evaluation["calibration"]["coverage"]}
+    return {"overall": found["overall"], "coverage": found["calibration"]["coverage"]}
 
 
 def speedup(name: str, registry: Path, certified: Path, tolerance: str) -> dict[str, Any]:
