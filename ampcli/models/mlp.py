@@ -26,12 +26,14 @@ _MOST_WEIGHTS = 10**9
 
 Layer = TypeVar("Layer")
 
-#: Hidden layers of the papers' networks (FAME, Secs. 3.1 and 2.4.2; Amplitude Surrogates, Table 2), and one of our own.
+#: Hidden layers of the papers' networks (FAME, Secs. 3.1 and 2.4.2; Amplitude Surrogates, Table 2), and two of our own:
+#: for accuracy, and for speed (docs/results/sizes.md).
 PRESETS: dict[str, tuple[int, ...]] = {
     "small": (20, 40, 20),
     "large": (64, 128, 256, 512, 768, 386, 128, 64),
     "surrogate": (128, 256, 256, 128, 128, 64),
     "residual": (160,) * 7,
+    "fast": (128,) * 5,
 }
 
 

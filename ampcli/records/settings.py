@@ -16,7 +16,8 @@ class Settings(Frozen):
     """Defaults are those of FAME, Sec. 2.4.2; descriptions are those of the flags of `ampcli train`."""
 
     preset: str = Field(
-        default="small", description="Hidden layers: small, large, surrogate (the papers') or residual."
+        default="small",
+        description="Hidden layers: small, large, surrogate (the papers'), residual or fast (for speed-ups).",
     )
     activation: Activation = Field(default="tanh", description="tanh or gelu.")
     residual: bool = Field(default=False, description="Skip connections between layers of one width.")

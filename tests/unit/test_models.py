@@ -347,6 +347,8 @@ def test_first_weights_do_not_depend_on_the_global_seed():
 def test_presets():
     assert hidden_layers("small", None) == (20, 40, 20)
     assert hidden_layers("large", None) == (64, 128, 256, 512, 768, 386, 128, 64) == PRESETS["large"]
+    assert hidden_layers("fast", None) == (128,) * 5
+    assert Mlp((39, *hidden_layers("fast", None), 2), "gelu", residual=True).n_parameters == 71426
     assert hidden_layers("small", "64, 32") == (64, 32)
     assert Mlp((14, 20, 40, 20, 2)).n_parameters == 14 * 20 + 20 + 20 * 40 + 40 + 40 * 20 + 20 + 20 * 2 + 2
 
