@@ -106,5 +106,5 @@ def test_what_cannot_be_perturbed(collisions):
 def test_perturbations_of_protons():
     assert PROTONS.can_be_perturbed
     assert callable(PROTONS.perturbation(parse_process("d d~ > z g g"), 0.1))
-    with pytest.raises(UsageError, match="one particle beside the jets"):
+    with pytest.raises(UsageError, match="one particle, or a pair of leptons, beside the jets"):
         PROTONS.perturbation(parse_process("d d~ > g g"), 0.1)
