@@ -97,6 +97,7 @@ def test_a_trained_model(tmp_path):
     ("words", "message"),
     [
         (["d d~ > z z", "new"], "do not cover"),
+        (["u d > z u d", "new"], "one quark line"),
         (["d d~ > z g", "new", "--seed", "2"], "--seed has no effect without a store"),
         (["d d~ > z g", "new", "--parameter", "alpha_s=-1"], "it must be positive"),
         (["d d~ > z g", "new", "--parameter", "m_h=125"], 'no parameter "m_h"'),

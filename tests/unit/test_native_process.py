@@ -63,11 +63,11 @@ COVERED = [  # quark, antiquark, gluons, z, leptons
     ("g g > b b~ g g g", 2, 3, (0, 1, 4, 5, 6), None, None),
 ]
 NOT_COVERED = """
-    e- e+ > e- e+; d d~ > z z; d u~ > z g; d d~ > w+ g; g g > g g; e- e+ > d d~ u u~ z; e- e+ > z g; ve ve~ > d d~;
+    e- e+ > e- e+; d d~ > z z; d u~ > z g; d d~ > w+ g; g g > g g g g g; e- e+ > d d~ u u~ z; e- e+ > z g;
     t t~ > z g; e- e+ > t t~; d d~ > a g; d d~ > z g g g g g g; e- e+ > d d~ g g g g g g; e- mu+ > d d~; d d~ > g h;
     e- e- > d d~; e- e+ > d s~; e- e+ > z d d~; d z > z d; z z > d d~; d d~ > e- mu+; e- d > e- d; d d > z g;
     d d~ > d d~ a; d d~ > h g; w+ w- > d d~; a a > d d~; e- e+ > d d~ h; g g > z h; z d > d g; d g > z u; d d~ > h;
-    u d~ > e- ve~; u d~ > e+ vm; u d~ > e- e+; u s~ > e+ ve; u u~ > e- e+ z; u u~ > e+ ve; u d~ > g g; g g > g g g;
+    ve ve~ > d d~; u d~ > e- ve~; u d~ > e+ vm; u d~ > e- e+; u s~ > e+ ve; u u~ > e- e+ z; u u~ > e+ ve; u d~ > g g;
     u c~ > e- e+; u u~ > ve vm~; d u~ > e+ ve; u u~ > e- e-; u u~ > e- e+ mu- mu+; g g > e- e+; u d~ > ve ve~
 """
 
@@ -105,7 +105,7 @@ def test_providers_by_name():
     assert refused.value.hint == "Known: native, pyamplicol."
 
 
-@pytest.mark.parametrize(("name", "process"), [("pyamplicol", JETS), ("auto", "g g > g g")])
+@pytest.mark.parametrize(("name", "process"), [("pyamplicol", JETS), ("auto", "g g > t t~")])
 def test_parameters_that_cannot_be_set(name, process):
     with pytest.raises(UsageError, match="pyamplicol has fixed parameters: m_z, alpha_s cannot be set"):
         make_provider(name, parse_process(process), {"m_z": 90.0, "alpha_s": 0.12})

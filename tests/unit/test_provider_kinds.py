@@ -25,7 +25,7 @@ from ampcli.process import Process, parse_process
 from ampcli.records.provider import ProviderRecord
 from ampcli.speedup.measure import providers_of
 
-JETS, NEUTRINOS, GLUONS = map(parse_process, ("e- e+ > d d~ g", "ve ve~ > d d~", "g g > g g"))
+JETS, NEUTRINOS, TOPS = map(parse_process, ("e- e+ > d d~ g", "ve ve~ > d d~", "g g > t t~"))
 
 
 class Flat(Provider):
@@ -63,7 +63,7 @@ def flat(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize(
-    ("process", "chosen"), [(JETS, "native"), (GLUONS, "pyamplicol"), (NEUTRINOS, "flat")], ids=lambda given: str(given)
+    ("process", "chosen"), [(JETS, "native"), (TOPS, "pyamplicol"), (NEUTRINOS, "flat")], ids=lambda given: str(given)
 )
 def test_ours_are_asked_first(flat: None, process: Process, chosen: str) -> None:
     assert choose_kind("auto", process).name == chosen
@@ -109,7 +109,7 @@ def test_a_provider_that_is_gone() -> None:
 def test_a_package_that_is_not_there(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     with pytest.raises(UsageError, match="pyamplicol is not installed"):
-        choose_kind("pyamplicol", GLUONS)
+        choose_kind("pyamplicol", TOPS)
     assert choose_kind("auto", JETS).name == "native"
     assert "fastjet" in provenance.package_versions()
     monkeypatch.setattr(provenance, "_PACKAGES", ("numpy", "not-there"))
@@ -132,9 +132,9 @@ def test_what_speedup_compares_with(flat: None, monkeypatch: pytest.MonkeyPatch)
     assert found["flat"].evaluate(np.zeros((1, 4, 4))) == 5.0
     assert list(providers_of(_store(JETS, made), ["native", "flat"])) == ["native", "flat"]
     monkeypatch.setattr(PyAmplicol, "identity", refuses)
-    assert list(providers_of(_store(GLUONS, made), [])) == ["flat"]
+    assert list(providers_of(_store(TOPS, made), [])) == ["flat"]
     with pytest.raises(UsageError, match="no tree"):
-        providers_of(_store(GLUONS, made), ["pyamplicol"])
+        providers_of(_store(TOPS, made), ["pyamplicol"])
     with pytest.raises(UsageError, match="no provider covers"):
         providers_of(_store(parse_process("e- e+ > w+ w- z"), made), [])
 

@@ -1,4 +1,4 @@
-"""What the native amplitudes of one and of two quark lines share."""
+"""What the native amplitudes of one quark line, of two, and of gluons alone share."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import numpy.typing as npt
 
 from ampcli.amplitudes.native import engine
 from ampcli.amplitudes.native.couplings import Parameters
+from ampcli.amplitudes.native.gluons import Gluons
 from ampcli.amplitudes.native.quark_line import QuarkLine
 from ampcli.amplitudes.native.two_lines import TwoLines
 from ampcli.amplitudes.precision import at_rest
@@ -16,6 +17,10 @@ from ampcli.amplitudes.protocol import ColourFlowProvider
 from ampcli.errors import UsageError
 from ampcli.kinematics import FloatArray, checked_momenta, require_physical, shaped_momenta
 from ampcli.process import Process
+from ampcli.records.provider import ProviderRecord
+
+#: Changes whenever the engine's numbers change, be it in the last digit: part of every store's identity.
+VERSION = "1"
 
 
 class NativeAmplitude(ColourFlowProvider):
@@ -30,13 +35,20 @@ class NativeAmplitude(ColourFlowProvider):
         UsageError: fewer than one thread.
     """
 
-    def __init__(self, process: Process, line: QuarkLine | TwoLines, parameters: Parameters, threads: int) -> None:
+    def __init__(
+        self, process: Process, line: QuarkLine | TwoLines | Gluons, parameters: Parameters, threads: int
+    ) -> None:
         if threads < 1:
             raise UsageError(f"{threads} threads: at least one is needed")
         self.process = process.with_mass("z", parameters.m_z)
         self.line = line
         self.parameters = parameters
         self.threads = threads
+
+    def identity(self) -> ProviderRecord:
+        names = ("alpha_s", "alpha_ew", "m_z", "gamma_z", "sin2_theta_w")
+        parameters = {name: value for name, value in self.parameters.as_dict().items() if name in names}
+        return ProviderRecord(name="native", version=VERSION, options={"colour": "full"}, parameters=parameters)
 
     @property
     @abstractmethod

@@ -85,7 +85,7 @@ class ColourForm:
     rows: list[list[tuple[int, float]]]
 
 
-def _symmetries(gluons: int) -> list[list[int]]:
+def symmetries(gluons: int) -> list[list[int]]:
     """Commuting involutions of the orderings that leave the colour matrix alone: relabelled gluons, reversal."""
     words = orderings(gluons)
     index = {word: i for i, word in enumerate(words)}
@@ -101,7 +101,7 @@ def _symmetries(gluons: int) -> list[list[int]]:
 @cache
 def colour_form(gluons: int) -> ColourForm:
     """The colour matrix in the basis of states that are even or odd under its symmetries, block by block."""
-    return block_form(*colour_matrix(gluons), _symmetries(gluons))
+    return block_form(*colour_matrix(gluons), symmetries(gluons))
 
 
 def block_form(matrix: IntArray, divisor: int, symmetries: list[list[int]]) -> ColourForm:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ampcli.amplitudes.native.gluons import Gluons
 from ampcli.amplitudes.native.quark_line import QuarkLine
 from ampcli.amplitudes.native.two_lines import TwoLines
 from ampcli.errors import UsageError
@@ -70,7 +71,7 @@ def z_couplings(fermion: Particle, parameters: Parameters) -> tuple[float, float
     return scale * (isospin - charge(fermion) * s2), -scale * charge(fermion) * s2
 
 
-def _average(line: QuarkLine | TwoLines) -> float:
+def _average(line: QuarkLine | TwoLines | Gluons) -> float:
     """1 / (initial spins x colours x identical particles)."""
     colours = {"quark": 3, "antiquark": 3, "gluon": 8, "lepton": 1}
     states = math.prod(2 * colours[leg.kind] for leg in line.process.incoming)
@@ -121,3 +122,8 @@ def two_lines_parameters(lines: TwoLines, parameters: Parameters) -> FloatArray:
         exchanged = np.multiply.outer([first, second], z_couplings(lepton, parameters))  # line, its chirality, lepton's
     width = mass * parameters.gamma_z
     return np.array([mass, width, norm, TOLERANCE, *forms, *photon, *exchanged.ravel()])
+
+
+def gluons_parameters(line: Gluons, parameters: Parameters) -> FloatArray:
+    """The numbers that `struct GluonsParameters` of gluons.h begins with."""
+    return np.array([_average(line) * (4 * math.pi * parameters.alpha_s) ** (len(line.gluons) - 2), TOLERANCE])

@@ -115,7 +115,7 @@ py::tuple evaluate_as_threads(const Array& momenta, const IntArray& ints, const 
 
 }  // namespace AMPCLI_SPACE
 
-#include "two_lines_cpu.h"
+#include "other_cpu.h"
 
 PYBIND11_MODULE(AMPCLI_MODULE, m) {
   m.doc() = "Exact amplitudes of one quark line, n gluons and a vector (see amplitude.h).";
@@ -123,6 +123,9 @@ PYBIND11_MODULE(AMPCLI_MODULE, m) {
         py::arg("colour").noconvert(), py::arg("legs").noconvert(), py::arg("parameters").noconvert(),
         py::arg("squares"), py::arg("threads"), py::arg("replaced"));
   m.def("evaluate_two_lines", &AMPCLI_SPACE::evaluate_two_lines_events, py::arg("momenta").noconvert(),
+        py::arg("ints").noconvert(), py::arg("colour").noconvert(), py::arg("legs").noconvert(),
+        py::arg("parameters").noconvert(), py::arg("squares"), py::arg("threads"), py::arg("replaced"));
+  m.def("evaluate_gluons", &AMPCLI_SPACE::evaluate_gluons_events, py::arg("momenta").noconvert(),
         py::arg("ints").noconvert(), py::arg("colour").noconvert(), py::arg("legs").noconvert(),
         py::arg("parameters").noconvert(), py::arg("squares"), py::arg("threads"), py::arg("replaced"));
 #if AMPCLI_LANES == 2

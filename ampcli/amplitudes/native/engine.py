@@ -8,8 +8,14 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ampcli.amplitudes.native import two_lines_tables
-from ampcli.amplitudes.native.couplings import Parameters, engine_parameters, two_lines_parameters
+from ampcli.amplitudes.native import gluons, two_lines_tables
+from ampcli.amplitudes.native.couplings import (
+    Parameters,
+    engine_parameters,
+    gluons_parameters,
+    two_lines_parameters,
+)
+from ampcli.amplitudes.native.gluons import Gluons
 from ampcli.amplitudes.native.quark_line import QuarkLine
 from ampcli.amplitudes.native.tables import tables
 from ampcli.amplitudes.native.two_lines import TwoLines
@@ -33,8 +39,15 @@ def two_lines_constants(lines: TwoLines, parameters: Parameters) -> tuple[npt.ND
     return chosen.ints, chosen.colour, lines.engine_legs(), two_lines_parameters(lines, parameters)
 
 
+@lru_cache
+def gluons_constants(line: Gluons, parameters: Parameters) -> tuple[npt.NDArray[Any], ...]:
+    """As `constants`, for gluons alone."""
+    chosen = gluons.tables(len(line.gluons))
+    return chosen.ints, chosen.colour, line.engine_legs(), gluons_parameters(line, parameters)
+
+
 def evaluate(
-    line: QuarkLine | TwoLines,
+    line: QuarkLine | TwoLines | Gluons,
     parameters: Parameters,
     momenta: FloatArray,
     *,
@@ -49,8 +62,8 @@ def evaluate(
         momenta: float64, C-contiguous.
         squares: every ordering's (of two lines: every flow's) square, colour factor 1, instead of the sum over colours.
         threads: CPU threads that share the events.
-        replaced: a gluon (its number along `line.gluons`) whose polarisations are replaced by p / E: gauge
-            invariance makes the result 0.
+        replaced: a gluon (its number along `line.gluons`; of gluons alone, not the last one) whose polarisations are
+            replaced by p / E: gauge invariance makes the result 0.
         on: the instruction set (default: the best).
 
     Returns:
@@ -60,6 +73,8 @@ def evaluate(
     module = compiled_module(PACKAGE, on or instruction_set())
     if isinstance(line, TwoLines):
         compiled, numbers = module.evaluate_two_lines, two_lines_constants(line, parameters)
+    elif isinstance(line, Gluons):
+        compiled, numbers = module.evaluate_gluons, gluons_constants(line, parameters)
     else:
         compiled, numbers = module.evaluate, constants(line, parameters)
     values, bad = compiled(momenta, *numbers, squares=squares, threads=threads, replaced=replaced)

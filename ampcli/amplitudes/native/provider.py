@@ -8,13 +8,17 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from ampcli.amplitudes.native.base import NativeAmplitude
+from ampcli.amplitudes.native.base import VERSION, NativeAmplitude
 from ampcli.amplitudes.native.colour import leading_colour, orderings
 from ampcli.amplitudes.native.couplings import DEFAULTS, Parameters
 from ampcli.amplitudes.native.flows import flow_tags
+from ampcli.amplitudes.native.gluons import find_gluons
+from ampcli.amplitudes.native.gluons_provider import COVERED as GLUONS
+from ampcli.amplitudes.native.gluons_provider import NativeGluons
 from ampcli.amplitudes.native.quark_line import MAX_GLUONS, QuarkLine, find_quark_line
 from ampcli.amplitudes.native.two_lines import find_two_lines
-from ampcli.amplitudes.native.two_lines_provider import COVERED, NativeTwoLines
+from ampcli.amplitudes.native.two_lines_provider import COVERED as TWO_LINES
+from ampcli.amplitudes.native.two_lines_provider import NativeTwoLines
 from ampcli.amplitudes.protocol import ProviderKind
 from ampcli.errors import UsageError
 from ampcli.kinematics import require_physical, shaped_momenta
@@ -25,9 +29,6 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from ampcli.amplitudes.native.cuda import Precision
-
-#: Changes whenever the engine's numbers change, be it in the last digit: part of every store's identity.
-VERSION = "1"
 
 _COVERED = (
     f"it covers one massless quark line with up to {MAX_GLUONS} gluons and an outgoing z, two outgoing leptons from a "
@@ -109,10 +110,16 @@ class _NativeKind(ProviderKind):
     draws_colour_flows = True
 
     def covers(self, process: Process, unchecked: bool = False) -> str | None:
-        return None if find_quark_line(process) or find_two_lines(process) else f"{_COVERED}; or {COVERED}"
+        if find_quark_line(process) or find_two_lines(process) or find_gluons(process):
+            return None
+        return f"{_COVERED}; or {TWO_LINES}; or {GLUONS}"
 
     def make(self, process: Process, parameters: Mapping[str, float], unchecked: bool = False) -> NativeAmplitude:
-        kind = NativeTwoLines if find_two_lines(process) else Native
+        kind: type[NativeTwoLines | NativeGluons | Native] = Native
+        if find_two_lines(process):
+            kind = NativeTwoLines
+        elif find_gluons(process):
+            kind = NativeGluons
         return kind(process, Parameters.of(parameters))
 
 

@@ -159,7 +159,12 @@ def _relations(ordered: list[Word], basis: list[Word]) -> list[int]:
 @cache
 def tables(gluons: int) -> Tables:
     """The tables for so many gluons."""
-    slots, form, ordered = _Slots(gluons), colour_form(gluons), orderings(gluons)
+    return tables_with(gluons, colour_form(gluons))
+
+
+def tables_with(gluons: int, form: ColourForm) -> Tables:
+    """The tables for so many gluons, and other colours than those of a quark line."""
+    slots, ordered = _Slots(gluons), orderings(gluons)
     basis = [word for word in ordered if word and word[0] == 0]
     sections = [
         _gluon_currents(slots),

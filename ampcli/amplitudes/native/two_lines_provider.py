@@ -13,10 +13,6 @@ from ampcli.amplitudes.native.two_lines import MAX_GLUONS, TwoLines, find_two_li
 from ampcli.amplitudes.native.two_lines_colour import flows
 from ampcli.errors import UsageError
 from ampcli.process import Process
-from ampcli.records.provider import ProviderRecord
-
-#: As `provider.VERSION`.
-VERSION = "1"
 
 COVERED = (
     f"two massless quark lines with up to {MAX_GLUONS} gluons, and an outgoing z, a pair of leptons from photon and Z, "
@@ -44,11 +40,6 @@ class NativeTwoLines(NativeAmplitude):
         if lines is None:
             raise UsageError(f'the native amplitudes of two quark lines do not cover "{process}": they cover {COVERED}')
         super().__init__(process, lines, parameters, threads)
-
-    def identity(self) -> ProviderRecord:
-        names = ("alpha_s", "alpha_ew", "m_z", "gamma_z", "sin2_theta_w")  # those of one line
-        parameters = {name: value for name, value in self.parameters.as_dict().items() if name in names}
-        return ProviderRecord(name="native", version=VERSION, options={"colour": "full"}, parameters=parameters)
 
     @property
     def alpha_s_power(self) -> int:
