@@ -7,7 +7,7 @@ import shutil
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from ampcli.channels.expansion import expand
 from ampcli.channels.groups import channels_of
@@ -133,6 +133,7 @@ def begin(job: SampleJob, workers: int, may_exist: bool, on_channel: Callable[[i
     _require_same(job)
     if not created and not may_exist:
         raise UsageError(f"{job.path} exists already", f"Continue it with {setting('resume')}, or choose another name.")
+    (job.path / SURVEY).mkdir(exist_ok=True)
     try:
         with locked(job.path / SURVEY / "survey.lock", f"{job.path} is being surveyed", "Wait.", seconds=-1):
             plan = read_sample_plan(job.path)
@@ -175,9 +176,9 @@ def _require_same(job: SampleJob) -> None:
 
 
 def _surveyed(job: SampleJob, workers: int, on_channel: Callable[[int], None]) -> SamplePlan:
-    sources = [each.source for each in job.jobs]
+    sources = [cast(ProtonPoints, each.source) for each in job.jobs]
     folders = [_survey_folder(job, channel) for channel in job.plan.channels]
-    surveys = Surveys([each for each in sources if isinstance(each, ProtonPoints)], folders).all(workers, on_channel)
+    surveys = Surveys(sources, folders).all(workers, on_channel)
     points = allotted(surveys, job.plan.points, job.plan.collisions.are_unweighted)
     channels = tuple(
         channel.model_copy(update={"survey": survey, "points": count})
@@ -204,7 +205,8 @@ def generate_sample(
     """
     found = []
     for each, channel in zip(job.jobs, job.plan.channels, strict=True):
-        prepared = [_survey_folder(job, channel) / ADAPTATION]
+        adapted = _survey_folder(job, channel) / ADAPTATION
+        prepared = [adapted] if adapted.is_file() else []  # where it was removed, the store adapts again, to the same
         found.append(generate(each, workers, part, resume, on_rows, prepared))
     finished = [attributes for attributes in found if attributes is not None]
     return finished if len(finished) == len(found) else None

@@ -12,7 +12,7 @@ import numpy as np
 from ampcli.channels.record import Survey
 from ampcli.errors import UsageError
 from ampcli.generation.proton_points import ADAPTATION, ProtonPoints
-from ampcli.generation.run import Pool, explained_loss
+from ampcli.generation.run import Pool, Stopped, explained_loss
 from ampcli.kinematics import FloatArray
 from ampcli.phasespace.hadron_sampler import Adaptation
 
@@ -25,7 +25,14 @@ class Surveys:
     folders: list[Path]
 
     def survey(self, number: int, stop: Event | None = None) -> Survey:
-        """Adapt the sampler of a channel, unless that was done, and measure."""
+        """Adapt the sampler of a channel, unless that was done, and measure.
+
+        Raises:
+            UsageError: next to nothing passes the cuts.
+            IntegrityError: a damaged adaptation.
+        """
+        if stop is not None and stop.is_set():
+            raise Stopped
         source, folder = self.sources[number], self.folders[number]
         file = folder / ADAPTATION
         if not file.is_file():

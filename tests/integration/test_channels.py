@@ -15,6 +15,7 @@ import pytest
 from quick import quick_adaptation
 
 from ampcli.channels.sample import open_sample
+from ampcli.process import parse_process
 from ampcli.store.reader import open_store
 
 if TYPE_CHECKING:
@@ -114,6 +115,27 @@ def test_a_channel_is_its_flavours_made_one_by_one(
     error = np.sqrt(variance + grouped["error"] ** 2)
     assert error < 0.06 * sigma
     assert abs(grouped["cross_section"] - sigma) < 4 * error
+
+
+def test_cross_sections_of_madgraph(ampcli: Ampcli, tmp_path: Path) -> None:
+    """p p > e+ e- j and its classes, of which those with two different partons count one order."""
+    known = json.loads((Path(__file__).parents[1] / "reference" / "cross_sections.json").read_text())["p p > e+ e- j"]
+    path = tmp_path / "eej.zarr"
+    ampcli("gen", "p p > e+ e- j", path, "--points", "40k", "--scale", "91.188", *LHC)
+    found: dict[str, list[float]] = {name: [0.0, 0.0] for name in known}
+    for store in open_sample(path)[1]:
+        f = store.read("weight") * store.read("amplitude") / store.tried
+        for index, each in enumerate(store.plan.source.flavours):
+            row = f[store.read("flavour") == index]
+            first, second = (leg.pdg for leg in parse_process(each.process).incoming)
+            name = "qqbar_eeg" if second != 21 else "gq_eeq" if first > 0 else "gqbar_eeqbar"
+            for target, factor in ((name, 0.5), ("pp_eej", 1.0)):
+                found[target][0] += factor * row.sum()
+                found[target][1] += factor**2 * (row**2).sum()
+    for name, (sigma, error) in known.items():
+        ours, variance = found[name]
+        assert variance**0.5 < 0.04 * ours
+        assert abs(ours - sigma) < 4 * (variance + error**2) ** 0.5, name
 
 
 def test_one_event_file_of_all_channels(made: tuple[Path, dict[str, Any]], file: Path) -> None:

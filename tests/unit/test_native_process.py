@@ -63,7 +63,8 @@ COVERED = [  # quark, antiquark, gluons, z, leptons
     ("g g > b b~ g g g", 2, 3, (0, 1, 4, 5, 6), None, None),
 ]
 NOT_COVERED = """
-    e- e+ > e- e+; d d~ > z z; d u~ > z g; d d~ > w+ g; g g > g g g g g; e- e+ > d d~ u u~ z; e- e+ > z g; ve ve~ > d d~;
+    e- e+ > e- e+; d d~ > z z; d u~ > z g; d d~ > w+ g; g g > g g g g g; e- e+ > d d~ u u~ z; e- e+ > z g;
+    ve ve~ > d d~;
     t t~ > z g; e- e+ > t t~; d d~ > a g; d d~ > z g g g g g g; e- e+ > d d~ g g g g g g; e- mu+ > d d~; d d~ > g h;
     e- e- > d d~; e- e+ > d s~; e- e+ > z d d~; d z > z d; z z > d d~; d d~ > e- mu+; e- d > e- d; d d > z g;
     d d~ > d d~ a; d d~ > h g; w+ w- > d d~; a a > d d~; e- e+ > d d~ h; g g > z h; z d > d g; d g > z u; d d~ > h;
