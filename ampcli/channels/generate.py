@@ -32,6 +32,7 @@ from ampcli.store.metadata import write_group
 from ampcli.store.plan import flat
 
 SURVEY = "survey"
+REPORT = "speedup.json"
 
 
 @dataclass(frozen=True)
@@ -40,6 +41,7 @@ class SampleRequest:
 
     Attributes:
         definitions: of all multiparticles that may be used.
+        surrogate: folder of reports that `ampcli speedup --out` wrote for a sample, one for each of its channels.
     """
 
     process: str
@@ -52,6 +54,8 @@ class SampleRequest:
     parameters: Mapping[str, float] = field(default_factory=dict)
     unchecked: bool = False
     device: str = "cpu"
+    surrogate: Path | None = None
+    registry: Path | None = None
 
 
 @dataclass(frozen=True)
@@ -76,6 +80,7 @@ def prepare_sample(request: SampleRequest, on_channel: Callable[[int], None] = l
         raise UsageError(
             f"{setting('points')} {request.points}: there are {len(grouped)} channels", "Each needs one at least."
         )
+    reports = _reports(request, [channel.name for channel in grouped])
     channels, jobs = [], []
     for channel in grouped:
         seed = _seed_of(request.seed, str(channel.process))
@@ -91,6 +96,8 @@ def prepare_sample(request: SampleRequest, on_channel: Callable[[int], None] = l
                 parameters=request.parameters,
                 unchecked=request.unchecked,
                 device=request.device,
+                surrogate=reports.get(channel.name),
+                registry=request.registry,
             )
         )
         jobs.append(job)
@@ -112,6 +119,28 @@ def prepare_sample(request: SampleRequest, on_channel: Callable[[int], None] = l
         channels=tuple(channels),
     )
     return SampleJob(request.path, plan, jobs)
+
+
+def _reports(request: SampleRequest, channels: list[str]) -> dict[str, Path]:
+    """The reports of channels that certified something; the others take exact amplitudes.
+
+    Raises:
+        UsageError: there is none at all.
+        IntegrityError: a damaged one.
+    """
+    if request.surrogate is None:
+        return {}
+    from ampcli.speedup.certified import Certified  # needs torch
+
+    files = {name: request.surrogate / name / REPORT for name in channels}
+    found = {name: file for name, file in files.items() if file.is_file() and Certified.read(file).certifies}
+    if not found:
+        raise UsageError(
+            f"{setting('surrogate')} {request.surrogate}: no channel of this sample has a report there that certifies "
+            "anything",
+            "`ampcli speedup MODEL SAMPLE --out FOLDER` writes FOLDER/CHANNEL/speedup.json.",
+        )
+    return found
 
 
 def _seed_of(seed: int, process: str) -> int:

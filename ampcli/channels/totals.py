@@ -17,6 +17,7 @@ class ChannelTotal:
         processes: that it stands for.
         points: in its store; tried: for them.
         cross_section, error: in pb; share: of the sum of all channels.
+        closure: what exact amplitudes say of it, where surrogates had a part (`ampcli.generation.closure`).
     """
 
     name: str
@@ -26,6 +27,7 @@ class ChannelTotal:
     cross_section: float
     error: float
     share: float
+    closure: dict[str, Any] | None
 
 
 @dataclass(frozen=True)
@@ -66,6 +68,7 @@ def totals(plan: SamplePlan, attributes: Sequence[Mapping[str, Any]]) -> Totals:
             value,
             error,
             value / total if total else 0.0,
+            each.get("closure"),
         )
         for channel, each, value, error in zip(plan.channels, attributes, sigma, errors, strict=True)
     ]

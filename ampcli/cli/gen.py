@@ -193,7 +193,8 @@ def gen(
     surrogate: Annotated[
         Path | None,
         typer.Option(
-            help="A speedup.json of `ampcli speedup --out`: |M|^2 of its models where they are sure, exact elsewhere."
+            help="A speedup.json of `ampcli speedup --out` (of a sample: the folder): |M|^2 of its models where they "
+            "are sure, exact elsewhere."
         ),
         _SAMPLED,
     ] = None,
@@ -240,7 +241,18 @@ def gen(
             raise UsageError(f'"{process}" has multiparticles', "They are for proton beams: give --beams lhc13.")
         definitions = parse_definitions(define or [], flavours)
         sample = SampleRequest(
-            process, store, count, definitions, collisions, seed, provider, values, unchecked, device
+            process,
+            store,
+            count,
+            definitions,
+            collisions,
+            seed,
+            provider,
+            values,
+            unchecked,
+            device,
+            surrogate,
+            registry,
         )
         return gen_sample(sample, workers, share, resume, dry_run)
     job = prepare(

@@ -32,7 +32,9 @@ def finished(job: Job, attributes: dict[str, Any], note: str | None) -> Result:
     text = [note] if note else []
     text += [f"{job.path}: {plan.points} points of {plan.process}, digest {attributes['digest'][:16]}"]
     text += _sampled(plan.points, attributes) if job.source.intake is None else job.source.intake.text
-    return Result(document, "\n".join([*text, *_unweighted(plan.points, attributes), *_closure(attributes)]))
+    return Result(
+        document, "\n".join([*text, *_unweighted(plan.points, attributes), *closure_text(attributes.get("closure"))])
+    )
 
 
 def _facts(job: Job, note: str | None) -> dict[str, Any]:
@@ -65,8 +67,9 @@ def _unweighted(points: int, attributes: dict[str, Any]) -> list[str]:
     return text
 
 
-def _closure(attributes: dict[str, Any]) -> list[str]:
-    if (found := attributes.get("closure")) is None:
+def closure_text(found: dict[str, Any] | None) -> list[str]:
+    """What a closure test found, if there was one."""
+    if found is None:
         return []
     worst = max((bias["largest"] for bias in found["distributions"].values()), default=0.0)
     return [

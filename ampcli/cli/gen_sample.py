@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ampcli.cli.command import Result, progress_bar, resumable, save_configuration
+from ampcli.cli.gen_report import closure_text
 from ampcli.text_table import aligned
 
 if TYPE_CHECKING:
@@ -54,5 +55,6 @@ def _finished(path: Path, job: SampleJob, found: Totals, note: str | None) -> Re
                  f"{found.error:.2g}", "", str(plan.points)])  # fmt: skip
     text = [note] if note else []
     text += [f"{path}: {plan.points} points of {plan.process}, digest {found.digest[:16]}", *aligned(rows)]
+    text += [f"{each.name}: {line}" for each in found.channels for line in closure_text(each.closure)]
     text += [f"worth {found.effective_points:.0f} events of equal weight"]
     return Result(document | ({"note": note} if note else {}), "\n".join(text))

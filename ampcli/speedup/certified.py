@@ -63,6 +63,11 @@ class Certified(pydantic.BaseModel):
             first = str(error).splitlines()[0]
             raise IntegrityError(f"{file} is no report of `ampcli speedup` ({first})", wanted) from None
 
+    @property
+    def certifies(self) -> bool:
+        """Whether the best strategy over the yardstick has thresholds."""
+        return any(s.certified for s in self.strategies if (s.name, s.provider) == (self.best, self.yardstick))
+
     def strategy(self, provider: str) -> Strategy:
         """The one that saves most time over an exact amplitude, by its points of the validation split.
 

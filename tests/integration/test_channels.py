@@ -16,6 +16,7 @@ from quick import quick_adaptation
 
 from ampcli.channels.sample import open_sample
 from ampcli.process import parse_process
+from ampcli.speedup import timing
 from ampcli.store.reader import open_store
 
 if TYPE_CHECKING:
@@ -201,7 +202,8 @@ def test_events_have_the_amplitudes_of_their_flavours(
     np.testing.assert_allclose(np.sort(back.read("amplitude")), np.sort(store.read("amplitude")[chosen]), rtol=1e-9)
 
 
-def test_commands_over_all_channels(ampcli: Ampcli, tmp_path: Path) -> None:
+def test_commands_over_all_channels(ampcli: Ampcli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(timing, "_LEAST_SECONDS", 0.01)
     path, channels = tmp_path / "few.zarr", {"ddx_zg", "uux_zg"}
     ampcli("gen", "p p > z j", path, "--define", "j=g", "--points", "3k", *LHC)
     said = ampcli("features", path, "invariants", "--json", "--threads", "1").document
@@ -220,6 +222,16 @@ def test_commands_over_all_channels(ampcli: Ampcli, tmp_path: Path) -> None:
     ampcli("predict", "zj", path, tmp_path / "p.npz", *registry)
     with np.load(tmp_path / "p-uux_zg.npz") as stored:
         assert len(stored["amplitude"]) == open_store(path / "channels" / "uux_zg").rows
+    asked = ("--tolerance", "0.9:0.5", "--batch", "512", "--provider", "native", "--out", tmp_path / "reports")
+    ampcli("speedup", "zj@1", path, *asked, *registry[:2])
+    shutil.rmtree(tmp_path / "reports" / "uux_zg")  # a channel without a report is exact
+    again = ("gen", "p p > z j", "--define", "j=g", "--points", "2k", *LHC, *registry[:2])
+    mixed = ampcli(*again, tmp_path / "mixed", "--surrogate", tmp_path / "reports", "--json").document
+    closures = {each["name"]: each["closure"] for each in mixed["channels"]}
+    assert closures["uux_zg"] is None
+    assert closures["ddx_zg"]["largest"] > 0
+    none = ("--surrogate", tmp_path / "registry")
+    ampcli.fails(2, *again, tmp_path / "none", *none, naming=("no channel of this sample has a report",))
     shutil.rmtree(tmp_path / "registry" / "zj-ddx_zg")
     left = ampcli("eval", "zj", path, *registry)
     assert "ddx_zg was left out: " in left.stdout
