@@ -154,7 +154,8 @@ def _header(parts: list[Subprocess], other: Mapping[str, str] | None) -> str:
     store, source = parts[0].store, parts[0].source
     beam = 0.5 * source.energy
     density = lhapdf_id(source.pdf)
-    named = {str(part.number): ", ".join(each.process for each in part.flavours) for part in parts}
+    made = dict.fromkeys(f"{each.name} {each.version}" for each in (part.store.plan.provider for part in parts))
+    named = {f"subprocess {part.number}": ", ".join(each.process for each in part.flavours) for part in parts}
     facts = {
         "process": store.process,
         "sqrt_s": f"{source.energy:.12g} GeV, two protons",
@@ -162,14 +163,12 @@ def _header(parts: list[Subprocess], other: Mapping[str, str] | None) -> str:
         "scale": "mu_R = mu_F = " + ("H_T/2" if source.scale is None else f"{source.scale:.12g} GeV"),
         "pdf": f"{source.pdf} (LHAPDF id {density or 'unknown'}, sha256 of the grid {source.pdf_sha256})",
         "alpha_s": f"{source.alpha_s_mz:.12g} at M_Z, {source.running.loops} loops, running with the scale (AQCDUP)",
-        "provider": ", ".join(dict.fromkeys(f"{p.store.plan.provider.name} {p.store.plan.provider.version}"
-                                            for p in parts)),
+        "provider": ", ".join(made),
         "weights": "in pb, averaging to the cross section (IDWTUP 4)",
         "digest": store.digest,
         **(other or {}),
-        **({f"subprocess {number}": names for number, names in named.items()} if parts[0].source.flavours or other
-           else {}),
-    }  # fmt: skip
+        **(named if other or source.flavours else {}),
+    }
     lines = "".join(f"{key} = {escape(str(value)).encode('ascii', 'xmlcharrefreplace').decode()}\n"
                     for key, value in facts.items())  # fmt: skip
     return (
