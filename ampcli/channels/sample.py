@@ -43,6 +43,6 @@ def facts_of(plan: SamplePlan, stores: Sequence[Store]) -> dict[str, str]:
     """What an event file says of a whole sample in its header."""
     return {
         "process": plan.process,
-        **{f"{name}": " ".join(members) for name, members in plan.definitions.items()},
+        **{f"multiparticle {name}": " ".join(members) for name, members in plan.definitions.items()},
         "digest": plan.digest([store.digest for store in stores]),
     }

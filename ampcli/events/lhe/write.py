@@ -165,7 +165,8 @@ def _header(parts: list[Subprocess], weights: NamedWeights, other: Mapping[str, 
     store, source = parts[0].store, parts[0].source
     beam = 0.5 * source.energy
     density = lhapdf_id(source.pdf)
-    named = {str(part.number): ", ".join(each.process for each in part.flavours) for part in parts}
+    made = dict.fromkeys(f"{each.name} {each.version}" for each in (part.store.plan.provider for part in parts))
+    named = {f"subprocess {part.number}": ", ".join(each.process for each in part.flavours) for part in parts}
     facts = {
         "process": store.process,
         "sqrt_s": f"{source.energy:.12g} GeV, two protons",
@@ -174,12 +175,10 @@ def _header(parts: list[Subprocess], weights: NamedWeights, other: Mapping[str, 
         "pdf": f"{source.pdf} (LHAPDF id {density or 'unknown'}, sha256 of the grid {source.pdf_sha256})",
         "alpha_s": f"{source.alpha_s_mz:.12g} at M_Z, {source.running.loops} loops, running with the scale (AQCDUP)",
         "weights": "in pb; their mean is the cross section",
-        "provider": ", ".join(dict.fromkeys(f"{p.store.plan.provider.name} {p.store.plan.provider.version}"
-                                            for p in parts)),
+        "provider": ", ".join(made),
         "digest": store.digest,
         **(other or {}),
-        **({f"subprocess {number}": names for number, names in named.items()} if parts[0].source.flavours or other
-           else {}),
+        **(named if other or source.flavours else {}),
         **{f"{key}{f' of {part.number}' if len(parts) > 1 else ''}": words
            for part in parts for key, words in _closure(part.store).items()},
     }  # fmt: skip
