@@ -37,6 +37,11 @@ OTHER = {
     "pt-min": "30",
     "eta-max": "3",
     "delta-r": "0.7",
+    "lepton-pt-min": "20",
+    "lepton-eta-max": "2",
+    "delta-r-ll": "0.5",
+    "delta-r-jl": "0.5",
+    "m-ll-min": "50",
     "scale": "91",
     "pdf": "NNPDF31_nnlo_as_0118_luxqed",
     "alpha-s-mz": "0.125",
@@ -63,7 +68,7 @@ NEUTRAL = {
 SAME_PLAN = {("file", name) for name in ("skip-bad", "process-only", "repair")} | {
     (situation, option)
     for option in ("provider", "unchecked")
-    for situation in ("jets", "mixed jets", "unweighted jets", "file", "beams", "unweighted beams")
+    for situation in ("jets", "mixed jets", "unweighted jets", "file", "beams", "unweighted beams", "leptons")
 }
 
 
@@ -82,6 +87,7 @@ SITUATIONS = {
     "file": [JETS, "new.zarr", "--momenta", "events.npz"],
     "beams": [Z_JETS, "new.zarr", "--beams", "lhc13"],
     "unweighted beams": [Z_JETS, "new.zarr", "--beams", "lhc13", "--unweighted"],
+    "leptons": ["d d~ > e- e+ g", "new.zarr", "--beams", "lhc13"],
 }
 
 

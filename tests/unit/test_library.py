@@ -22,6 +22,7 @@ from ampcli.phasespace.rambo import rambo
 from ampcli.process import parse_process
 
 PROCESSES = ["d d~ > z", "u~ u > g z", "d g > d z g", "g g > z u~ u g g g", "e- e+ > d d~", "mu- mu+ > g b~ g b"]
+PROCESSES += ["d d~ > e- g e+", "g u > d e+ ve g", "u u~ > g g g"]
 COMPILED = list(FLAGS)[: list(FLAGS).index(instruction_set()) + 1]  # those that this processor runs
 
 
@@ -107,9 +108,10 @@ def test_events_that_are_not_physical_are_flagged():
         np.testing.assert_array_equal(values[~bad], model.evaluate(good)[0][~bad])
 
 
+@pytest.mark.parametrize("process", ["d d~ > z g g", "d d~ > e- e+ g", "u d~ > e+ ve g", "u u~ > g g g"])
 @pytest.mark.parametrize("instructions", COMPILED)
-def test_strongly_boosted_events_keep_their_digits(instructions):
-    provider = native("d d~ > z g g")
+def test_strongly_boosted_events_keep_their_digits(process, instructions):
+    provider = native(process)
     final = sample(provider, 40)[:, 2:]
     rapidity = np.linspace(-16.0, 16.0, 40)[:, None]
     plus, minus = (final[..., 0] + final[..., 3]) * np.exp(rapidity), (final[..., 0] - final[..., 3]) / np.exp(rapidity)

@@ -20,7 +20,7 @@ inline bool at_rest(const double* p, const Job& job, double* rest) {
   double plus[MAX_LEGS], minus[MAX_LEGS], all_plus = 0, all_minus = 0;
   for (int leg = 2; leg < job.legs.external; ++leg) {
     const double x = p[4 * leg + 1], y = p[4 * leg + 2], z = p[4 * leg + 3];
-    const double mass = leg == job.legs.vector ? job.parameters.mass : 0.0;
+    const double mass = leg == job.legs.vector && job.legs.other_lepton < 0 ? job.parameters.mass : 0.0;
     const double transverse2 = x * x + y * y + mass * mass;
     const double large = sqrt(transverse2 + z * z) + std::fabs(z), small = transverse2 / large;
     plus[leg] = z > 0 ? large : small, minus[leg] = z > 0 ? small : large;
