@@ -48,6 +48,8 @@ OTHER = {
     "unweighted": None,
     "overweight": "0.01",
     "two-stage": None,
+    "flavours": "5",
+    "define": "j=g u",
 }
 #: How the work is done or shown, not what comes of it; and what names the situation.
 NEUTRAL = {
@@ -68,7 +70,7 @@ NEUTRAL = {
 SAME_PLAN = {("file", name) for name in ("skip-bad", "process-only", "repair")} | {
     (situation, option)
     for option in ("provider", "unchecked")
-    for situation in ("jets", "mixed jets", "unweighted jets", "file", "beams", "unweighted beams", "leptons")
+    for situation in ("jets", "mixed jets", "unweighted jets", "file", "beams", "unweighted beams", "leptons", "channels")
 }
 
 
@@ -88,6 +90,7 @@ SITUATIONS = {
     "beams": [Z_JETS, "new.zarr", "--beams", "lhc13"],
     "unweighted beams": [Z_JETS, "new.zarr", "--beams", "lhc13", "--unweighted"],
     "leptons": ["d d~ > e- e+ g", "new.zarr", "--beams", "lhc13"],
+    "channels": ["p p > z j", "new.zarr", "--beams", "lhc13"],
 }
 
 
