@@ -70,7 +70,16 @@ NEUTRAL = {
 SAME_PLAN = {("file", name) for name in ("skip-bad", "process-only", "repair")} | {
     (situation, option)
     for option in ("provider", "unchecked")
-    for situation in ("jets", "mixed jets", "unweighted jets", "file", "beams", "unweighted beams", "leptons", "channels")
+    for situation in (
+        "jets",
+        "mixed jets",
+        "unweighted jets",
+        "file",
+        "beams",
+        "unweighted beams",
+        "leptons",
+        "channels",
+    )
 }
 
 
