@@ -69,34 +69,7 @@ NEUTRAL = {
     "surrogate",  # needs a report: tests/integration/test_samples_by_surrogates.py
     "registry",
 }
-<<<<<<< HEAD
-=======
-#: May be asked for where it changes nothing: it checks (or leaves out checks), and all is well.
-SAME_PLAN = {("file", name) for name in ("skip-bad", "process-only", "repair", "on-shell")} | {
-    (situation, option)
-    for option in ("provider", "unchecked")
-    for situation in (
-        "jets",
-        "mixed jets",
-        "unweighted jets",
-        "file",
-        "beams",
-        "unweighted beams",
-        "leptons",
-        "channels",
-    )
-}
 
-
-@pytest.fixture(autouse=True)
-def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.chdir(tmp_path)
-    final = np.ascontiguousarray(rambo(np.random.default_rng(1).random((40, 3, 4)), 1000.0))
-    np.savez("events.npz", momenta=with_beams(final, 1000.0))
-    return tmp_path
-
-
->>>>>>> channels
 SITUATIONS = {
     "jets": [JETS, "new.zarr"],
     "mixed jets": [JETS, "new.zarr", "--sampling", "mixed"],
