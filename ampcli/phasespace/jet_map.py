@@ -167,7 +167,8 @@ def _arrangements(process: Process, jets: list[int], heavy: list[int], any_balan
     slots = len(jets) + len(heavy)
     gluons = process.final_positions("gluon")
     quarks = [leg for leg in jets if leg not in gluons]
-    balances = range(slots) if any_balances or not heavy else [slots - 1]
+    # of two legs, one recoils against the other anyway
+    balances = range(slots) if (any_balances and slots > 2) or not heavy else [slots - 1]
     found = []
     for places in itertools.permutations(range(len(jets)), len(quarks)):
         rest = iter(gluons)

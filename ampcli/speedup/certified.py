@@ -82,7 +82,7 @@ class Certified(pydantic.BaseModel):
         if not best.certified:
             raise UsageError(
                 "the report certifies no threshold: exact amplitudes alone keep its tolerance",
-                "Run `ampcli speedup` on more events, or with a larger --tolerance.",
+                f"Run `ampcli speedup` on more events, or with a larger {setting('tolerance')}.",
             )
         return best
 

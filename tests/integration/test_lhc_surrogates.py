@@ -39,7 +39,7 @@ def chain(ampcli: Ampcli, tmp_path_factory: pytest.TempPathFactory) -> Chain:
     """Two-stage unweighted events with features, and the models iq1@1, both@1 and nofa@1."""
     folder = tmp_path_factory.mktemp("lhc")
     made = Chain(folder / "z.zarr", folder / "registry")
-    said = ampcli("gen", PROCESS, made.store, "--beams", "lhc13", "--points", "3k", "--two-stage").stdout
+    said = ampcli("gen", PROCESS, made.store, "--beams", "lhc13", "--points", "3k", "--two-stage", "--seed", "2").stdout
     assert "exact amplitudes per event" in said
     ampcli("features", made.store, "iq1+", "iq1,iq2+", "invariants", "--threads", "1")
     train = ("train", made.store, *QUICK, *made.where)

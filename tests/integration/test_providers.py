@@ -48,9 +48,10 @@ def test_native_is_the_default_where_it_applies(ampcli: Ampcli, tmp_path: Path) 
 def test_pyamplicol_takes_the_other_processes(ampcli: Ampcli, tmp_path: Path) -> None:
     said = ampcli("gen", "e- e+ > d d~ g", tmp_path / "a", "--points", "1k", "--dry-run", "--json").document
     assert said["plan"]["provider"]["name"] == "native"
-    call = ("gen", "g g > d d~ g", tmp_path / "b", "--points", "1k", "--dry-run", "--json")
+    pytest.importorskip("madspace")
+    call = ("gen", "g g > t t~", tmp_path / "b", "--beams", "lhc13", "--points", "1k", "--dry-run", "--json")
     assert ampcli(*call).document["plan"]["provider"]["name"] == "pyamplicol"
-    ampcli.fails(2, *call, "--provider", "native", naming=("native", "g g > d d~ g", "--provider pyamplicol"))
+    ampcli.fails(2, *call, "--provider", "native", naming=("native", "g g > t t~", "--provider pyamplicol"))
 
 
 def test_z_production_from_given_points(

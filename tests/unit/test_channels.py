@@ -26,6 +26,7 @@ from ampcli.generation.proton_points import ProtonSettings
 from ampcli.kinematics import with_beams
 from ampcli.phasespace.cuts import JetCuts
 from ampcli.phasespace.hadron_sampler import HadronSampler
+from ampcli.phasespace.jet_map import VERSION
 from ampcli.phasespace.luminosity import luminosities
 from ampcli.phasespace.partons import density, find_pdf
 from ampcli.phasespace.vegas import VegasGrid
@@ -179,7 +180,7 @@ def test_luminosities(rng):
 def sampler(text: str, beams: tuple[tuple[int, int], ...] = ()) -> HadronSampler:
     process = parse_process(text)
     return HadronSampler(
-        process, Native(process), 0.118, 13000.0, JetCuts(), None, PDF, 0.13, 0.003, jets=True, beams=beams
+        process, Native(process), 0.118, 13000.0, JetCuts(), None, PDF, 0.13, 0.003, jets=VERSION, beams=beams
     )
 
 

@@ -177,24 +177,25 @@ def test_leading_colour(tmp_path):
 
 
 def test_events_of_other_kinds_are_refused_or_kept(tmp_path):
-    path = FOLDER / "powheg-zj.lhe"
+    path = FOLDER / "powheg-trijet.lhe"
     ratio = ExactRatio("native", {"alpha_s": 0.2}, {})
-    with pytest.raises(UsageError, match=r"6 events .* z is off its mass shell .* first is event 0"):
+    with pytest.raises(UsageError, match=r"1 events .* event 0 \(from 0\): c~ is off its mass shell"):
         reweight_file(path, tmp_path / "a.lhe", [ratio])
-    with pytest.raises(UsageError, match=r"6 events"):  # nothing would change
-        reweight_file(path, tmp_path / "a.lhe", [ratio], keep_others=True)
-    moved = ExactRatio("native", {"alpha_s": 0.2}, {}, on_shell=True)
-    with pytest.raises(UsageError, match=r"1 events .* event 4 \(from 0\): legs of these masses cannot"):
-        reweight_file(path, tmp_path / "a.lhe", [moved])
+    with pytest.raises(UsageError, match=r"3 events"):  # nothing would change
+        reweight_file(FOLDER / "amcatnlo-wbj.lhe", tmp_path / "a.lhe", [ratio], keep_others=True)
     assert list(tmp_path.iterdir()) == []
-    found = reweight_file(path, tmp_path / "a.lhe", [moved], keep_others=True)
-    new, old = weights_of(tmp_path / "a.lhe", moved.name)
+    found = reweight_file(path, tmp_path / "a.lhe", [ratio], keep_others=True)
+    new, old = weights_of(tmp_path / "a.lhe", ratio.name)
     _, alpha_s = gluons(path)
-    expected = (0.2 / alpha_s) ** 2
-    expected[4] = 1.0
+    expected = (0.2 / alpha_s) ** 4
+    expected[0] = 1.0
     np.testing.assert_allclose(new / old, expected, rtol=1e-8)
-    assert found["weights"][0]["kept"] == {"legs of these masses cannot have the energy of the event": 1}
-    assert found["weights"][0]["events"] == 5
+    assert found["weights"][0]["kept"] == {"c~ is off its mass shell by more than rounding explains": 1}
+    assert found["weights"][0]["events"] == 3
+    moved = ExactRatio("native", {"alpha_s": 0.2}, {}, on_shell=True)
+    reweight_file(path, tmp_path / "b.lhe", [moved])
+    new, old = weights_of(tmp_path / "b.lhe", moved.name)
+    np.testing.assert_allclose(new / old, (0.2 / alpha_s) ** 4, rtol=1e-8)
 
 
 def test_files_after_each_other_are_reweighted_one_by_one(tmp_path):

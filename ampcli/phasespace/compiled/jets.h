@@ -106,7 +106,7 @@ AMPCLI_INLINE Slots slots_of(const Jets& of, Coordinates& coordinates, Whole bal
   if (of.pair.exists) {
     coordinates.axis = of.axes() - 3;
     Real pole, mass2 = pair_mass2(of.pair, coordinates.next(), pole);
-    mass[last] = low[last] = root(mass2), reach[last] = logarithm(0.5 * of.energy / low[last]);
+    mass[last] = low[last] = root(mass2), reach[last] = logarithm(of.energy / low[last]);  // it may have all of the energy
     weight *= pole * (0.25 / TWO_PI);  // dcos dphi / (32 pi^2)
     coordinates.axis = 0;
   }
