@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import shutil
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, cast
 
@@ -32,30 +32,6 @@ from ampcli.store.metadata import write_group
 from ampcli.store.plan import flat
 
 SURVEY = "survey"
-REPORT = "speedup.json"
-
-
-@dataclass(frozen=True)
-class SampleRequest:
-    """What the user asked for; see `ampcli.generation.generate.GenerationRequest`.
-
-    Attributes:
-        definitions: of all multiparticles that may be used.
-        surrogate: folder of reports that `ampcli speedup --out` wrote for a sample, one for each of its channels.
-    """
-
-    process: str
-    path: Path
-    points: int | None
-    definitions: Definitions
-    collisions: ProtonSettings
-    seed: int = 1
-    provider: str = "auto"
-    parameters: Mapping[str, float] = field(default_factory=dict)
-    unchecked: bool = False
-    device: str = "cpu"
-    surrogate: Path | None = None
-    registry: Path | None = None
 
 
 @dataclass(frozen=True)
@@ -67,15 +43,26 @@ class SampleJob:
     jobs: list[Job]
 
 
-def prepare_sample(request: SampleRequest, on_channel: Callable[[int], None] = lambda channel: None) -> SampleJob:
+def prepare_sample(
+    request: GenerationRequest, definitions: Definitions, on_channel: Callable[[int], None] = lambda channel: None
+) -> SampleJob:
     """Check the request, and make ready the amplitudes of all channels (providers may generate code, once).
+
+    Args:
+        request: for the whole; `surrogate` is the folder of the reports that `ampcli speedup --out` wrote for a sample.
+        definitions: of all multiparticles that may be used.
 
     Raises:
         UsageError: an impossible request, fewer points than channels, or a channel without amplitudes.
     """
     if request.points is None:
         raise UsageError("how many points?", f"Give {setting('points')} N.")
-    grouped = channels_of(expand(request.process, request.definitions))
+    collisions = request.collisions
+    if not isinstance(collisions, ProtonSettings):
+        raise UsageError(
+            f'"{request.process}" has multiparticles', f"They are for proton beams: give {setting('beams')} lhc13."
+        )
+    grouped = channels_of(expand(request.process, definitions))
     if request.points < len(grouped):
         raise UsageError(
             f"{setting('points')} {request.points}: there are {len(grouped)} channels", "Each needs one at least."
@@ -86,18 +73,13 @@ def prepare_sample(request: SampleRequest, on_channel: Callable[[int], None] = l
         seed = _seed_of(request.seed, str(channel.process))
         several = channel.flavours if len(channel.flavours) > 1 else ()
         job = prepare(
-            GenerationRequest(
-                str(channel.process),
-                channel_path(request.path, channel.name),
-                request.points,
-                replace(request.collisions, flavours=several),
+            replace(
+                request,
+                process=str(channel.process),
+                store=channel_path(request.store, channel.name),
+                collisions=replace(collisions, flavours=several),
                 seed=seed,
-                provider=request.provider,
-                parameters=request.parameters,
-                unchecked=request.unchecked,
-                device=request.device,
                 surrogate=reports.get(channel.name),
-                registry=request.registry,
             )
         )
         jobs.append(job)
@@ -113,15 +95,15 @@ def prepare_sample(request: SampleRequest, on_channel: Callable[[int], None] = l
         on_channel(1)
     plan = SamplePlan(
         process=" ".join(request.process.lower().split()),
-        definitions=used(request.process, request.definitions),
+        definitions=used(request.process, definitions),
         points=request.points,
-        collisions=request.collisions.collisions_of(grouped[0].process, request.seed),
+        collisions=collisions.collisions_of(grouped[0].process, request.seed),
         channels=tuple(channels),
     )
-    return SampleJob(request.path, plan, jobs)
+    return SampleJob(request.store, plan, jobs)
 
 
-def _reports(request: SampleRequest, channels: list[str]) -> dict[str, Path]:
+def _reports(request: GenerationRequest, channels: list[str]) -> dict[str, Path]:
     """The reports of channels that certified something; the others take exact amplitudes.
 
     Raises:
@@ -130,7 +112,7 @@ def _reports(request: SampleRequest, channels: list[str]) -> dict[str, Path]:
     """
     if request.surrogate is None:
         return {}
-    from ampcli.speedup.certified import Certified  # needs torch
+    from ampcli.speedup.certified import REPORT, Certified  # needs torch
 
     files = {name: request.surrogate / name / REPORT for name in channels}
     found = {name: file for name, file in files.items() if file.is_file() and Certified.read(file).certifies}

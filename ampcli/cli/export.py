@@ -114,6 +114,8 @@ def _export_events(
     )
     from ampcli.store.reader import open_store
 
+    asked = scales is not None or bool(densities or couplings)
+
     def variations(central: Choice) -> list[Variation]:
         points = [] if scales is None else scale_variations(central, scales)
         return points + pdf_variations(central, densities) + alpha_s_variations(central, couplings)
@@ -128,7 +130,7 @@ def _export_events(
         stores = [open_store(store)]
     total = sum(each.rows for each in stores)
     with progress_bar("events", total) as advance:
-        rows = write_lhe(stores, out, seed, variations, advance, facts)
+        rows = write_lhe(stores, out, seed, variations if asked else None, advance, facts)
     text = f"{out}: {rows} events" + (f" of {len(stores)} channels" if facts else "")
     if rows < total:
         text += f"; {total - rows} of weight 0 were left out"

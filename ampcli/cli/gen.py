@@ -203,11 +203,9 @@ def gen(
 ) -> Result:
     """Generate phase-space points and their exact |M|^2 into a store."""
     from ampcli.amplitudes.providers import note_on
-    from ampcli.channels.generate import SampleRequest
     from ampcli.channels.multiparticles import parse_definitions
     from ampcli.cli.gen_sample import gen_sample
     from ampcli.cli.numbers import parse_count, parse_parameters
-    from ampcli.errors import UsageError
     from ampcli.generation.generate import GenerationRequest, generate, parse_part, prepare
     from ampcli.generation.given_points import GivenFile
     from ampcli.generation.lepton_points import LeptonSettings
@@ -235,41 +233,22 @@ def gen(
         )
     else:
         collisions = LeptonSettings(sqrt_s, y_cut, cuts, sampling, overweight if unweighted else None)
-    values = parse_parameters("--parameter", parameter or [])
-    if _is_inclusive({"process": process, "define": define}):
-        if not isinstance(collisions, ProtonSettings):
-            raise UsageError(f'"{process}" has multiparticles', "They are for proton beams: give --beams lhc13.")
-        definitions = parse_definitions(define or [], flavours)
-        sample = SampleRequest(
-            process,
-            store,
-            count,
-            definitions,
-            collisions,
-            seed,
-            provider,
-            values,
-            unchecked,
-            device,
-            surrogate,
-            registry,
-        )
-        return gen_sample(sample, workers, share, resume, dry_run)
-    job = prepare(
-        GenerationRequest(
-            process,
-            store,
-            count,
-            collisions,
-            seed=seed,
-            provider=provider,
-            parameters=values,
-            unchecked=unchecked,
-            device=device,
-            surrogate=surrogate,
-            registry=registry,
-        )
+    request = GenerationRequest(
+        process,
+        store,
+        count,
+        collisions,
+        seed=seed,
+        provider=provider,
+        parameters=parse_parameters("--parameter", parameter or []),
+        unchecked=unchecked,
+        device=device,
+        surrogate=surrogate,
+        registry=registry,
     )
+    if _is_inclusive({"process": process, "define": define}):
+        return gen_sample(request, parse_definitions(define or [], flavours), workers, share, resume, dry_run)
+    job = prepare(request)
     notes = [collisions.note, job.note, note_on(job.plan.provider, job.provider.process)]
     note = "\n".join(text for text in notes if text) or None
     if dry_run:

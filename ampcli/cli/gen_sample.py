@@ -10,21 +10,30 @@ from ampcli.cli.gen_report import closure_text
 from ampcli.text_table import aligned
 
 if TYPE_CHECKING:
-    from ampcli.channels.generate import SampleJob, SampleRequest
+    from ampcli.channels.generate import SampleJob
+    from ampcli.channels.multiparticles import Definitions
     from ampcli.channels.totals import Totals
+    from ampcli.generation.generate import GenerationRequest
 
 
-def gen_sample(request: SampleRequest, workers: int, share: tuple[int, int], resume: bool, dry_run: bool) -> Result:
+def gen_sample(
+    request: GenerationRequest,
+    definitions: Definitions,
+    workers: int,
+    share: tuple[int, int],
+    resume: bool,
+    dry_run: bool,
+) -> Result:
     """Make a sample of all channels, or say what would be made."""
     from ampcli.channels.generate import begin, generate_sample, prepare_sample
     from ampcli.channels.totals import totals
 
     with resumable("nothing was written", "Run the same command again."), progress_bar("channels", None) as advance:
-        job = prepare_sample(request, advance)
+        job = prepare_sample(request, definitions, advance)
     note = request.collisions.note
     if dry_run:
         return _planned(job, note)
-    path = request.path
+    path = request.store
     with resumable(f"{path} keeps what is finished", "Go on with --resume."):
         with progress_bar("surveys", len(job.jobs)) as advance:
             job = begin(job, workers, resume or share[1] > 1, advance)

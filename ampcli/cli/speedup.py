@@ -95,9 +95,10 @@ def speedup(
 
         from ampcli.files import replacing
         from ampcli.plots.speedup import plot_scan, plot_speedup
+        from ampcli.speedup.certified import REPORT
 
         out.mkdir(parents=True, exist_ok=True)
-        with replacing(out / "speedup.json") as draft:
+        with replacing(out / REPORT) as draft:
             draft.write_text(json.dumps(document, indent=1) + "\n")
         written = plot_speedup(report, out, "speedup-curves") + plot_scan(report, out, "speedup-thresholds")
         save_configuration(out, "speedup")

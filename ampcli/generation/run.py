@@ -149,8 +149,12 @@ def fill(
             for number in damaged:
                 parts.forget_part(job.path, number)
             _make(pool, damaged, on_rows)
-        drawn = job.source.attributes(job.path / parts.BOOKS) | job.evidence
-        return finalise.finalise(job.path, job.plan, lambda numbers: pool.in_order("check", numbers), drawn)
+        return finalise.finalise(
+            job.path,
+            job.plan,
+            lambda numbers: pool.in_order("check", numbers),
+            lambda: job.source.attributes(job.path / parts.BOOKS) | job.evidence,
+        )
 
 
 @contextmanager

@@ -15,9 +15,9 @@ import numpy as np
 import numpy.typing as npt
 
 from ampcli.collisions.protons import ProtonCollisions
-from ampcli.errors import UsageError, setting
+from ampcli.errors import IntegrityError, UsageError, setting
 from ampcli.kinematics import FloatArray
-from ampcli.phasespace.partons import density, find_pdf
+from ampcli.phasespace.partons import density, file_sha256, find_pdf
 from ampcli.phasespace.pdf_sets import PROTON, pdf_set
 from ampcli.phasespace.running_coupling import Running, running_alpha_s
 
@@ -50,8 +50,15 @@ class Choice:
 
         Raises:
             NotFoundError: their densities are not there.
+            IntegrityError: other ones have their name.
         """
-        return cls(1.0, 1.0, find_pdf(source.pdf), source.alpha_s_mz, source.running)
+        grid = find_pdf(source.pdf)
+        if file_sha256(grid) != source.pdf_sha256:
+            raise IntegrityError(
+                f"{grid} is not the grid that the events were drawn with: weights would be wrong",
+                "Put the grid with their checksum first in LHAPDF_DATA_PATH.",
+            )
+        return cls(1.0, 1.0, grid, source.alpha_s_mz, source.running)
 
     def with_alpha_s(self, at_z: float) -> Choice:
         """Another value at M_Z, which runs by the beta function: values that a set brings belong to its own."""

@@ -26,6 +26,9 @@ from ampcli.speedup.mixture import Mixture
 from ampcli.speedup.report import Strategy
 from ampcli.store.plan import Plan
 
+#: The file of a report.
+REPORT = "speedup.json"
+
 #: Changes whenever the same report would give other numbers.
 VERSION = "1"
 
@@ -54,7 +57,7 @@ class Certified(pydantic.BaseModel):
             NotFoundError: no such file.
             IntegrityError: it is something else, or damaged.
         """
-        wanted = "`ampcli speedup ... --out FOLDER` writes FOLDER/speedup.json."
+        wanted = f"`ampcli speedup ... --out FOLDER` writes FOLDER/{REPORT}."
         try:
             return cls.model_validate(json.loads(read_file(file)))
         except FileNotFoundError:

@@ -67,7 +67,7 @@ def finalise(
     path: Path,
     plan: Plan,
     check_all: Callable[[Iterable[int]], Iterable[tuple[PartRecord, PartSums]]],
-    drawn: Mapping[str, Any] | None = None,
+    drawn: Callable[[], Mapping[str, Any]] = dict,
 ) -> dict[str, Any]:
     """Check every part, then write statistics, digest and attributes; returns the attributes.
 
@@ -75,7 +75,7 @@ def finalise(
 
     Args:
         check_all: maps `check_part` over part numbers, in order (serially or over workers).
-        drawn: further attributes, on how the points were drawn.
+        drawn: further attributes, on how the points were drawn; asked for once all parts are known to be sound.
 
     Raises:
         IntegrityError: a part does not match its marker, or the store was finished already with other values.
@@ -83,7 +83,7 @@ def finalise(
     checked = list(check_all(range(plan.parts)))
     with holding(path, "finalise", f"{path} is being finished by another process", timeout=-1):
         remove_all_leftovers(path, plan)
-        attributes = _attributes(plan, [record for record, _ in checked], [sums for _, sums in checked], drawn or {})
+        attributes = _attributes(plan, [record for record, _ in checked], [sums for _, sums in checked], drawn())
         known = _finished(path, plan)
         if known is not None and known["digest"] != attributes["digest"]:
             raise IntegrityError(

@@ -11,6 +11,7 @@ import pylhe
 import pytest
 from quick import quick_adaptation
 
+from ampcli.phasespace.partons import find_pdf
 from ampcli.store.reader import Store, open_store
 
 if TYPE_CHECKING:
@@ -126,6 +127,22 @@ def test_named_weights(ampcli: Ampcli, tmp_path: Path, store: Store, file: Path)
     assert len(set(varied.mean(axis=0))) == len(keys) - 1  # the first set is that of the events
     plain = [line for line in file.read_text().splitlines() if line[:1] != "<"]
     assert plain == [line for line in out.read_text().splitlines() if line[:1] != "<"]
+
+
+def test_weights_need_the_densities_of_the_events(ampcli: Ampcli, tmp_path: Path) -> None:
+    """The events alone do not; another grid of the same name is not taken for theirs."""
+    grid, store = tmp_path / "mine.dat", tmp_path / "s.zarr"
+    shipped = find_pdf("NNPDF23_lo_as_0130_qed")
+    grid.write_bytes(shipped.read_bytes())
+    with quick_adaptation():
+        ampcli("gen", "d d~ > z g", store, "--beams", "lhc13", "--points", "1k", "--pdf", grid, "--alpha-s-mz", "0.13")
+    grid.write_bytes(find_pdf("NNPDF31_lo_as_0130").read_bytes())
+    asked = ("export", store, tmp_path / "w.lhe", "--scale-weights", "7")
+    ampcli.fails(5, *asked, naming=("mine.dat", "not the grid that the events were drawn with"))
+    grid.unlink()
+    ampcli.fails(4, *asked, naming="mine.dat")
+    assert not (tmp_path / "w.lhe").exists()
+    ampcli("export", store, tmp_path / "bare.lhe")
 
 
 def test_predictions_of_an_event_file(ampcli: Ampcli, tmp_path: Path, store: Store, file: Path) -> None:

@@ -103,7 +103,7 @@ def test_the_store_says_what_it_is(ampcli: Ampcli, tmp_path: Path, made: Made) -
     assert provider.parameters == made.exact.plan.provider.parameters
     ampcli("export", made.mixed.path, tmp_path / "m.lhe")
     head = (tmp_path / "m.lhe").read_text().split("<event>")[0]
-    assert "surrogates = note: amplitudes are those of m@1 where these are sure, and of native 1 elsewhere" in head
+    assert "surrogates = amplitudes are those of m@1 where these are sure, and of native 1 elsewhere" in head
     assert "closure = 3000 events computed exactly: cross section x " in head
     ampcli("features", made.mixed.path, "iq1+", "--threads", "1")  # reduced amplitudes are exact
     train = ("train", made.mixed.path, "--model", "iq1+", "--name", "again", "--registry", tmp_path / "r")

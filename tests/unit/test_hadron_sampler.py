@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from cross_sections import adapted_cross_section, compare, mean_and_error
 from quick import ROUND_BLOCKS, quick_adaptation
 
 from ampcli.amplitudes.native.provider import Native
@@ -155,18 +156,6 @@ def chain_events(text, cuts, points, seed):
     rng = np.random.default_rng(seed)
     branch = rng.integers(0, 2, (points, events.branches), dtype=np.int32)
     return events.events(rng.random((points, events.axes)), branch)
-
-
-def mean_and_error(values, tried):
-    mean = values.sum() / tried
-    return mean, math.sqrt(max((values**2).sum() / tried - mean**2, 0) / tried)
-
-
-def compare(one, other, precision, sigmas=4.0):
-    """Two results (value, error) agree, and to the precision that was meant."""
-    error = math.hypot(one[1], other[1])
-    assert abs(one[0] - other[0]) < sigmas * error, (one, other)
-    assert error < precision * abs(one[0]), (one, other)
 
 
 # --- the order of the legs --------------------------------------------------------------------------------------
@@ -414,13 +403,6 @@ def average(values, weights):
     """Weighted mean and its error."""
     mean = (values * weights).sum() / weights.sum()
     return mean, math.sqrt((weights**2 * (values - mean) ** 2).sum()) / weights.sum()
-
-
-def adapted_cross_section(sampler, seed, rows):
-    rng = np.random.default_rng(seed)
-    drawn, tried = sampler.draw(rng, rows, sampler.adapt(rng), False, lambda: None)
-    assert len(drawn.weight) == rows
-    return mean_and_error(drawn.weight, tried)
 
 
 @pytest.mark.parametrize(

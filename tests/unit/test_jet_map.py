@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import itertools
-import math
 from dataclasses import replace
 
 import numpy as np
 import pytest
+from cross_sections import adapted_cross_section, compare, mean_and_error
 
 from ampcli.amplitudes.native.provider import Native
 from ampcli.instructions import instruction_set
@@ -52,24 +52,6 @@ def drawn_from(text, cuts=USUAL, points=20_000, seed=1, on=None):
     rng = np.random.default_rng(seed)
     cube = rng.random((points, events.axes))
     return events.candidates(cube, events.choices(rng, points), VegasGrid.flat(events.axes))
-
-
-def mean_and_error(values, tried):
-    mean = values.sum() / tried
-    return mean, math.sqrt(max((values**2).sum() / tried - mean**2, 0) / tried)
-
-
-def adapted(sampler, seed, rows):
-    rng = np.random.default_rng(seed)
-    drawn, tried = sampler.draw(rng, rows, sampler.adapt(rng), False, lambda: None)
-    return mean_and_error(drawn.weight, tried)
-
-
-def compare(one, other, precision, sigmas=4.0):
-    """Two results (value, error) agree, and to the precision that was meant."""
-    error = math.hypot(one[1], other[1])
-    assert abs(one[0] - other[0]) < sigmas * error, (one, other)
-    assert error < precision * abs(one[0]), (one, other)
 
 
 @pytest.mark.parametrize(
@@ -265,12 +247,12 @@ def test_gluons_are_exchanged_at_random():
     ("text", "value", "error"), [("d d~ > z g g g g", 2.930, 0.004), ("d g > z d g g g", 129.8, 0.4)]
 )
 def test_reference_cross_sections(text, value, error):
-    compare(adapted(sampler_of(text), 15, 250_000), (value, error), 0.03)
+    compare(adapted_cross_section(sampler_of(text), 15, 250_000), (value, error), 0.03)
 
 
 @pytest.mark.parametrize("text", ["d d~ > z g g", "d g > z d g", "g d~ > z d~ g"])
 def test_cross_sections_of_either_map(text):
-    compare(*(adapted(sampler_of(text, jets=jets), 12, 60_000) for jets in (True, False)), precision=0.03)
+    compare(*(adapted_cross_section(sampler_of(text, jets=jets), 12, 60_000) for jets in (True, False)), precision=0.03)
 
 
 @pytest.fixture(scope="module")

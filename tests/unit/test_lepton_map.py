@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from cross_sections import adapted_cross_section, compare, mean_and_error
 
 from ampcli.amplitudes.native.provider import Native
 from ampcli.errors import UsageError
@@ -65,17 +66,6 @@ def drawn_from(text, leptons=LEPTONS, points=20_000, on=None):
     rng = np.random.default_rng(1)
     cube = rng.random((points, events.axes))
     return events.candidates(cube, events.choices(rng, points), VegasGrid.flat(events.axes))
-
-
-def mean_and_error(values, tried):
-    mean = values.sum() / tried
-    return mean, math.sqrt(max((values**2).sum() / tried - mean**2, 0) / tried)
-
-
-def adapted(sampler, seed, rows):
-    rng = np.random.default_rng(seed)
-    drawn, tried = sampler.draw(rng, rows, sampler.adapt(rng), False, lambda: None)
-    return mean_and_error(drawn.weight, tried)
 
 
 @pytest.mark.parametrize("on", SETS)
@@ -140,10 +130,8 @@ def test_phase_space_is_that_of_madspace(text):
         sampler = sampler_of(text, cuts, Falling, jets)
         if jets:  # adapted to this |M|^2, not to the guide
             sampler.__dict__["map"] = Unguided(sampler.process, ENERGY, JETS, leptons=cuts)
-        volumes.append(adapted(sampler, 3, 40_000))
-    (one, first), (other, second) = volumes
-    assert abs(one - other) < 4 * math.hypot(first, second)
-    assert math.hypot(first, second) < 0.02 * one
+        volumes.append(adapted_cross_section(sampler, 3, 40_000))
+    compare(*volumes, 0.02)
 
 
 @pytest.mark.parametrize(
@@ -192,7 +180,7 @@ REFERENCE = json.loads((Path(__file__).parents[1] / "reference" / "cross_section
 )
 def test_madgraph_finds_the_same_cross_sections(name, process):
     """Both beams may give either parton here; the classes count one order."""
-    found = [adapted(sampler_of(process.format(q=quark)), 5, 25_000) for quark in "udsc"]
+    found = [adapted_cross_section(sampler_of(process.format(q=quark)), 5, 25_000) for quark in "udsc"]
     value, error = sum(v for v, _ in found) / 2, math.sqrt(sum(e**2 for _, e in found)) / 2
     expected, theirs = REFERENCE[name]
     assert abs(value - expected) < 4 * math.hypot(error, theirs)
@@ -204,10 +192,7 @@ def test_unweighted_and_thinned_events_have_the_same_cross_section():
     adaptation = sampler.adapt(np.random.default_rng(8), TAIL, thin=True)
     assert adaptation.thin > 0
     events, tried = sampler.draw(np.random.default_rng(9), 10_000, adaptation, True, lambda: None)
-    one, first = mean_and_error(events.weight, tried)
-    other, second = adapted(sampler, 10, 60_000)
-    assert abs(one - other) < 4 * math.hypot(first, second)
-    assert math.hypot(first, second) < 0.02 * one
+    compare(mean_and_error(events.weight, tried), adapted_cross_section(sampler, 10, 60_000), 0.02)
 
 
 # --- what is refused ------------------------------------------------------------------------------------------------

@@ -22,9 +22,7 @@ class NamedWeights:
     variations: Sequence[Variation]
 
     def declared(self) -> str:
-        """The block <initrwgt>; nothing without variations."""
-        if not self.variations:
-            return ""
+        """The block <initrwgt>."""
         lines = ["<initrwgt>\n"]
         numbered = enumerate(self.variations, start=_FIRST)
         for group, members in itertools.groupby(numbered, key=lambda entry: entry[1].group):
@@ -46,14 +44,12 @@ class NamedWeights:
     def written(
         self, weights: FloatArray, x: FloatArray, partons: IntArray, scale: FloatArray, power: int
     ) -> list[str]:
-        """The block <rwgt> of every event; empty ones without variations.
+        """The block <rwgt> of every event.
 
         Args:
             weights: central ones (n,), in the file's unit, none of them 0.
             x, partons, scale, power: see `ampcli.phasespace.variations.Choice.factors`.
         """
-        if not self.variations:
-            return [""] * len(weights)
         found = weights[:, None] * ratios(self.variations, self.central, x, partons, scale, power)
         return ["".join(["<rwgt>\n", *(_weight(k, value) for k, value in enumerate(row.tolist(), start=_FIRST)),
                          "</rwgt>\n"]) for row in found]  # fmt: skip

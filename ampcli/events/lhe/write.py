@@ -76,7 +76,7 @@ def write_lhe(
     stores: Sequence[Store],
     out: Path,
     seed: int,
-    variations: Callable[[Choice], Sequence[Variation]] = lambda central: (),
+    variations: Callable[[Choice], Sequence[Variation]] | None = None,
     on_rows: Callable[[int], None] = lambda rows: None,
     facts: Mapping[str, str] | None = None,
 ) -> int:
@@ -96,26 +96,29 @@ def write_lhe(
     Raises:
         UsageError: a store of something else, a process without colour flows, a file that exists, or an impossible
             choice of scales, densities or couplings.
-        NotFoundError: no such densities.
+        NotFoundError: no such densities, or those of the events are not there.
+        IntegrityError: other densities have the name of those of the events.
     """
     if out.exists():
         raise UsageError(f"{out} exists already", "Choose another name, or remove it.")
     parts = [Subprocess.of(store, number) for number, store in enumerate(stores, start=1)]
-    central = Choice.of(parts[0].source)
-    weights = NamedWeights(central, variations(central))
+    named = None
+    if variations is not None:
+        central = Choice.of(parts[0].source)
+        named = NamedWeights(central, variations(central))
     events = sum(part.events for part in parts)
     if events == 0:
         raise UsageError(f"all events of {stores[0].path} have the weight 0", "Generate more points.")
     with replacing(out) as draft, _opened(draft, zipped=out.name.endswith(".gz")) as file:
-        file.write(_header(parts, weights, facts))
-        for each in _mixed(parts, weights, events, seed):
+        file.write(_header(parts, named, facts))
+        for each in _mixed(parts, named, events, seed):
             file.write(each)
             on_rows(1)
         file.write("</LesHouchesEvents>\n")
     return events
 
 
-def _mixed(parts: list[Subprocess], named: NamedWeights, events: int, seed: int) -> Iterator[str]:
+def _mixed(parts: list[Subprocess], named: NamedWeights | None, events: int, seed: int) -> Iterator[str]:
     """Events of all stores: every order of their numbers is as likely."""
     streams = [_events_of(part, named, events, seed, alone=len(parts) == 1) for part in parts]
     turns = np.repeat(np.arange(len(parts), dtype=np.uint16), [part.events for part in parts])
@@ -125,7 +128,7 @@ def _mixed(parts: list[Subprocess], named: NamedWeights, events: int, seed: int)
         yield next(streams[turn])
 
 
-def _events_of(part: Subprocess, named: NamedWeights, events: int, seed: int, alone: bool) -> Iterator[str]:
+def _events_of(part: Subprocess, named: NamedWeights | None, events: int, seed: int, alone: bool) -> Iterator[str]:
     for rows in part.store.batches():
         key = (rows.start,) if alone else (part.number, rows.start)
         rng = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=key))
@@ -161,12 +164,12 @@ def _opened(path: Path, zipped: bool) -> Iterator[TextIO]:
                 yield file
 
 
-def _header(parts: list[Subprocess], weights: NamedWeights, other: Mapping[str, str] | None) -> str:
+def _header(parts: list[Subprocess], named: NamedWeights | None, other: Mapping[str, str] | None) -> str:
     store, source = parts[0].store, parts[0].source
     beam = 0.5 * source.energy
     density = lhapdf_id(source.pdf)
     made = dict.fromkeys(f"{each.name} {each.version}" for each in (part.store.plan.provider for part in parts))
-    named = {f"subprocess {part.number}": ", ".join(each.process for each in part.flavours) for part in parts}
+    subprocesses = {f"subprocess {part.number}": ", ".join(each.process for each in part.flavours) for part in parts}
     facts = {
         "process": store.process,
         "sqrt_s": f"{source.energy:.12g} GeV, two protons",
@@ -178,7 +181,7 @@ def _header(parts: list[Subprocess], weights: NamedWeights, other: Mapping[str, 
         "provider": ", ".join(made),
         "digest": store.digest,
         **(other or {}),
-        **(named if other or source.flavours else {}),
+        **(subprocesses if other or source.flavours else {}),
         **{f"{key}{f' of {part.number}' if len(parts) > 1 else ''}": words
            for part in parts for key, words in _closure(part.store).items()},
     }  # fmt: skip
@@ -186,7 +189,7 @@ def _header(parts: list[Subprocess], weights: NamedWeights, other: Mapping[str, 
                     for key, value in facts.items())  # fmt: skip
     return (
         f'<LesHouchesEvents version="3.0">\n<header>\n<ampcli version="{ampcli.__version__}">\n{lines}</ampcli>\n'
-        f"{weights.declared()}</header>\n<init>\n"
+        f"{named.declared() if named else ''}</header>\n<init>\n"
         f"{_PROTON} {_PROTON} {beam:.16e} {beam:.16e} 0 0 {density} {density} {_WEIGHTS_IN_PB} {len(parts)}\n"
         f"{''.join(map(_init_line, parts))}"
         f"<generator name='ampcli' version='{ampcli.__version__}'></generator>\n</init>\n"
@@ -205,7 +208,9 @@ def _closure(store: Store) -> dict[str, str]:
     if (found := store.attributes.get("closure")) is None:
         return {}
     return {
-        "surrogates": note_on(store.plan.provider, store.process) or "proposed these events; amplitudes are exact",
+        "surrogates": (
+            note_on(store.plan.provider, store.process) or "proposed these events; amplitudes are exact"
+        ).removeprefix("note: "),
         "closure": f"{found['events']} events computed exactly: cross section x {found['cross_section']:.6f} +- "
         f"{found['cross_section_error']:.1g}, share off by more than 3 %: {found['off_by_3_percent']:.2g}, largest "
         f"deviation {found['largest']:.2g}, worth {found['effective_events']:.0f} events of equal weight",
@@ -217,7 +222,9 @@ def _integrand(store: Store, rows: slice) -> FloatArray:
     return store.read("weight", rows) * store.read("amplitude", rows)
 
 
-def _events(part: Subprocess, named: NamedWeights, rows: slice, events: int, rng: np.random.Generator) -> Iterator[str]:
+def _events(
+    part: Subprocess, named: NamedWeights | None, rows: slice, events: int, rng: np.random.Generator
+) -> Iterator[str]:
     store, source, process = part.store, part.source, part.store.process
     momenta = with_beams(store.read("momenta", rows))
     n = len(momenta)
@@ -236,9 +243,11 @@ def _events(part: Subprocess, named: NamedWeights, rows: slice, events: int, rng
     tags[mirrored] = tags[mirrored][..., ::-1]  # antiparticles
     alpha_ew = part.provider.identity().parameters.get("alpha_ew", _UNKNOWN)
     kept = np.flatnonzero(weights)
-    partons = np.array([[leg.pdg for leg in legs[:2]] for legs in part.legs])[flavour[kept]]
-    x = store.read("x", rows)[kept]
-    others = named.written(weights[kept], x, partons, scales[kept], process.alpha_s_power)
+    others = [""] * len(kept)
+    if named is not None:
+        partons = np.array([[leg.pdg for leg in legs[:2]] for legs in part.legs])[flavour[kept]]
+        x = store.read("x", rows)[kept]
+        others = named.written(weights[kept], x, partons, scales[kept], process.alpha_s_power)
     for event, other in zip(kept, others, strict=True):
         numbers = (weights[event], scales[event], alpha_ew, couplings[event])
         legs = part.legs[flavour[event]]
