@@ -33,11 +33,13 @@ class Result:
     """What a command found: `document` for ``--json``, `text` for people.
 
     `write` makes files (plots) and says so in a line; it runs once the rest is shown, so that nothing is lost with it.
+    `published`: models that were, as ``name@version``.
     """
 
     document: dict[str, Any]
     text: str
     write: Callable[[], str] | None = None
+    published: tuple[str, ...] = ()
 
 
 #: Arguments and options of this run that have an effect (one process runs one command).

@@ -10,7 +10,7 @@ import typer
 from ampcli.cli.command import RegistryOption, Result, command, progress_bar, resumable
 from ampcli.cli.effect import not_with, only_if
 from ampcli.cli.event_options import OnShellOption, ProcessOnlyOption, RepairOption, SkipBadOption
-from ampcli.cli.over_channels import Values, model_of, over_channels
+from ampcli.cli.over_channels import Values, model_at, over_channels
 
 _OF_FILES = only_if(lambda values: not values["events"].is_dir(), "for a store")
 
@@ -22,7 +22,7 @@ def add(app: typer.Typer) -> None:
 def _at(values: Values, store: Path, channel: str) -> dict[str, Any]:
     out: Path = values["out"]
     named = out.with_name(f"{out.stem}-{channel}{out.suffix}")
-    return {"model": model_of(values["model"], channel), "events": store, "out": named}
+    return {"model": model_at(values, values["model"], channel), "events": store, "out": named}
 
 
 @over_channels(lambda values: values["events"], _at)

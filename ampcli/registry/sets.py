@@ -143,6 +143,18 @@ def model_at(root: Path, reference: str, channel: str) -> str:
     return member.model
 
 
+def manifests_of(root: Path, reference: str, of_sets: bool = True) -> list[Manifest]:
+    """That of a model, or those of the members of a set.
+
+    Args:
+        of_sets: those of members too, which are models of the registry themselves.
+    """
+    entry = read_entry(resolve(root, reference))
+    if isinstance(entry, Manifest):
+        return [entry]
+    return [read_manifest(resolve(root, member.model)) for member in entry.members] if of_sets else []
+
+
 def pinned(root: Path, reference: str) -> Member:
     """A model of the registry, pinned."""
     folder = resolve(root, reference)

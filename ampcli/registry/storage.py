@@ -26,7 +26,6 @@ from ampcli.registry.manifest import (
     has_seal,
     manifest_bytes,
     manifest_sha256,
-    read_manifest,
 )
 from ampcli.registry.sets import SurrogateSet, read_entry
 
