@@ -31,7 +31,7 @@ PROCESS = parse_process("e- e+ > d d~ g")
 
 def intake(path):
     """The events of a file, as `ampcli predict` takes them."""
-    return Intake(open_events(path, PROCESS), PROCESS, sqrt_s=1000.0)
+    return Intake(open_events(path, PROCESS), (PROCESS,), sqrt_s=1000.0)
 
 
 CPU = torch.device("cpu")
