@@ -49,4 +49,4 @@ def calibrate(
         f"{manifest.reference}: uncertainties of {manifest.parents[0]} times {min(scales):.2f} to {max(scales):.2f}; "
         f"{intervals} of them; fitted to {' and '.join(manifest.recalibration.measures)}"
     )
-    return Result(dict(manifest.document), text, published=(manifest.reference,))
+    return Result(dict(manifest.document), text, found=(manifest,))

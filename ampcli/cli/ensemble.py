@@ -60,4 +60,4 @@ def ensemble(
         text += f"; median |Delta| {manifest.metrics['median_abs_delta'].value:.3e} on validation"
     if combine == "mean":
         text += f"\nuncertainties: {UncertaintyKind.ENSEMBLE.described(calibrated=False)}"
-    return Result(dict(manifest.document), text, published=(manifest.reference,))
+    return Result(dict(manifest.document), text, found=(manifest,))

@@ -21,8 +21,8 @@ Values = Mapping[str, Any]
 #: Values of a command's parameters, the store and the name of a channel -> the values for that channel.
 AtChannel = Callable[[Values, Path, str], dict[str, Any]]
 
-#: A sample's folder, and of every channel that was done its values and result -> what they are together.
-Whole = Callable[[Path, Mapping[str, tuple[Values, Result]]], Result]
+#: The command's values, and the results of all channels that were done -> what is said of these together.
+Whole = Callable[[Values, Mapping[str, Result]], Result]
 
 
 def over_channels(
@@ -52,21 +52,20 @@ def over_channels(
             stores = None if path is None else channel_stores(path)
             if path is None or stores is None:
                 return function(**values)
-            done: dict[str, tuple[Values, Result]] = {}
+            done: dict[str, Result] = {}
             left_out: dict[str, UsageError | NotFoundError] = {}
             for name, place in stores.items():
                 try:
-                    own = {**values, **at(values, place, name)}
-                    done[name] = own, function(**own)
+                    done[name] = function(**{**values, **at(values, place, name)})
                 except (UsageError, NotFoundError) as error:
                     left_out[name] = error
             if not done:
                 raise next(iter(left_out.values()))
-            together = _together(path, {name: each for name, (_, each) in done.items()}, left_out)
+            together = _together(path, done, left_out)
             if publishes is not None:
                 _add(together, _sets(path, publishes(values), values["registry"], done, left_out))
             if whole is not None:
-                _add(together, whole(path, done))
+                _add(together, whole(values, done))
             return together
 
         signature = inspect.signature(function, eval_str=True)
@@ -110,7 +109,7 @@ def _sets(
     path: Path,
     name: str,
     registry: Path | None,
-    done: Mapping[str, tuple[Values, Result]],
+    done: Mapping[str, Result],
     left_out: Mapping[str, Exception],
 ) -> Result:
     """The published models of all channels become sets."""
@@ -118,7 +117,7 @@ def _sets(
     from ampcli.publishing.sets import publish_sets
     from ampcli.registry.resolve import registry_root
 
-    models = {channel: each.published for channel, (_, each) in done.items()}
+    models = {channel: [m.reference for m in each.found] for channel, each in done.items()}
     reasons = {channel: str(error).splitlines()[0] for channel, error in left_out.items()}
     sets = publish_sets(registry_root(registry), name, read_sample_plan(path), models, reasons)
     lines = [f"{each.reference}: a set of {len(each.members)} models for {each.process}" for each in sets]

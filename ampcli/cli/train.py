@@ -149,4 +149,4 @@ def train(
     note = note_on(opened.plan.provider, opened.process)
     document = {"models": [m.document for m in manifests], **({"note": note} if note else {})}
     text = "\n".join([*lines, note] if note else lines)
-    return Result(document, text, published=tuple(m.reference for m in manifests))
+    return Result(document, text, found=tuple(manifests))

@@ -52,7 +52,7 @@ class Surrogates:
             return self
         for predictor in self.predictors:
             if predictor.manifest.process == process:
-                return _alone(predictor)
+                return alone(predictor)
         raise NotFoundError(
             f"{self.reference} has no model of {process}",
             f"It has: {', '.join(each.manifest.process for each in self.predictors)}.",
@@ -72,13 +72,14 @@ def load_surrogates(name: str, registry: str | Path | None = None, device: str =
     folder, target = resolve(root, name), choose_device(device)
     entry = read_entry(folder)
     if isinstance(entry, Manifest):
-        return _alone(load_folder(folder, entry, target))
+        return alone(load_folder(folder, entry, target))
     predictors = tuple(load_folder(path, read_manifest(path), target) for path in member_folders(root, entry))
     channels = tuple(channel.name for channel in entry.channels if channel.member is not None)
     return Surrogates(entry.reference, f"a process of {entry.reference}", predictors, channels, _targets(entry))
 
 
-def _alone(predictor: Predictor) -> Surrogates:
+def alone(predictor: Predictor) -> Surrogates:
+    """A model that serves all processes with its |M|^2."""
     manifest = predictor.manifest
     targets = tuple(targets_of(0, flavours_of(parse_process(manifest.process))))
     return Surrogates(manifest.reference, manifest.process, (predictor,), (), targets)
