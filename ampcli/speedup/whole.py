@@ -40,15 +40,12 @@ class WholeSpeedup(Frozen):
     @property
     def text(self) -> str:
         """In one line."""
-        both = (
-            f", {self.factor_of_both:.3g} if channels that are slower stay exact"
-            if self.factor_of_both > self.factor
-            else ""
-        )
-        return (
-            f"surrogates decide {100 * self.decided:.4g} % of the events; {self.factor:.3g} times the speed of "
-            f"{' and '.join(self.yardsticks)}{both} ({self.channels} channels, {100 * self.covered:.4g} % of the events)"
-        )
+        yardsticks = " and ".join(self.yardsticks)
+        line = f"surrogates decide {100 * self.decided:.4g} % of the events; "
+        line += f"{self.factor:.3g} times the speed of {yardsticks}"
+        if self.factor_of_both > self.factor:
+            line += f", {self.factor_of_both:.3g} if channels that are slower stay exact"
+        return f"{line} ({self.channels} channels, {100 * self.covered:.4g} % of the events)"
 
 
 def whole_speedup(parts: Sequence[Part], events: int) -> WholeSpeedup:
