@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
+from ampcli.amplitudes.providers import PROVIDERS
 from ampcli.channels.groups import flavours_of
 from ampcli.device import choose_device
 from ampcli.errors import NotFoundError
@@ -62,7 +63,7 @@ class Surrogates:
 def load_surrogates(name: str, registry: str | Path | None = None, device: str = "auto") -> Surrogates:
     """Load a model or a set: ``name``, ``name@3`` or ``name@alias``.
 
-    A model serves all processes with its |M|^2 (`ampcli.channels.groups`), a set the processes of its channels.
+    A model serves all processes with its |M|^2 (`ampcli.channels.groups`), a set those of its channels.
 
     Raises:
         NotFoundError: no such registry, entry, version or alias.
@@ -79,10 +80,12 @@ def load_surrogates(name: str, registry: str | Path | None = None, device: str =
 
 
 def alone(predictor: Predictor) -> Surrogates:
-    """A model that serves all processes with its |M|^2."""
+    """A model that serves all processes with its |M|^2; its own alone, where a plugin computes what we do not know."""
     manifest = predictor.manifest
-    targets = tuple(targets_of(0, flavours_of(parse_process(manifest.process))))
-    return Surrogates(manifest.reference, manifest.process, (predictor,), (), targets)
+    process = parse_process(manifest.process)
+    known = manifest.provider.exact_name in PROVIDERS.ours
+    targets = targets_of(0, flavours_of(process)) if known else [Target(process)]
+    return Surrogates(manifest.reference, manifest.process, (predictor,), (), tuple(targets))
 
 
 def _targets(entry: SurrogateSet) -> tuple[Target, ...]:
