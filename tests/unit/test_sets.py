@@ -9,6 +9,7 @@ from ampcli.amplitudes import check
 from ampcli.amplitudes.trees import Trees
 from ampcli.channels.groups import flavours_of
 from ampcli.errors import AmpcliError
+from ampcli.events.lhe.read import LheEvents
 from ampcli.events.lhe.records import LheEvent, LheParticle
 from ampcli.events.served import Found, Served, targets_of
 from ampcli.process import Process, parse_process
@@ -77,6 +78,30 @@ def test_whose_an_event_is(particles, member, mirrored, lines):
         assert isinstance(found, Found)
         assert (found.member, found.target.mirrored) == (member, mirrored)
         assert [leg.momentum[0] for leg in found.legs] == lines
+
+
+def test_batches_are_of_one_model_each(tmp_path):
+    """Events of two channels in turn, some at reflected momenta, the first parton towards -z."""
+    kinds = [(3, -3, 23, 21), (1, 21, 23, 1), (-1, 21, 23, -1)]
+    lines = ["<LesHouchesEvents version='3.0'>", "<init>", "2212 2212 6500 6500 0 0 0 0 -4 1", "1. 0.1 1. 1", "</init>"]
+    for number in range(20):
+        lines += ["<event>", f"4 1 {1 + number} 91.188 7.5e-3 0.118"]
+        for leg, code in enumerate(kinds[number % 3]):
+            along = (-5.0, 5.0, 1.0, -1.0)[leg]
+            lines.append(f"{code} {-1 if leg < 2 else 1} 0 0 0 0 {leg} {number} {along} 5. 0. 0. 9.")
+        lines.append("</event>")
+    (tmp_path / "a.lhe").write_text("\n".join([*lines, "</LesHouchesEvents>\n"]))
+    batches = list(LheEvents(tmp_path / "a.lhe", served()).batches(2))
+    assert sorted(int(each) for batch in batches for each in batch.event) == list(range(20))
+    for batch in batches:
+        assert len(batch.event) <= 2
+        np.testing.assert_array_equal(batch.member, (batch.event % 3 > 0)[0])
+        assert len(set(batch.event % 3 > 0)) == 1
+        # half a turn about the x axis for all, and p_y once more for antiquarks
+        expected = np.where(batch.event % 3 == 2, batch.event, -batch.event)
+        np.testing.assert_array_equal(batch.momenta[:, 0, 2], expected)
+        np.testing.assert_array_equal(batch.momenta[:, 0, 3], 5.0)
+        np.testing.assert_array_equal(batch.weight, 1.0 + batch.event)
 
 
 def test_events_that_nobody_serves():
