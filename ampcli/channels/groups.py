@@ -61,6 +61,14 @@ def channels_of(processes: list[Process]) -> list[Channel]:
     return channels
 
 
+def flavours_of(process: Process) -> tuple[Flavours, ...]:
+    """All processes with the |M|^2 of this one, itself first; those that differ by the order of legs are one."""
+    found: dict[tuple[tuple[str, ...], tuple[str, ...]], Flavours] = {}
+    for equal, mirrored in _equal_ones(process):
+        found.setdefault(key_of(equal), Flavours(process=str(equal), mirrored=mirrored))
+    return tuple(found.values())
+
+
 def _equal_ones(process: Process) -> Iterator[tuple[Process, bool]]:
     """Processes with the |M|^2 of this one, leg by leg, and whether momenta are reflected; itself first."""
     relabellings = list(_relabellings(process))

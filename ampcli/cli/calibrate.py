@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from ampcli.cli.command import RegistryOption, Result, command
-from ampcli.cli.over_channels import Values, model_of, over_channels
+from ampcli.cli.over_channels import Values, model_at, name_at, over_channels
 
 
 def add(app: typer.Typer) -> None:
@@ -16,14 +16,18 @@ def add(app: typer.Typer) -> None:
 
 
 def _at(values: Values, store: Path, channel: str) -> dict[str, Any]:
-    name = values["name"] and model_of(values["name"], channel)
-    return {"model": model_of(values["model"], channel), "store": store, "name": name}
+    name = values["name"] and name_at(values["name"], channel)
+    return {"model": model_at(values, values["model"], channel), "store": store, "name": name}
 
 
-@over_channels(lambda values: values["store"], _at)
+def _name(values: Values) -> str:
+    return str(values["name"] or values["model"].partition("@")[0])
+
+
+@over_channels(lambda values: values["store"], _at, publishes=_name)
 def calibrate(
-    model: Annotated[str, typer.Argument(help="name, name@3 or name@alias.")],
-    store: Annotated[Path, typer.Argument(help="Store whose validation points judge the uncertainties.")],
+    model: Annotated[str, typer.Argument(help="name, name@3 or name@alias, of a model or a set.")],
+    store: Annotated[Path, typer.Argument(help="Store or sample whose validation points judge the uncertainties.")],
     name: Annotated[
         str | None, typer.Option(help="Name of the calibrated model.", show_default="the next version of the model")
     ] = None,
@@ -45,4 +49,4 @@ def calibrate(
         f"{manifest.reference}: uncertainties of {manifest.parents[0]} times {min(scales):.2f} to {max(scales):.2f}; "
         f"{intervals} of them; fitted to {' and '.join(manifest.recalibration.measures)}"
     )
-    return Result(dict(manifest.document), text)
+    return Result(dict(manifest.document), text, found=(manifest,))

@@ -33,11 +33,13 @@ class Result:
     """What a command found: `document` for ``--json``, `text` for people.
 
     `write` makes files (plots) and says so in a line; it runs once the rest is shown, so that nothing is lost with it.
+    `found`: what the document was made of (manifests of published models, evaluations, a report), for whom it concerns.
     """
 
     document: dict[str, Any]
     text: str
     write: Callable[[], str] | None = None
+    found: tuple[Any, ...] = ()
 
 
 #: Arguments and options of this run that have an effect (one process runs one command).

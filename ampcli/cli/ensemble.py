@@ -9,7 +9,7 @@ import typer
 
 from ampcli.cli.command import RegistryOption, Result, command
 from ampcli.cli.effect import only_with
-from ampcli.cli.over_channels import Values, model_of, over_channels
+from ampcli.cli.over_channels import Values, model_at, name_at, over_channels
 
 
 def add(app: typer.Typer) -> None:
@@ -17,20 +17,27 @@ def add(app: typer.Typer) -> None:
 
 
 def _at(values: Values, store: Path, channel: str) -> dict[str, Any]:
-    members = [model_of(member, channel) for member in values["members"]]
-    return {"name": model_of(values["name"], channel), "members": members, "data": store}
+    from ampcli.registry.resolve import expand_range
+
+    references = [reference for member in values["members"] for reference in expand_range(member)]
+    members = [model_at(values, reference, channel) for reference in references]
+    return {"name": name_at(values["name"], channel), "members": members, "data": store}
 
 
-@over_channels(lambda values: values["data"], _at)
+@over_channels(lambda values: values["data"], _at, publishes=lambda values: str(values["name"]))
 def ensemble(
     name: Annotated[str, typer.Argument(help="Name of the ensemble in the registry.")],
-    members: Annotated[list[str], typer.Argument(help="Two or more models of one process; name@1-20 is a range.")],
+    members: Annotated[
+        list[str],
+        typer.Argument(help="Two or more models of one process, or sets; name@1-20: a range."),
+    ],
     combine: Annotated[
         Literal["mean", "covariance"],
         typer.Option(help="mean, with its standard error; covariance: by uncertainties and correlations (--data)."),
     ] = "mean",
     data: Annotated[
-        Path | None, typer.Option(help="Store to measure the ensemble on (validation split).", show_default="none")
+        Path | None,
+        typer.Option(help="Store (sample) to measure it on (validation split).", show_default="none"),
     ] = None,
     threads: Annotated[
         int | None, typer.Option(help="CPU threads.", show_default="all cores"), only_with("data")
@@ -53,4 +60,4 @@ def ensemble(
         text += f"; median |Delta| {manifest.metrics['median_abs_delta'].value:.3e} on validation"
     if combine == "mean":
         text += f"\nuncertainties: {UncertaintyKind.ENSEMBLE.described(calibrated=False)}"
-    return Result(dict(manifest.document), text)
+    return Result(dict(manifest.document), text, found=(manifest,))

@@ -2,24 +2,47 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
 
 from ampcli.cli.command import RegistryOption, Result, command, save_configuration
-from ampcli.cli.over_channels import arguments_at, over_channels, store_of_arguments
+from ampcli.cli.over_channels import Values, arguments_at, over_channels, store_of_arguments
 
 
 def add(app: typer.Typer) -> None:
     command(app, "eval", "ampcli eval ee-4jets ee4.zarr --out plots/ee-4jets")(evaluate)
 
 
-@over_channels(store_of_arguments, arguments_at)
+def _whole(values: Values, done: Mapping[str, Result]) -> Result:
+    """A line for each model or set, over the cross section of the sample."""
+    from ampcli.channels.sample import open_sample
+    from ampcli.channels.totals import totals
+    from ampcli.evaluation.whole import Part, whole_evaluation
+
+    plan, stores = open_sample(store_of_arguments(values))
+    sample = totals(plan, [store.attributes for store in stores])
+    sections = {channel.name: channel.cross_section for channel in sample.channels}
+    *models, _ = values["arguments"]
+    wholes = {
+        model: whole_evaluation(
+            [Part(sections[name], each.found[number]) for name, each in done.items()], sample.cross_section
+        )
+        for number, model in enumerate(models)
+    }
+    document = {"whole": {model: each.model_dump(mode="json") for model, each in wholes.items()}}
+    return Result(document, "\n".join(f"whole sample, {model}: {each.text}" for model, each in wholes.items()))
+
+
+@over_channels(store_of_arguments, arguments_at, whole=_whole)
 def evaluate(
     arguments: Annotated[
         list[str],
-        typer.Argument(metavar="MODEL... STORE", help="name, name@3 or name@alias; a store with exact amplitudes."),
+        typer.Argument(
+            metavar="MODEL... STORE", help="name, name@3 or name@alias; a store (sample) with exact amplitudes."
+        ),
     ],
     split: Annotated[
         Literal["train", "validation", "test", "all"], typer.Option(help="Which points of the store.")
@@ -60,8 +83,9 @@ def evaluate(
         document = {**common, "models": models_found, "notes": notes(next(iter(evaluations.values())))}
         text = f"{store} ({split})\n\n{summary_table(evaluations)}"
     text += f"\n\n{note}" if note else ""
+    results = tuple(evaluations[p.manifest.reference] for p in predictors)
     if out is None:
-        return Result(document, text)
+        return Result(document, text, found=results)
 
     def write() -> str:
         from ampcli.plots.evaluation import plot_comparisons
@@ -70,4 +94,4 @@ def evaluate(
         save_configuration(out, "eval")
         return f"\n{len(written)} files in {out}"
 
-    return Result(document, text, write)
+    return Result(document, text, write, results)

@@ -14,6 +14,7 @@ from ampcli.text_table import aligned
 
 if TYPE_CHECKING:
     from ampcli.registry.manifest import Manifest, Metric
+    from ampcli.registry.sets import SurrogateSet
 
 HEADLINE = "median_abs_delta"
 
@@ -26,15 +27,16 @@ References = Annotated[list[str] | None, typer.Argument(metavar="[MODEL]...", he
 @command(app, "list", "ampcli registry list")
 def list_models(registry: RegistryOption = None) -> Result:
     """List the models: versions, aliases, and what the newest version is."""
-    from ampcli.registry.manifest import read_manifest
+    from ampcli.registry.manifest import Manifest
     from ampcli.registry.resolve import aliases, names, registry_root, resolve, versions
+    from ampcli.registry.sets import read_entry
 
     root = registry_root(registry)
     models = []
     rows = []
     for name in names(root):
-        newest = read_manifest(resolve(root, name))
-        metric = newest.metrics.get(HEADLINE)
+        newest = read_entry(resolve(root, name))
+        metric = newest.metrics.get(HEADLINE) if isinstance(newest, Manifest) else None
         numbers, movable = versions(root, name), aliases(root, name)
         models.append(
             {
@@ -55,12 +57,14 @@ def list_models(registry: RegistryOption = None) -> Result:
 
 @command(app, "show", "ampcli registry show ee-4jets@best")
 def show_model(model: Reference, registry: RegistryOption = None) -> Result:
-    """Show a model's manifest."""
-    from ampcli.registry.manifest import read_manifest
+    """Show the manifest of a model or a set."""
+    from ampcli.registry.manifest import Manifest
     from ampcli.registry.resolve import registry_root, resolve
+    from ampcli.registry.sets import read_entry
 
-    manifest = read_manifest(resolve(registry_root(registry), model))
-    return Result(dict(manifest.document), _described(manifest))
+    entry = read_entry(resolve(registry_root(registry), model))
+    text = _described(entry) if isinstance(entry, Manifest) else _described_set(entry)
+    return Result(dict(entry.document), text)
 
 
 @command(app, "compare", "ampcli registry compare ee-4jets@1 ee-4jets@2 --require 'median_abs_delta<=0.01'")
@@ -72,16 +76,18 @@ def compare_models(
     ] = None,
     registry: RegistryOption = None,
 ) -> Result:
-    """Compare models side by side (by default the newest version of every model)."""
+    """Compare models side by side: of sets their members (by default the newest version of every model)."""
     from dataclasses import asdict
 
     from ampcli.registry.compare import compare, parse_requirement
-    from ampcli.registry.manifest import read_manifest
-    from ampcli.registry.resolve import names, registry_root, resolve
+    from ampcli.registry.resolve import names, registry_root
+    from ampcli.registry.sets import manifests_of
 
     bars = [parse_requirement(text) for text in require or []]
     root = registry_root(registry)
-    manifests = [read_manifest(resolve(root, model)) for model in models or names(root)]
+    manifests = [each for model in models or [] for each in manifests_of(root, model)]
+    if not models:
+        manifests = [each for name in names(root) for each in manifests_of(root, name, of_sets=False)]
     if not manifests:  # no model meets a bar, either
         raise NotFoundError(f"there are no models to compare in the registry {root}")
     rows = compare(manifests)
@@ -108,7 +114,7 @@ def compare_models(
 
 @command(app, "verify", "ampcli registry verify")
 def verify_models(models: References = None, registry: RegistryOption = None) -> Result:
-    """Check seals, checksums, aliases, ensemble members and predictions (by default of all versions of all models)."""
+    """Check seals, checksums, aliases, members and predictions (by default of all versions of all models and sets)."""
     from ampcli.inference.probe import check_probe
     from ampcli.registry.resolve import aliases, references, registry_root, resolve
     from ampcli.registry.storage import verify
@@ -163,7 +169,7 @@ def export_file(
     file: Annotated[Path, typer.Argument(help="The tar file to write.")],
     registry: RegistryOption = None,
 ) -> Result:
-    """Write a model, with the members of an ensemble, to one file."""
+    """Write a model or a set, with its members, to one file."""
     from ampcli.registry.archive import export_model
     from ampcli.registry.resolve import registry_root, resolve
 
@@ -214,6 +220,26 @@ def _described(manifest: Manifest) -> str:
     if manifest.metrics:
         text += "\n\n" + _table(["metric", "value"], [[k, _measured(m)] for k, m in manifest.metrics.items()])
     return f"{text}\n\n{_printable(manifest.card.strip(), and_lines=True)}".rstrip()
+
+
+def _described_set(entry: SurrogateSet) -> str:
+    """With all processes that each member serves, those at reflected momenta too."""
+    entries = {
+        "set": entry.reference,
+        "process": entry.process,
+        **{f"  {name}": " ".join(members) for name, members in entry.definitions.items()},
+        "created": entry.created,
+        "git commit": entry.git_commit or "-",
+        "packages": _pairs(entry.packages),
+    }
+    text = "\n".join(f"{key:<14}{_printable(value)}" for key, value in entries.items() if value != "-")
+    rows = [
+        [channel.name, "-" if channel.member is None else channel.member.model,
+         ", ".join(each.process for each in channel.flavours)]
+        for channel in entry.channels
+    ]  # fmt: skip
+    without = [f"{each.name} has no model: {each.reason}" for each in entry.channels if each.member is None]
+    return "\n".join([text, "", _table(["channel", "model", "processes"], rows), *map(_printable, without)])
 
 
 def _printable(text: str, and_lines: bool = False) -> str:

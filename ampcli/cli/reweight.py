@@ -55,7 +55,7 @@ def reweight(
     ] = None,
     model: Annotated[
         list[str] | None,
-        typer.Option(help="A weight with this surrogate, name, name@3 or name@alias, over its exact |M|^2."),
+        typer.Option(help="A weight with this surrogate or set, name, name@3 or name@alias, over its exact |M|^2."),
     ] = None,
     colour: Annotated[
         Literal["leading"] | None, typer.Option(help="A weight with |M|^2 at leading colour over full colour.")
@@ -89,10 +89,10 @@ def reweight(
         ratios.append(ExactRatio(provider, new, old, on_shell))
     if model:
         from ampcli.device import set_threads
-        from ampcli.inference.load import load_predictor
+        from ampcli.inference.surrogates import load_surrogates
 
         set_threads(threads)
-        ratios += [ModelRatio(load_predictor(name, registry, device), on_shell) for name in model]
+        ratios += [ModelRatio(load_surrogates(name, registry, device), on_shell) for name in model]
     if colour is not None:
         choice = Choice(provider, on_shell=on_shell)
         require_leading_colour(choice)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -11,7 +12,7 @@ from ampcli.cli.command import RegistryOption, Result, command, save_configurati
 from ampcli.cli.effect import only_if
 from ampcli.cli.names import provider_names, starting_with
 from ampcli.cli.output import say, shown
-from ampcli.cli.over_channels import arguments_at, over_channels, store_of_arguments
+from ampcli.cli.over_channels import Values, arguments_at, over_channels, store_of_arguments
 from ampcli.text_table import aligned
 
 if TYPE_CHECKING:
@@ -26,7 +27,19 @@ def add(app: typer.Typer) -> None:
     command(app, "speedup", "ampcli speedup z4-iq1 z4-fg1 z4.zarr --tolerance 0.03:1e-3 --out plots/speedup")(speedup)
 
 
-@over_channels(store_of_arguments, arguments_at)
+def _whole(values: Values, done: Mapping[str, Result]) -> Result:
+    """All events of the sample, each at the price of its channel."""
+    from ampcli.channels.record import read_sample_plan
+    from ampcli.speedup.whole import Part, whole_speedup
+
+    plan = read_sample_plan(store_of_arguments(values))
+    events = {channel.name: channel.points or 0 for channel in plan.channels}
+    parts = [Part(events[name], each.found[0]) for name, each in done.items()]
+    whole = whole_speedup(parts, sum(events.values()))
+    return Result({"whole": whole.model_dump(mode="json")}, f"whole sample: {whole.text}")
+
+
+@over_channels(store_of_arguments, arguments_at, whole=_whole)
 def speedup(
     arguments: Annotated[
         list[str],
@@ -88,7 +101,7 @@ def speedup(
     described = {"store": store, "dataset_digest": opened.digest, "plan": opened.plan.model_dump(mode="json")}
     document = {**described, **report.model_dump(mode="json")}
     if out is None:
-        return Result(document, text)
+        return Result(document, text, found=(report,))
 
     def write() -> str:
         import json
@@ -104,7 +117,7 @@ def speedup(
         save_configuration(out, "speedup")
         return f"\n{1 + len(written)} files in {out}"
 
-    return Result(document, text, write)
+    return Result(document, text, write, (report,))
 
 
 def _say(step: str) -> None:

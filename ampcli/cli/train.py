@@ -12,7 +12,7 @@ import typer
 from ampcli.cli.command import RegistryOption, Result, command, names_of, progress_bar, resumable
 from ampcli.cli.declared import given
 from ampcli.cli.options import COPIES, LAYERS, TF32
-from ampcli.cli.over_channels import model_of, over_channels
+from ampcli.cli.over_channels import Values, model_at, name_at, over_channels
 
 log = logging.getLogger(__name__)
 
@@ -27,13 +27,18 @@ def _model_parameters() -> list[inspect.Parameter]:
     return model_parameters(names_of(train))
 
 
+def _at(values: Values, store: Path, channel: str) -> dict[str, Any]:
+    start = values["init_from"] and model_at(values, values["init_from"], channel)
+    name = name_at(values["name"], channel)
+    return {"store": store, "name": name, "init_from": start, "part_of": values["name"]}
+
+
 @over_channels(
-    lambda values: values["store"],
-    lambda values, store, channel: {"store": store, "name": model_of(values["name"], channel)},
+    lambda values: values["store"], _at, publishes=lambda values: str(values["name"]), of_channels=("part_of",)
 )
 def train(
     store: Annotated[Path, typer.Argument(help="A store with the model's features, or a sample of many channels.")],
-    name: Annotated[str, typer.Option(help="Name in the registry; of a sample's channels: NAME-CHANNEL.")],
+    name: Annotated[str, typer.Option(help="Name in the registry; of a sample: of the set of models NAME-CHANNEL.")],
     model: str = "fame",
     preset: str | None = None,
     hidden: Annotated[
@@ -72,6 +77,7 @@ def train(
     ] = "auto",
     init_from: Annotated[str | None, typer.Option(help="Start from the weights of this model.")] = None,
     registry: RegistryOption = None,
+    part_of: str | None = None,
     **options: Any,
 ) -> Result:
     """Train networks on a store and publish them in the registry."""
@@ -122,7 +128,7 @@ def train(
         found = error.errors()[0]
         raise UsageError(f"--{str(found['loc'][0]).replace('_', '-')}: {found['msg']}") from None
     seconds = None if minutes is None else 60 * minutes
-    run = TrainingRun(opened, name, registry_root(registry), target, resume, seconds)
+    run = TrainingRun(opened, name, registry_root(registry), target, resume, seconds, part_of)
     with (
         resumable("the last checkpoint, if there is one, is kept", "Run the same command again."),
         progress_bar("epochs", epochs) as advance,
@@ -142,4 +148,5 @@ def train(
     ]
     note = note_on(opened.plan.provider, opened.process)
     document = {"models": [m.document for m in manifests], **({"note": note} if note else {})}
-    return Result(document, "\n".join([*lines, note] if note else lines))
+    text = "\n".join([*lines, note] if note else lines)
+    return Result(document, text, found=tuple(manifests))

@@ -22,12 +22,14 @@ class Batch:
         event: the number of each in the file, from 0; (n,).
         weight: the file's own weights (n,), where it has some.
         masses: (n, n_external) in GeV as the file states them, where it does.
+        member: whose events they are, where several serve a file (`ampcli.events.served`): its number.
     """
 
     momenta: npt.NDArray[Any]
     event: npt.NDArray[np.int64]
     weight: FloatArray | None = None
     masses: FloatArray | None = None
+    member: int = 0
 
     @property
     def columns(self) -> dict[str, npt.NDArray[Any]]:
@@ -39,7 +41,7 @@ class Batch:
         if rows.all():
             return self
         weight, masses = (None if array is None else array[rows] for array in (self.weight, self.masses))
-        return Batch(self.momenta[rows], self.event[rows], weight, masses)
+        return Batch(self.momenta[rows], self.event[rows], weight, masses, self.member)
 
 
 class Events(Protocol):

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from itertools import chain, repeat
 from typing import Any
 
@@ -33,6 +33,7 @@ class Intake:
     """Reads events and keeps count of them.
 
     Args:
+        processes: that the file was asked for; a batch is of one of them (`Batch.member`).
         skip_bad: leave out events that are not physical instead of stopping at the first one.
         repair: put right what rounding did (`ampcli.events.repair`); single precision always is.
         on_shell: move legs of other masses onto ours (`ampcli.events.project`), which puts rounding right too.
@@ -41,7 +42,7 @@ class Intake:
     """
 
     events: Events
-    process: Process
+    processes: Sequence[Process]
     skip_bad: bool = False
     repair: bool = False
     sqrt_s: float | None = None
@@ -70,7 +71,7 @@ class Intake:
         for batch in self.events.batches(size):
             momenta, good, repaired = self._external(batch)
             with np.errstate(invalid="ignore", over="ignore"):
-                good &= physical_events(momenta, self.process) & beams_along_z(momenta)
+                good &= physical_events(momenta, self._process(batch)) & beams_along_z(momenta)
                 if self.sqrt_s is not None:
                     good &= at_rest(momenta, self.sqrt_s)
             self.taken += len(batch.event)
@@ -82,7 +83,7 @@ class Intake:
             if repaired is not None:
                 self._note_repair(batch, repaired, good)
             if good.any():
-                yield Batch(momenta, batch.event, batch.weight, batch.masses).chosen(good)
+                yield replace(batch, momenta=momenta).chosen(good)
         self.require_some()
 
     def leave_out(
@@ -116,17 +117,21 @@ class Intake:
         if not self.taken:
             raise UsageError(f"no event of the file is usable; {self.first_bad}", self._hint)
 
+    def _process(self, batch: Batch) -> Process:
+        return self.processes[batch.member]
+
     def _external(self, batch: Batch) -> tuple[npt.NDArray[np.float64], BoolArray, Repaired | None]:
         """Momenta with beams, which of them make sense, and what repairing did."""
+        process = self._process(batch)
         if self.on_shell:
-            projected = project(batch.momenta, self.process, self.sqrt_s)
+            projected = project(batch.momenta, process, self.sqrt_s)
             return projected.momenta, projected.good.copy(), projected
         if self.repair or batch.momenta.dtype.itemsize == 4:
-            repaired = repair(batch.momenta, self.process, self.sqrt_s)
+            repaired = repair(batch.momenta, process, self.sqrt_s)
             return repaired.momenta, repaired.good.copy(), repaired
         with np.errstate(invalid="ignore", over="ignore"):
             momenta = np.ascontiguousarray(batch.momenta, dtype=np.float64)
-            if momenta.shape[1] == self.process.n_final:
+            if momenta.shape[1] == process.n_final:
                 momenta = with_beams(momenta)
         return momenta, np.ones(len(momenta), dtype=bool), None
 
@@ -141,7 +146,7 @@ class Intake:
             return other
         if repaired is not None and not repaired.good[row]:
             return repaired.fault(row), _LEAVE_OUT if self.on_shell else "Give physical momenta in double precision."
-        if fault := find_fault(momenta[row], self.process):
+        if fault := find_fault(momenta[row], self._process(batch)):
             return fault
         if not beams_along_z(momenta[row : row + 1])[0]:
             return (
@@ -162,7 +167,7 @@ class Intake:
             return None
         p = batch.momenta[row]
         mass2 = p[:, 0] ** 2 - (p[:, 1:] ** 2).sum(axis=1)
-        for leg, (particle, stated) in enumerate(zip(self.process.legs, batch.masses[row], strict=True)):
+        for leg, (particle, stated) in enumerate(zip(self._process(batch).legs, batch.masses[row], strict=True)):
             theirs, ours = abs(mass2[leg] - stated**2), abs(mass2[leg] - particle.mass**2)
             if theirs < 0.5 * ours and ours > 1e-8 * p[leg, 0] ** 2:
                 return (
@@ -179,7 +184,7 @@ class Intake:
             self.repaired += int((moved > 1e-12).sum())
             self.shift = max(self.shift, float(moved.max()))
         if batch.masses is not None:
-            for particle, stated in zip(self.process.legs, batch.masses[good].T, strict=True):
+            for particle, stated in zip(self._process(batch).legs, batch.masses[good].T, strict=True):
                 off = np.abs(stated - particle.mass)
                 if off.max(initial=0.0) > (1e-6 * particle.mass or 1e-3):
                     self.masses.setdefault(particle.name, (float(stated[np.argmax(off)]), particle.mass))

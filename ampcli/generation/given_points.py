@@ -58,7 +58,7 @@ class GivenPoints:
     @cached_property
     def intake(self) -> Intake:
         opened = open_events(self.given.file, self.process, self.given.process_only)
-        return Intake(opened, self.process, self.given.skip_bad, self.given.repair, on_shell=self.given.on_shell)
+        return Intake(opened, (self.process,), self.given.skip_bad, self.given.repair, on_shell=self.given.on_shell)
 
     @cached_property
     def _events(self) -> Batch:

@@ -14,7 +14,8 @@ from ampcli.events.files import StoredEvents
 from ampcli.events.intake import Intake
 from ampcli.files import drafted, rename_if_free, replacing, writing
 from ampcli.inference.described import require_described
-from ampcli.inference.predictor import BATCH, Predictor
+from ampcli.inference.predictor import BATCH
+from ampcli.inference.surrogates import Surrogates
 
 
 def check_output(out: Path) -> None:
@@ -30,21 +31,22 @@ def check_output(out: Path) -> None:
 
 
 def predict_events(
-    predictor: Predictor, intake: Intake, on_rows: Callable[[int], None] = lambda rows: None
+    surrogates: Surrogates, intake: Intake, on_rows: Callable[[int], None] = lambda rows: None
 ) -> dict[str, npt.NDArray[Any]]:
     """Predict the events that an intake takes; momenta are read and dropped batch by batch.
 
     Returns:
         The arrays amplitude, uncertainty, outside (outside the training region), event (their numbers in the file,
-        from 0) and, of event files, event_weight; (n,) each.
+        from 0, ascending), of event files event_weight, and of sets channel (whose model it was); (n,) each.
 
     Raises:
         UsageError: events that the model does not describe, or that are not physical.
     """
     if isinstance(intake.events, StoredEvents):
-        require_described(predictor.manifest, intake.events.store)
+        require_described(surrogates.predictors[0].manifest, intake.events.store)
     pieces: dict[str, list[npt.NDArray[Any]]] = {}
     for batch in intake.batches(BATCH):
+        predictor = surrogates.predictors[batch.member]
         amplitude, uncertainty = predictor.predict_final(batch.momenta[:, 2:])
         finite = np.isfinite(amplitude) & ~np.isinf(uncertainty)
         if not finite.all():
@@ -55,21 +57,32 @@ def predict_events(
             batch, amplitude, uncertainty = batch.chosen(finite), amplitude[finite], uncertainty[finite]
         outside = predictor.certify(batch.momenta[:, 2:], amplitude, uncertainty).outside
         columns = {"amplitude": amplitude, "uncertainty": uncertainty, "outside": outside} | batch.columns
+        if surrogates.channels:
+            columns["channel"] = np.full(len(amplitude), batch.member)
         for name, column in columns.items():
             pieces.setdefault(name, []).append(column)
         on_rows(len(batch.event))
     intake.require_some()
-    return {name: np.concatenate(arrays) for name, arrays in pieces.items()}
+    found = {name: np.concatenate(arrays) for name, arrays in pieces.items()}
+    order = np.argsort(found["event"], kind="stable")  # batches are of one model each
+    return {name: array[order] for name, array in found.items()}
 
 
-def write_predictions(out: Path, predictor: Predictor, arrays: Mapping[str, npt.NDArray[Any]]) -> None:
+def write_predictions(out: Path, surrogates: Surrogates, arrays: Mapping[str, npt.NDArray[Any]]) -> None:
     """Write the arrays of `predict_events`; the output appears whole or not at all.
 
     Raises:
         UsageError: another process wrote a folder of that name since.
         AmpcliError: nothing can be written there.
     """
-    labels = {"model": predictor.manifest.reference, "uncertainty_kind": str(predictor.uncertainty_kind)}
+    labels: dict[str, str | list[str]] = {"model": surrogates.reference}
+    kinds = [str(predictor.uncertainty_kind) for predictor in surrogates.predictors]
+    if surrogates.channels:  # by the numbers in the array channel
+        labels["channels"] = list(surrogates.channels)
+        labels["models"] = [predictor.manifest.reference for predictor in surrogates.predictors]
+        labels["uncertainty_kinds"] = kinds
+    else:
+        labels["uncertainty_kind"] = kinds[0]
     with writing(out.parent):
         out.parent.mkdir(parents=True, exist_ok=True)
     if out.suffix == ".npz":

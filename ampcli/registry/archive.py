@@ -1,4 +1,4 @@
-"""Models as one file: a plain tar of version folders, an ensemble's members before the ensemble."""
+"""Models as one file: a plain tar of version folders, members of an ensemble or a set before it."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ from pathlib import Path, PurePosixPath
 
 from ampcli.errors import IntegrityError, NotFoundError, UsageError
 from ampcli.files import rename_if_free, replacing, staged, sync_folder, writing
-from ampcli.registry.manifest import MANIFEST, NAME, VERSION, manifest_sha256, read_manifest
+from ampcli.registry.manifest import MANIFEST, NAME, VERSION, manifest_sha256
+from ampcli.registry.sets import read_entry
 from ampcli.registry.storage import PROBE, WEIGHTS, Check, member_folder, verify
 
 _FILES = (MANIFEST, WEIGHTS, PROBE)
@@ -22,7 +23,7 @@ _ENTRY = re.compile(rf"{NAME}/{VERSION}/({'|'.join(map(re.escape, _FILES))})")
 
 
 def export_model(folder: Path, archive: Path) -> list[str]:
-    """Write a version, with an ensemble's members, to a new tar file.
+    """Write a version, with the members of an ensemble or a set, to a new tar file.
 
     Returns:
         The models in it, as ``name@version``.
@@ -88,7 +89,7 @@ def _with_members(folder: Path) -> list[Path]:
     """The version's folder, after those of its members and theirs, each once."""
     root = folder.parent.parent
     found: dict[Path, None] = {}
-    for member in read_manifest(folder).members:
+    for member in read_entry(folder).members:
         found.update(dict.fromkeys(_with_members(member_folder(root, member.model))))
     return [*found, folder]
 
@@ -171,7 +172,7 @@ def _add(folder: Path, target: Path, archive: Path) -> None:
 
 def _require_same(folder: Path, target: Path, archive: Path) -> None:
     try:
-        read_manifest(target)
+        read_entry(target)
     except IntegrityError as error:
         raise IntegrityError(error.what, f"Remove {target}, then import {archive} again.") from None
     if manifest_sha256(folder) != manifest_sha256(target):

@@ -7,9 +7,11 @@ import itertools
 import json
 import math
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Literal, Self
+from typing import Any, Literal, Protocol, Self
 
 from pydantic import Field, JsonValue, ValidationError, model_validator
 
@@ -30,6 +32,10 @@ SCHEMA_VERSION: Literal[3] = 3
 MANIFEST = "manifest.json"
 ENSEMBLE = "ensemble"
 """The kind of models that are made of others."""
+SET = "set"
+"""The kind of what is no model, but one for each channel of a process (`ampcli.registry.sets`)."""
+SET_SCHEMA_VERSION: Literal[4] = 4
+"""Of manifests of sets, which an ampcli that knows none refuses as newer than itself."""
 
 NAME = r"[a-z0-9][a-z0-9._-]{0,127}"
 VERSION = r"[1-9][0-9]{0,8}"
@@ -216,7 +222,16 @@ class Manifest(Frozen):
         return f"{self.name}@{self.version}"
 
 
-def manifest_bytes(manifest: Manifest) -> bytes:
+class Described(Protocol):
+    """What a ``manifest.json`` describes: a model, or a set."""
+
+    @property
+    def document(self) -> dict[str, JsonValue]:
+        """Its content, with its seal."""
+        ...
+
+
+def manifest_bytes(manifest: Described) -> bytes:
     """The bytes of ``manifest.json``."""
     return (json.dumps(manifest.document, indent=2, ensure_ascii=False) + "\n").encode()
 
@@ -231,18 +246,50 @@ def manifest_sha256(folder: Path) -> str:
 
 
 def read_manifest(folder: Path) -> Manifest:
-    """The manifest in a version's folder.
+    """The manifest of a model in a version's folder.
 
     Raises:
         IntegrityError: it is missing, is not valid, was changed since it was sealed, was written by a newer ampcli, or
             is that of another version than its folder.
+        UsageError: it is that of a set of surrogates.
+    """
+    document = read_document(folder)
+    if document.get("kind") == SET:
+        raise UsageError(
+            f"{folder.parent.name}@{folder.name} is a set of surrogates, one for each channel of a process",
+            "Use it with a sample of all channels or an event file, or name one of its members: "
+            "`ampcli registry show` lists them.",
+        )
+    with valid(folder):
+        manifest = Manifest.model_validate(upgraded(document))
+    require_place(folder, manifest.reference)
+    return manifest
+
+
+def read_document(folder: Path) -> dict[str, Any]:
+    """What ``manifest.json`` in a version's folder holds, be it of a model or a set, compared with its seal.
+
+    Raises:
+        IntegrityError: it is missing, no JSON, was changed since it was sealed, or was written by a newer ampcli.
     """
     path = folder / MANIFEST
     content = read_model_file(path)
-    try:
+    with valid(folder):
         document = json.loads(content)
         _check_document(document, path)
-        manifest = Manifest.model_validate(upgraded(document))
+    return dict(document)
+
+
+@contextmanager
+def valid(folder: Path) -> Iterator[None]:
+    """Read the document of a version's folder.
+
+    Raises:
+        IntegrityError: for whatever reading a document that is not valid raises.
+    """
+    path = folder / MANIFEST
+    try:
+        yield
     except ValidationError as error:  # before ValueError, which it is
         findings = [f"{'.'.join(map(str, entry['loc']))}: {entry['msg']}" for entry in error.errors()]
         raise IntegrityError(f"{path} is not a valid manifest: {'; '.join(findings)}") from None
@@ -254,13 +301,19 @@ def read_manifest(folder: Path) -> Manifest:
         raise
     except AmpcliError as error:
         raise IntegrityError(f"{path} is not a valid manifest: {error.what}") from None
+
+
+def require_place(folder: Path, reference: str) -> None:
+    """Make sure that a version's folder is that of what its manifest describes, ``name@version``.
+
+    Raises:
+        IntegrityError: it is that of another version.
+    """
     published = re.fullmatch(VERSION, folder.name) is not None
-    if published and (manifest.name, str(manifest.version)) != (folder.parent.name, folder.name):
+    if published and reference != f"{folder.parent.name}@{folder.name}":
         raise IntegrityError(
-            f"{folder} holds the manifest of {manifest.reference}",
-            "It was moved or edited: import the model again.",
+            f"{folder} holds the manifest of {reference}", "It was moved or edited: import the model again."
         )
-    return manifest
 
 
 def has_seal(folder: Path) -> bool:
@@ -273,9 +326,10 @@ def _check_document(document: object, path: Path) -> None:
     schema = document.get("schema_version") if isinstance(document, dict) else None
     if not isinstance(document, dict) or type(schema) is not int or schema < 1:
         raise IntegrityError(f"{path} is not a model's manifest: it has no schema version")
-    if schema > SCHEMA_VERSION:  # before anything else: a newer schema may have fields that are unknown here
+    newest = SET_SCHEMA_VERSION if document.get("kind") == SET else SCHEMA_VERSION
+    if schema > newest:  # before anything else: a newer schema may have fields that are unknown here
         raise IntegrityError(
-            f"{path} has schema version {schema}; this ampcli reads schema versions up to {SCHEMA_VERSION}",
+            f"{path} has schema version {schema}; this ampcli reads schema versions up to {newest}",
             "Upgrade ampcli to use this model.",
         )
     if SEAL in document or schema >= SEALED_SINCE:

@@ -9,6 +9,7 @@ import hashlib
 import re
 from collections.abc import Callable
 from pathlib import Path
+from typing import TypeVar
 
 import torch
 from safetensors import SafetensorError
@@ -25,13 +26,14 @@ from ampcli.registry.manifest import (
     has_seal,
     manifest_bytes,
     manifest_sha256,
-    read_manifest,
 )
+from ampcli.registry.sets import SurrogateSet, read_entry
 
 WEIGHTS = "weights.safetensors"
 PROBE = "probe.safetensors"
 
 Tensors = dict[str, torch.Tensor]
+Entry = TypeVar("Entry", Manifest, SurrogateSet)
 Check = Callable[[Path, Manifest], None]
 """Recomputes the probe's predictions from a folder; raises IntegrityError where they disagree."""
 
@@ -63,7 +65,7 @@ def publish(root: Path, draft: Manifest, weights: Tensors | None, probe: Tensors
         with writing(home):
             manifest = draft.model_copy(
                 update={
-                    "version": _next_version(home),
+                    "version": next_version(home),
                     "weights_sha256": None if weights is None else _store(folder / WEIGHTS, weights),
                     "probe_sha256": _store(folder / PROBE, probe),
                 }
@@ -71,13 +73,43 @@ def publish(root: Path, draft: Manifest, weights: Tensors | None, probe: Tensors
             write_durably(folder / MANIFEST, manifest_bytes(manifest))
         verify_members(root, manifest)
         check(folder, manifest)
+        return appear(folder, home, manifest)
+
+
+def appear(folder: Path, home: Path, entry: Entry) -> Entry:
+    """Rename a staged folder to the version that its manifest says, or the next one that is free.
+
+    Returns:
+        The manifest as published.
+    """
+    with writing(home):
+        sync_folder(folder)
+        while not rename_if_free(folder, home / str(entry.version)):
+            # Another process took this number since.  Numbers only grow, so this ends.
+            entry = entry.model_copy(update={"version": next_version(home)})
+            write_durably(folder / MANIFEST, manifest_bytes(entry))
+    return entry
+
+
+def publish_set(root: Path, draft: SurrogateSet) -> SurrogateSet:
+    """Add the next version of a set of surrogates, whose members are in the registry.
+
+    Args:
+        draft: its version is ignored: it is found here.
+
+    Raises:
+        UsageError: what cannot name a set; no version is left for the name.
+        IntegrityError: a member is missing or has changed.
+        AmpcliError: the registry cannot be written.
+    """
+    check_name(draft.name)
+    home = root / draft.name
+    with staged(home, "staging") as folder:
         with writing(home):
-            sync_folder(folder)
-            while not rename_if_free(folder, home / str(manifest.version)):
-                # Another process took this number since.  Numbers only grow, so this ends.
-                manifest = manifest.model_copy(update={"version": _next_version(home)})
-                write_durably(folder / MANIFEST, manifest_bytes(manifest))
-    return manifest
+            entry = draft.model_copy(update={"version": next_version(home)})
+            write_durably(folder / MANIFEST, manifest_bytes(entry))
+        verify_members(root, entry)
+        return appear(folder, home, entry)
 
 
 def read_weights(folder: Path, manifest: Manifest) -> Tensors:
@@ -102,7 +134,7 @@ def read_probe(folder: Path, manifest: Manifest) -> Tensors:
 
 
 def verify(folder: Path, check: Check | None = None) -> list[str]:
-    """Compare a version with its manifest, and an ensemble's members (same registry) with theirs.
+    """Compare a version with its manifest, and members (same registry) of an ensemble or a set with theirs.
 
     Args:
         folder: ``REGISTRY/NAME/VERSION``.
@@ -115,8 +147,10 @@ def verify(folder: Path, check: Check | None = None) -> list[str]:
         IntegrityError: a missing file, a wrong checksum, a folder that is not the manifest's, a member
             that is missing or has changed, predictions that differ.
     """
-    manifest = read_manifest(folder)  # compares it with its seal and its folder
+    manifest = read_entry(folder)  # compares it with its seal and its folder
     compared = ["manifest" if has_seal(folder) else "manifest (of schema 1, without a seal)"]
+    if isinstance(manifest, SurrogateSet):
+        return compared + _verified_members(folder, manifest)
     if manifest.weights_sha256 is not None:
         read_weights(folder, manifest)
         compared.append("weights")
@@ -124,16 +158,20 @@ def verify(folder: Path, check: Check | None = None) -> list[str]:
         raise IntegrityError(f"{folder / MANIFEST} has no checksum of the weights")
     read_probe(folder, manifest)
     compared.append("probe")
-    verify_members(folder.parent.parent, manifest)
-    compared += [f"member {member.model}" for member in manifest.members]
+    compared += _verified_members(folder, manifest)
     if check is not None:
         check(folder, manifest)
         compared.append("predictions")
     return compared
 
 
-def verify_members(root: Path, manifest: Manifest) -> None:
-    """Check that the members of an ensemble are in the registry, unchanged, with their weights and probes.
+def _verified_members(folder: Path, entry: Manifest | SurrogateSet) -> list[str]:
+    verify_members(folder.parent.parent, entry)
+    return [f"member {member.model}" for member in entry.members]
+
+
+def verify_members(root: Path, manifest: Manifest | SurrogateSet) -> None:
+    """Check that the members of an ensemble or a set are in the registry, unchanged, with their weights and probes.
 
     Raises:
         IntegrityError: one is missing, is not the one that was combined, or does not verify.
@@ -142,8 +180,8 @@ def verify_members(root: Path, manifest: Manifest) -> None:
         verify(folder)
 
 
-def member_folders(root: Path, manifest: Manifest) -> list[Path]:
-    """The folders of an ensemble's members, whose manifests are those that were combined.
+def member_folders(root: Path, manifest: Manifest | SurrogateSet) -> list[Path]:
+    """The folders of the members of an ensemble or a set, whose manifests are those that it was made of.
 
     Raises:
         IntegrityError: one is missing, or is another one.
@@ -156,8 +194,8 @@ def member_folders(root: Path, manifest: Manifest) -> list[Path]:
         # The checksum comes first: it makes a chain of members that leads back to itself impossible.
         if manifest_sha256(folder) != member.manifest_sha256:
             raise IntegrityError(
-                f"{member.model} in the registry {root} is not the one that {manifest.reference} combines",
-                "Import the ensemble again into a registry of its own.",
+                f"{member.model} in the registry {root} is not the one that {manifest.reference} is made of",
+                f"Import {manifest.reference} again into a registry of its own.",
             )
         folders.append(folder)
     return folders
@@ -169,7 +207,7 @@ def member_folder(root: Path, model: str) -> Path:
     return root / name / version
 
 
-def _next_version(home: Path) -> int:
+def next_version(home: Path) -> int:
     """Above all that is there, even what is no folder: a name that is taken cannot be renamed to."""
     taken = (int(entry.name) for entry in home.iterdir() if re.fullmatch(VERSION, entry.name))
     if (following := max(taken, default=0) + 1) > LAST_VERSION:

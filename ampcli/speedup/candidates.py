@@ -12,8 +12,9 @@ from ampcli.inference.described import require_described
 from ampcli.inference.seen import require_unseen
 from ampcli.models.kinds import KINDS
 from ampcli.records.base import Frozen
-from ampcli.registry.manifest import read_manifest
+from ampcli.registry.manifest import Manifest
 from ampcli.registry.resolve import names, resolve
+from ampcli.registry.sets import read_entry
 from ampcli.speedup.cascades import Seconds, cascades
 from ampcli.speedup.objective import Goal
 from ampcli.speedup.points import PredictedPoints
@@ -43,8 +44,8 @@ def surrogates_for(store: Store, root: Path) -> list[str]:
     """
     found = []
     for name in names(root):
-        manifest = read_manifest(resolve(root, name))
-        if manifest.members or not KINDS[manifest.kind].predicts_uncertainty:
+        manifest = read_entry(resolve(root, name))
+        if not isinstance(manifest, Manifest) or manifest.members or not KINDS[manifest.kind].predicts_uncertainty:
             continue
         try:
             require_described(manifest, store)

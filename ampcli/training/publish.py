@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from ampcli.errors import IntegrityError
+from ampcli.errors import IntegrityError, UsageError
 from ampcli.features.blocks import FeatureBlock
 from ampcli.inference.network import TrainedNetwork
 from ampcli.inference.predictor import Predictor
@@ -56,7 +56,7 @@ class Publication:
 
     def _found(self, state: State, replica: int) -> Manifest | None:
         for version in reversed(versions(self.registry, self.name)):
-            with suppress(IntegrityError):  # a damaged version is not one of these
+            with suppress(IntegrityError, UsageError):  # a damaged version, or a set, is not one of these
                 manifest = read_manifest(self.registry / self.name / str(version))
                 training = manifest.training
                 known = training and (training.run, training.epochs_done, manifest.seed)

@@ -25,6 +25,7 @@ from ampcli.store.features import stored_block
 from ampcli.store.reader import Store
 from ampcli.training.ahead import Ahead
 from ampcli.training.checkpoint import State
+from ampcli.training.finished import finished
 from ampcli.training.loop import Trainer
 from ampcli.training.optimiser import OPTIMISERS
 from ampcli.training.perturbed import PerturbedCopies
@@ -44,6 +45,8 @@ class TrainingRun:
     device: torch.device
     resume: str = "auto"  # auto | never | path of a checkpoint
     seconds: float | None = None
+    part_of: str | None = None
+    """The set that the models are going to be in: what an interrupted run left for it is not trained again."""
 
 
 def train(
@@ -53,6 +56,9 @@ def train(
     stop: Callable[[], bool] = lambda: False,
 ) -> list[Manifest]:
     """Train one model per seed and publish each as a version of `run.name`.
+
+    Returns:
+        Their manifests, or those of models that the same training left for `run.part_of` before it was interrupted.
 
     Raises:
         NotFoundError: the store lacks the features of this kind, or there is no checkpoint to resume.
@@ -109,6 +115,12 @@ def train(
         training_session(run.registry, run.name, recipe, run.resume == "never") as checkpoint,
         held() as signalled,  # the end of a step is a safe point, the middle of one or of publishing is not
     ):
+        if (
+            run.resume == "auto"
+            and not checkpoint.is_file()
+            and (left := finished(run.registry, run.name, run.part_of, recipe))
+        ):
+            return left
         go_on(trainer, recipe, checkpoint, run.resume)
         with tables:
             trainer.run(tables, validation, checkpoint, run.seconds, on_epoch, lambda: stop() or signalled())

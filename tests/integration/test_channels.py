@@ -235,7 +235,7 @@ def test_commands_over_all_channels(ampcli: Ampcli, tmp_path: Path, monkeypatch:
     shutil.rmtree(tmp_path / "registry" / "zj-ddx_zg")
     left = ampcli("eval", "zj", path, *registry)
     assert "ddx_zg was left out: " in left.stdout
-    ampcli.fails(4, "eval", "other", path, *registry, naming="other-ddx_zg")
+    ampcli.fails(4, "eval", "other", path, *registry, naming='no model "other"')
 
 
 def test_what_is_refused(ampcli: Ampcli, made: tuple[Path, dict[str, Any]], tmp_path: Path) -> None:

@@ -25,7 +25,7 @@ def momenta(rng):
 
 def taken(path, process=PROCESS, **choice):
     """The momenta that an intake of a file gives, and the intake."""
-    intake = Intake(open_events(path, process), process, **choice)
+    intake = Intake(open_events(path, process), (process,), **choice)
     return np.concatenate([batch.momenta for batch in intake.batches(300)]), intake
 
 
@@ -102,7 +102,7 @@ def test_bad_events_are_left_out_by_number(tmp_path, momenta):
     np.savez(tmp_path / "events.npz", momenta=momenta)
     with pytest.raises(UsageError, match=r"event 0 \(from 0\): leg 2 has values that are not finite"):
         taken(tmp_path / "events.npz")
-    intake = Intake(open_events(tmp_path / "events.npz", PROCESS), PROCESS, skip_bad=True)
+    intake = Intake(open_events(tmp_path / "events.npz", PROCESS), (PROCESS,), skip_bad=True)
     numbers = np.concatenate([batch.event for batch in intake.batches(300)])
     np.testing.assert_array_equal(numbers, np.setdiff1d(np.arange(1000), bad))
     assert intake.document["not_physical"] == 4

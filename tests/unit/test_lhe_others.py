@@ -28,7 +28,7 @@ def events_of(name):
 
 def taken(name, text, **choice):
     process = parse_process(text)
-    intake = Intake(open_events(FOLDER / f"{name}.lhe", process, True), process, **choice)
+    intake = Intake(open_events(FOLDER / f"{name}.lhe", process, True), (process,), **choice)
     return np.concatenate([batch.momenta for batch in intake.batches(100)]), intake
 
 
@@ -133,7 +133,7 @@ def test_every_event_is_taken_with_its_masses_moved(name, process):
 
 def test_without_moving_masses_every_event_has_its_reason():
     process = parse_process("u b > w+ d b")
-    intake = Intake(open_events(FOLDER / "amcatnlo-wbj.lhe", process, True), process, skip_bad=True)
+    intake = Intake(open_events(FOLDER / "amcatnlo-wbj.lhe", process, True), (process,), skip_bad=True)
     with pytest.raises(UsageError, match=r"no event of the file is usable; .* has the mass 0\.33 GeV in the file"):
         list(intake.batches(10))
     assert intake.reasons == {"another mass of u than in ampcli": 3}

@@ -16,6 +16,7 @@ from ampcli.events.files import open_events
 from ampcli.events.intake import Intake
 from ampcli.events.lhe.blocks import EventBlocks
 from ampcli.events.lhe.read import LheEvents
+from ampcli.events.served import Served
 from ampcli.kinematics import with_beams
 from ampcli.phasespace.rambo import rambo
 from ampcli.process import parse_process
@@ -53,7 +54,7 @@ def taken(tmp_path):
 
     def take(content, name="events.lhe", process_only=False, **choice):
         (tmp_path / name).write_bytes(content)
-        intake = Intake(open_events(tmp_path / name, PROCESS, process_only), PROCESS, **choice)
+        intake = Intake(open_events(tmp_path / name, PROCESS, process_only), (PROCESS,), **choice)
         return np.concatenate([batch.momenta for batch in intake.batches(3)]), intake
 
     return take
@@ -164,7 +165,7 @@ def test_an_endless_line_ends(tmp_path, events):
             file.write(b"x" * (1 << 20))
         file.write(b"\n" + b"".join(events))
     with pytest.raises(IntegrityError, match="too much without an event"):
-        list(LheEvents(tmp_path / "a.lhe.gz", PROCESS).batches(10))
+        list(LheEvents(tmp_path / "a.lhe.gz", Served.exactly(PROCESS)).batches(10))
 
 
 def test_seeded_damage_ends_in_clear_errors(taken, events):
@@ -225,10 +226,10 @@ def test_other_masses_are_named(tmp_path, name, mass, words):
     text = event(with_beams(final[None])[0], [leg.pdg for leg in process.legs], masses=(0, 0, mass, mass))
     (tmp_path / "a.lhe").write_bytes(HEAD + text + END)
     with pytest.raises(UsageError, match=f"has the mass {mass:g} GeV in the file, and") as refused:
-        list(Intake(open_events(tmp_path / "a.lhe", process), process).batches(10))
+        list(Intake(open_events(tmp_path / "a.lhe", process), (process,)).batches(10))
     assert words in refused.value.hint
     if name == "z":
-        intake = Intake(open_events(tmp_path / "a.lhe", process), process, repair=True)
+        intake = Intake(open_events(tmp_path / "a.lhe", process), (process,), repair=True)
         list(intake.batches(10))
         assert intake.masses == {"z": (91.1876, 91.188)}
 

@@ -19,6 +19,7 @@ from ampcli.inference.load import load_predictor
 from ampcli.inference.predict_events import check_output, predict_events, write_predictions
 from ampcli.inference.predictor import BATCH
 from ampcli.inference.probe import check_probe
+from ampcli.inference.surrogates import alone
 from ampcli.kinematics import with_beams
 from ampcli.process import parse_process
 from ampcli.registry.manifest import manifest_sha256, read_manifest
@@ -31,7 +32,7 @@ PROCESS = parse_process("e- e+ > d d~ g")
 
 def intake(path):
     """The events of a file, as `ampcli predict` takes them."""
-    return Intake(open_events(path, PROCESS), PROCESS, sqrt_s=1000.0)
+    return Intake(open_events(path, PROCESS), (PROCESS,), sqrt_s=1000.0)
 
 
 CPU = torch.device("cpu")
@@ -271,16 +272,16 @@ def test_event_files(registry, store3, final, tmp_path):
     model = ampcli.load("fame3@1", registry)
     np.savez(tmp_path / "events.npz", momenta=final)
     advanced = []
-    arrays = predict_events(model, intake(tmp_path / "events.npz"), advanced.append)
+    arrays = predict_events(alone(model), intake(tmp_path / "events.npz"), advanced.append)
     amplitude, uncertainty = arrays["amplitude"], arrays["uncertainty"]
     expected = model.predict(final)
     np.testing.assert_array_equal((amplitude, uncertainty), expected)
     np.testing.assert_array_equal(arrays["outside"], expected.outside)
     assert advanced == [500]
-    everything = predict_events(model, intake(store3.path))
+    everything = predict_events(alone(model), intake(store3.path))
     assert {len(array) for array in everything.values()} == {3000}
     for name in ("out.npz", "out.zarr"):
-        write_predictions(tmp_path / name, model, arrays)
+        write_predictions(tmp_path / name, alone(model), arrays)
     with np.load(tmp_path / "out.npz") as out:
         np.testing.assert_array_equal(out["amplitude"], amplitude)
         np.testing.assert_array_equal(out["uncertainty"], uncertainty)
@@ -299,7 +300,7 @@ def test_a_bad_event_far_into_a_file_is_found(registry, store3, tmp_path):
     many[17_000, 2, 0] *= 1.1
     np.savez(tmp_path / "events.npz", momenta=many)
     with pytest.raises(UsageError, match=r"event 17000 \(from 0\)"):
-        predict_events(ampcli.load("fame3@1", registry), intake(tmp_path / "events.npz"))
+        predict_events(alone(ampcli.load("fame3@1", registry)), intake(tmp_path / "events.npz"))
 
 
 def test_outputs(tmp_path):

@@ -353,7 +353,7 @@ def test_an_ensemble_needs_its_members_unchanged(tmp_path: Path) -> None:
     weights.write_bytes(good)
     manifest = tmp_path / "member" / "2" / MANIFEST
     manifest.write_text(manifest.read_text() + " ")
-    with pytest.raises(IntegrityError, match=r"member@2 .* is not the one that mean@1 combines"):
+    with pytest.raises(IntegrityError, match=r"member@2 .* is not the one that mean@1 is made of"):
         verify(folder)
     manifest.parent.rename(tmp_path / "elsewhere")
     with pytest.raises(IntegrityError, match="member@2, a member of mean@1, is not in the registry"):

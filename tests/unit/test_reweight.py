@@ -21,6 +21,7 @@ from ampcli.events.lhe.records import parse_event
 from ampcli.events.reweight.ratios import ExactRatio, LeadingColourRatio, ModelRatio
 from ampcli.events.reweight.run import reweight_file
 from ampcli.inference.load import load_predictor
+from ampcli.inference.surrogates import alone
 from ampcli.kinematics import with_beams
 from ampcli.phasespace.rambo import rambo
 
@@ -241,7 +242,7 @@ def test_a_surrogate_over_what_it_was_trained_on(tmp_path, registry, monkeypatch
     monkeypatch.setattr("ampcli.events.reweight.run._BATCH", 7)
     momenta = three_jets(tmp_path / "a.lhe", 20, 1000.0)
     predictor = load_predictor("fame3@1", registry, "cpu")
-    reweight_file(tmp_path / "a.lhe", tmp_path / "b.lhe", [ModelRatio(predictor)])
+    reweight_file(tmp_path / "a.lhe", tmp_path / "b.lhe", [ModelRatio(alone(predictor))])
     new, old = weights_of(tmp_path / "b.lhe", "ampcli_model_fame3@1")
     exact = provider_of(predictor.manifest.provider, predictor.process).evaluate(momenta)
     surrogate, _ = ampcli.load("fame3@1", registry=registry).predict(momenta)
@@ -250,7 +251,7 @@ def test_a_surrogate_over_what_it_was_trained_on(tmp_path, registry, monkeypatch
     assert np.ptp(new / old) > 1e-3
     three_jets(tmp_path / "c.lhe", 3, 500.0)
     with pytest.raises(UsageError, match=r"3 events .* another energy than the model was trained at"):
-        reweight_file(tmp_path / "c.lhe", tmp_path / "d.lhe", [ModelRatio(predictor)])
+        reweight_file(tmp_path / "c.lhe", tmp_path / "d.lhe", [ModelRatio(alone(predictor))])
 
 
 def test_the_command(tmp_path, capsys):

@@ -1,4 +1,4 @@
-"""Les Houches event files (hep-ph/0109068, hep-ph/0609017) as momenta of one process, read as a stream."""
+"""Les Houches event files (hep-ph/0109068, hep-ph/0609017) as momenta of the processes asked for, read as a stream."""
 
 from __future__ import annotations
 
@@ -13,16 +13,19 @@ import numpy as np
 from ampcli.errors import IntegrityError, UsageError, setting
 from ampcli.events.batch import Batch
 from ampcli.events.lhe.blocks import EventBlocks
-from ampcli.events.lhe.legs import legs_of
 from ampcli.events.lhe.records import INCOMING, OUTGOING, LheEvent, LheParticle, parse_event
-from ampcli.process import Process
+from ampcli.events.served import Found, Served
 
 _MOST_KINDS = 1000  # subprocesses that are counted apart
+_MOST_WAITING = 4  # batches of events, of all members together
+
+#: Number and weight of an event, and whose it is.
+_Waiting = tuple[int, float, Found]
 
 
 @dataclass
 class LheEvents:
-    """Events of one process in an event file, legs ordered as in the process, first incoming leg towards +z.
+    """Events of the processes asked for in a file, legs in the order of these, first incoming leg towards +z.
 
     A process that names a resonance of the file (``z``) takes it, and leaves out what it decayed into; one that names
     its decay products takes these (`ampcli.events.lhe.legs`).
@@ -32,7 +35,7 @@ class LheEvents:
     """
 
     path: Path
-    process: Process
+    served: Served
     process_only: bool = False
     others: Counter[str] = field(default_factory=Counter)
     """Events of other processes, so far."""
@@ -57,24 +60,30 @@ class LheEvents:
         self.others, self.read = Counter(), 0
         self._names: dict[tuple[tuple[int, ...], ...], str] = {}
         blocks = EventBlocks(self.path)
-        pending: list[tuple[int, float, list[LheParticle]]] = []
+        pending: dict[int, list[_Waiting]] = {}  # by members
+        waiting = 0
         for block in blocks:
             number, self.read = self.read, self.read + 1
             event = parse_event(block, number, where := f"{self.path}: event {number} (from 0)")
             if not math.isfinite(event.weight):
                 raise IntegrityError(f"{where}: its weight is {event.weight}, not a finite weight", "It is damaged.")
-            if (legs := self._legs(event)) is not None:
-                pending.append((number, event.weight, legs))
-            if len(pending) == size:
-                yield _batch(pending)
-                pending = []
+            if (found := self._found(event)) is None:
+                continue
+            own = pending.setdefault(found.member, [])
+            own.append((number, event.weight, found))
+            waiting += 1
+            if len(own) == size:
+                yield _batch(pending.pop(found.member))
+                waiting -= size
+            elif waiting == _MOST_WAITING * size:
+                yield from map(_batch, pending.values())
+                pending, waiting = {}, 0
         self.ended = blocks.ended
-        if pending:
-            yield _batch(pending)
+        yield from map(_batch, pending.values())
         if not self.read:
             raise UsageError(f"{self.path} holds no event", "A Les Houches event file has <event> blocks.")
         if self.read == self.others.total():
-            raise UsageError(f"{self.path} holds no event of {self.process}, only {self.others_text(5)}")
+            raise UsageError(f"{self.path} holds no event of {self.served.name}, only {self.others_text(5)}")
 
     def others_text(self, most: int) -> str:
         """The commonest other processes with their numbers, in words."""
@@ -82,16 +91,18 @@ class LheEvents:
         rest = len(self.others) - len(listed)
         return ", ".join(listed) + (f", and {rest} more" if rest else "")
 
-    def _legs(self, event: LheEvent) -> list[LheParticle] | None:
-        """Particles in the order of the process; None for another one."""
-        if (legs := legs_of(event, self.process)) is not None:
-            return legs
+    def _found(self, event: LheEvent) -> Found | None:
+        """Particles in the order of a process that was asked for; None for another one."""
+        found = self.served.find(event)
+        if isinstance(found, Found):
+            return found
         sides = event.with_status(INCOMING), event.with_status(OUTGOING)
         if self.process_only:
             self._count(*sides)
             return None
+        why = f": {found}" if found else ""
         raise UsageError(
-            f"{self.path}: event {event.number} (from 0) is {_name(*sides)}, not {self.process}",
+            f"{self.path}: event {event.number} (from 0) is {_name(*sides)}, not {self.served.name}{why}",
             f"Take the events of the process, and count the others, with {setting('process_only')}.",
         )
 
@@ -106,13 +117,17 @@ def _name(incoming: list[LheParticle], outgoing: list[LheParticle]) -> str:
     return " > ".join(" ".join(str(p.pdg) for p in side[:20]) for side in (incoming, outgoing))
 
 
-def _batch(events: list[tuple[int, float, list[LheParticle]]]) -> Batch:
-    momenta = np.array([[leg.momentum for leg in legs] for _, _, legs in events])
+def _batch(events: list[_Waiting]) -> Batch:
+    """Events of one member."""
+    momenta = np.array([[leg.momentum for leg in found.legs] for _, _, found in events])
     # By the files' convention the first incoming particle flies along +z; half a turn about the x axis restores it.
     momenta[momenta[:, 0, 3] < 0, :, 2:] *= -1.0
+    mirrored = np.array([found.target.mirrored for _, _, found in events])
+    momenta[mirrored, :, 2] *= -1.0
     return Batch(
         momenta,
         np.array([number for number, _, _ in events]),
         np.array([weight for _, weight, _ in events]),
-        np.array([[leg.mass for leg in legs] for _, _, legs in events]),
+        np.array([[leg.mass for leg in found.legs] for _, _, found in events]),
+        events[0][-1].member,
     )

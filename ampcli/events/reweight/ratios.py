@@ -5,7 +5,6 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -14,14 +13,14 @@ from ampcli.amplitudes.protocol import LeadingColourProvider, Provider
 from ampcli.amplitudes.providers import PROVIDERS, provider_of
 from ampcli.errors import UsageError
 from ampcli.events.exact import Choice, Moved, evaluate, moved
-from ampcli.events.lhe.legs import legs_of
 from ampcli.events.lhe.records import LheEvent
 from ampcli.events.lhe.subprocess import Legs
 from ampcli.kinematics import FloatArray, at_rest
 from ampcli.process import Process
 
 if TYPE_CHECKING:
-    from ampcli.inference.predictor import Predictor
+    from ampcli.events.served import Target
+    from ampcli.inference.surrogates import Surrogates
 
 
 @dataclass
@@ -160,42 +159,53 @@ class LeadingColourRatio(Ratio):
 
 
 class ModelRatio(Ratio):
-    """A surrogate over the exact |M|^2 that it was trained on.
+    """A surrogate over the exact |M|^2 that it was trained on; of a set, each event by the model of its flavours.
 
     Args:
         on_shell: move legs of other masses onto those of the model.
     """
 
-    def __init__(self, predictor: Predictor, on_shell: bool = False) -> None:
-        self.predictor = predictor
+    def __init__(self, surrogates: Surrogates, on_shell: bool = False) -> None:
+        self.surrogates = surrogates
         self.on_shell = on_shell
-        self.name = f"ampcli_model_{predictor.manifest.reference}"
-        self.description = f"the surrogate {predictor.manifest.reference} over exact |M|^2"
+        self.name = f"ampcli_model_{surrogates.reference}"
+        self.description = f"the surrogate {surrogates.reference} over exact |M|^2"
+        self._exact: dict[int, Provider] = {}
+        self._targets: dict[Process, Target] = {}
 
-    @cached_property
-    def exact(self) -> Provider:
-        """What it was trained on."""
-        return provider_of(self.predictor.manifest.provider, self.predictor.process)
+    def exact(self, member: int) -> Provider:
+        """What a member was trained on."""
+        if member not in self._exact:
+            predictor = self.surrogates.predictors[member]
+            self._exact[member] = provider_of(predictor.manifest.provider, predictor.process)
+        return self._exact[member]
 
     def legs(self, event: LheEvent) -> Legs | str:
-        process = self.predictor.process
-        particles = legs_of(event, process)
-        return f"another process than {process}" if particles is None else Legs(process, tuple(particles))
+        found = self.surrogates.served.find(event)
+        if isinstance(found, str):
+            return f"not {self.surrogates.name}" + (f": {found}" if found else "")
+        self._targets[found.target.process] = found.target
+        return Legs(found.target.process, found.legs)
 
     def ratios(self, process: Process, momenta: FloatArray, alpha_s: FloatArray) -> Ratios:
-        events = moved(momenta, process, self.on_shell)
-        sqrt_s = self.predictor.manifest.sqrt_s
+        target = self._targets[process]
+        assert target.member is not None
+        predictor = self.surrogates.predictors[target.member]
+        if target.mirrored:
+            momenta = momenta * [1.0, 1.0, -1.0, 1.0]
+        events = moved(momenta, predictor.process, self.on_shell)
+        sqrt_s = predictor.manifest.sqrt_s
         if sqrt_s is not None:
             other = events.good & ~at_rest(np.where(np.isfinite(events.momenta), events.momenta, 0.0), sqrt_s)
             events.good &= ~other
             events.reasons |= {
                 int(row): "another energy than the model was trained at" for row in np.flatnonzero(other)
             }
-        exact = evaluate(self.exact, events)
+        exact = evaluate(self.exact(target.member), events)
         surrogate = np.full(len(momenta), np.nan)
         rows = np.flatnonzero(np.isfinite(exact))
         if len(rows):
-            surrogate[rows] = self.predictor.predict_final(events.momenta[rows, 2:])[0]
+            surrogate[rows] = predictor.predict_final(events.momenta[rows, 2:])[0]
         return _divided(surrogate, exact, events.reasons, events.shift)
 
 
