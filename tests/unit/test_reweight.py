@@ -9,6 +9,7 @@ import re
 import numpy as np
 import pylhe
 import pytest
+from backports import zstd
 from lhe_pieces import FOLDER, NAMES, piece, with_line
 
 import ampcli
@@ -29,6 +30,8 @@ SHERPA = FOLDER / "sherpa-eejets.lhe"
 
 def unpacked(path):
     data = path.read_bytes()
+    if path.suffix == ".zst":
+        return zstd.decompress(data)
     return gzip.decompress(data) if data[:2] == b"\x1f\x8b" else data
 
 
@@ -49,7 +52,7 @@ def inserted(path, out, names=("new",), value=1.5):
     blocks = EventBlocks(path)
     spans = [Span(blocks.start, blocks.end) for _ in blocks]
     declared = [Declared(name, f"{name} & <others>") for name in names]
-    insert_weights(path, out, spans, declared, lambda number: [value + number] * len(names))
+    insert_weights(path, out, spans, declared, lambda number: [value + number] * len(names), out.name)
     return out.read_bytes()
 
 
@@ -114,7 +117,7 @@ def test_a_file_that_changes_meanwhile(tmp_path):
     for changed in (piece("whizard-eeww")[:-400], piece("whizard-eeww").replace(b"version", b"the version")):
         path.write_bytes(changed)
         with pytest.raises(IntegrityError, match="has changed while it was read"):
-            insert_weights(path, tmp_path / "b.lhe", spans, [Declared("new", "")], lambda number: [1.0])
+            insert_weights(path, tmp_path / "b.lhe", spans, [Declared("new", "")], lambda number: [1.0], "b.lhe")
 
 
 def test_alpha_s_goes_with_its_power(tmp_path):
@@ -168,12 +171,12 @@ def test_the_z_far_below_its_peak(tmp_path):
 
 def test_leading_colour(tmp_path):
     """One quark line: 1 without gluons; with one, N^2/2 over N C_F, which is 9/8."""
-    found = reweight_file(SHERPA, tmp_path / "new.lhe.gz", [LeadingColourRatio(Choice("native"))])
+    found = reweight_file(SHERPA, tmp_path / "new.lhe.zst", [LeadingColourRatio(Choice("native"))])
     number, _ = gluons(SHERPA)
-    new, old = weights_of(tmp_path / "new.lhe.gz", "ampcli_leading_colour")
+    new, old = weights_of(tmp_path / "new.lhe.zst", "ampcli_leading_colour")
     np.testing.assert_allclose(new / old, np.where(number, 9 / 8, 1.0), rtol=1e-9)
     assert (found["weights"][0]["smallest"], found["weights"][0]["largest"]) == pytest.approx((1.0, 9 / 8), rel=1e-9)
-    assert without_new(unpacked(tmp_path / "new.lhe.gz"), ("ampcli_leading_colour",)) == SHERPA.read_bytes()
+    assert without_new(unpacked(tmp_path / "new.lhe.zst"), ("ampcli_leading_colour",)) == SHERPA.read_bytes()
 
 
 def test_events_of_other_kinds_are_refused_or_kept(tmp_path):
