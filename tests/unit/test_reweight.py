@@ -171,12 +171,12 @@ def test_the_z_far_below_its_peak(tmp_path):
 
 def test_leading_colour(tmp_path):
     """One quark line: 1 without gluons; with one, N^2/2 over N C_F, which is 9/8."""
-    found = reweight_file(SHERPA, tmp_path / "new.lhe.zst", [LeadingColourRatio(Choice("native"))])
+    found = reweight_file(SHERPA, tmp_path / "new.lhe.gz", [LeadingColourRatio(Choice("native"))])
     number, _ = gluons(SHERPA)
-    new, old = weights_of(tmp_path / "new.lhe.zst", "ampcli_leading_colour")
+    new, old = weights_of(tmp_path / "new.lhe.gz", "ampcli_leading_colour")
     np.testing.assert_allclose(new / old, np.where(number, 9 / 8, 1.0), rtol=1e-9)
     assert (found["weights"][0]["smallest"], found["weights"][0]["largest"]) == pytest.approx((1.0, 9 / 8), rel=1e-9)
-    assert without_new(unpacked(tmp_path / "new.lhe.zst"), ("ampcli_leading_colour",)) == SHERPA.read_bytes()
+    assert without_new(unpacked(tmp_path / "new.lhe.gz"), ("ampcli_leading_colour",)) == SHERPA.read_bytes()
 
 
 def test_events_of_other_kinds_are_refused_or_kept(tmp_path):
@@ -257,7 +257,7 @@ def test_a_surrogate_over_what_it_was_trained_on(tmp_path, registry, monkeypatch
 
 
 def test_the_command(tmp_path, capsys):
-    out = tmp_path / "new.lhe.gz"
+    out = tmp_path / "new.lhe.zst"
     words = ["reweight", str(SHERPA), str(out), "--exact", "--parameter", "alpha_s=0.13", "--colour", "leading"]
     assert run([*words, "--json"]) == 0
     document = json.loads(capsys.readouterr().out)
@@ -269,6 +269,8 @@ def test_the_command(tmp_path, capsys):
     out.unlink()
     assert run(words) == 0
     assert out.read_bytes() == first  # no time in it
+    names = ("ampcli_exact_alpha_s=0.13", "ampcli_leading_colour")
+    assert without_new(unpacked(out), names) == SHERPA.read_bytes()
     assert "8 events" in capsys.readouterr().out
     for wrong, said in (
         ([], "no weight was asked for"),
@@ -284,4 +286,4 @@ def test_the_command(tmp_path, capsys):
     capsys.readouterr()
     (tmp_path / "torn.lhe").write_bytes(SHERPA.read_bytes()[:-80])
     assert run(["reweight", str(tmp_path / "torn.lhe"), str(tmp_path / "x.lhe"), "--colour", "leading"]) == 5
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["new.lhe.gz", "torn.lhe"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["new.lhe.zst", "torn.lhe"]
