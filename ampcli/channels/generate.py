@@ -21,7 +21,7 @@ from ampcli.channels.record import (
     read_sample_plan,
     write_sample_plan,
 )
-from ampcli.channels.survey import Surveys, allotted
+from ampcli.channels.survey import allotted, short_folder, surveyed
 from ampcli.errors import UsageError, setting
 from ampcli.files import drafted
 from ampcli.generation.generate import GenerationRequest, generate, prepare
@@ -155,11 +155,17 @@ def begin(job: SampleJob, workers: int, may_exist: bool, on_channel: Callable[[i
         if created:
             shutil.rmtree(job.path)
         raise
-    jobs = [
-        replace(each, plan=each.plan.model_copy(update={"points": channel.points}))
-        for each, channel in zip(job.jobs, plan.channels, strict=True)
-    ]
+    jobs = [_decided(each, channel) for each, channel in zip(job.jobs, plan.channels, strict=True)]
     return SampleJob(job.path, plan, jobs)
+
+
+def _decided(job: Job, channel: ChannelPlan) -> Job:
+    """The job of a channel with what its survey decided."""
+    plan = job.plan.model_copy(update={"points": channel.points})
+    if channel.adaptation == "full":
+        return replace(job, plan=plan)
+    source = cast(ProtonPoints, job.source).shortly
+    return replace(job, plan=plan.model_copy(update={"source": source.collisions}), source=source)
 
 
 def _create(job: SampleJob) -> None:
@@ -189,17 +195,18 @@ def _require_same(job: SampleJob) -> None:
 def _surveyed(job: SampleJob, workers: int, on_channel: Callable[[int], None]) -> SamplePlan:
     sources = [cast(ProtonPoints, each.source) for each in job.jobs]
     folders = [_survey_folder(job, channel) for channel in job.plan.channels]
-    surveys = Surveys(sources, folders).all(workers, on_channel)
-    points = allotted(surveys, job.plan.points, job.plan.collisions.are_unweighted)
+    found = surveyed(sources, folders, workers, on_channel)
+    points = allotted([survey for survey, _ in found], job.plan.points, job.plan.collisions.are_unweighted)
     channels = tuple(
-        channel.model_copy(update={"survey": survey, "points": count})
-        for channel, survey, count in zip(job.plan.channels, surveys, points, strict=True)
+        channel.model_copy(update={"survey": survey, "points": count, "adaptation": "short" if short else "full"})
+        for channel, (survey, short), count in zip(job.plan.channels, found, points, strict=True)
     )
     return job.plan.model_copy(update={"channels": channels})
 
 
 def _survey_folder(job: SampleJob, channel: ChannelPlan) -> Path:
-    return job.path / SURVEY / channel.name
+    folder = job.path / SURVEY / channel.name
+    return short_folder(folder) if channel.adaptation == "short" else folder
 
 
 def generate_sample(

@@ -5,14 +5,14 @@ from __future__ import annotations
 import hashlib
 import json
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pydantic
 
 from ampcli.collisions.flavours import Flavours
 from ampcli.collisions.protons import ProtonCollisions
 from ampcli.errors import IntegrityError, NotFoundError
-from ampcli.records.base import Frozen
+from ampcli.records.base import Frozen, without_later
 from ampcli.records.provider import ProviderRecord
 from ampcli.seal import SEAL, check_seal, sealed
 from ampcli.store.metadata import RESUME, read_document, write_document
@@ -37,7 +37,7 @@ class Survey(Frozen):
 
 
 class ChannelPlan(Frozen):
-    """One channel of a sample; its survey and points are decided once and then stay."""
+    """One channel of a sample; its adaptation, survey and points are decided once and then stay."""
 
     name: str
     process: str
@@ -46,6 +46,11 @@ class ChannelPlan(Frozen):
     provider: ProviderRecord
     survey: Survey | None = None
     points: int | None = pydantic.Field(default=None, ge=1)
+    adaptation: Literal["full", "short"] = "full"
+
+    @pydantic.model_serializer(mode="wrap")
+    def _as_before(self, dump: pydantic.SerializerFunctionWrapHandler) -> dict[str, object]:
+        return without_later(self, dump, "adaptation")
 
 
 class SamplePlan(Frozen):
@@ -71,7 +76,7 @@ class SamplePlan(Frozen):
     @property
     def asked(self) -> SamplePlan:
         """The plan before its survey."""
-        before = {"survey": None, "points": None}
+        before = {"survey": None, "points": None, "adaptation": "full"}
         return self.model_copy(update={"channels": tuple(c.model_copy(update=before) for c in self.channels)})
 
     def digest(self, stores: list[str] | None = None) -> str:

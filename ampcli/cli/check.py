@@ -40,7 +40,7 @@ def _starting(names: Any) -> Any:
 
 
 def check(
-    events: Annotated[Path, typer.Argument(help="Les Houches event file, also gzipped.")],
+    events: Annotated[Path, typer.Argument(help="Les Houches event file, also packed (gzip, zstd).")],
     skip: list[str] | None = None,
     provider: str = "auto",
     parameter: Annotated[

@@ -11,8 +11,6 @@ import typer
 from ampcli.cli.command import RegistryOption, Result, command, progress_bar, resumable
 from ampcli.cli.effect import only_if
 
-_EVENTS = (".lhe", ".lhe.gz")
-
 
 def _is_process(values: Mapping[str, Any]) -> bool:
     return ">" in values["store"]
@@ -20,9 +18,11 @@ def _is_process(values: Mapping[str, Any]) -> bool:
 
 def _of_events(values: Mapping[str, Any]) -> bool:
     """Whether events are meant: the output says so, or there is a store of that name."""
+    from ampcli.events.lhe.packing import EVENT_FILES
+
     if _is_process(values):
         return False
-    return values["out"].name.endswith(_EVENTS) or Path(values["store"]).exists()
+    return values["out"].name.endswith(EVENT_FILES) or Path(values["store"]).exists()
 
 
 def _is_model(values: Mapping[str, Any]) -> bool:
@@ -45,7 +45,7 @@ def export(
             help='A store or sample of protons; a process such as "d d~ > z g g"; or name, name@3 or name@alias.',
         ),
     ],
-    out: Annotated[Path, typer.Argument(help="New event file, .lhe or .lhe.gz; or new folder.")],
+    out: Annotated[Path, typer.Argument(help="New event file, .lhe, .lhe.gz or .lhe.zst; or new folder.")],
     seed: Annotated[
         int,
         typer.Option(min=0, help="Seed of colour flows and orientations."),
@@ -103,7 +103,6 @@ def _export_events(
 ) -> Result:
     from ampcli.channels.record import is_sample
     from ampcli.channels.sample import facts_of, open_sample
-    from ampcli.errors import UsageError
     from ampcli.events.lhe.write import write_lhe
     from ampcli.phasespace.variations import (
         Choice,
@@ -120,8 +119,6 @@ def _export_events(
         points = [] if scales is None else scale_variations(central, scales)
         return points + pdf_variations(central, densities) + alpha_s_variations(central, couplings)
 
-    if not out.name.endswith(_EVENTS):
-        raise UsageError(f"{out}: the output is a .lhe or .lhe.gz file")
     facts = None
     if is_sample(store):
         plan, stores = open_sample(store)

@@ -35,8 +35,8 @@ def _provider() -> list[inspect.Parameter]:
 
 
 def reweight(
-    events: Annotated[Path, typer.Argument(help="Les Houches event file, also gzipped.")],
-    out: Annotated[Path, typer.Argument(help="New event file, .lhe or .lhe.gz.")],
+    events: Annotated[Path, typer.Argument(help="Les Houches event file, also packed (gzip, zstd).")],
+    out: Annotated[Path, typer.Argument(help="New event file, .lhe, .lhe.gz or .lhe.zst.")],
     exact: Annotated[
         bool, typer.Option("--exact", help="A weight with other --parameter values in the exact |M|^2.")
     ] = False,

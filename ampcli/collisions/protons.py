@@ -44,10 +44,12 @@ class ProtonCollisions(SampledCollisions):
     """Processes that the store stands for, with the |M|^2 of its own, where they are several (`ampcli.channels`)."""
     leptons: LeptonCuts | None = None
     """Cuts on charged leptons, of processes that have any."""
+    adaptation: Literal["full", "short"] = "full"
+    """How many points the sampler adapted with: short for small channels of a sample (`ampcli.channels.survey`)."""
 
     @pydantic.model_serializer(mode="wrap")
     def _as_before(self, dump: pydantic.SerializerFunctionWrapHandler) -> dict[str, object]:
-        return without_later(self, dump, "running", "flavours", "leptons")
+        return without_later(self, dump, "running", "flavours", "leptons", "adaptation")
 
     @property
     def sqrt_s(self) -> None:

@@ -36,9 +36,9 @@ BEAMS = {"lhc13": 13000.0, "lhc13.6": 13600.0, "lhc14": 14000.0}
 #: Its file among a store's books.
 ADAPTATION = "adaptation.npz"
 
-_SURVEY = 12  # passes
-#: Points from which a survey has its cross section.
-SURVEYED = _SURVEY * BLOCK
+_SURVEY = 12  # passes from which a survey has its cross section
+_SHORTER = 8  # by what a short adaptation divides its points
+_SHORT_SURVEY = 3
 
 
 @dataclass(frozen=True)
@@ -285,13 +285,20 @@ class ProtonPoints:
 
     def adapted(self) -> Adaptation:
         """The sampler's adaptation to the process, from the seed."""
-        tail, thin = TAIL if self.collisions.unweighted is True else 0, bool(self.collisions.unweighted)
-        return self.sampler.adapt(self._stream(0, 0), tail, thin)
+        shorter = _SHORTER if self.collisions.adaptation == "short" else 1
+        tail = TAIL // shorter if self.collisions.unweighted is True else 0
+        return self.sampler.adapt(self._stream(0, 0), tail, bool(self.collisions.unweighted), shorter)
+
+    @property
+    def shortly(self) -> ProtonPoints:
+        """The same points, from a sampler that adapts with fewer."""
+        return replace(self, collisions=self.collisions.model_copy(update={"adaptation": "short"}))
 
     def surveyed(self, adaptation: Adaptation) -> FloatArray:
-        """Weights in pb of `SURVEYED` points, from the seed: 0 for those beyond the cuts."""
-        found = self.sampler.weights(self._stream(0, 2), adaptation, _SURVEY)
-        return np.concatenate([found, np.zeros(SURVEYED - len(found))])
+        """Weights in pb of points for a survey, from the seed: 0 for those beyond the cuts."""
+        passes = _SHORT_SURVEY if self.collisions.adaptation == "short" else _SURVEY
+        found = self.sampler.weights(self._stream(0, 2), adaptation, passes)
+        return np.concatenate([found, np.zeros(passes * BLOCK - len(found))])
 
     def attributes(self, books: Path) -> dict[str, Any]:
         """See `PointSource`; how the surrogate's proposals did."""

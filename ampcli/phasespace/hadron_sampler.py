@@ -200,28 +200,30 @@ class HadronSampler:
             return self._exact(found, factor).weight
         return np.asarray(factor * found.jacobian * found.guide)
 
-    def adapt(self, rng: np.random.Generator, tail: int = 0, thin: bool = False) -> Adaptation:
+    def adapt(self, rng: np.random.Generator, tail: int = 0, thin: bool = False, shorter: int = 1) -> Adaptation:
         """Learn the grid and the weight to unweight by.
 
         Args:
             tail: passes beyond those of the adaptation from which that weight is chosen.
             thin: events of small weight may be thinned out, where the map has a guide.
+            shorter: by what the number of points of every step is divided.
 
         Raises:
             UsageError: next to nothing passes the cuts.
         """
+        round_blocks = max(_ROUND_BLOCKS // shorter, 1)
         grid = VegasGrid.flat(self.map.axes)
         weights: list[FloatArray] = []
         guided = False
         for round_ in range(_ROUNDS):
-            blocks = [self._block(rng, grid) for _ in range(_ROUND_BLOCKS)]
+            blocks = [self._block(rng, grid) for _ in range(round_blocks)]
             guided = blocks[0][1].guide is not None
             each = [self._guided(found) for _, found in blocks]
             found = np.concatenate(each)
-            if np.count_nonzero(found) < 100:
+            if np.count_nonzero(found) * _ROUND_BLOCKS < 100 * round_blocks:
                 cuts = described(self.cuts, self.leptons)
                 raise UsageError(
-                    f"{np.count_nonzero(found)} of {_ROUND_BLOCKS * BLOCK} points pass the cuts {cuts}",
+                    f"{np.count_nonzero(found)} of {round_blocks * BLOCK} points pass the cuts {cuts}",
                     "Loosen the cuts.",
                 )
             if round_ < _ROUNDS - _LAST:
@@ -232,7 +234,7 @@ class HadronSampler:
         if guided:  # the weights so far are the guide's
             limit = _THIN * largest_weight(np.concatenate(weights), self.overweight) if thin else 0.0
             adapted = Adaptation(grid, 1.0, limit)
-            weights = [self.weights(rng, adapted, _LAST * _ROUND_BLOCKS)]
+            weights = [self.weights(rng, adapted, _LAST * round_blocks)]
         weights.append(self.weights(rng, adapted, tail))
         return replace(adapted, w_max=largest_weight(np.concatenate(weights), self.overweight))
 

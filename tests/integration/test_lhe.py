@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pylhe
 import pytest
+from backports import zstd
 from quick import quick_adaptation
 
 from ampcli.phasespace.partons import find_pdf
@@ -48,6 +49,9 @@ def test_there_and_back_bit_by_bit(ampcli: Ampcli, tmp_path: Path, store: Store,
     np.testing.assert_array_equal(back.read("amplitude"), store.read("amplitude"))
     np.testing.assert_array_equal(back.read("event_weight"), [e.eventinfo.weight for e in events(file)])
     np.testing.assert_array_equal(back.read("event"), np.arange(store.rows))
+    small = tmp_path / "z.lhe.zst"
+    ampcli("export", store.path, small)
+    assert zstd.decompress(small.read_bytes()) == file.read_bytes()
     squeezed = tmp_path / "z.lhe.gz"
     ampcli("export", store.path, squeezed)
     assert gzip.decompress(squeezed.read_bytes()) == file.read_bytes()

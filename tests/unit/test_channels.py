@@ -19,7 +19,7 @@ from ampcli.channels.expansion import exists, expand, key_of
 from ampcli.channels.groups import channels_of
 from ampcli.channels.multiparticles import default_definitions, parse_definitions, used
 from ampcli.channels.record import Survey
-from ampcli.channels.survey import allotted, measured
+from ampcli.channels.survey import allotted, measured, smallest
 from ampcli.collisions.protons import ProtonCollisions
 from ampcli.errors import UsageError
 from ampcli.generation.proton_points import ProtonSettings
@@ -225,6 +225,19 @@ def test_points_go_where_the_cross_section_is():
     assert allotted(found, 1004, unweighted=True) == [701, 201, 101, 1]
     assert allotted(found, 1004, unweighted=False) == [251, 251, 501, 1]
     assert sum(allotted(found, 999, unweighted=True)) == 999
+
+
+def test_small_channels_keep_their_short_survey():
+    """As many as carry a tenth of the cross section, counted with three errors; never one without a survey, nor all."""
+
+    def survey(sigma: float, error: float = 0.0) -> Survey:
+        return Survey(cross_section=sigma, error=error, spread=1.0)
+
+    assert smallest([survey(70.0), survey(4.0), survey(20.0), survey(6.1)]) == {1}
+    assert smallest([survey(71.0), survey(4.0), survey(20.0), survey(5.9)]) == {1, 3}
+    assert smallest([survey(71.0), survey(4.0, 2.1), survey(20.0), survey(5.0)]) == {3}
+    assert smallest([survey(100.0), None, survey(0.0)]) == {2}
+    assert smallest([survey(1.0)]) == smallest([survey(0.0), survey(0.0)]) == smallest([None]) == set()
 
 
 def test_a_survey_measures(rng):

@@ -7,6 +7,7 @@ import json
 
 import numpy as np
 import pytest
+from backports import zstd
 from lhe_pieces import FOLDER, piece, with_line
 
 from ampcli.cli.main import run
@@ -125,6 +126,7 @@ WHOLE = {
     "truncated": ("powheg-zj", lambda t: t[: t.rindex(b"</event>") - 100], {("file",)}),
     "without its end": ("powheg-zj", lambda t: t.replace(b"</LesHouchesEvents>", b""), {("file",)}),
     "without <init>": ("powheg-trijet", lambda t: t.replace(b"init>", b"sinit>"), {("file",)}),
+    "truncated zstd": ("powheg-zj", lambda t: zstd.compress(t)[:-30], {("file",)}),
     "truncated gzip": ("powheg-zj", lambda t: gzip.compress(t)[:-30], {("file",)}),
     "named weight": ("amcatnlo-wbj", lambda t: t.replace(b"0.45746E+02", b"Infinity", 1), {("weights", 0)}),
 }  # fmt: skip

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from backports import zstd
 
 from ampcli.cli.main import run
 from ampcli.errors import AmpcliError, IntegrityError, NotFoundError, UsageError
@@ -83,6 +84,8 @@ def test_headers_that_are_not_xml(taken, momenta, events, header, place):
     np.testing.assert_array_equal(found, momenta)
 
 
+SKIPPABLE = b"\x50\x2a\x4d\x18\x02\x00\x00\x00ab"  # a frame that says nothing, as pzstd writes them
+
 FORMS = {
     "CRLF": lambda text: text.replace(b"\n", b"\r\n"),
     "BOM": lambda text: b"\xef\xbb\xbf" + text,
@@ -98,6 +101,8 @@ FORMS = {
     "comments in events": lambda text: text.replace(b"</event>", b"<!-- </event> <event> -->\n</event>"),
     "gzip": gzip.compress,
     "gzip members": lambda text: gzip.compress(text[:1000]) + gzip.compress(text[1000:]),
+    "zstd": zstd.compress,
+    "zstd frames": lambda text: SKIPPABLE + zstd.compress(text[:1000]) + SKIPPABLE + zstd.compress(text[1000:]),
 }
 
 
@@ -111,7 +116,7 @@ def test_forms_of_sound_files(taken, momenta, events, form, name):
 
 def test_files_after_each_other(taken, momenta, events):
     whole = HEAD + b"".join(events) + END
-    for content in (whole + whole, gzip.compress(whole) + gzip.compress(whole)):
+    for content in (whole + whole, gzip.compress(whole) * 2, zstd.compress(whole) * 2):
         found, _ = taken(content)
         np.testing.assert_array_equal(found, np.concatenate([momenta, momenta]))
 
@@ -149,6 +154,9 @@ BROKEN = {
     "empty": (lambda text: text.replace(END, b"<event>\n</event>\n"), "event 4 .* is empty"),
     "truncated gzip": (lambda text: gzip.compress(text)[:-40], "cannot be read"),
     "damaged gzip": (lambda text: b"\x1f\x8b\x08" + bytes(200), "cannot be read"),
+    "truncated zstd": (lambda text: zstd.compress(text)[:-40], "cannot be read"),
+    "damaged zstd": (lambda text: b"\x28\xb5\x2f\xfd" + b"\xff" * 200, "cannot be read"),
+    "garbage after zstd": (lambda text: zstd.compress(text) + b"garbage", "cannot be read"),
 }
 
 
@@ -174,7 +182,7 @@ def test_seeded_damage_ends_in_clear_errors(taken, events):
     rng = np.random.default_rng(7)
     refused = 0
     for trial in range(500):
-        content = bytearray(whole if trial % 4 else gzip.compress(whole))
+        content = bytearray((zstd.compress, gzip.compress, bytes, bytes)[trial % 4](whole))
         at = int(rng.integers(len(content)))
         match rng.integers(4):
             case 0:

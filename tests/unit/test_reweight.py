@@ -9,6 +9,7 @@ import re
 import numpy as np
 import pylhe
 import pytest
+from backports import zstd
 from lhe_pieces import FOLDER, NAMES, piece, with_line
 
 import ampcli
@@ -30,6 +31,8 @@ SHERPA = FOLDER / "sherpa-eejets.lhe"
 
 def unpacked(path):
     data = path.read_bytes()
+    if path.suffix == ".zst":
+        return zstd.decompress(data)
     return gzip.decompress(data) if data[:2] == b"\x1f\x8b" else data
 
 
@@ -50,7 +53,7 @@ def inserted(path, out, names=("new",), value=1.5):
     blocks = EventBlocks(path)
     spans = [Span(blocks.start, blocks.end) for _ in blocks]
     declared = [Declared(name, f"{name} & <others>") for name in names]
-    insert_weights(path, out, spans, declared, lambda number: [value + number] * len(names))
+    insert_weights(path, out, spans, declared, lambda number: [value + number] * len(names), out.name)
     return out.read_bytes()
 
 
@@ -115,7 +118,7 @@ def test_a_file_that_changes_meanwhile(tmp_path):
     for changed in (piece("whizard-eeww")[:-400], piece("whizard-eeww").replace(b"version", b"the version")):
         path.write_bytes(changed)
         with pytest.raises(IntegrityError, match="has changed while it was read"):
-            insert_weights(path, tmp_path / "b.lhe", spans, [Declared("new", "")], lambda number: [1.0])
+            insert_weights(path, tmp_path / "b.lhe", spans, [Declared("new", "")], lambda number: [1.0], "b.lhe")
 
 
 def test_alpha_s_goes_with_its_power(tmp_path):
@@ -255,7 +258,7 @@ def test_a_surrogate_over_what_it_was_trained_on(tmp_path, registry, monkeypatch
 
 
 def test_the_command(tmp_path, capsys):
-    out = tmp_path / "new.lhe.gz"
+    out = tmp_path / "new.lhe.zst"
     words = ["reweight", str(SHERPA), str(out), "--exact", "--parameter", "alpha_s=0.13", "--colour", "leading"]
     assert run([*words, "--json"]) == 0
     document = json.loads(capsys.readouterr().out)
@@ -267,6 +270,8 @@ def test_the_command(tmp_path, capsys):
     out.unlink()
     assert run(words) == 0
     assert out.read_bytes() == first  # no time in it
+    names = ("ampcli_exact_alpha_s=0.13", "ampcli_leading_colour")
+    assert without_new(unpacked(out), names) == SHERPA.read_bytes()
     assert "8 events" in capsys.readouterr().out
     for wrong, said in (
         ([], "no weight was asked for"),
@@ -282,4 +287,4 @@ def test_the_command(tmp_path, capsys):
     capsys.readouterr()
     (tmp_path / "torn.lhe").write_bytes(SHERPA.read_bytes()[:-80])
     assert run(["reweight", str(tmp_path / "torn.lhe"), str(tmp_path / "x.lhe"), "--colour", "leading"]) == 5
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["new.lhe.gz", "torn.lhe"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["new.lhe.zst", "torn.lhe"]

@@ -7,14 +7,13 @@ tags of events and of <init>.  Memory and time stay bounded whatever the file ho
 
 from __future__ import annotations
 
-import gzip
 import re
-import zlib
 from collections.abc import Iterator
 from pathlib import Path
-from typing import BinaryIO, cast
+from typing import BinaryIO
 
 from ampcli.errors import IntegrityError, UsageError
+from ampcli.events.lhe.packing import UNREADABLE, unpacked
 from ampcli.files import require_ordinary
 
 _PIECE = 1 << 18  # bytes read at a time
@@ -38,7 +37,7 @@ _DAMAGED = "The file is damaged or truncated."
 class EventBlocks:
     """The text between <event> and </event> of all events of a file, in order; once, as an iterator.
 
-    The file may be gzipped, whatever its name.  Events within comments, headers and CDATA do not count.
+    The file may be packed by gzip or zstd, whatever its name.  Events within comments, headers and CDATA do not count.
 
     Raises:
         FileNotFoundError: no such file.
@@ -76,9 +75,7 @@ class EventBlocks:
 
     def __iter__(self) -> Iterator[bytes]:
         with self.path.open("rb") as raw:
-            zipped = raw.read(2) == b"\x1f\x8b"
-            raw.seek(0)
-            self._stream = cast(BinaryIO, gzip.GzipFile(fileobj=raw)) if zipped else raw
+            self._stream = unpacked(raw)
             yield from self._events()
 
     def _events(self) -> Iterator[bytes]:
@@ -185,7 +182,7 @@ class EventBlocks:
             self._before = dropped[-1]
         try:
             piece = self._stream.read(_PIECE)
-        except (OSError, EOFError, zlib.error) as error:
+        except UNREADABLE as error:
             raise IntegrityError(f"{self.path} cannot be read beyond {self._where()}: {error}", _DAMAGED) from None
         self._spend(len(piece))
         self._buffer, self._offset, self._at = self._buffer[start:] + piece, self._offset + start, 0

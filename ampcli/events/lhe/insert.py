@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import gzip
 import re
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, BinaryIO, cast
+from typing import IO, BinaryIO
 
 from ampcli.errors import IntegrityError, UsageError
+from ampcli.events.lhe.packing import packed, unpacked
 
 _PIECE = 1 << 20
 _END = b"</event"
@@ -38,20 +37,13 @@ class Span:
     end: int
 
 
-def unzipped(raw: BinaryIO) -> BinaryIO:
-    """The bytes of a file, unpacked if it is gzipped."""
-    zipped = raw.read(2) == b"\x1f\x8b"
-    raw.seek(0)
-    return cast(BinaryIO, gzip.GzipFile(fileobj=raw)) if zipped else raw
-
-
 def insert_weights(
     path: Path,
     out: Path,
     spans: Sequence[Span],
     declared: Sequence[Declared],
     weights: Callable[[int], Sequence[float]],
-    zipped: bool = False,
+    name: str,
     on_event: Callable[[int], None] = lambda events: None,
 ) -> None:
     """Copy an event file with named weights.
@@ -60,15 +52,15 @@ def insert_weights(
         out: to be written.
         spans: of all events, in order.
         weights: those of an event, in the order of `declared`.
-        zipped: write gzip.
+        name: that the file is going to have, which says how it is packed.
         on_event: is told how many events were copied since.
 
     Raises:
         UsageError: the file has a weight of such a name already.
         IntegrityError: it has changed since its spans were found.
     """
-    with path.open("rb") as raw, _opened(out, zipped) as file:
-        stream = unzipped(raw)
+    with path.open("rb") as raw, packed(out, name) as file:
+        stream = unpacked(raw)
         file.write(_declared(_exactly(stream, spans[0].start, path), declared, path))
         at = spans[0].start
         for number, span in enumerate(spans):
@@ -81,16 +73,6 @@ def insert_weights(
             on_event(1)
         while piece := stream.read(_PIECE):
             file.write(piece)
-
-
-@contextmanager
-def _opened(path: Path, zipped: bool) -> Iterator[IO[bytes]]:
-    with path.open("wb") as raw:
-        if zipped:  # without name and time: the same events give the same bytes
-            with gzip.GzipFile("", "wb", 6, raw, mtime=0) as file:
-                yield cast(IO[bytes], file)
-        else:
-            yield raw
 
 
 def _exactly(stream: BinaryIO, size: int, path: Path) -> bytes:

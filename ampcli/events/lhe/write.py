@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import gzip
 import io
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TextIO, cast
+from typing import cast
 from xml.sax.saxutils import escape
 
 import numpy as np
@@ -22,6 +20,7 @@ from ampcli.collisions.flavours import Flavours
 from ampcli.collisions.protons import ProtonCollisions
 from ampcli.errors import UsageError
 from ampcli.events.lhe.named_weights import NamedWeights
+from ampcli.events.lhe.packing import packed, require_name
 from ampcli.files import replacing
 from ampcli.kinematics import FloatArray, with_beams
 from ampcli.phasespace.cuts import described
@@ -83,9 +82,9 @@ def write_lhe(
     """Write all events but those of weight 0; the file appears whole or not at all.  Returns their number.
 
     Momenta have 16 digits, and colour lines are drawn in proportion to the squared orderings.  Weights are in pb and
-    average to the cross section, of all stores together.  A name that ends in .gz asks for gzip.  Where the incoming
-    partons differ, half of the events are turned, so that either proton gives either parton.  Events of several
-    stores are mixed at random, each store's in their order.
+    average to the cross section, of all stores together.  A name that ends in .gz asks for gzip, one in .zst for zstd.
+    Where the incoming partons differ, half of the events are turned, so that either proton gives either parton.  Events
+    of several stores are mixed at random, each store's in their order.
 
     Args:
         facts: for the header, instead of the process and the digest of a single store.
@@ -99,6 +98,7 @@ def write_lhe(
         NotFoundError: no such densities, or those of the events are not there.
         IntegrityError: other densities have the name of those of the events.
     """
+    require_name(out)
     if out.exists():
         raise UsageError(f"{out} exists already", "Choose another name, or remove it.")
     parts = [Subprocess.of(store, number) for number, store in enumerate(stores, start=1)]
@@ -109,7 +109,7 @@ def write_lhe(
     events = sum(part.events for part in parts)
     if events == 0:
         raise UsageError(f"all events of {stores[0].path} have the weight 0", "Generate more points.")
-    with replacing(out) as draft, _opened(draft, zipped=out.name.endswith(".gz")) as file:
+    with replacing(out) as draft, packed(draft, out.name) as raw, io.TextIOWrapper(raw, "ascii") as file:
         file.write(_header(parts, named, facts))
         for each in _mixed(parts, named, events, seed):
             file.write(each)
@@ -151,17 +151,6 @@ def _flow_provider(store: Store) -> ColourFlowProvider:
         f'no colour flows are known for "{store.process}", and an event file needs them',
         f"They are for processes with amplitudes of the provider {' or '.join(kind.name for kind in drawing)}.",
     )
-
-
-@contextmanager
-def _opened(path: Path, zipped: bool) -> Iterator[TextIO]:
-    with path.open("wb") as raw:
-        if zipped:  # without name and time: the same events give the same bytes
-            with gzip.GzipFile("", "wb", 6, raw, mtime=0) as squeezed, io.TextIOWrapper(squeezed, "ascii") as file:
-                yield file
-        else:
-            with io.TextIOWrapper(raw, "ascii") as file:
-                yield file
 
 
 def _header(parts: list[Subprocess], named: NamedWeights | None, other: Mapping[str, str] | None) -> str:

@@ -15,6 +15,7 @@ import numpy as np
 from ampcli.errors import IntegrityError, UsageError, setting
 from ampcli.events.lhe.blocks import EventBlocks
 from ampcli.events.lhe.insert import Declared, Span, insert_weights
+from ampcli.events.lhe.packing import require_name
 from ampcli.events.lhe.records import LheEvent, LheParticle, parse_event
 from ampcli.events.lhe.subprocess import momenta_of
 from ampcli.events.reweight.ratios import Ratio
@@ -139,8 +140,7 @@ def reweight_file(
         UsageError: events without such a weight; a file that exists, or has such a weight already.
         IntegrityError: a damaged file.
     """
-    if not out.name.endswith((".lhe", ".lhe.gz")):
-        raise UsageError(f"{out}: the output is a .lhe or .lhe.gz file")
+    require_name(out)
     if out.exists():
         raise UsageError(f"{out} exists already", "Choose another name, or remove it.")
     found = [Weight(ratio) for ratio in ratios]
@@ -172,7 +172,7 @@ def reweight_file(
 
     with replacing(out) as draft_path:
         spans = [Span(start, end) for start, end in zip(starts, ends, strict=True)]
-        insert_weights(path, draft_path, spans, declared, weights, zipped=out.name.endswith(".gz"), on_event=on_events)
+        insert_weights(path, draft_path, spans, declared, weights, out.name, on_event=on_events)
     before = np.array(original)
     return {
         "file": str(path),
