@@ -170,7 +170,7 @@ def test_one_gluon_closed_form_with_close_leptons(mass, rtol, rng):
     # s_ll ((q.l)^2 + (q~.l~)^2) / (q.g q~.g) times the propagators squared
     p = close_leptons(mass, rng)
     line = native("d d~ > e- e+ g").line
-    assert (line.quark, line.antiquark, line.leptons) == (1, 0, (3, 2))
+    assert (line.quark, line.antiquark, line.vector.leptons) == (1, 0, (3, 2))
     s = 2 * product(p, 2, 3)
     m_z, width, _, photon, *couplings = engine.constants(line, DEFAULTS)[3][:8]
 
