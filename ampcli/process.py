@@ -135,10 +135,24 @@ def parse_process(text: str) -> Process:
 
 
 def described_process(text: str, parameters: Mapping[str, object]) -> Process:
-    """The process of a store or a model, with the Z mass that its amplitudes were computed with."""
-    process = parse_process(text)
-    mass = parameters.get("m_z")
-    return process.with_mass("z", float(mass)) if isinstance(mass, float | int) else process
+    """The process of a store or a model, with the masses of Z and W that its amplitudes were computed with."""
+    return with_boson_masses(parse_process(text), parameters)
+
+
+def with_boson_masses(process: Process, parameters: Mapping[str, object]) -> Process:
+    """The same process with the masses that ``m_z`` and ``sin2_theta_w`` give Z and W (GeV): M_W^2 = M_Z^2 cos^2.
+
+    What is not given has its default.
+    """
+    m_z, sin2 = (parameters.get(name) for name in ("m_z", "sin2_theta_w"))
+    z, w = PARTICLES["z"].mass, PARTICLES["w+"].mass
+    if isinstance(m_z, float | int):
+        z, w = float(m_z), w * (m_z / z)
+    if isinstance(sin2, float | int) and 0 < sin2 < 1:
+        w = z * math.sqrt(1 - sin2)
+    for name, mass in (("z", z), ("w+", w), ("w-", w)):
+        process = process.with_mass(name, mass)
+    return process
 
 
 def _particle(name: str, shown: str) -> Particle:

@@ -45,6 +45,7 @@ PROCESSES = [
     *("u d > u d" + " g" * n for n in (0, 1, 2)),
     *("u d > z u d" + " g" * n for n in (0, 1, 2)),
     *("u u > z u u" + " g" * n for n in (0, 1)),
+    *("u d~ > w+ u u~" + " g" * n for n in (0, 1, 2)),
     *("g g > g g" + " g" * n for n in (0, 1, 2)),
 ]
 POOL = 8192

@@ -44,7 +44,7 @@ def exact_source(text: str, parameters: Mapping[str, float]) -> Source:
     if reason := NATIVE.covers(process):
         raise UsageError(f'the native amplitudes, which a library can hold, do not cover "{process}": {reason}')
     if find_quark_line(process) is None:
-        raise UsageError(f'a library can hold amplitudes of one quark line; "{process}" has two')
+        raise UsageError(f'a library can hold amplitudes of one quark line, which "{process}" has not')
     NATIVE.require_settable(parameters)
     provider = Native(process, Parameters.of(parameters))
     return Source(exact_content(provider), {"provider": provider.identity().model_dump(mode="json")})

@@ -59,7 +59,7 @@ def guide_couplings(process: Process) -> list[float] | None:
     None for other processes.
     """
     line = find_quark_line(process)
-    if line is None or line.leptons is None:
+    if line is None or line.vector.leptons is None:
         return None
     numbers = engine_parameters(line, DEFAULTS).tolist()
     return [*numbers[:2], *numbers[3:8]]

@@ -22,7 +22,7 @@ from ampcli.phasespace.rambo import rambo
 from ampcli.process import parse_process
 
 PROCESSES = ["d d~ > z", "u~ u > g z", "d g > d z g", "g g > z u~ u g g g", "e- e+ > d d~", "mu- mu+ > g b~ g b"]
-PROCESSES += ["d d~ > e- g e+", "g u > d e+ ve g", "u u~ > g g g"]
+PROCESSES += ["d d~ > e- g e+", "g u > d e+ ve g", "u d~ > w+ g", "u u~ > g g g"]
 COMPILED = list(FLAGS)[: list(FLAGS).index(instruction_set()) + 1]  # those that this processor runs
 
 

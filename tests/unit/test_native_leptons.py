@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 
 import numpy as np
+import parton_points
 import pytest
 
 from ampcli.amplitudes.native import engine
@@ -16,7 +17,7 @@ from ampcli.amplitudes.trees import Trees
 from ampcli.instructions import instruction_set
 from ampcli.kinematics import min_invariant, with_beams
 from ampcli.phasespace.rambo import rambo
-from ampcli.process import parse_process
+from ampcli.process import described_process, parse_process
 
 E = 1000.0
 REFERENCE = Path(__file__).parents[1] / "reference"
@@ -56,6 +57,22 @@ def sample(process: str, n: int = 40, y_cut: float = 1e-3) -> np.ndarray:
 def test_trees_by_brute_force_agree(process):
     p = sample(process, 2)  # 3 s each with five legs of colour
     np.testing.assert_allclose(native(process).evaluate(p), Trees(parse_process(process)).squares(p), rtol=1e-12)
+
+
+# one quark line and a W on its shell, whose mass follows from those of the trees
+@pytest.mark.parametrize("process", ["u d~ > w+", "d g > w- u", "s~ c > w+ g g", "g g > w+ d u~"])
+def test_trees_agree_on_a_w(process):
+    changed = {"alpha_s": 0.13, "alpha_ew": 1 / 128, "m_z": 91.5, "sin2_theta_w": 0.25}
+    provider = native(process, **changed)
+    assert provider.process == described_process(process, changed)
+    (mass,) = (leg.mass for leg in provider.process.outgoing if leg.pdg in (24, -24))
+    assert mass == pytest.approx(91.5 * 0.75**0.5, rel=1e-15)
+    if provider.process.n_final == 1:
+        p = mass / 2 * np.array([[[1.0, 0, 0, 1], [1, 0, 0, -1], [2, 0, 0, 0]]])
+    else:
+        p = parton_points.events(parton_points.sample(process, 3)[:, 2:], provider.process.final_masses)
+    expected = Trees(provider.process, Constants(**changed)).squares(p)
+    np.testing.assert_allclose(provider.evaluate(p), expected, rtol=1e-12)
 
 
 def test_parameters_are_those_of_the_trees():
@@ -170,7 +187,7 @@ def test_one_gluon_closed_form_with_close_leptons(mass, rtol, rng):
     # s_ll ((q.l)^2 + (q~.l~)^2) / (q.g q~.g) times the propagators squared
     p = close_leptons(mass, rng)
     line = native("d d~ > e- e+ g").line
-    assert (line.quark, line.antiquark, line.leptons) == (1, 0, (3, 2))
+    assert (line.quark, line.antiquark, line.vector.leptons) == (1, 0, (3, 2))
     s = 2 * product(p, 2, 3)
     m_z, width, _, photon, *couplings = engine.constants(line, DEFAULTS)[3][:8]
 

@@ -39,7 +39,7 @@ def sample(process: str, n: int = N, m_z: float = DEFAULTS.m_z) -> np.ndarray:
     return with_beams(final)
 
 
-COVERED = [  # quark, antiquark, gluons, z, leptons
+COVERED = [  # quark, antiquark, gluons, boson, leptons
     ("e- e+ > d d~", 2, 3, (), None, (0, 1)),
     ("e+ e- > u~ u", 3, 2, (), None, (1, 0)),
     ("mu- mu+ > g b~ g b", 5, 3, (2, 4), None, (0, 1)),
@@ -58,6 +58,9 @@ COVERED = [  # quark, antiquark, gluons, z, leptons
     ("u d~ > e+ ve", 1, 0, (), None, (2, 3)),
     ("g s > c mu- vm~", 2, 1, (0,), None, (4, 3)),
     ("g g > c~ s ta+ vt", 3, 2, (0, 1), None, (4, 5)),
+    ("u d~ > w+", 1, 0, (), 2, None),
+    ("g d > u g w-", 2, 1, (0, 3), 4, None),
+    ("c~ g > s~ w- g g", 0, 2, (1, 4, 5), 3, None),
     ("d d~ > g g", 1, 0, (2, 3), None, None),
     ("g u > g u g", 3, 1, (0, 2, 4), None, None),
     ("g g > b b~ g g g", 2, 3, (0, 1, 4, 5, 6), None, None),
@@ -73,13 +76,14 @@ NOT_COVERED = """
 """
 
 
-@pytest.mark.parametrize(("process", "quark", "antiquark", "gluons", "z", "leptons"), COVERED)
-def test_quark_lines(process, quark, antiquark, gluons, z, leptons):
+@pytest.mark.parametrize(("process", "quark", "antiquark", "gluons", "boson", "leptons"), COVERED)
+def test_quark_lines(process, quark, antiquark, gluons, boson, leptons):
     line = find_quark_line(parse_process(process))
     assert line is not None
-    assert (line.quark, line.antiquark, line.gluons, line.z, line.leptons) == (quark, antiquark, gluons, z, leptons)
+    assert (line.quark, line.antiquark, line.gluons) == (quark, antiquark, gluons)
+    assert (line.vector.boson, line.vector.leptons) == (boson, leptons)
     assert line.flavour.name.removesuffix("~") in "udscb"
-    vector = [-1 if z is None else z, -1] if leptons is None else [*leptons]
+    vector = [-1 if boson is None else boson, -1] if leptons is None else [*leptons]
     assert line.engine_legs().tolist() == [line.process.n_external, *vector, quark, antiquark, *gluons]
     assert make_provider("auto", parse_process(process)).identity().name == "native"
 

@@ -34,6 +34,9 @@ CLASSES = [
     "u u > u u g g",
     "u d > e- e+ u d g",
     "e- e+ > d d~ d d~",
+    "u d~ > w+ u u~ g",
+    "u d > w+ d d g g",
+    "u g > e+ ve d s s~",
 ]
 
 
@@ -75,23 +78,29 @@ TREES = [
     "d d~ > z d d~",
     "g u > u u u~",
     "u~ d~ > u~ d~ g",
+    "u d~ > w+ s s~",
+    "d d~ > w- u d~",
+    "u u > w+ u d",
+    "u s > mu+ vm d s",
+    "u d > e+ ve d d",
+    "d u~ > e- ve~ u~ u",
 ]
 
 
 @pytest.mark.parametrize("process", TREES)
 def test_trees_agree(process):
     p, provider = sample(process, 2), native(process)
-    expected = Trees(provider.process).squares(p, electroweak=POWERS[provider.line.vector_states])
+    expected = Trees(provider.process).squares(p, electroweak=POWERS[provider.line.vector.states])
     np.testing.assert_allclose(provider.evaluate(p), expected, rtol=1e-10)
 
 
-@pytest.mark.parametrize("process", ["u d > z u d", "u d > e- e+ u d", "u u~ > e- e+ u u~"])
+@pytest.mark.parametrize("process", ["u d > z u d", "u d > e- e+ u d", "u u~ > e- e+ u u~", "u d > w+ d d"])
 def test_trees_agree_with_other_parameters(process):
     # the large width makes terms count that are odd under reflections
     changed = {"alpha_s": 0.2, "alpha_ew": 0.01, "sin2_theta_w": 0.3, "m_z": 300.0, "gamma_z": 150.0}
     provider = native(process, **changed)
     p = events(sample(process, 3)[:, 2:], provider.process.final_masses)
-    expected = Trees(provider.process, Constants(**changed)).squares(p, electroweak=POWERS[provider.line.vector_states])
+    expected = Trees(provider.process, Constants(**changed)).squares(p, electroweak=POWERS[provider.line.vector.states])
     np.testing.assert_allclose(provider.evaluate(p), expected, rtol=1e-10)
 
 
@@ -145,7 +154,7 @@ def test_flows(process, rng):
     provider, p = native(process), sample(process, 5)
     squares = provider.squared_orderings(p)
     assert squares.shape == (len(p), len(provider.flows))
-    assert len(provider.flows) == math.factorial(len(provider.line.gluons) + 1) * (2 if provider.line.identical else 1)
+    assert len(provider.flows) == math.factorial(len(provider.line.gluons) + 1) * (2 if provider.line.exchange else 1)
     assert len(set(provider.flows)) == len(provider.flows)
     assert (squares > 0).all()
     for event in range(len(p)):
@@ -304,7 +313,12 @@ def test_default_provider(process):
         "u d > z u s",
         "u d > e- mu+ u d",
         "e- u > e- u d d~",
-        "u d > e+ ve d d",
+        "u d > e+ ve d s",
+        "u d > e+ ve u u",
+        "u d > w+ u d",
+        "u d~ > w- u u~",
+        "u b > w+ d c",
+        "u e- > ve d s s~",
         "u z > u d d~",
         "u d~ > c s~",
         "t u > t u",

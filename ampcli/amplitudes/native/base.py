@@ -16,7 +16,7 @@ from ampcli.amplitudes.precision import at_rest
 from ampcli.amplitudes.protocol import ColourFlowProvider
 from ampcli.errors import UsageError
 from ampcli.kinematics import FloatArray, checked_momenta, require_physical, shaped_momenta
-from ampcli.process import Process
+from ampcli.process import Process, with_boson_masses
 from ampcli.records.provider import ProviderRecord
 
 #: Changes whenever the engine's numbers change, be it in the last digit: part of every store's identity.
@@ -40,14 +40,13 @@ class NativeAmplitude(ColourFlowProvider):
     ) -> None:
         if threads < 1:
             raise UsageError(f"{threads} threads: at least one is needed")
-        self.process = process.with_mass("z", parameters.m_z)
+        self.process = with_boson_masses(process, parameters.as_dict())
         self.line = line
         self.parameters = parameters
         self.threads = threads
 
     def identity(self) -> ProviderRecord:
-        names = ("alpha_s", "alpha_ew", "m_z", "gamma_z", "sin2_theta_w")
-        parameters = {name: value for name, value in self.parameters.as_dict().items() if name in names}
+        parameters = self.parameters.of_line(self.line)
         return ProviderRecord(name="native", version=VERSION, options={"colour": "full"}, parameters=parameters)
 
     @property

@@ -48,9 +48,10 @@ class Parameters:
     def as_dict(self) -> dict[str, float]:
         return dataclasses.asdict(self)
 
-    def of_line(self, line: QuarkLine) -> dict[str, float]:
-        """Those that are named with a quark line's amplitudes; no more than before there was a W."""
-        return {name: value for name, value in self.as_dict().items() if name != "gamma_w" or line.charged_current}
+    def of_line(self, line: QuarkLine | TwoLines | Gluons) -> dict[str, float]:
+        """Those that are named with amplitudes; no more than before there was a W."""
+        off_shell_w = not isinstance(line, Gluons) and line.vector.leptons and line.vector.charge
+        return {name: value for name, value in self.as_dict().items() if name != "gamma_w" or off_shell_w}
 
 
 DEFAULTS = Parameters()
@@ -71,6 +72,11 @@ def z_couplings(fermion: Particle, parameters: Parameters) -> tuple[float, float
     return scale * (isospin - charge(fermion) * s2), -scale * charge(fermion) * s2
 
 
+def w_coupling(parameters: Parameters) -> float:
+    """g / sqrt(2) of the W's vertex with left-handed fermions of one doublet."""
+    return math.sqrt(2 * math.pi * parameters.alpha_ew / parameters.sin2_theta_w)
+
+
 def _average(line: QuarkLine | TwoLines | Gluons) -> float:
     """1 / (initial spins x colours x identical particles)."""
     colours = {"quark": 3, "antiquark": 3, "gluon": 8, "lepton": 1}
@@ -81,21 +87,21 @@ def _average(line: QuarkLine | TwoLines | Gluons) -> float:
 def engine_parameters(line: QuarkLine, parameters: Parameters) -> FloatArray:
     """The numbers that `struct Parameters` of currents.h begins with."""
     norm = _average(line) * (4 * math.pi * parameters.alpha_s) ** len(line.gluons)
-    if line.polarisations == 1:
+    vector = line.vector
+    if vector.states == 1:
         return np.array([0.0, 0.0, norm, 0.0, 0.0, 0.0, 0.0, 0.0, TOLERANCE])
-    left, right = z_couplings(line.flavour, parameters)
-    if line.leptons is None:
-        return np.array([parameters.m_z, 0.0, norm * (left**2 + right**2), 0.0, 0.0, 0.0, 0.0, 0.0, TOLERANCE])
-    if line.charged_current:
-        mass, weak = parameters.m_w, 2 * math.pi * parameters.alpha_ew / parameters.sin2_theta_w  # g^2 / 2
-        return np.array([mass, mass * parameters.gamma_w, norm, 0.0, weak, 0.0, 0.0, 0.0, TOLERANCE])
-    lepton = line.process.legs[line.leptons[0]]
+    mass = parameters.m_w if vector.charge else parameters.m_z
+    left, right = (w_coupling(parameters), 0.0) if vector.charge else z_couplings(line.flavour, parameters)
+    if vector.leptons is None:
+        return np.array([mass, 0.0, norm * (left**2 + right**2), 0.0, 0.0, 0.0, 0.0, 0.0, TOLERANCE])
+    if vector.charge:
+        return np.array([mass, mass * parameters.gamma_w, norm, 0.0, left**2, 0.0, 0.0, 0.0, TOLERANCE])
+    lepton = line.process.legs[vector.leptons[0]]
     lepton_left, lepton_right = z_couplings(lepton, parameters)
     photon = 4 * math.pi * parameters.alpha_ew * charge(lepton) * charge(line.flavour)
     same = [lepton_left * left, lepton_right * right]
     flip = [lepton_left * right, lepton_right * left]
-    width = parameters.m_z * parameters.gamma_z
-    return np.array([parameters.m_z, width, norm, photon, *same, *flip, TOLERANCE])
+    return np.array([mass, mass * parameters.gamma_z, norm, photon, *same, *flip, TOLERANCE])
 
 
 def _form(first: tuple[float, float], second: tuple[float, float]) -> list[float]:
@@ -108,19 +114,22 @@ def _form(first: tuple[float, float], second: tuple[float, float]) -> list[float
 def two_lines_parameters(lines: TwoLines, parameters: Parameters) -> FloatArray:
     """The numbers that `struct TwoLinesParameters` of two_lines.h begins with."""
     norm = _average(lines) * (4 * math.pi * parameters.alpha_s) ** (2 + len(lines.gluons))
-    mass, forms = 0.0, [2.0, 0.0, 0.0, 2.0, 0.0, 0.0]
-    photon, exchanged = np.zeros(2), np.zeros((2, 2, 2))
-    if lines.vector_states > 1:
-        mass = parameters.m_z
+    vector, mass, width, forms = lines.vector, 0.0, 0.0, [2.0, 0.0, 0.0, 2.0, 0.0, 0.0]
+    photon, exchanged = np.zeros(2), np.zeros((2, 2, 2))  # exchanged: line, its chirality, that of the leptons
+    if vector.charge:  # left-handed fermions at the first line
+        mass, width = parameters.m_w, parameters.m_w * parameters.gamma_w
+        weak = w_coupling(parameters) ** 2
+        forms, exchanged[0, 0, 0] = [weak, 0.0, 0.0, weak, 0.0, 0.0], weak
+    elif vector.states > 1:
+        mass, width = parameters.m_z, parameters.m_z * parameters.gamma_z
         # lines of the same chirality, left or right, then of opposite ones
         first, second = (z_couplings(flavour, parameters) for flavour in lines.flavours)
         forms = _form(first, second) + _form(first, second[::-1])
-    if lines.leptons is not None:
-        lepton = lines.process.legs[lines.leptons[0]]
-        charges = np.array([charge(flavour) for flavour in lines.flavours])
-        photon = 4 * math.pi * parameters.alpha_ew * charge(lepton) * charges
-        exchanged = np.multiply.outer([first, second], z_couplings(lepton, parameters))  # line, its chirality, lepton's
-    width = mass * parameters.gamma_z
+        if vector.leptons is not None:
+            lepton = lines.process.legs[vector.leptons[0]]
+            charges = np.array([charge(flavour) for flavour in lines.flavours])
+            photon = 4 * math.pi * parameters.alpha_ew * charge(lepton) * charges
+            exchanged = np.multiply.outer([first, second], z_couplings(lepton, parameters))
     return np.array([mass, width, norm, TOLERANCE, *forms, *photon, *exchanged.ravel()])
 
 

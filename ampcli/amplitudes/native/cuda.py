@@ -55,7 +55,7 @@ def evaluate(
         scratch = torch.empty(blocks * gpu.BLOCK * scratch_size(gluons), dtype=number, device=device)
         constants = _constants(line, parameters, device)
         arguments = (momenta, values, bad, *constants, scratch)
-        gpu.launch(SOURCE, f"evaluate_{precision}_{line.polarisations}", blocks, len(momenta), *arguments)
+        gpu.launch(SOURCE, f"evaluate_{precision}_{line.vector.states}", blocks, len(momenta), *arguments)
     return values, bad.bool()
 
 

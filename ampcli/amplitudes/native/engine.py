@@ -35,7 +35,7 @@ def constants(line: QuarkLine, parameters: Parameters) -> tuple[npt.NDArray[Any]
 @lru_cache
 def two_lines_constants(lines: TwoLines, parameters: Parameters) -> tuple[npt.NDArray[Any], ...]:
     """As `constants`, for two quark lines."""
-    chosen = two_lines_tables.tables(len(lines.gluons), lines.vector_states, lines.identical)
+    chosen = two_lines_tables.tables(len(lines.gluons), lines.vector.states, lines.exchange, lines.absorbing)
     return chosen.ints, chosen.colour, lines.engine_legs(), two_lines_parameters(lines, parameters)
 
 

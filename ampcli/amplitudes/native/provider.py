@@ -23,7 +23,6 @@ from ampcli.amplitudes.protocol import ProviderKind
 from ampcli.errors import UsageError
 from ampcli.kinematics import require_physical, shaped_momenta
 from ampcli.process import Process
-from ampcli.records.provider import ProviderRecord
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -31,8 +30,8 @@ if TYPE_CHECKING:
     from ampcli.amplitudes.native.cuda import Precision
 
 _COVERED = (
-    f"it covers one massless quark line with up to {MAX_GLUONS} gluons and an outgoing z, two outgoing leptons from a "
-    "photon, Z or W, or incoming charged leptons; or with two to five gluons alone"
+    f"it covers one massless quark line with up to {MAX_GLUONS} gluons and an outgoing z or w+-, two outgoing leptons "
+    "from a photon, Z or W, or incoming charged leptons; or with two to five gluons alone"
 )
 
 
@@ -40,8 +39,9 @@ class Native(NativeAmplitude):
     """Full-colour |M|^2 by Berends-Giele recursion (docs/amplitudes.md).
 
     Args:
-        process: e- e+ > q q~ + gluons (photon and Z), or q q~ > z + gluons, q q~ > e- e+ + gluons (photon and Z),
-            u d~ > e+ ve + gluons (W), q q~ > gluons, and their crossings of partons; up to 5 gluons.
+        process: e- e+ > q q~ + gluons (photon and Z), or q q~ > z + gluons, u d~ > w+ + gluons, q q~ > e- e+ +
+            gluons (photon and Z), u d~ > e+ ve + gluons (W), q q~ > gluons, and crossings of their
+            partons; up to 5 gluons.
         parameters: couplings and masses.
         threads: CPU threads of one evaluation.
 
@@ -56,11 +56,6 @@ class Native(NativeAmplitude):
         if line is None:
             raise UsageError(f'the native amplitudes do not cover "{process}": {_COVERED}')
         super().__init__(process, line, parameters, threads)
-
-    def identity(self) -> ProviderRecord:
-        return ProviderRecord(
-            name=NATIVE.name, version=VERSION, options={"colour": "full"}, parameters=self.parameters.of_line(self.line)
-        )
 
     @property
     def orderings(self) -> list[tuple[int, ...]]:

@@ -1,4 +1,5 @@
-// Exact tree |M|^2 of two massless quark lines, up to two gluons, and an on-shell Z, leptons from photon + Z, or nothing.
+// Exact tree |M|^2 of two massless quark lines, up to two gluons, and an on-shell Z or W, leptons from photon + Z
+// or W, or nothing.
 //
 // two_lines_tables.py says how the amplitudes are built and documents the tables.  Both lines are left-handed here: gluon
 // polarisations are real, so the complex conjugate is the right-handed line.  Parity gives the amplitudes whose first
@@ -19,7 +20,7 @@ struct Form {
 // As `couplings.two_lines_parameters` writes them.
 struct TwoLinesParameters {
   double mass, mass_width, norm, tolerance;
-  Form<double> forms[2];         // of a Z or nothing: lines of the same, of opposite chirality
+  Form<double> forms[2];         // of a Z, W or nothing: lines of the same, of opposite chirality
   double photon[2], z[2][2][2];  // couplings of leptons x quarks: line; line, its chirality, the leptons'
   int replaced;                  // gluon whose polarisations are replaced by p / E (must give 0), or -1
 };
@@ -99,14 +100,14 @@ AMPCLI_INLINE V added_flows(TwoLinesTables t, Form<V> form, bool two, int state,
         int second = amplitude_at(t, state, 1, chirality, pairing * stride + h * flows + i);
         if (part) {
           re[i] += m[second], im[i] += m[second + 1];
+        } else if (t.absorbing() == 1) {
+          re[i] += m[first], im[i] += m[first + 1];
         } else if (t.states() == 3) {
           re[i] += m[first] + form.share.re * m[second], im[i] += m[first + 1] + form.share.re * m[second + 1];
-        } else if (t.states() == 2) {
+        } else {
           V x = m[second], y = m[second + 1];
           re[i] += m[first] + form.share.re * x - form.share.im * y;
           im[i] += m[first + 1] + form.share.re * y + form.share.im * x;
-        } else {
-          re[i] += m[first], im[i] += m[first + 1];
         }
       }
     }
@@ -120,7 +121,17 @@ AMPCLI_INLINE V added_flows(TwoLinesTables t, Form<V> form, bool two, int state,
   return sum;
 }
 
-// Photon and Z between leptons and a quark line, of given chiralities (0: left).
+// Whether leptons of this state couple to anything: those of a W are left-handed, and so is their quark line.
+AMPCLI_INLINE bool couples(const TwoLinesParameters& parameters, TwoLinesTables t, int state) {
+  bool found = t.states() != 2;
+  for (int line = 0; line < 2; ++line) {
+    const auto& z = parameters.z[line];
+    found = found || parameters.photon[line] != 0 || z[0][1 - state] != 0 || z[1][state] != 0;
+  }
+  return found;
+}
+
+// Photon and Z, or W, between leptons and a quark line, of given chiralities (0: left).
 template <class V>
 AMPCLI_INLINE Complex<V> exchanged(const TwoLinesParameters& parameters, V mass2, int line, int quark, int lepton) {
   V off = mass2 - parameters.mass * parameters.mass;
@@ -158,6 +169,7 @@ AMPCLI_INLINE V two_lines_squared(const Cartesian<V>* p, const Cartesian<V>* tur
   two_lines_lines(t.section(4), 1, m);
   line_currents(t.section(5), m);
   for (int state = 0; state < t.states(); ++state) {
+    if (!couples(parameters, t, state)) continue;
     vector_spinors(t.section(6), state, m);
     two_lines_lines(t.section(7), 2, m);
     products(t, state, m);
@@ -176,7 +188,7 @@ AMPCLI_INLINE V two_lines_squared(const Cartesian<V>* p, const Cartesian<V>* tur
     for (int i = 0; i < t.squares(); ++i) square[i] = V{};
   V sum{};
   for (int state = 0; state < t.states(); ++state)
-    for (int chirality = 0; chirality < 2; ++chirality) {
+    for (int chirality = 0; couples(parameters, t, state) && chirality < 2; ++chirality) {
       Form<double> given = parameters.forms[chirality];
       Form<V> form{V{} + given.weight, V{} + given.rest, {V{} + given.share.re, V{}}};
       if (t.states() == 2) form = lepton_form(parameters, mass2, state, chirality);

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
 
+from ampcli.amplitudes.native.vector import Vector, charge_emitted, find_vector
 from ampcli.process import Particle, Process
 
 MAX_GLUONS = 2
+
+#: Which ends of two lines change places in the second way to pair them, None where there is no such way.
+Exchange = Literal["antiquarks", "quarks"] | None
 
 
 @dataclass(frozen=True)
@@ -17,21 +22,19 @@ class TwoLines:
     """Positions of the legs along two quark lines.
 
     Attributes:
-        quarks: the outgoing quarks, or incoming antiquarks, one of each line.
+        quarks: the outgoing quarks, or incoming antiquarks, one of each line; a W belongs to the first line.
         antiquarks: the outgoing antiquarks, or incoming quarks: the second one belongs to the second quark.
         gluons: in the order of the process.
-        z: the outgoing Z, if there is one.
-        leptons: the incoming lepton and antilepton, or the outgoing antilepton and lepton, if there are.
-        identical: both lines are of one flavour: either antiquark belongs to either quark.
+        vector: the colourless legs.
+        exchange: ends of the same flavour, which may change places; then the first line still is that of a W.
     """
 
     process: Process
     quarks: tuple[int, int]
     antiquarks: tuple[int, int]
     gluons: tuple[int, ...]
-    z: int | None
-    leptons: tuple[int, int] | None
-    identical: bool
+    vector: Vector
+    exchange: Exchange
 
     @property
     def flavours(self) -> tuple[Particle, Particle]:
@@ -39,22 +42,22 @@ class TwoLines:
         return self.process.legs[self.quarks[0]], self.process.legs[self.quarks[1]]
 
     @property
-    def vector_states(self) -> int:
-        """How many the amplitude sees: 3 of a Z, 2 of leptons, 1 where nothing is but partons."""
-        return 3 if self.z is not None else 2 if self.leptons is not None else 1
+    def absorbing(self) -> int:
+        """Lines that absorb the vector: 1 of a W; and the first absorbs the other line's gluon where there is none."""
+        return 2 if self.vector.states > 1 and self.vector.charge == 0 else 1
 
     def engine_legs(self) -> npt.NDArray[np.int32]:
         """The numbers of `struct Legs` of kinematics.h: what it calls quark, antiquark and gluons are all partons."""
-        vector = self.leptons or (-1 if self.z is None else self.z, -1)
         partons = (*self.quarks, *self.antiquarks, *self.gluons)
-        return np.array([self.process.n_external, *vector, *partons], dtype=np.int32)
+        return np.array([self.process.n_external, *self.vector.engine_legs(), *partons], dtype=np.int32)
 
 
 def find_two_lines(process: Process) -> TwoLines | None:
     """The two massless quark lines of a process that the engine covers: 0 to 2 gluons, and nothing else, or
 
-    - an outgoing Z, or
-    - a lepton and its antiparticle (photon and Z), both outgoing, or charged and both incoming.
+    - an outgoing Z or W,
+    - a lepton and its antiparticle (photon and Z), both outgoing, or charged and both incoming, or
+    - an outgoing lepton and neutrino (W).
 
     None for any other process.
     """
@@ -66,31 +69,21 @@ def find_two_lines(process: Process) -> TwoLines | None:
     others = [i for i in range(process.n_external) if i not in (*quarks, *antiquarks, *gluons)]
     if len(quarks) != 2 or len(antiquarks) != 2 or len(gluons) > MAX_GLUONS:
         return None
-    z = others[0] if [process.legs[i].name for i in others] == ["z"] and others[0] >= 2 else None
-    leptons = _leptons(process, others)
-    if others and z is None and leptons is None:
+    vector = find_vector(process, others)
+    if vector is None:
         return None
-    if outgoing[antiquarks[0]] != -outgoing[quarks[0]]:
-        antiquarks.reverse()
-    if any(outgoing[a] != -outgoing[q] for q, a in zip(quarks, antiquarks, strict=True)):
+    pairings = [
+        lines
+        for a, b in (antiquarks, antiquarks[::-1])
+        for lines in (((quarks[0], a), (quarks[1], b)), ((quarks[1], b), (quarks[0], a)))
+        if [charge_emitted(outgoing[q], outgoing[a]) for q, a in lines] == [vector.charge, 0]
+    ]
+    if not pairings:
         return None
-    return TwoLines(
-        process,
-        (quarks[0], quarks[1]),
-        (antiquarks[0], antiquarks[1]),
-        gluons,
-        z,
-        leptons,
-        outgoing[quarks[0]] == outgoing[quarks[1]],
-    )
-
-
-def _leptons(process: Process, others: list[int]) -> tuple[int, int] | None:
-    """The pair of `TwoLines.leptons`, if these legs are one that quarks couple to by photon and Z."""
-    if len(others) != 2 or (others[0] < 2) != (others[1] < 2):
-        return None
-    lepton, antilepton = sorted(others, key=lambda i: -process.legs[i].pdg)
-    code, incoming = process.legs[lepton].pdg, lepton < 2
-    if code != -process.legs[antilepton].pdg or code not in ((11, 13, 15) if incoming else range(11, 17)):
-        return None
-    return (lepton, antilepton) if incoming else (antilepton, lepton)
+    (q0, a0), (q1, a1) = pairings[0]
+    exchange: Exchange = None
+    if outgoing[antiquarks[0]] == outgoing[antiquarks[1]]:
+        exchange = "antiquarks"
+    elif outgoing[quarks[0]] == outgoing[quarks[1]]:
+        exchange = "quarks"
+    return TwoLines(process, (q0, q1), (a0, a1), gluons, vector, exchange)

@@ -14,12 +14,13 @@ struct TwoLinesTables {
   AMPCLI_INLINE int gluons() const { return ints[0]; }
   AMPCLI_INLINE int states() const { return ints[1]; }
   AMPCLI_INLINE int pairings() const { return ints[2]; }
-  AMPCLI_INLINE int flows() const { return ints[3]; }
+  AMPCLI_INLINE int absorbing() const { return ints[3]; }
+  AMPCLI_INLINE int flows() const { return ints[4]; }
   AMPCLI_INLINE int squares() const { return pairings() == 1 ? flows() / 2 : flows(); }  // flows of gluons
-  AMPCLI_INLINE int scratch() const { return ints[4]; }
-  AMPCLI_INLINE int amplitudes() const { return ints[5]; }
+  AMPCLI_INLINE int scratch() const { return ints[5]; }
+  AMPCLI_INLINE int amplitudes() const { return ints[6]; }
   AMPCLI_INLINE int places() const { return pairings() * flows() << gluons(); }  // of amplitudes of one kind
-  AMPCLI_INLINE const int* section(int number) const { return ints + ints[6 + number]; }
+  AMPCLI_INLINE const int* section(int number) const { return ints + ints[7 + number]; }
 };
 
 template <class V>

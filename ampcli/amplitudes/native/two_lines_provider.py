@@ -15,8 +15,8 @@ from ampcli.errors import UsageError
 from ampcli.process import Process
 
 COVERED = (
-    f"two massless quark lines with up to {MAX_GLUONS} gluons, and an outgoing z, a pair of leptons from photon and Z, "
-    "or nothing else"
+    f"two massless quark lines with up to {MAX_GLUONS} gluons, and an outgoing z or w+-, a pair of leptons from a "
+    "photon, Z or W, or nothing else"
 )
 
 
@@ -24,8 +24,9 @@ class NativeTwoLines(NativeAmplitude):
     """Full-colour |M|^2 of two massless quark lines, leading in alpha_s (docs/amplitudes.md).
 
     Args:
-        process: u d > u d + gluons, u d > z u d + gluons, u d > e- e+ u d + gluons (photon and Z), e- e+ > u u~ d d~ +
-            gluons, crossings of their partons, and other flavours, also identical ones; up to 2 gluons.
+        process: u d > u d + gluons, u d > z u d + gluons, u d > w+ d d + gluons, u d > e- e+ u d + gluons (photon and
+            Z), u d > e+ ve d d + gluons (W), e- e+ > u u~ d d~ + gluons, crossings of their partons, and other
+            flavours, also identical ones; up to 2 gluons.
         parameters: couplings and masses.
         threads: CPU threads of one evaluation.
 
@@ -49,12 +50,12 @@ class NativeTwoLines(NativeAmplitude):
     def flows(self) -> list[tuple[tuple[int, ...], tuple[int, ...]]]:
         """Legs along both colour lines, from quark to antiquark: columns of `squared_orderings`.
 
-        The first quark's line ends at the antiquark of the other quark line; with identical flavours there are as many
-        flows in which it ends at the first antiquark.
+        The first quark's line ends at the antiquark of the other quark line; where ends are of one flavour there are as
+        many flows in which it ends at the first antiquark.
         """
         gluons, (first, second) = self.line.gluons, self.line.quarks
         found = []
-        for far, near in (self.line.antiquarks[::-1], self.line.antiquarks)[: 2 if self.line.identical else 1]:
+        for far, near in (self.line.antiquarks[::-1], self.line.antiquarks)[: 2 if self.line.exchange else 1]:
             for v, w in flows(len(gluons)):
                 on_first, on_second = (tuple(gluons[letter] for letter in word) for word in (v, w))
                 found.append(((first, *on_first, far), (second, *on_second, near)))

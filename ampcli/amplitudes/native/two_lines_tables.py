@@ -4,8 +4,8 @@ Colour-ordered currents (F.A. Berends, W.T. Giele, Nucl. Phys. B306 (1988) 759).
 flow (v, w) the legs lie in the cyclic order q0 v a' q1 w a.  One gluon joins the lines (q0, a) and (q1, a'); on it hang
 the gluons next to it: the line (q1, a') is a source of a gluon current J(x|y), of the ordered set x a' q1 y, which the
 line (q0, a) absorbs between what is left of v and w.  With -1/N, the gluon of a colour singlet joins the lines and has
-no vertices with gluons: the flow is (gluons of the one line, gluons of the other).  The Z couples to the line that
-absorbs.
+no vertices with gluons: the flow is (gluons of the one line, gluons of the other).  The vector couples to the line that
+absorbs; a W couples to the first line alone.
 
 Both lines are left-handed.  Gluon polarisations are real, so that a right-handed line is the complex conjugate of a
 left-handed one: one set of currents serves both.
@@ -21,11 +21,12 @@ import numpy as np
 import numpy.typing as npt
 
 from ampcli.amplitudes.native.colour import Word
+from ampcli.amplitudes.native.two_lines import Exchange
 from ampcli.amplitudes.native.two_lines_colour import colour_form, flows
 
 REAL_VECTOR, SPINOR, COMPLEX_VECTOR, SET = 4, 4, 8, 5  # numbers of scratch memory: a set has momentum and 1/P^2
 
-#: Coefficients of the products: flows of the gluon, of the singlet; with the antiquarks exchanged.
+#: Coefficients of the products: flows of the gluon, of the singlet; with ends exchanged.
 GLUON, SINGLET, EXCHANGED_GLUON, EXCHANGED_SINGLET = range(4)
 
 
@@ -34,8 +35,8 @@ class Tables(NamedTuple):
 
     Attributes:
         ints: n, states of the vector (1: there is none), pairings of quarks and antiquarks (1, or 2 where flavours are
-            identical), flows (2 (n + 1)!), numbers of scratch memory, address of the amplitudes, then the offsets of
-            ten sections.  Addresses are those of scratch memory.
+            identical), lines that absorb (1 or 2), flows (2 (n + 1)!), numbers of scratch memory, address of the
+            amplitudes, then the offsets of ten sections.  Addresses are those of scratch memory.
             0 sets of partons: address, whether the vector belongs to them (then the others are listed), partons.
             1 external states: addresses of q0, q1, a0, a1, then of each gluon's two polarisations.
             2 gluon currents of words: address, set; per split two currents, their sets.
@@ -63,9 +64,10 @@ def _cuts(word: Word) -> list[tuple[Word, Word]]:
 class _Program:
     """Sections, filled on demand: whatever is asked for is listed once, after what it needs."""
 
-    def __init__(self, gluons: int, states: int, pairings: int) -> None:
+    def __init__(self, gluons: int, states: int, exchange: Exchange, absorbing: int) -> None:
         self.gluons = gluons
         self.with_vector = states > 1
+        self.absorbing = absorbing
         self.sections: list[list[int]] = [[] for _ in range(9)]
         self.counts = [0] * 9
         self.size = 0
@@ -76,8 +78,11 @@ class _Program:
         self.external = external
         self.sections[1] = external
         self.counts[1] = len(external)
-        for pairing in range(pairings):
-            self._amplitudes(pairing)
+        self._amplitudes(0, (0, 2), (1, 3))
+        if exchange == "antiquarks":
+            self._amplitudes(1, (0, 3), (1, 2))
+        elif exchange == "quarks":
+            self._amplitudes(1, (1, 2), (0, 3))
         self.amplitudes = self.size
 
     def _new(self, numbers: int) -> int:
@@ -192,14 +197,13 @@ class _Program:
 
     # ---- amplitudes ------------------------------------------------------------------------------------------------
 
-    def _amplitudes(self, pairing: int) -> None:
-        first, second = (0, 2 + pairing), (1, 3 - pairing)
+    def _amplitudes(self, pairing: int, first: tuple[int, int], second: tuple[int, int]) -> None:
         ordered = flows(self.gluons)
         gluon, singlet = (EXCHANGED_GLUON, EXCHANGED_SINGLET) if pairing else (GLUON, SINGLET)
         for h in range(1 << self.gluons):
-            for line, (ours, theirs) in enumerate([(first, second), (second, first)][: 1 + self.with_vector]):
+            for line, (ours, theirs) in enumerate([(first, second), (second, first)][: self.absorbing]):
                 for number, flow in enumerate(ordered):
-                    v, w = flow if line == 0 else flow[::-1]
+                    v, w = flow if ours[0] == 0 else flow[::-1]
                     planar = [
                         (self.line(ours, a, d, h, self.with_vector), self.current(theirs, b, c, h))
                         for a, b in _cuts(v)
@@ -218,10 +222,10 @@ class _Program:
 
 
 @cache
-def tables(gluons: int, states: int, identical: bool) -> Tables:
-    """The tables for so many gluons and states of the vector (1: there is none; 2: leptons; 3: a Z)."""
-    pairings = 2 if identical else 1
-    program, form = _Program(gluons, states, pairings), colour_form(gluons)
+def tables(gluons: int, states: int, exchange: Exchange, absorbing: int) -> Tables:
+    """The tables for so many gluons, states of the vector (1: there is none; 2: leptons; 3: Z, W) and lines it sees."""
+    pairings = 1 if exchange is None else 2
+    program, form = _Program(gluons, states, exchange, absorbing), colour_form(gluons)
     colour = [len(form.butterflies), *(index for pair in form.butterflies for index in pair)]
     for row in form.rows:
         colour += [len(row), *(j for j, _ in row)]
@@ -230,7 +234,7 @@ def tables(gluons: int, states: int, identical: bool) -> Tables:
     number = len(flows(gluons)) * 2
     # two numbers for each state, pairing, polarisations and flow, line that absorbs, chirality of the second line
     amplitudes = 8 * states * pairings * (number << gluons)
-    counts = [gluons, states, pairings, number, program.size + amplitudes + 4 * number, program.amplitudes]
+    counts = [gluons, states, pairings, absorbing, number, program.size + amplitudes + 4 * number, program.amplitudes]
     offsets = len(counts) + len(sections) + np.cumsum([0, *(len(section) for section in sections[:-1])])
     ints = [*counts, *offsets.tolist(), *(n for section in sections for n in section)]
     return Tables(np.array(ints, dtype=np.int32), np.array([c for row in form.rows for _, c in row]))
