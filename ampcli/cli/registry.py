@@ -163,6 +163,22 @@ def alias_model(
     return Result({"name": name, "alias": alias, "version": version}, f"{name}@{alias} is {name}@{version}")
 
 
+@command(app, "join", "ampcli registry join zjj-best zjj-fg1 zjj-nofa")
+def join(
+    name: Annotated[str, typer.Argument(help="Name of the new set.")],
+    models: Annotated[list[str], typer.Argument(metavar="MODEL...", help="Sets, and models of single channels.")],
+    registry: RegistryOption = None,
+) -> Result:
+    """Make one set of several: for each channel the model of the first that has one."""
+    from ampcli.publishing.sets import join_sets
+    from ampcli.registry.resolve import registry_root
+
+    joined = join_sets(registry_root(registry), name, models)
+    without = [channel.name for channel in joined.channels if channel.member is None]
+    text = f"{joined.reference}: a set of {len(joined.members)} models for {joined.process}"
+    return Result(dict(joined.document), "; without a model: ".join([text, *([", ".join(without)] if without else [])]))
+
+
 @command(app, "export", "ampcli registry export ee-4jets@best ee-4jets.tar")
 def export_file(
     model: Reference,

@@ -193,3 +193,13 @@ def test_sets_are_sealed_and_pin_their_members(ampcli: Ampcli, copy: Path, sampl
     damaged = copy / "zj" / "2" / "manifest.json"
     damaged.write_text(damaged.read_text().replace("p p > z j", "p p > z a"))
     ampcli.fails(5, "registry", "show", "zj@2", "--registry", copy, naming="does not match its seal")
+
+
+def test_sets_are_joined(ampcli: Ampcli, copy: Path) -> None:
+    where = ("--registry", copy)
+    ampcli("registry", "join", "zj-mixed", "zj-dg_zd@2", "zj@1", *where)
+    members = [each["member"] for each in manifest_of(copy, "zj-mixed")["channels"]]
+    assert [member["model"] for member in members] == ["zj-ddx_zg@1", "zj-dg_zd@2"]
+    ampcli("registry", "verify", "zj-mixed", *where)
+    ampcli.fails(2, "registry", "join", "other", "zj-dg_zd@2", *where, naming="Name a set among them")
+    assert not (copy / "other").exists()
