@@ -18,11 +18,11 @@ def _is_process(values: Mapping[str, Any]) -> bool:
 
 def _of_events(values: Mapping[str, Any]) -> bool:
     """Whether events are meant: the output says so, or there is a store of that name."""
-    from ampcli.events.lhe.packing import EVENT_FILES
+    from ampcli.events.lhe.packing import EVENT_FILES, HDF5
 
     if _is_process(values):
         return False
-    return values["out"].name.endswith(EVENT_FILES) or Path(values["store"]).exists()
+    return values["out"].name.endswith((*EVENT_FILES, HDF5)) or Path(values["store"]).exists()
 
 
 def _is_model(values: Mapping[str, Any]) -> bool:
@@ -45,7 +45,7 @@ def export(
             help='A store or sample of protons; a process such as "d d~ > z g g"; or name, name@3 or name@alias.',
         ),
     ],
-    out: Annotated[Path, typer.Argument(help="New event file, .lhe, .lhe.gz or .lhe.zst; or new folder.")],
+    out: Annotated[Path, typer.Argument(help="New event file, .lhe, .lhe.gz, .lhe.zst or .hdf5; or new folder.")],
     seed: Annotated[
         int,
         typer.Option(min=0, help="Seed of colour flows and orientations."),

@@ -133,6 +133,21 @@ def test_named_weights(ampcli: Ampcli, tmp_path: Path, store: Store, file: Path)
     assert plain == [line for line in out.read_text().splitlines() if line[:1] != "<"]
 
 
+def test_hdf5(ampcli: Ampcli, tmp_path: Path, store: Store, file: Path) -> None:
+    """The same events, to the last bit, with what HDF5 files have besides."""
+    out, again = tmp_path / "z.hdf5", tmp_path / "w.hdf5"
+    ampcli("export", store.path, out)
+    found = events(out)
+    for event, text in zip(found, events(file), strict=True):
+        assert (event.eventinfo, event.particles) == (text.eventinfo, text.particles)
+        assert event.attributes == {"trials": "1.0"}
+        assert event.scales == {"fscale": event.eventinfo.scale, "rscale": event.eventinfo.scale}
+    ampcli("export", store.path, again, "--scale-weights", "7")
+    assert all(len(event.weights) == 7 for event in events(again))
+    ampcli.fails(2, "reweight", file, tmp_path / "r.hdf5", "--colour", "leading", naming=".lhe.zst file")
+    assert sorted(tmp_path.iterdir()) == [again, out]
+
+
 def test_weights_need_the_densities_of_the_events(ampcli: Ampcli, tmp_path: Path) -> None:
     """The events alone do not; another grid of the same name is not taken for theirs."""
     grid, store = tmp_path / "mine.dat", tmp_path / "s.zarr"

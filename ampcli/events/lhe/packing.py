@@ -1,8 +1,10 @@
-"""How the bytes of event files are packed: not at all, by gzip or by zstd."""
+"""How the bytes of event files are packed: not at all, by gzip or by zstd, or as HDF5."""
 
 from __future__ import annotations
 
 import gzip
+import shutil
+import tempfile
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,9 +14,13 @@ from typing import IO, BinaryIO, cast
 from backports import zstd
 
 from ampcli.errors import UsageError
+from ampcli.events.lhe.hdf5 import require_writer, write_hdf5
 
-#: Names of event files that can be written.
+#: Names of event files in text.
 EVENT_FILES = (".lhe", ".lhe.gz", ".lhe.zst")
+
+#: The name of those in HDF5, which are written and not read.
+HDF5 = ".hdf5"
 
 #: What reading a packed file that is damaged or truncated raises.
 UNREADABLE = (OSError, EOFError, zlib.error, zstd.ZstdError)
@@ -30,10 +36,17 @@ _ZSTD_OPTIONS: dict[int, int] = {
 }
 
 
-def require_name(out: Path) -> None:
-    """Raises: UsageError: an output that is not called like an event file."""
-    if not out.name.endswith(EVENT_FILES):
-        raise UsageError(f"{out}: the output is a .lhe, .lhe.gz or .lhe.zst file")
+def require_name(out: Path, names: tuple[str, ...] = EVENT_FILES) -> None:
+    """Make sure that an output is called like an event file, and can be written.
+
+    Raises:
+        UsageError: another name.
+        AmpcliError: the package that writes HDF5 is missing.
+    """
+    if not out.name.endswith(names):
+        raise UsageError(f"{out}: the output is a {', '.join(names[:-1])} or {names[-1]} file")
+    if out.name.endswith(HDF5):
+        require_writer()
 
 
 def unpacked(raw: BinaryIO) -> BinaryIO:
@@ -50,6 +63,14 @@ def unpacked(raw: BinaryIO) -> BinaryIO:
 @contextmanager
 def packed(path: Path, name: str) -> Iterator[IO[bytes]]:
     """Write a file as `name`, which it is going to have, asks; the same content gives the same bytes."""
+    if name.endswith(HDF5):
+        with tempfile.TemporaryDirectory(dir=path.parent, prefix=".") as folder:
+            text, converted = Path(folder) / "events.lhe", Path(folder) / "events.hdf5"
+            with text.open("wb") as raw:
+                yield raw
+            write_hdf5(text, converted)
+            shutil.copyfile(converted, path)  # the file itself may be locked, and HDF5 locks what it writes
+        return
     with path.open("wb") as raw:
         if name.endswith(".gz"):  # without name and time
             with gzip.GzipFile("", "wb", _GZIP_LEVEL, raw, mtime=0) as zipped:

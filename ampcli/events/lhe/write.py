@@ -20,7 +20,7 @@ from ampcli.collisions.flavours import Flavours
 from ampcli.collisions.protons import ProtonCollisions
 from ampcli.errors import UsageError
 from ampcli.events.lhe.named_weights import NamedWeights
-from ampcli.events.lhe.packing import packed, require_name
+from ampcli.events.lhe.packing import EVENT_FILES, HDF5, packed, require_name
 from ampcli.files import replacing
 from ampcli.kinematics import FloatArray, with_beams
 from ampcli.phasespace.cuts import described
@@ -82,7 +82,8 @@ def write_lhe(
     """Write all events but those of weight 0; the file appears whole or not at all.  Returns their number.
 
     Momenta have 16 digits, and colour lines are drawn in proportion to the squared orderings.  Weights are in pb and
-    average to the cross section, of all stores together.  A name that ends in .gz asks for gzip, one in .zst for zstd.
+    average to the cross section, of all stores together.  A name that ends in .gz asks for gzip, one in .zst for zstd,
+    one in .hdf5 for HDF5.
     Where the incoming partons differ, half of the events are turned, so that either proton gives either parton.  Events
     of several stores are mixed at random, each store's in their order.
 
@@ -98,7 +99,7 @@ def write_lhe(
         NotFoundError: no such densities, or those of the events are not there.
         IntegrityError: other densities have the name of those of the events.
     """
-    require_name(out)
+    require_name(out, (*EVENT_FILES, HDF5))
     if out.exists():
         raise UsageError(f"{out} exists already", "Choose another name, or remove it.")
     parts = [Subprocess.of(store, number) for number, store in enumerate(stores, start=1)]
