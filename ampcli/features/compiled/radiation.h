@@ -23,6 +23,7 @@ namespace AMPCLI_SPACE::radiation {
 
 constexpr int MAX_LEGS = 16;
 constexpr int MAX_CANDIDATES = 91;  // pairs of 14 gluons
+constexpr int MAX_STRING = 8;       // gluons between the ends of a string
 constexpr int MAX_GROUPS = 7;
 constexpr double PI = 3.14159265358979323846;
 constexpr double TINY = 1e-300;
@@ -45,6 +46,8 @@ struct Step {  // one emission to undo
   int candidates, emitter[MAX_CANDIDATES], emitted[MAX_CANDIDATES];
   int jets, jet[MAX_LEGS];
   int massive[MAX_LEGS], gluon[MAX_LEGS];
+  int strings, end[2];  // whether there are colour strings, and the legs at their ends: of gluons alone, twice the first
+  int numerator;        // |M|^2 is like s^numerator times their sum
 };
 
 struct Choices {
@@ -191,7 +194,50 @@ AMPCLI_INLINE double initial_kernel(bool gluon, bool printed, double x, double u
 struct Emission {
   int i, j, k, merged;           // emitter, emitted gluon, spectator; the emitter's place in the reduced event
   double first, second, kernel;  // y, z or x, u; F in GeV^-2
+  double flows, strings;         // in place of F, the ratio of colour flows; those of the event itself, with s^numerator
 };
+
+// Sum over the orders of gluons along a string of the products of 1 / (p_a.p_b): what |M|^2 is like at leading colour (S.
+// Parke, T. Taylor, Phys. Rev. Lett. 56 (1986) 2459; F.A. Berends, W.T. Giele, Nucl. Phys. B306 (1988) 759).
+AMPCLI_INLINE double sum_of_strings(const Event& p, const int* end, const int* gluon, int gluons) {
+  double sum[1 << MAX_STRING][MAX_STRING];  // over the orders of a set that end with one of its gluons
+  double first[MAX_STRING], last[MAX_STRING], between[MAX_STRING][MAX_STRING];
+  for (int a = 0; a < gluons; ++a) {
+    first[a] = 1 / larger(massless_product(p[end[0]], p[gluon[a]]), TINY);
+    last[a] = 1 / larger(massless_product(p[end[1]], p[gluon[a]]), TINY);
+    for (int b = 0; b < a; ++b)
+      between[a][b] = between[b][a] = 1 / larger(massless_product(p[gluon[a]], p[gluon[b]]), TINY);
+  }
+  double total = 0;
+  for (int set = 1; set < 1 << gluons; ++set)
+    for (int a = 0; a < gluons; ++a) {
+      if (!(set >> a & 1)) continue;
+      int rest = set ^ (1 << a);
+      double orders = rest ? 0 : first[a];
+      for (int b = 0; b < gluons; ++b)
+        if (rest >> b & 1) orders += sum[rest][b] * between[b][a];
+      sum[set][a] = orders;
+      if (set == (1 << gluons) - 1) total += orders * last[a];
+    }
+  return total;
+}
+
+// The strings of an event, or of the one that an emission left: there, the last gluon has no place.
+AMPCLI_INLINE double strings_of(const Event& p, const Step& step, bool reduced) {
+  int gluon[MAX_STRING], gluons = 0, end[2];
+  auto place = [&](int leg) { return reduced && leg > step.last_gluon ? leg - 1 : leg; };
+  for (int side = 0; side < 2; ++side) end[side] = place(step.end[side]);
+  for (int leg = 0; leg < step.legs; ++leg)
+    if (step.gluon[leg] && leg != step.end[0] && !(reduced && leg == step.last_gluon)) gluon[gluons++] = place(leg);
+  double s = massless_product(p[0], p[1]), strings = sum_of_strings(p, end, gluon, gluons);
+  for (int power = 0; power < step.numerator; ++power) strings *= s;
+  return strings;
+}
+
+// What helicities make of a collinear splitting, over its soft limit; z is the emitter's share.
+AMPCLI_INLINE double helicities(bool gluon, double z) {
+  return gluon ? 0.5 * (1 + square(square(z)) + square(square(1 - z))) : 0.5 * (1 + z * z);
+}
 
 AMPCLI_INLINE int spectator_of(int i, int j, const Event& p, const Products& products, const Step& step, bool s_ijk) {
   int spectator = -1;
@@ -216,8 +262,9 @@ AMPCLI_INLINE Emission undo(Event& p, const Products& products, const Step& step
   }
   int k = spectator_of(i, j, p, products, step, choices.s_ijk);
   double pij = products[i][j], pik = products[i][k], pjk = products[j][k];
-  Emission emission{i, j, k, i == step.last_gluon ? j : i, 0, 0, 0};
+  Emission emission{i, j, k, i == step.last_gluon ? j : i, 0, 0, 0, 0, 0};
   Momentum emitter, spectator, pi = p[i], pj = p[j], pk = p[k];
+  if (step.strings) emission.strings = strings_of(p, step, false);
   if (choices.initial) {
     double x = (pik + pij - pjk) / (pik + pij), u = pij / (pij + pik), rest = 1 - x;
     emission.first = x, emission.second = u;
@@ -239,6 +286,10 @@ AMPCLI_INLINE Emission undo(Event& p, const Products& products, const Step& step
   p[j] = p[step.last_gluon];
   for (int leg = step.last_gluon; leg + 1 < step.legs; ++leg) p[leg] = p[leg + 1];
   if (emission.merged > step.last_gluon) --emission.merged;
+  if (step.strings) {
+    emission.flows = C_A * choices.coupling * emission.strings / strings_of(p, step, true);
+    if (!choices.initial) emission.flows *= helicities(step.gluon[i], pt(pi) / larger(pt(pi) + pt(pj), TINY));
+  }
   return emission;
 }
 
