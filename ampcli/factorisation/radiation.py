@@ -108,7 +108,7 @@ _MOST_GLUONS = 8
 
 @dataclass(frozen=True)
 class ColourString:
-    """Where colour flows along one string: its ends, and the power of s that |M|^2 has above the sum over flows.
+    """Where colour flows along one string: its ends, and the power of s by which |M|^2 is like the sum over flows.
 
     The ends are the quark and the antiquark; of gluons alone, whose string is closed, both are the first gluon.
     """

@@ -124,7 +124,11 @@ AMPCLI_INLINE void extended_inputs(const Task& task, const Event& p, const Produ
     *to++ = initial ? larger(second, 1e-12) : larger(second * (1 - second), 1e-30);
   }
   *to++ = kernel;
-  if (flows > 0) *to++ = flows / kernel, *to++ = emission.strings;
+  if (flows > 0) {
+    *to++ = flows / kernel, *to = emission.strings;
+    for (int power = 0; power < task.step[0].numerator; ++power) *to *= products[0][1];
+    ++to;
+  }
   take_logs(logs, int(to - logs));
 }
 

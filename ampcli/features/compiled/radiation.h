@@ -47,7 +47,7 @@ struct Step {  // one emission to undo
   int jets, jet[MAX_LEGS];
   int massive[MAX_LEGS], gluon[MAX_LEGS];
   int strings, end[2];  // whether there are colour strings, and the legs at their ends: of gluons alone, twice the first
-  int numerator;        // |M|^2 is like s^numerator times their sum
+  int numerator;        // |M|^2 is like s^numerator times their sum: an input
 };
 
 struct Choices {
@@ -194,7 +194,7 @@ AMPCLI_INLINE double initial_kernel(bool gluon, bool printed, double x, double u
 struct Emission {
   int i, j, k, merged;           // emitter, emitted gluon, spectator; the emitter's place in the reduced event
   double first, second, kernel;  // y, z or x, u; F in GeV^-2
-  double flows, strings;         // in place of F, the ratio of colour flows; those of the event itself, with s^numerator
+  double flows, strings;         // what stands in place of F where there are colour strings, and their sum
 };
 
 // Sum over the orders of gluons along a string of the products of 1 / (p_a.p_b): what |M|^2 is like at leading colour (S.
@@ -229,15 +229,15 @@ AMPCLI_INLINE double strings_of(const Event& p, const Step& step, bool reduced) 
   for (int side = 0; side < 2; ++side) end[side] = place(step.end[side]);
   for (int leg = 0; leg < step.legs; ++leg)
     if (step.gluon[leg] && leg != step.end[0] && !(reduced && leg == step.last_gluon)) gluon[gluons++] = place(leg);
-  double s = massless_product(p[0], p[1]), strings = sum_of_strings(p, end, gluon, gluons);
-  for (int power = 0; power < step.numerator; ++power) strings *= s;
-  return strings;
+  return sum_of_strings(p, end, gluon, gluons);
 }
 
-// What helicities make of a collinear splitting, over its soft limit; z is the emitter's share.
-AMPCLI_INLINE double helicities(bool gluon, double z) {
+// What stands above the strings: of an outgoing splitting what helicities make of its soft limit, z being the emitter's
+// share; of an incoming one, which leaves x of s, the power of s that |M|^2 has there (docs/physics.md).
+AMPCLI_INLINE double final_numerator(bool gluon, double z) {
   return gluon ? 0.5 * (1 + square(square(z)) + square(square(1 - z))) : 0.5 * (1 + z * z);
 }
+AMPCLI_INLINE double initial_numerator(bool gluon, double x) { return gluon ? 1 / square(square(x)) : 1 / square(x); }
 
 AMPCLI_INLINE int spectator_of(int i, int j, const Event& p, const Products& products, const Step& step, bool s_ijk) {
   int spectator = -1;
@@ -287,8 +287,9 @@ AMPCLI_INLINE Emission undo(Event& p, const Products& products, const Step& step
   for (int leg = step.last_gluon; leg + 1 < step.legs; ++leg) p[leg] = p[leg + 1];
   if (emission.merged > step.last_gluon) --emission.merged;
   if (step.strings) {
-    emission.flows = C_A * choices.coupling * emission.strings / strings_of(p, step, true);
-    if (!choices.initial) emission.flows *= helicities(step.gluon[i], pt(pi) / larger(pt(pi) + pt(pj), TINY));
+    double numerator = choices.initial ? initial_numerator(step.gluon[i], emission.first)
+                                       : final_numerator(step.gluon[i], pt(pi) / larger(pt(pi) + pt(pj), TINY));
+    emission.flows = choices.coupling * C_A * numerator * emission.strings / strings_of(p, step, true);
   }
   return emission;
 }
