@@ -344,9 +344,9 @@ class Reference:
         if flows:
             events = [external, *(s.momenta for s in steps)]
             each = zip(events, steps, self.block.processes, strict=False)
-            kernel = torch.stack(
-                [flow_kernel(*one, self.block.radiation, self.block.alpha_s) for one in each]
-            ).prod(dim=0)
+            kernel = torch.stack([flow_kernel(*one, self.block.radiation, self.block.alpha_s) for one in each]).prod(
+                dim=0
+            )
         reduced = steps[-1].momenta
         if self.block.extended:
             inputs = self._extended_inputs(external, found, step, variables, factor)

@@ -30,11 +30,12 @@ def split(final: FloatArray, leg: int, angle: float) -> FloatArray:
     share, cosine, sine = 0.7, np.cos(angle), np.sin(angle)
     parent = final[:, leg]
     turned = parent.copy()
-    turned[:, 1], turned[:, 2] = cosine * parent[:, 1] - sine * parent[:, 2], sine * parent[:, 1] + cosine * parent[:, 2]
+    turned[:, 1:3] = parent[:, 1:3] @ np.array([[cosine, sine], [-sine, cosine]])
     found = np.concatenate([final, (1 - share) * turned[:, None]], axis=1)
     found[:, leg] = share * parent
     found[:, 0, 1:3] -= found[..., 1:3].sum(axis=1)  # what is missing now
-    found[:, 0, 0] = np.sqrt((found[:, 0, 1:] ** 2).sum(axis=1) + final[:, 0, 0] ** 2 - (final[:, 0, 1:] ** 2).sum(axis=1))
+    mass2 = final[:, 0, 0] ** 2 - (final[:, 0, 1:] ** 2).sum(axis=1)
+    found[:, 0, 0] = np.sqrt((found[:, 0, 1:] ** 2).sum(axis=1) + mass2)
     return np.ascontiguousarray(found)
 
 
@@ -45,6 +46,7 @@ def split(final: FloatArray, leg: int, angle: float) -> FloatArray:
         ("fg1+", "d d~ > z g g g", "d d~ > z g g g g", 3, 1.0),
         ("fg1+", "e- e+ > d d~ g g", "e- e+ > d d~ g g g", 3, 1.0),
         ("fg1+", "g g > g g g", "g g > g g g g", 2, 1.0),
+        ("fq1+", "e- e+ > d d~", "e- e+ > d d~ g", 1, 9 / 8),
         ("fq1+", "d g > z d g g", "d g > z d g g g", 1, 9 / 8),
     ],
 )

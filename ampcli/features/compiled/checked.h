@@ -47,7 +47,7 @@ inline bool good_strings(const Step& step) {
   int gluons = 0;
   for (int leg = 0; leg < step.legs; ++leg) gluons += step.gluon[leg] && leg != step.end[0];
   const bool ends_stay = step.last_gluon != step.end[0] && step.last_gluon != step.end[1];
-  return ends_stay && step.gluon[step.last_gluon] && within(gluons - 2, MAX_STRING - 1);
+  return ends_stay && step.gluon[step.last_gluon] && within(gluons - 1, MAX_STRING);
 }
 
 // Columns that features() writes.

@@ -197,39 +197,54 @@ struct Emission {
   double flows, strings;         // what stands in place of F where there are colour strings, and their sum
 };
 
-// Sum over the orders of gluons along a string of the products of 1 / (p_a.p_b): what |M|^2 is like at leading colour (S.
-// Parke, T. Taylor, Phys. Rev. Lett. 56 (1986) 2459; F.A. Berends, W.T. Giele, Nucl. Phys. B306 (1988) 759).
-AMPCLI_INLINE double sum_of_strings(const Event& p, const int* end, const int* gluon, int gluons) {
-  double sum[1 << MAX_STRING][MAX_STRING];  // over the orders of a set that end with one of its gluons
-  double first[MAX_STRING], last[MAX_STRING], between[MAX_STRING][MAX_STRING];
-  for (int a = 0; a < gluons; ++a) {
-    first[a] = 1 / larger(massless_product(p[end[0]], p[gluon[a]]), TINY);
-    last[a] = 1 / larger(massless_product(p[end[1]], p[gluon[a]]), TINY);
-    for (int b = 0; b < a; ++b)
-      between[a][b] = between[b][a] = 1 / larger(massless_product(p[gluon[a]], p[gluon[b]]), TINY);
-  }
-  double total = 0;
-  for (int set = 1; set < 1 << gluons; ++set)
-    for (int a = 0; a < gluons; ++a) {
-      if (!(set >> a & 1)) continue;
-      int rest = set ^ (1 << a);
+// Sum over the orders of gluons between two ends of the products of what is between neighbours.
+template <int GLUONS>
+AMPCLI_INLINE double sum_over_orders(const double* first, const double* last,
+                                     const double (&between)[MAX_STRING][MAX_STRING]) {
+  double sum[1 << GLUONS][GLUONS], total = 0;  // over the orders of a set that end with one of its gluons
+  constexpr int all = (1 << GLUONS) - 1;
+#pragma GCC unroll 16
+  for (int set = 1; set <= all; ++set)
+#pragma GCC unroll 8
+    for (int a = 0; a < GLUONS; ++a) {
+      const int rest = set ^ 1 << a;
+      if (rest > set) continue;
       double orders = rest ? 0 : first[a];
-      for (int b = 0; b < gluons; ++b)
+#pragma GCC unroll 8
+      for (int b = 0; b < GLUONS; ++b)
         if (rest >> b & 1) orders += sum[rest][b] * between[b][a];
       sum[set][a] = orders;
-      if (set == (1 << gluons) - 1) total += orders * last[a];
     }
+  for (int a = 0; a < GLUONS; ++a) total += sum[all][a] * last[a];
   return total;
 }
 
-// The strings of an event, or of the one that an emission left: there, the last gluon has no place.
-AMPCLI_INLINE double strings_of(const Event& p, const Step& step, bool reduced) {
+// Of 1 / (p_a.p_b) along the string: what |M|^2 is like at leading colour (S. Parke, T. Taylor, Phys. Rev. Lett. 56 (1986)
+// 2459; F.A. Berends, W.T. Giele, Nucl. Phys. B306 (1988) 759).  Of an event, or of the one that an emission left: there,
+// the last gluon has no place.
+template <class Product>
+AMPCLI_INLINE double strings_of(const Product& product, const Step& step, bool reduced) {
   int gluon[MAX_STRING], gluons = 0, end[2];
   auto place = [&](int leg) { return reduced && leg > step.last_gluon ? leg - 1 : leg; };
   for (int side = 0; side < 2; ++side) end[side] = place(step.end[side]);
   for (int leg = 0; leg < step.legs; ++leg)
     if (step.gluon[leg] && leg != step.end[0] && !(reduced && leg == step.last_gluon)) gluon[gluons++] = place(leg);
-  return sum_of_strings(p, end, gluon, gluons);
+  double first[MAX_STRING], last[MAX_STRING], between[MAX_STRING][MAX_STRING];
+  for (int a = 0; a < gluons; ++a) {
+    first[a] = 1 / product(end[0], gluon[a]), last[a] = 1 / product(end[1], gluon[a]);
+    for (int b = 0; b < a; ++b) between[a][b] = between[b][a] = 1 / product(gluon[a], gluon[b]);
+  }
+  switch (gluons) {
+    case 0: return 1 / product(end[0], end[1]);
+    case 1: return sum_over_orders<1>(first, last, between);
+    case 2: return sum_over_orders<2>(first, last, between);
+    case 3: return sum_over_orders<3>(first, last, between);
+    case 4: return sum_over_orders<4>(first, last, between);
+    case 5: return sum_over_orders<5>(first, last, between);
+    case 6: return sum_over_orders<6>(first, last, between);
+    case 7: return sum_over_orders<7>(first, last, between);
+    default: return sum_over_orders<8>(first, last, between);
+  }
 }
 
 // What stands above the strings: of an outgoing splitting what helicities make of its soft limit, z being the emitter's
@@ -264,7 +279,9 @@ AMPCLI_INLINE Emission undo(Event& p, const Products& products, const Step& step
   double pij = products[i][j], pik = products[i][k], pjk = products[j][k];
   Emission emission{i, j, k, i == step.last_gluon ? j : i, 0, 0, 0, 0, 0};
   Momentum emitter, spectator, pi = p[i], pj = p[j], pk = p[k];
-  if (step.strings) emission.strings = strings_of(p, step, false);
+  auto before = [&](int a, int b) { return larger(products[a][b], TINY); };
+  auto after = [&](int a, int b) { return larger(massless_product(p[a], p[b]), TINY); };
+  if (step.strings) emission.strings = strings_of(before, step, false);
   if (choices.initial) {
     double x = (pik + pij - pjk) / (pik + pij), u = pij / (pij + pik), rest = 1 - x;
     emission.first = x, emission.second = u;
@@ -289,7 +306,7 @@ AMPCLI_INLINE Emission undo(Event& p, const Products& products, const Step& step
   if (step.strings) {
     double numerator = choices.initial ? initial_numerator(step.gluon[i], emission.first)
                                        : final_numerator(step.gluon[i], pt(pi) / larger(pt(pi) + pt(pj), TINY));
-    emission.flows = choices.coupling * C_A * numerator * emission.strings / strings_of(p, step, true);
+    emission.flows = choices.coupling * C_A * numerator * emission.strings / strings_of(after, step, true);
   }
   return emission;
 }
