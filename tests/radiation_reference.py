@@ -7,6 +7,7 @@ printed (docs/physics.md).
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -20,9 +21,11 @@ from ampcli.factorisation.radiation import (
     Choices,
     Kernel,
     Radiation,
+    colour_string,
     emissions,
     last_gluon,
     mirror_symmetric,
+    reduced_process,
 )
 from ampcli.features.canonical import canonical_order
 from ampcli.features.momenta import log_invariants
@@ -50,16 +53,16 @@ def final_kernel(gluon: bool, y: Tensor, z: Tensor, kernel: Kernel = "corrected"
     """F p_i.p_j / (4 pi alpha_s) of q -> q g or g -> g g (AS, Eqs. 44, 45; CS, Eqs. 5.7, 5.9)."""
     if gluon:
         soft = 1 / (1 - z * (1 - y)) + 1 / (1 - (1 - z) * (1 - y))
-        return 2 * C_A * (soft - 2 + (z * (1 - z) if kernel == "corrected" else 0))
-    return C_F * (2 / (1 - z * (1 - y)) - (1 + z if kernel == "corrected" else 1 - z))
+        return 2 * C_A * (soft - 2 + (0 if kernel == "paper" else z * (1 - z)))
+    return C_F * (2 / (1 - z * (1 - y)) - (1 - z if kernel == "paper" else 1 + z))
 
 
 def initial_kernel(gluon: bool, x: Tensor, u: Tensor, kernel: Kernel = "corrected") -> Tensor:
     """F x p_a.p_i / (4 pi alpha_s), floored (AS, Eqs. 50, 51; CS, Eqs. 5.77, 5.79)."""
     if gluon:
-        value = 2 * C_A * (1 / (1 - x + u) + ((1 - x) / x if kernel == "corrected" else 0) - 1 + x * (1 - x))
+        value = 2 * C_A * (1 / (1 - x + u) + (0 if kernel == "paper" else (1 - x) / x) - 1 + x * (1 - x))
     else:
-        value = (1 if kernel == "corrected" else 2) * C_F * (2 / (1 - x + u) - (1 + x))
+        value = (2 if kernel == "paper" else 1) * C_F * (2 / (1 - x + u) - (1 + x))
     return value.clamp_min(KERNEL_FLOOR)
 
 
@@ -91,6 +94,34 @@ class Reduction:
     kernel: Tensor
     momenta: Tensor
     merged: Tensor
+
+
+def strings_of(momenta: Tensor, process: Process) -> Tensor:
+    """Sum over all orders of gluons of 1 / (p_a.p_b) along the string, (n,)."""
+    string = colour_string(process)
+    assert string is not None
+    products = external_products(momenta, process)
+    gluons = [i for i, leg in enumerate(process.legs) if leg.kind == "gluon" and i != string.ends[0]]
+    total = torch.zeros(len(momenta), dtype=torch.float64)
+    for order in itertools.permutations(gluons):
+        chain = (string.ends[0], *order, string.ends[1])
+        total += torch.stack([1 / products[:, a, b] for a, b in itertools.pairwise(chain)]).prod(dim=0)
+    return total
+
+
+def flow_kernel(external: Tensor, step: Reduction, process: Process, radiation: Radiation, alpha_s: float) -> Tensor:
+    """What stands in place of F: the ratio of colour flows, with the numerators of the splitting, (n,)."""
+    rows = torch.arange(len(external))
+    gluon = gluon_legs(process, external.device)[step.legs[:, 0]]
+    if radiation.initial:
+        x = step.variables[:, 0]
+        numerator = torch.where(gluon, x**-4, x**-2)
+    else:
+        pt = [torch.hypot(*external[rows, step.legs[:, side], 1:3].T) for side in (0, 1)]
+        z = pt[0] / (pt[0] + pt[1])
+        numerator = torch.where(gluon, 1 + z**4 + (1 - z) ** 4, 1 + z**2) / 2
+    ratio = strings_of(external, process) / strings_of(step.momenta, reduced_process(process))
+    return 4 * math.pi * alpha_s * C_A * numerator * ratio
 
 
 def distances(momenta: Tensor, products: Tensor, radiation: Radiation, choices: Choices) -> Tensor:
@@ -308,10 +339,22 @@ class Reference:
         if self.block.radiation.steps == 2:
             steps.append(self._undo_again(step))
         variables = torch.cat([s.variables for s in steps], dim=1)
-        kernel = torch.stack([s.kernel for s in steps]).prod(dim=0)
+        kernel = factor = torch.stack([s.kernel for s in steps]).prod(dim=0)
+        flows = self.block.choices.kernel == "flows" and colour_string(self.block.process) is not None
+        if flows:
+            events = [external, *(s.momenta for s in steps)]
+            each = zip(events, steps, self.block.processes, strict=False)
+            kernel = torch.stack([flow_kernel(*one, self.block.radiation, self.block.alpha_s) for one in each]).prod(
+                dim=0
+            )
         reduced = steps[-1].momenta
         if self.block.extended:
-            inputs = self._extended_inputs(external, found, step, variables, kernel)
+            inputs = self._extended_inputs(external, found, step, variables, factor)
+            if flows:
+                string = colour_string(self.block.process)
+                above = found[:, 0, 1] ** string.numerator
+                logs = [(kernel / factor).log(), (above * strings_of(external, self.block.process)).log()]
+                inputs = torch.cat([inputs, torch.stack(logs, dim=1)], dim=1)
         else:
             inputs = self._paper_inputs(external, found, step, variables, order, candidates)
         if self.block.radiation.either:

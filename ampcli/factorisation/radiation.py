@@ -14,7 +14,7 @@ from typing import Literal
 from ampcli.errors import UsageError
 from ampcli.process import Process
 
-Kernel = Literal["corrected", "paper"]
+Kernel = Literal["flows", "corrected", "paper"]
 Pair = Literal["product", "delta-r"]
 Spectator = Literal["energetic", "s-ijk"]
 
@@ -24,7 +24,8 @@ class Choices:
     """What AS leaves to choose in undoing an emission; the defaults are the paper's, but for the kernel.
 
     Attributes:
-        kernel: as corrected (docs/physics.md), or as printed.
+        kernel: as corrected (docs/physics.md), or as printed; or the ratio of sums over colour flows, for processes
+            with a `colour_string` (others: as corrected).
         pair: final-state pairs are singular by p_i.p_j, or by Delta R; initial-state ones always by p_a.p_i.
         spectator: the most energetic jet, or the one with the largest s_ijk.
     """
@@ -99,6 +100,33 @@ def reduced_process(process: Process) -> Process:
     """The process without its last outgoing gluon."""
     last = last_gluon(process)
     return Process(process.incoming, tuple(leg for i, leg in enumerate(process.outgoing, start=2) if i != last))
+
+
+#: Gluons between the ends of a string that the compiled features take.
+_MOST_GLUONS = 8
+
+
+@dataclass(frozen=True)
+class ColourString:
+    """Where colour flows along one string: its ends, and the power of s by which |M|^2 is like the sum over flows.
+
+    The ends are the quark and the antiquark; of gluons alone, whose string is closed, both are the first gluon.
+    """
+
+    ends: tuple[int, int]
+    numerator: int
+
+
+def colour_string(process: Process) -> ColourString | None:
+    """The string of a process with one quark line, or without quarks; None for others, and for too many gluons."""
+    legs = process.legs
+    quarks = [i for i, leg in enumerate(legs) if leg.kind in ("quark", "antiquark")]
+    gluons = [i for i, leg in enumerate(legs) if leg.kind == "gluon"]
+    if len(gluons) - (not quarks) > _MOST_GLUONS or len(quarks) not in (0, 2):
+        return None
+    if not quarks:
+        return ColourString((gluons[0], gluons[0]), 4)
+    return ColourString((quarks[0], quarks[1]), 3 if len(legs) == len(quarks) + len(gluons) else 2)
 
 
 def last_gluon(process: Process) -> int:

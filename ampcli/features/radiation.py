@@ -21,10 +21,12 @@ from ampcli.amplitudes.providers import choose_kind
 from ampcli.amplitudes.tensors import evaluate_tensor
 from ampcli.factorisation.radiation import (
     Choices,
+    ColourString,
     Kernel,
     Pair,
     Radiation,
     Spectator,
+    colour_string,
     emissions,
     last_gluon,
     mirror_symmetric,
@@ -45,7 +47,8 @@ class RadiationBlock:
     reduced_amplitude (n,); inputs (n, ...).  The paper's inputs (AS, Table 3) are log-invariants with emitters and
     emitted legs reordered by singularity, momenta of emitter and emitted gluon, and the variables; the extended ones
     are log-invariants in the order emitter, emitted gluon, spectator, others by pT, angles, ln F and logarithms of the
-    variables, all invariant under boosts along the beams.  Where the emitter may be a quark or a gluon (fa1), a last
+    variables, all invariant under boosts along the beams; with the kernel of colour flows, ln of its ratio to F and of
+    the sum over flows as well.  Where the emitter may be a quark or a gluon (fa1), a last
     input tells which.
 
     Choices that would see the frame or the labels of identical particles are made for the canonical event
@@ -110,11 +113,18 @@ class RadiationBlock:
     def _steps(self) -> tuple[Radiation, ...]:
         return (self.radiation, replace(self.radiation, rank=1))[: self.radiation.steps]
 
+    @cached_property
+    def _strings(self) -> list[ColourString | None]:
+        """Of the event before each step, where the kernel is to be that of colour flows."""
+        found = [colour_string(process) for process in self.processes]
+        return found if self.choices.kernel == "flows" and all(found) else [None] * len(found)
+
     def shapes(self) -> dict[str, tuple[int, ...]]:
         steps, legs, outgoing = self.radiation.steps, self.process.n_external, self.process.n_final
         inputs = legs * (legs - 1) // 2 + 2 * steps + self.radiation.either
         if self.extended:
             inputs += outgoing * (outgoing - 1) // 2 + 1 + (0 if self.radiation.initial else 4)
+            inputs += 2 if self._strings[0] else 0
         else:
             inputs += 8 if self.version < 3 else 7
         return {
@@ -148,8 +158,10 @@ class RadiationBlock:
                 jets=list(process.jet_legs),
                 massive=[leg.mass > 0 for leg in process.legs],
                 gluon=[leg.kind == "gluon" for leg in process.legs],
+                string=string.ends if string else None,
+                numerator=string.numerator if string else 0,
             )
-            for process, radiation in zip(self.processes, self._steps, strict=False)
+            for process, radiation, string in zip(self.processes, self._steps, self._strings, strict=False)
         ]
         choices = engine.Choices(
             initial=self.radiation.initial,

@@ -29,7 +29,10 @@ def parse_radiations(name: str) -> list[Radiation] | None:
 class RadiationOptions(Frozen):
     """How emissions are undone; the defaults are the paper's, but for the kernel."""
 
-    kernel: Kernel = Field(default="corrected", description="Splitting kernels, or those as printed in the paper.")
+    kernel: Kernel = Field(
+        default="corrected",
+        description="Splitting kernels, those as printed in the paper, or ratios of sums over colour flows.",
+    )
     pair: Pair = Field(default="product", description="The most singular pair: by p_i.p_j, or by Delta R.")
     spectator: Spectator = Field(default="energetic", description="Most energetic jet, or largest s_ijk.")
     inputs: Inputs = Field(
@@ -38,7 +41,7 @@ class RadiationOptions(Frozen):
     orient: bool = Field(default=False, description="Use the symmetry under exchange of the beams.")
 
 
-_IMPROVED = RadiationOptions(pair="delta-r", spectator="s-ijk", inputs="extended", orient=True)
+_IMPROVED = RadiationOptions(kernel="flows", pair="delta-r", spectator="s-ijk", inputs="extended", orient=True)
 
 
 class _Radiations(BlockKind):

@@ -35,6 +35,9 @@ CHOICES = [
     for kernel, pair, spectator, inputs, orient in itertools.product(
         ("corrected", "paper"), ("product", "delta-r"), ("energetic", "s-ijk"), ("paper", "extended"), (False, True)
     )
+] + [
+    {"kernel": "flows", "pair": pair, "spectator": "s-ijk", "inputs": inputs, "orient": True}
+    for pair, inputs in (("delta-r", "extended"), ("product", "paper"))
 ]
 
 

@@ -26,6 +26,8 @@ class Step:
         jets: list[int],
         massive: list[bool],
         gluon: list[bool],
+        string: tuple[int, int] | None = None,
+        numerator: int = 0,
     ) -> None: ...
 
 def task(

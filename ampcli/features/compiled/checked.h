@@ -40,12 +40,23 @@ inline bool good_emissions(const Step& step, const Choices& choices) {
   return true;
 }
 
+// Colour strings between two legs, with gluons on them before and after an emission is undone.
+inline bool good_strings(const Step& step) {
+  if (!step.strings) return true;
+  if (!within(step.end[0], step.legs) || !within(step.end[1], step.legs) || !within(step.numerator, 5)) return false;
+  int gluons = 0;
+  for (int leg = 0; leg < step.legs; ++leg) gluons += step.gluon[leg] && leg != step.end[0];
+  const bool ends_stay = step.last_gluon != step.end[0] && step.last_gluon != step.end[1];
+  return ends_stay && step.gluon[step.last_gluon] && within(gluons - 1, MAX_STRING);
+}
+
 // Columns that features() writes.
 inline int columns_of(const Task& task) {
   const Choices& choices = task.choices;
   const int legs = task.step[0].legs, outgoing = legs - 2;
   int columns = legs * (legs - 1) / 2 + 2 * task.steps + (choices.either ? 1 : 0);
-  if (choices.extended) return columns + outgoing * (outgoing - 1) / 2 + 1 + (choices.initial ? 0 : 4);
+  if (choices.extended)
+    return columns + outgoing * (outgoing - 1) / 2 + 1 + (choices.initial ? 0 : 4) + (task.step[0].strings ? 2 : 0);
   return columns + (choices.canonical ? 7 : 8);
 }
 
@@ -57,7 +68,9 @@ inline bool good_task(const Task& task, bool undone) {
   if (task.steps < 1 || task.steps > 2 || legs - task.steps < 3 || task.columns != columns_of(task)) return false;
   if (!good_groups(task.exchangeable, 0, legs)) return false;
   for (int s = 0; s < task.steps; ++s)
-    if (task.step[s].legs != legs - s || !good_emissions(task.step[s], task.choices)) return false;
+    if (task.step[s].legs != legs - s || !good_emissions(task.step[s], task.choices) || !good_strings(task.step[s]) ||
+        bool(task.step[s].strings) != bool(task.step[0].strings))
+      return false;
   return true;
 }
 

@@ -8,6 +8,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <optional>
 #include <stdexcept>
 #include <string>
 #include <thread>
@@ -72,7 +73,8 @@ Groups groups_of(const std::vector<std::vector<int>>& lists) {
 }
 
 Step step_of(int last_gluon, int rank, const std::vector<std::pair<int, int>>& candidates,
-             const std::vector<int>& jets, const std::vector<bool>& massive, const std::vector<bool>& gluon) {
+             const std::vector<int>& jets, const std::vector<bool>& massive, const std::vector<bool>& gluon,
+             const std::optional<std::pair<int, int>>& string, int numerator) {
   Step step{};
   if (massive.size() > MAX_LEGS || candidates.size() > MAX_CANDIDATES) throw std::invalid_argument("too many legs");
   step.legs = int(massive.size()), step.last_gluon = last_gluon, step.rank = rank;
@@ -81,6 +83,7 @@ Step step_of(int last_gluon, int rank, const std::vector<std::pair<int, int>>& c
   for (int jet : jets) step.jet[step.jets++] = jet;
   std::copy(massive.begin(), massive.end(), step.massive);
   std::copy(gluon.begin(), gluon.end(), step.gluon);
+  if (string) step.strings = 1, step.end[0] = string->first, step.end[1] = string->second, step.numerator = numerator;
   return step;
 }
 
@@ -102,7 +105,8 @@ void add_tasks(py::module_& module) {
            py::arg("s_ijk"), py::arg("extended"), py::arg("orient"), py::arg("canonical"), py::arg("coupling"));
   py::class_<Step>(module, "Step")
       .def(py::init(&step_of), py::kw_only(), py::arg("last_gluon"), py::arg("rank"), py::arg("candidates"),
-           py::arg("jets"), py::arg("massive"), py::arg("gluon"));
+           py::arg("jets"), py::arg("massive"), py::arg("gluon"), py::arg("string") = py::none(),
+           py::arg("numerator") = 0);
   module.def("task", &task_bytes, py::kw_only(), py::arg("steps"), py::arg("identical"), py::arg("exchangeable"),
              py::arg("columns"), py::arg("choices"));
 }

@@ -93,9 +93,10 @@ AMPCLI_INLINE double* splitting_azimuths(const Event& p, const Emission& emissio
 }
 
 // Invariant under boosts along the beams: log-invariants in the order emitter, emitted gluon, spectator, others by pT;
-// angles; logarithms of variables and kernel.
+// angles; logarithms of variables and F, and of colour flows.
 AMPCLI_INLINE void extended_inputs(const Task& task, const Event& p, const Products& products,
-                                   const Emission& emission, const double* variables, double kernel, double* to) {
+                                   const Emission& emission, const double* variables, double kernel, double flows,
+                                   double* to) {
   int n = task.step[0].legs;
   double key[MAX_LEGS], size[MAX_LEGS];
   for (int leg = 0; leg < n; ++leg) size[leg] = pt(p[leg]), key[leg] = -size[leg];
@@ -123,6 +124,11 @@ AMPCLI_INLINE void extended_inputs(const Task& task, const Event& p, const Produ
     *to++ = initial ? larger(second, 1e-12) : larger(second * (1 - second), 1e-30);
   }
   *to++ = kernel;
+  if (flows > 0) {
+    *to++ = flows / kernel, *to = emission.strings;
+    for (int power = 0; power < task.step[0].numerator; ++power) *to *= products[0][1];
+    ++to;
+  }
   take_logs(logs, int(to - logs));
 }
 
@@ -155,7 +161,7 @@ AMPCLI_INLINE void features(const Task& task, const double* final, const Rows& t
   for (int leg = 0; leg < task.step[0].legs; ++leg) reduced[leg] = p[leg];
   Emission first = undo(reduced, products, task.step[0], choices, order[task.step[0].rank]);
   write_emission(first, 0, to);
-  double kernel = first.kernel;
+  double kernel = first.kernel, flows = first.flows;
   if (task.steps == 2) {  // the second emission shares the reduced particle of the first
     Products again;
     fill_products(reduced, task.step[1], again);
@@ -163,15 +169,15 @@ AMPCLI_INLINE void features(const Task& task, const double* final, const Rows& t
     int next = nearest_with(first.merged, distance, task.step[1]);
     Emission second = undo(reduced, again, task.step[1], choices, next);
     write_emission(second, 1, to);
-    kernel *= second.kernel;
+    kernel *= second.kernel, flows *= second.flows;
   }
-  *to.kernel = kernel;
+  *to.kernel = flows > 0 ? flows : kernel;
   for (int leg = 0; leg < task.step[0].legs - task.steps; ++leg) {
     double* row = to.reduced + 4 * leg;
     row[0] = reduced[leg].e, row[1] = reduced[leg].x, row[2] = reduced[leg].y, row[3] = reduced[leg].z;
   }
   if (choices.extended)
-    extended_inputs(task, p, products, first, to.variables, kernel, to.inputs);
+    extended_inputs(task, p, products, first, to.variables, kernel, flows, to.inputs);
   else
     paper_inputs(task, p, products, first, order, to.variables, to.inputs);
   if (choices.either) to.inputs[task.columns - 1] = task.step[0].gluon[first.i] ? 1 : 0;

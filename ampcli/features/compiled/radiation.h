@@ -23,6 +23,7 @@ namespace AMPCLI_SPACE::radiation {
 
 constexpr int MAX_LEGS = 16;
 constexpr int MAX_CANDIDATES = 91;  // pairs of 14 gluons
+constexpr int MAX_STRING = 8;       // gluons between the ends of a string
 constexpr int MAX_GROUPS = 7;
 constexpr double PI = 3.14159265358979323846;
 constexpr double TINY = 1e-300;
@@ -45,6 +46,8 @@ struct Step {  // one emission to undo
   int candidates, emitter[MAX_CANDIDATES], emitted[MAX_CANDIDATES];
   int jets, jet[MAX_LEGS];
   int massive[MAX_LEGS], gluon[MAX_LEGS];
+  int strings, end[2];  // whether there are colour strings, and the legs at their ends: of gluons alone, twice the first
+  int numerator;        // |M|^2 is like s^numerator times their sum: an input
 };
 
 struct Choices {
@@ -191,7 +194,65 @@ AMPCLI_INLINE double initial_kernel(bool gluon, bool printed, double x, double u
 struct Emission {
   int i, j, k, merged;           // emitter, emitted gluon, spectator; the emitter's place in the reduced event
   double first, second, kernel;  // y, z or x, u; F in GeV^-2
+  double flows, strings;         // what stands in place of F where there are colour strings, and their sum
 };
+
+// Sum over the orders of gluons between two ends of the products of what is between neighbours.
+template <int GLUONS>
+AMPCLI_INLINE double sum_over_orders(const double* first, const double* last,
+                                     const double (&between)[MAX_STRING][MAX_STRING]) {
+  double sum[1 << GLUONS][GLUONS], total = 0;  // over the orders of a set that end with one of its gluons
+  constexpr int all = (1 << GLUONS) - 1;
+#pragma GCC unroll 16
+  for (int set = 1; set <= all; ++set)
+#pragma GCC unroll 8
+    for (int a = 0; a < GLUONS; ++a) {
+      const int rest = set ^ 1 << a;
+      if (rest > set) continue;
+      double orders = rest ? 0 : first[a];
+#pragma GCC unroll 8
+      for (int b = 0; b < GLUONS; ++b)
+        if (rest >> b & 1) orders += sum[rest][b] * between[b][a];
+      sum[set][a] = orders;
+    }
+  for (int a = 0; a < GLUONS; ++a) total += sum[all][a] * last[a];
+  return total;
+}
+
+// Of 1 / (p_a.p_b) along the string: what |M|^2 is like at leading colour (S. Parke, T. Taylor, Phys. Rev. Lett. 56 (1986)
+// 2459; F.A. Berends, W.T. Giele, Nucl. Phys. B306 (1988) 759).  Of an event, or of the one that an emission left: there,
+// the last gluon has no place.
+template <class Product>
+AMPCLI_INLINE double strings_of(const Product& product, const Step& step, bool reduced) {
+  int gluon[MAX_STRING], gluons = 0, end[2];
+  auto place = [&](int leg) { return reduced && leg > step.last_gluon ? leg - 1 : leg; };
+  for (int side = 0; side < 2; ++side) end[side] = place(step.end[side]);
+  for (int leg = 0; leg < step.legs; ++leg)
+    if (step.gluon[leg] && leg != step.end[0] && !(reduced && leg == step.last_gluon)) gluon[gluons++] = place(leg);
+  double first[MAX_STRING], last[MAX_STRING], between[MAX_STRING][MAX_STRING];
+  for (int a = 0; a < gluons; ++a) {
+    first[a] = 1 / product(end[0], gluon[a]), last[a] = 1 / product(end[1], gluon[a]);
+    for (int b = 0; b < a; ++b) between[a][b] = between[b][a] = 1 / product(gluon[a], gluon[b]);
+  }
+  switch (gluons) {
+    case 0: return 1 / product(end[0], end[1]);
+    case 1: return sum_over_orders<1>(first, last, between);
+    case 2: return sum_over_orders<2>(first, last, between);
+    case 3: return sum_over_orders<3>(first, last, between);
+    case 4: return sum_over_orders<4>(first, last, between);
+    case 5: return sum_over_orders<5>(first, last, between);
+    case 6: return sum_over_orders<6>(first, last, between);
+    case 7: return sum_over_orders<7>(first, last, between);
+    default: return sum_over_orders<8>(first, last, between);
+  }
+}
+
+// What stands above the strings: of an outgoing splitting what helicities make of its soft limit, z being the emitter's
+// share; of an incoming one, which leaves x of s, the power of s that |M|^2 has there (docs/physics.md).
+AMPCLI_INLINE double final_numerator(bool gluon, double z) {
+  return gluon ? 0.5 * (1 + square(square(z)) + square(square(1 - z))) : 0.5 * (1 + z * z);
+}
+AMPCLI_INLINE double initial_numerator(bool gluon, double x) { return gluon ? 1 / square(square(x)) : 1 / square(x); }
 
 AMPCLI_INLINE int spectator_of(int i, int j, const Event& p, const Products& products, const Step& step, bool s_ijk) {
   int spectator = -1;
@@ -216,8 +277,11 @@ AMPCLI_INLINE Emission undo(Event& p, const Products& products, const Step& step
   }
   int k = spectator_of(i, j, p, products, step, choices.s_ijk);
   double pij = products[i][j], pik = products[i][k], pjk = products[j][k];
-  Emission emission{i, j, k, i == step.last_gluon ? j : i, 0, 0, 0};
+  Emission emission{i, j, k, i == step.last_gluon ? j : i, 0, 0, 0, 0, 0};
   Momentum emitter, spectator, pi = p[i], pj = p[j], pk = p[k];
+  auto before = [&](int a, int b) { return larger(products[a][b], TINY); };
+  auto after = [&](int a, int b) { return larger(massless_product(p[a], p[b]), TINY); };
+  if (step.strings) emission.strings = strings_of(before, step, false);
   if (choices.initial) {
     double x = (pik + pij - pjk) / (pik + pij), u = pij / (pij + pik), rest = 1 - x;
     emission.first = x, emission.second = u;
@@ -239,6 +303,11 @@ AMPCLI_INLINE Emission undo(Event& p, const Products& products, const Step& step
   p[j] = p[step.last_gluon];
   for (int leg = step.last_gluon; leg + 1 < step.legs; ++leg) p[leg] = p[leg + 1];
   if (emission.merged > step.last_gluon) --emission.merged;
+  if (step.strings) {
+    double numerator = choices.initial ? initial_numerator(step.gluon[i], emission.first)
+                                       : final_numerator(step.gluon[i], pt(pi) / larger(pt(pi) + pt(pj), TINY));
+    emission.flows = choices.coupling * C_A * numerator * emission.strings / strings_of(after, step, true);
+  }
   return emission;
 }
 
