@@ -149,11 +149,11 @@ def _tables(
         if epoch == 0:
             return table
         first = epoch - (epoch - 1) % recipe.copy_epochs
-        if first in kept:
-            return kept[first]
-        moved, labels, count = copies.labelled(first, over)
-        kept.clear()
-        kept[first] = Table.of(ansatz, moved, labels, run.device)
-        return replace(kept[first], labelled=count)
+        if first not in kept:
+            moved, labels, count = copies.labelled(first, over)
+            kept.clear()
+            kept[first] = replace(Table.of(ansatz, moved, labels, run.device), labelled=count)
+        # a run that goes on in the middle makes its copies again, and does not count them again
+        return kept[first] if epoch == first else replace(kept[first], labelled=0)
 
     return Ahead(of, recipe.epochs, second_core=usable_cores() > 1)
