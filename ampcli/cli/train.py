@@ -11,6 +11,7 @@ import typer
 
 from ampcli.cli.command import RegistryOption, Result, command, names_of, progress_bar, resumable
 from ampcli.cli.declared import given
+from ampcli.cli.effect import only_with
 from ampcli.cli.options import COPIES, LAYERS, TF32
 from ampcli.cli.over_channels import Values, model_at, name_at, over_channels
 
@@ -68,6 +69,11 @@ def train(
         ),
         COPIES,
     ] = 0.0,
+    copy_epochs: Annotated[
+        int,
+        typer.Option(min=1, help="Epochs that each set of shifted copies serves, where exact amplitudes cost more."),
+        only_with("perturb"),
+    ] = 1,
     precision: Annotated[str, typer.Option(help="float32, or tf32 for products on CUDA."), TF32] = "float32",
     device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
     threads: Annotated[int | None, typer.Option(help="CPU threads.", show_default="all cores")] = None,
@@ -119,6 +125,7 @@ def train(
                 "seeds": recipe_seeds(seed, replicas),
                 "epochs": epochs,
                 "perturb": perturb,
+                "copy_epochs": copy_epochs,
                 "precision": precision,
                 "dataset_digest": opened.digest,
                 "init_from": init_from,

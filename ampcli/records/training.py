@@ -32,6 +32,8 @@ class Recipe(Settings):
     epochs: int = Field(default=1000, ge=1)
     perturb: float = Field(default=0.0, ge=0, le=1)
     """Size of the shifts of perturbed copies, with exact labels, that every epoch but the first is trained on."""
+    copy_epochs: int = Field(default=1, ge=1)
+    """How many epochs each set of these copies serves."""
     precision: Literal["float32", "tf32"] = "float32"
     dataset_digest: str
     split_rule: SplitRule = "rows"

@@ -148,15 +148,24 @@ def _tables(
     momenta: torch.Tensor,
     amplitude: torch.Tensor,
 ) -> Ahead:
-    """The training table of every epoch: the store's points, or from the second epoch on perturbed copies of them."""
+    """The training table of every epoch: the store's points, or from the second epoch on perturbed copies of them,
+    each set of copies for `recipe.copy_epochs` epochs.
+    """
     if recipe.perturb == 0:
         return Ahead(lambda epoch, over: table, recipe.epochs, second_core=False)
     copies = PerturbedCopies.of(run.store, recipe, block, momenta, amplitude)
 
+    kept: dict[int, Table] = {}  # the set of copies that is in use, by its first epoch
+
     def of(epoch: int, over: Event) -> Table:
         if epoch == 0:
             return table
-        moved, labels, count = copies.labelled(epoch, over)
-        return replace(Table.of(ansatz, moved, labels, run.device), labelled=count)
+        first = epoch - (epoch - 1) % recipe.copy_epochs
+        if first not in kept:
+            moved, labels, count = copies.labelled(first, over)
+            kept.clear()
+            kept[first] = replace(Table.of(ansatz, moved, labels, run.device), labelled=count)
+        # a run that goes on in the middle makes its copies again, and does not count them again
+        return kept[first] if epoch == first else replace(kept[first], labelled=0)
 
     return Ahead(of, recipe.epochs, second_core=usable_cores() > 1)

@@ -46,10 +46,10 @@ CASES = [
 SHIPPED = ["ddx-zgggg-fg1", "ddx-zgggg-iq1", "ddx-zgggg-nofa", "ddx-zgggg-nofa@1", "dg-zdggg-fq1", "dg-zdggg-ig1"]
 
 
-def sample(process: Process, n: int, seed: int = 2) -> Tensor:
+def sample(process: Process, n: int, seed: int = 2, energy: float = 1000.0) -> Tensor:
     """Outgoing momenta, flat in phase space, of moving protons' partons."""
     rng = np.random.default_rng(seed)
-    final = rambo(rng.random((n, process.n_final, 4)), 1000.0)
+    final = rambo(rng.random((n, process.n_final, 4)), energy)
     if process.incoming[0].kind != "lepton":
         y = rng.uniform(-1.5, 1.5, (n, 1))
         final[..., 3] = np.cosh(y) * final[..., 3] + np.sinh(y) * final[..., 0]
@@ -97,6 +97,19 @@ def test_every_radiation(text: str, block: str) -> None:
         require_same(member.predict(final), network.predict(arrays), way)
         given = network.ansatz.inputs(arrays)
         torch.testing.assert_close(member.inputs(final), given, rtol=1e-5, atol=2e-6)
+
+
+@pytest.mark.parametrize("energy", [1e3, 1e9])
+def test_reduced_amplitudes_in_single_precision_whatever_their_size(energy: float) -> None:
+    """1e-39 GeV^-4 lies below what single precision holds."""
+    network = untrained("d d~ > z g g g g", "fg1+", hidden=(8,))
+    final = sample(parse_process("d d~ > z g g g g"), 200, energy=energy)
+    arrays = network.arrays(final)
+    exact = (arrays["kernel"] * arrays["reduced_amplitude"]).log()
+    for on, way in WAYS:
+        difference = (compiled(network, on, way).terms(final)[:, 0] - exact).abs()
+        assert difference.max() < 2e-5
+        assert difference.median() < 1e-6
 
 
 @pytest.mark.parametrize(

@@ -134,9 +134,10 @@ def cores(wanted: set[int]) -> Iterator[None]:
         os.sched_setaffinity(0, before)
 
 
-def weights_of(store: Store, registry: Path, stops: int = 0) -> tuple[dict[str, torch.Tensor], int]:
+def weights_of(store: Store, registry: Path, stops: int = 0, **changes) -> tuple[dict[str, torch.Tensor], int]:
     """Of a training on perturbed copies that was interrupted so many times, and its labelled points."""
-    settings = recipe(epochs=4, batch_size=100, dataset_digest=store.digest, options={"beta": 0.5}, perturb=0.1)
+    changes = {"epochs": 4, "batch_size": 100, "perturb": 0.1, **changes}
+    settings = recipe(dataset_digest=store.digest, options={"beta": 0.5}, **changes)
     run = TrainingRun(store, "m", registry, torch.device("cpu"))
     for _ in range(stops):
         asked = iter(range(100))
@@ -156,6 +157,14 @@ def test_weights_do_not_depend_on_a_second_core(store, tmp_path):
         together, as_many = weights_of(store, tmp_path / f"together{stops}", stops)
         assert as_many == points
         assert all(torch.equal(together[name], alone[name]) for name in alone)
+
+
+def test_copies_that_serve_several_epochs(store, tmp_path):
+    kept, points = weights_of(store, tmp_path / "kept", copy_epochs=3)
+    assert points == copies_of(store, perturb=0.1).labelled(1)[2]  # one set: epochs 2 to 4
+    resumed, as_many = weights_of(store, tmp_path / "resumed", stops=2, copy_epochs=3)
+    assert as_many == points
+    assert all(torch.equal(resumed[name], kept[name]) for name in kept)
 
 
 @pytest.mark.parametrize("second_core", [False, True])

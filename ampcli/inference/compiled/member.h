@@ -13,6 +13,7 @@ using std::fabs, std::sqrt;
 
 #include "../../amplitudes/native/at_rest.h"
 #include "../../amplitudes/native/bundled.h"
+#include "../../amplitudes/native/single.h"
 #include "../../features/compiled/antenna.h"
 #include "../../features/compiled/checked.h"
 #include "../../features/compiled/inputs.h"
@@ -113,14 +114,17 @@ class Features {
   void reduced_amplitudes(int events, int numbers, Scratch& scratch) const {
     double rest[4 * radiation::MAX_LEGS];
     unsigned char ignored;
-    run(reduced_, scratch.reduced.get(), 0, events, scratch.amplitude.get(), scratch.bad.get(),
-        scratch.amplitudes.get());
+    run_single(reduced_, scratch.reduced.get(), 0, events, scratch.amplitude.get(), scratch.bad.get(),
+               scratch.amplitudes.get());
     for (int event = 0; event < events; ++event) {
       double& value = scratch.amplitude[event];
       if (scratch.bad[event])
         value = std::numeric_limits<double>::quiet_NaN();
       else if (at_rest(scratch.reduced.get() + event * numbers, reduced_, rest))
         run(reduced_, rest, 0, 1, &value, &ignored, scratch.amplitudes.get());
+      else if (!(value > LEAST_SINGLE))
+        run(reduced_, scratch.reduced.get(), event, event + 1, scratch.amplitude.get(), scratch.bad.get(),
+            scratch.amplitudes.get());
     }
   }
 
