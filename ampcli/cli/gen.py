@@ -111,7 +111,7 @@ def gen(
     on_shell: Annotated[OnShellOption, only_with("momenta")] = False,
     beams: Annotated[
         str | None,
-        typer.Option(help="Proton beams: lhc13, lhc13.6, lhc14.", rich_help_panel=_HADRONS),
+        typer.Option(help="Proton beams: lhc13, lhc13.6, lhc14, fcc100 (TeV).", rich_help_panel=_HADRONS),
         _SAMPLED,
     ] = None,
     pt_min: Annotated[

@@ -91,7 +91,7 @@ def summary_table(evaluations: Mapping[str, Evaluation]) -> str:
         *_LEGEND[:-1],
         "in 68%, 95%, 99%: within these intervals of the predicted uncertainty, which is the model's own,",
         "that of an ensemble, or typical (one relative size for all points: it tells none apart);",
-        "least 95%: what the 95 % intervals hold in the worst bin of pT, Delta R, ln |M|^2, ... (one model alone: which)",
+        "least 95%: what they hold in the worst bin of pT, Delta R, ln |M|^2, ... (one model alone says which)",
         "",
         *aligned([*_two_headers(names, measures, "uncertainty"), *rows], left=2),
     ]
