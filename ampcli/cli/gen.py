@@ -198,6 +198,15 @@ def gen(
         ),
         _SAMPLED,
     ] = None,
+    refine: Annotated[
+        str | None,
+        typer.Option(
+            help="Model that predicts uncertainties: points are kept the more likely the less sure it is of them; "
+            "weights make up for it."
+        ),
+        not_with("momenta", "surrogate"),
+        only_if(lambda values: not _is_inclusive(values), 'for "{process}": name one channel'),
+    ] = None,
     registry: RegistryOption = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be done, and stop.")] = False,
 ) -> Result:
@@ -244,6 +253,7 @@ def gen(
         unchecked=unchecked,
         device=device,
         surrogate=surrogate,
+        refine=refine,
         registry=registry,
     )
     if _is_inclusive({"process": process, "define": define}):

@@ -47,7 +47,7 @@ class ProtonCollisions(SampledCollisions):
 
     @pydantic.model_serializer(mode="wrap")
     def _as_before(self, dump: pydantic.SerializerFunctionWrapHandler) -> dict[str, object]:
-        return without_later(self, dump, "running", "flavours", "leptons")
+        return without_later(self, dump, "running", "flavours", "leptons", "refined")
 
     @property
     def sqrt_s(self) -> None:

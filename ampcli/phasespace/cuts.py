@@ -28,7 +28,7 @@ def _distance(eta: FloatArray, phi: FloatArray) -> FloatArray:
 def transverse_momenta(final: FloatArray, process: Process) -> FloatArray:
     """pT of the jets of events (n, n_final, 4), (n, n_jets); GeV."""
     jets = final[:, [leg - 2 for leg in process.jet_legs]]
-    return np.hypot(jets[..., 1], jets[..., 2])
+    return np.asarray(np.hypot(jets[..., 1], jets[..., 2]))
 
 
 def smallest_delta_r(final: FloatArray, process: Process) -> FloatArray:
