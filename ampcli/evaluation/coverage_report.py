@@ -10,6 +10,8 @@ from ampcli.evaluation.evaluation import Measured
 from ampcli.evaluation.metrics import Proportion
 from ampcli.text_table import aligned
 
+_NAMED = 6  # bins that are listed
+
 
 def coverage_lines(columns: Mapping[str, Measured]) -> list[str]:
     """Of an evaluation's measures: inside and outside the training region, worst bins, verdict; [] without coverage."""
@@ -34,17 +36,19 @@ def least_coverage(found: Measured) -> float | None:
 
 
 def _verdict(columns: Mapping[str, Measured]) -> str:
-    short = [
-        f"{where(name, found)} ({100 * found.share:.2g} % of {measure}): {100 * found.intervals['95'].value:.1f} %"
+    short = sorted(
+        (found.intervals["95"].value, f"{where(name, found)} ({100 * found.share:.2g} % of {measure})")
         for measure, whole in columns.items()
         for name, bins in whole.coverage.items()
         for found in bins
         if found.short
-    ]
+    )
     asked = f"{100 * LEAST_COVERAGE:.0f} %"
     if not short:
         return f"95% intervals hold {asked} or more in all bins"
-    return f"95% intervals hold less than {asked} in\n" + "\n".join(f"  {line}" for line in short)
+    lines = [f"  {text}: {100 * held:.1f} %" for held, text in short[:_NAMED]]
+    more = [f"  and {len(short) - _NAMED} other bins (--json has all)"] if len(short) > _NAMED else []
+    return "\n".join([f"95% intervals hold less than {asked} in", *lines, *more])
 
 
 def where(name: str, found: CoverageBin) -> str:

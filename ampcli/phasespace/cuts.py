@@ -35,7 +35,8 @@ def smallest_delta_r(final: FloatArray, process: Process) -> FloatArray:
     """Of any two jets of events (n, n_final, 4) with two jets at least, (n,)."""
     _, eta, phi = _directions(final[:, [leg - 2 for leg in process.jet_legs]])
     pairs = pair_positions(eta.shape[1])
-    return np.min([_distance(eta[:, i] - eta[:, j], phi[:, i] - phi[:, j]) for i, j in pairs], axis=0)
+    apart = [_distance(eta[:, i] - eta[:, j], phi[:, i] - phi[:, j]) for i, j in pairs]
+    return np.asarray(np.min(apart, axis=0))
 
 
 @dataclass(frozen=True)
