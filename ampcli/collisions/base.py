@@ -56,7 +56,7 @@ class Collisions(Frozen):
 
     @property
     def are_unweighted(self) -> bool:
-        """Whether rows were accepted in proportion to their weight."""
+        """Whether rows were chosen among those drawn, by their weight or by what a model says of them."""
         return False
 
     @property

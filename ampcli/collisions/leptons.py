@@ -38,7 +38,7 @@ class LeptonCollisions(SampledCollisions):
 
     @property
     def are_unweighted(self) -> bool:
-        return self.overweight is not None
+        return self.overweight is not None or self.refined is not None
 
     @property
     def selection(self) -> Selection:

@@ -59,7 +59,7 @@ class ProtonCollisions(SampledCollisions):
 
     @property
     def are_unweighted(self) -> bool:
-        return bool(self.unweighted)
+        return bool(self.unweighted) or self.refined is not None
 
     @property
     def are_proposed(self) -> bool:
