@@ -111,7 +111,7 @@ def gen(
     on_shell: Annotated[OnShellOption, only_with("momenta")] = False,
     beams: Annotated[
         str | None,
-        typer.Option(help="Proton beams: lhc13, lhc13.6, lhc14.", rich_help_panel=_HADRONS),
+        typer.Option(help="Proton beams: lhc13, lhc13.6, lhc14, fcc100 (TeV).", rich_help_panel=_HADRONS),
         _SAMPLED,
     ] = None,
     pt_min: Annotated[
@@ -198,6 +198,15 @@ def gen(
         ),
         _SAMPLED,
     ] = None,
+    refine: Annotated[
+        str | None,
+        typer.Option(
+            help="Model that predicts uncertainties: points are kept the more likely the less sure it is of them; "
+            "weights make up for it."
+        ),
+        not_with("momenta", "surrogate"),
+        only_if(lambda values: not _is_inclusive(values), 'for "{process}": name one channel'),
+    ] = None,
     registry: RegistryOption = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be done, and stop.")] = False,
 ) -> Result:
@@ -244,6 +253,7 @@ def gen(
         unchecked=unchecked,
         device=device,
         surrogate=surrogate,
+        refine=refine,
         registry=registry,
     )
     if _is_inclusive({"process": process, "define": define}):

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import pydantic
 
+from ampcli.collisions.refined import Refined
 from ampcli.errors import UsageError, setting
 from ampcli.kinematics import FloatArray
 from ampcli.process import Process
@@ -55,7 +56,7 @@ class Collisions(Frozen):
 
     @property
     def are_unweighted(self) -> bool:
-        """Whether rows were accepted in proportion to their weight."""
+        """Whether rows were chosen among those drawn, by their weight or by what a model says of them."""
         return False
 
     @property
@@ -105,6 +106,8 @@ class SampledCollisions(Collisions):
     """Collisions whose points are a function of a seed."""
 
     seed: int
+    refined: Refined | None = None
+    """Where the points are those that a model is unsure of."""
 
     def overlap(self, other: Collisions) -> Overlap | None:
         if not isinstance(other, SampledCollisions):

@@ -30,7 +30,7 @@ class LeptonCollisions(SampledCollisions):
 
     @pydantic.model_serializer(mode="wrap")
     def _as_before(self, dump: pydantic.SerializerFunctionWrapHandler) -> dict[str, object]:
-        return without_later(self, dump, "cuts", "sampling", "overweight", "sampler")
+        return without_later(self, dump, "cuts", "sampling", "overweight", "sampler", "refined")
 
     @property
     def have_flat_weights(self) -> bool:
@@ -38,7 +38,7 @@ class LeptonCollisions(SampledCollisions):
 
     @property
     def are_unweighted(self) -> bool:
-        return self.overweight is not None
+        return self.overweight is not None or self.refined is not None
 
     @property
     def selection(self) -> Selection:

@@ -49,7 +49,11 @@ class ProtonCollisions(SampledCollisions):
 
     @pydantic.model_serializer(mode="wrap")
     def _as_before(self, dump: pydantic.SerializerFunctionWrapHandler) -> dict[str, object]:
+<<<<<<< HEAD
         return without_later(self, dump, "running", "flavours", "leptons", "adaptation")
+=======
+        return without_later(self, dump, "running", "flavours", "leptons", "refined")
+>>>>>>> honest
 
     @property
     def sqrt_s(self) -> None:
@@ -61,7 +65,7 @@ class ProtonCollisions(SampledCollisions):
 
     @property
     def are_unweighted(self) -> bool:
-        return bool(self.unweighted)
+        return bool(self.unweighted) or self.refined is not None
 
     @property
     def are_proposed(self) -> bool:

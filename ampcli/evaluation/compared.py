@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,6 +28,7 @@ class Sample:
         weight: (n,) phase-space weight >= 0, weight * exact in pb; None for points without such weights.
         density: (n,) what a row counts as a point of phase space, >= 0; None: all alike.
         share: (n,) what it counts as an event, >= 0, where that is known without weights in pb.
+        variables: (n,) each, in whose bins coverage is shown (`ampcli.evaluation.coverage`).
     """
 
     exact: Floats
@@ -36,6 +37,7 @@ class Sample:
     weight: Floats | None = None
     density: Floats | None = None
     share: Floats | None = None
+    variables: Mapping[str, Floats] = field(default_factory=dict)
 
     @property
     def events(self) -> Floats | None:
@@ -51,7 +53,7 @@ class Sample:
         """
         n = len(self.exact)
         columns = {"exact": self.exact, "min_sij": self.min_sij, "weight": self.weight}
-        columns |= {"density": self.density, "share": self.share}
+        columns |= {"density": self.density, "share": self.share, **self.variables}
         for name, column in columns.items():
             if column is not None:
                 _require_column(name, column, None if name == "exact" else n)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ampcli.evaluation.compared import Claims, Sample, Trained
+from ampcli.evaluation.coverage import kinematic_variables
 from ampcli.evaluation.evaluation import Evaluation, evaluate
 from ampcli.inference.described import require_described
 from ampcli.inference.predictor import Predicted, Predictor
@@ -75,13 +76,15 @@ def _sample(points: StoredPoints) -> tuple[Sample, Measures]:
     counted, sampled = measures(store, points.split), store.plan.source.are_sampled
     total = momenta.sum(axis=1)
     s = total[:, 0] ** 2 - (total[:, 1:] ** 2).sum(axis=1)
+    min_sij = min_invariant(momenta, store.process.final_masses) / s
     sample = Sample(
         exact=points.exact,
-        min_sij=min_invariant(momenta, store.process.final_masses) / s,
+        min_sij=min_sij,
         tried=store.tried * len(momenta) / store.rows,
         weight=store.read_split("weight", points.split) if sampled else None,
         density=counted.points,
         share=None if sampled else counted.events,
+        variables=kinematic_variables(momenta, store.process) or {"min_sij_over_s": min_sij},
     )
     return sample, counted
 

@@ -10,12 +10,13 @@ from pydantic import FiniteFloat
 from ampcli import weighted
 from ampcli.evaluation.calibration import Calibration, calibrate
 from ampcli.evaluation.compared import Claims, Sample, Trained
+from ampcli.evaluation.coverage import CoverageBin, coverage_in_bins
 from ampcli.evaluation.cross_section import CrossSection, integrate
 from ampcli.evaluation.growth import Growth, growth
 from ampcli.evaluation.metrics import Metrics, measure
 from ampcli.evaluation.regions import regions
 from ampcli.records.base import Frozen
-from ampcli.uncertainty.certificate import Certificate
+from ampcli.uncertainty.certificate import Certificate, relative_size
 from ampcli.uncertainty.kind import UncertaintyKind
 from ampcli.weighted import Flags, Floats
 
@@ -25,6 +26,8 @@ class Measured(Frozen):
 
     by_multiplicity: keys are numbers of exclusive k_T jets ("3", "4").
     by_certificate: points "inside" the training region, "outside" it, and those that each reason flags.
+    calibration_by_certificate: of the same points.
+    coverage: in bins of the variables of `ampcli.evaluation.coverage`, of models with an uncertainty of their own.
     growth: of the mean of an ensemble, with its members.
     seen: what has to be said about points that the model may have seen before.
     """
@@ -36,6 +39,8 @@ class Measured(Frozen):
     by_certificate: dict[str, Metrics]
     calibration: Calibration | None
     before_recalibration: Calibration | None
+    calibration_by_certificate: dict[str, Calibration]
+    coverage: dict[str, list[CoverageBin]]
     growth: list[Growth]
     seen: tuple[str, ...] = ()
 
@@ -89,16 +94,36 @@ def measured(sample: Sample, trained: Trained, claims: Claims, weight: Floats | 
     def calibration(uncertainty: Floats | None, intervals: Mapping[str, float] | None = None) -> Calibration | None:
         return None if uncertainty is None else calibrate(exact, predicted, uncertainty, intervals, weight)
 
+    def of_part(rows: Flags) -> Calibration | None:
+        if claims.uncertainty is None or not rows.any():
+            return None
+        own = exact[rows], predicted[rows], claims.uncertainty[rows]
+        return calibrate(*own, claims.intervals, weighted.part(weight, rows))
+
+    flags = {} if claims.certificate is None else dict(_flags(claims.certificate))
+    by_flag = {name: of_part(rows) for name, rows in flags.items()}
     return Measured(
         effective_points=weighted.effective_number(weight, len(exact)),
         overall=measure(exact, predicted, *trained.log_moments, weight),
         by_multiplicity=parts((f"{k:.0f}", trained.n_jets == k) for k in np.unique(trained.n_jets)),
         by_region=parts(regions(sample.min_sij, trained.y_cut)),
-        by_certificate={} if claims.certificate is None else parts(_flags(claims.certificate)),
+        by_certificate=parts(flags.items()),
         calibration=calibration(claims.uncertainty, claims.intervals),
         before_recalibration=calibration(claims.bare),
+        calibration_by_certificate={name: found for name, found in by_flag.items() if found is not None},
+        coverage=_coverage(sample, claims, weight),
         growth=[] if claims.members is None else growth(exact, claims.members, weight),
     )
+
+
+def _coverage(sample: Sample, claims: Claims, weight: Floats | None) -> dict[str, list[CoverageBin]]:
+    if claims.uncertainty is None or claims.kind is None or not claims.kind.by_point:
+        return {}
+    with np.errstate(divide="ignore", invalid="ignore"):  # 0: not known
+        pulls = (claims.predicted - sample.exact) / claims.uncertainty
+    own = {"log_amplitude": np.log(sample.exact)}
+    own["relative_uncertainty"] = relative_size(claims.predicted, claims.uncertainty)
+    return coverage_in_bins({**sample.variables, **own}, pulls, claims.intervals, weight)
 
 
 def _flags(certificate: Certificate) -> Iterator[tuple[str, Flags]]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from ampcli.evaluation.calibration import Calibration
+from ampcli.evaluation.coverage_report import coverage_lines, least_coverage
 from ampcli.evaluation.cross_section import CrossSection
 from ampcli.evaluation.evaluation import Evaluation, Measured
 from ampcli.evaluation.growth import Growth
@@ -58,6 +59,8 @@ def table(evaluation: Evaluation) -> str:
         calibrated = evaluation.before_recalibration is not None
         lines.append(f"uncertainties: {evaluation.uncertainty_kind.described(calibrated)}")
     lines += ["", *aligned([*_two_headers(list(_OF_GROUPS), list(columns), "rows"), *_groups(evaluation)])]
+    if covered := coverage_lines(columns):
+        lines += ["", *covered]
     if evaluation.cross_section is not None:
         lines += ["", *_cross_section(evaluation.cross_section)]
     if evaluation.growth:
@@ -72,7 +75,7 @@ def table(evaluation: Evaluation) -> str:
 def summary_table(evaluations: Mapping[str, Evaluation]) -> str:
     """One line for each model, from the most accurate one on (AS, Table 4, and the mean accuracies of Figs. 5 to 9)."""
     measures = list(_columns(next(iter(evaluations.values()))))
-    names = [*_OF_MODELS, "in 68%", "95%", "99%"]
+    names = [*_OF_MODELS, "in 68%", "95%", "99%", "least 95%"]
     rows = []
     for name, e in sorted(evaluations.items(), key=lambda item: item[1].overall.mean_abs_delta):
         columns = _columns(e).values()
@@ -82,11 +85,13 @@ def summary_table(evaluations: Mapping[str, Evaluation]) -> str:
             for level in ("68", "95", "99")
             for m in columns
         ]
+        cells += ["-" if (least := least_coverage(m)) is None else _percent(least) for m in columns]
         rows.append([name, "-" if e.uncertainty_kind is None else str(e.uncertainty_kind), *cells])
     lines = [
         *_LEGEND[:-1],
         "in 68%, 95%, 99%: within these intervals of the predicted uncertainty, which is the model's own,",
-        "that of an ensemble, or typical (one relative size for all points: it tells none apart)",
+        "that of an ensemble, or typical (one relative size for all points: it tells none apart);",
+        "least 95%: what they hold in the worst bin of pT, Delta R, ln |M|^2, ... (one model alone says which)",
         "",
         *aligned([*_two_headers(names, measures, "uncertainty"), *rows], left=2),
     ]

@@ -36,7 +36,8 @@ class GenerationRequest:
         unchecked: take an amplitude that is not known to be right.
         device: where amplitudes are computed: cpu, cuda or auto.
         surrogate: a report of `ampcli speedup`, whose mixture of surrogates and exact amplitudes is taken.
-        registry: where its models are.
+        refine: a model; points are added where it is unsure.
+        registry: where models are.
     """
 
     process: str
@@ -49,6 +50,7 @@ class GenerationRequest:
     unchecked: bool = False
     device: str = "cpu"
     surrogate: Path | None = None
+    refine: str | None = None
     registry: Path | None = None
 
 
@@ -71,13 +73,17 @@ def prepare(request: GenerationRequest) -> Job:
         from ampcli.amplitudes.tensors import on_device  # needs torch
 
         provider = on_device(provider, request.device)
-    newest = request.collisions.points(process, provider, request.seed)
+    newest: PointSource = request.collisions.points(process, provider, request.seed)
     exact = provider if newest.collisions.are_proposed else None
     if request.surrogate is not None:
         from ampcli.speedup.certified import mixture_of  # needs torch
 
         exact, provider = provider, mixture_of(request.surrogate, provider, newest.collisions, request.registry)
         newest = request.collisions.points(process, provider, request.seed)
+    if request.refine is not None:
+        from ampcli.generation.refined_points import refined_points  # needs torch
+
+        newest = refined_points(newest, provider, request.refine, request.registry)
     source, note = _as_begun(request.store, newest)
     collisions = source.collisions  # reads a file of events
     plan = Plan(

@@ -31,7 +31,7 @@ from ampcli.phasespace.running_coupling import Running, running_alpha_s
 from ampcli.process import Process, parse_process
 
 #: Collision energy in GeV of the beams that `--beams` knows.
-BEAMS = {"lhc13": 13000.0, "lhc13.6": 13600.0, "lhc14": 14000.0}
+BEAMS = {"lhc13": 13000.0, "lhc13.6": 13600.0, "lhc14": 14000.0, "fcc100": 100_000.0}
 
 #: Its file among a store's books.
 ADAPTATION = "adaptation.npz"

@@ -7,6 +7,7 @@ import math
 from ampcli.amplitudes import coverage
 from ampcli.errors import UsageError
 from ampcli.kinematics import ENERGY
+from ampcli.records.provider import ProviderRecord
 from ampcli.registry.manifest import Manifest
 from ampcli.store.reader import Store
 
@@ -17,19 +18,31 @@ def require_described(manifest: Manifest, store: Store) -> None:
     Raises:
         UsageError: another process, energy, parameters or amplitudes (corrected, unchecked), naming the differences.
     """
-    mine, theirs = manifest.provider, store.plan.provider
+    require_amplitudes(manifest, store.plan.process, store.sqrt_s, store.plan.provider, str(store.path))
+
+
+def require_amplitudes(
+    manifest: Manifest, process: str, sqrt_s: float | None, provider: ProviderRecord, where: str
+) -> None:
+    """`require_described` of amplitudes that need not be in a store.
+
+    Args:
+        sqrt_s: centre-of-mass energy in GeV; None where it varies.
+        where: whose they are, for the message.
+    """
+    mine, theirs = manifest.provider, provider
     # Providers name different parameters, and may write them with other last digits.
     shared = sorted(set(mine.parameters) & set(theirs.parameters))
     parameters = [{name: f"{side.parameters[name]:.12g}" for name in shared} for side in (mine, theirs)]
     marks = [coverage.marks(side.options) for side in (mine, theirs)]
-    energy = store.sqrt_s
+    energy = sqrt_s
     if energy is not None and manifest.sqrt_s is not None and math.isclose(energy, manifest.sqrt_s, rel_tol=ENERGY):
         energy = manifest.sqrt_s
     facts = {
-        "process": (manifest.process, store.plan.process),
+        "process": (manifest.process, process),
         "sqrt(s)": (manifest.sqrt_s, energy),
         "parameters": parameters,
         "amplitudes": marks,
     }
     if what := [f"{name}: {a} in the model, {b} in the store" for name, (a, b) in facts.items() if a != b]:
-        raise UsageError(f"{manifest.reference} does not describe {store.path}: " + "; ".join(what))
+        raise UsageError(f"{manifest.reference} does not describe {where}: " + "; ".join(what))

@@ -25,6 +25,20 @@ def _distance(eta: FloatArray, phi: FloatArray) -> FloatArray:
     return np.asarray(np.hypot(eta, np.remainder(phi + np.pi, 2 * np.pi) - np.pi))
 
 
+def transverse_momenta(final: FloatArray, process: Process) -> FloatArray:
+    """pT of the jets of events (n, n_final, 4), (n, n_jets); GeV."""
+    jets = final[:, [leg - 2 for leg in process.jet_legs]]
+    return np.asarray(np.hypot(jets[..., 1], jets[..., 2]))
+
+
+def smallest_delta_r(final: FloatArray, process: Process) -> FloatArray:
+    """Of any two jets of events (n, n_final, 4) with two jets at least, (n,)."""
+    _, eta, phi = _directions(final[:, [leg - 2 for leg in process.jet_legs]])
+    pairs = pair_positions(eta.shape[1])
+    apart = [_distance(eta[:, i] - eta[:, j], phi[:, i] - phi[:, j]) for i, j in pairs]
+    return np.asarray(np.min(apart, axis=0))
+
+
 @dataclass(frozen=True)
 class JetCuts:
     """pT > pt_min [GeV] and |eta| < eta_max of every jet, Delta R > delta_r of every pair."""

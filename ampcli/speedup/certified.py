@@ -33,7 +33,7 @@ REPORT = "speedup.json"
 VERSION = "1"
 
 _BATCH = 8192
-_HOW_IT_WAS_DRAWN = ("seed", "sampler", "sampling", "unweighted", "overweight")  # the physics is the same
+_HOW_IT_WAS_DRAWN = ("seed", "sampler", "sampling", "unweighted", "overweight", "refined")  # the physics is the same
 
 
 class Certified(pydantic.BaseModel):

@@ -98,12 +98,18 @@ def relative_size(amplitude: FloatArray, uncertainty: FloatArray) -> FloatArray:
 def certify(manifest: Manifest, process: Process, final: FloatArray, relative: FloatArray) -> Certificate:
     """Flags of final-state momenta (n, n_final, 4) in GeV with predicted relative uncertainties (n,)."""
     reasons = manifest.dataset.source.outside(final, process, manifest.region)
-    largest = manifest.region.relative_uncertainty_999
+    largest = largest_usual(manifest)
     if largest is not None:
-        if manifest.recalibration is not None:
-            largest = float(recalibrated(torch.tensor([largest], dtype=torch.float64), manifest.recalibration))
         reasons["spread"] = ~(relative <= largest)  # and where it is not known
     return Certificate(reasons, len(final))
+
+
+def largest_usual(manifest: Manifest) -> float | None:
+    """The relative uncertainty that 99.9 % of points and events do not exceed, recalibrated; None: not known."""
+    largest = manifest.region.relative_uncertainty_999
+    if largest is None or manifest.recalibration is None:
+        return largest
+    return float(recalibrated(torch.tensor([largest], dtype=torch.float64), manifest.recalibration))
 
 
 def unusual_spread(kind: UncertaintyKind, relative: FloatArray, counted: Measures | None = None) -> float | None:

@@ -25,7 +25,9 @@ from ampcli.weighted import ONE_SIGMA, Floats
 INTERVALS = {"95": 0.95, "99": 0.99}
 
 LEAST_POINTS = 100
-_POINTS_PER_KNOT, _MOST_KNOTS = 500, 20
+_POINTS_PER_KNOT, _MOST_EQUAL = 500, 20
+_ENDS = (0.01, 0.02)
+"""Shares of the weight that have knots of their own at both ends, where the factor changes most."""
 _TINY = 1e-100
 
 
@@ -72,11 +74,11 @@ def _groups(log_sigma: Floats, weight: Floats | None) -> list[npt.NDArray[np.int
     """Rows in groups of the same weight and ascending uncertainty; with weights, each with enough effective rows."""
     order = np.argsort(log_sigma, kind="stable")
     effective = weighted.effective_number(weight, len(order))
-    knots = min(max(int(effective) // _POINTS_PER_KNOT, 1), _MOST_KNOTS)
+    levels = _levels(effective)
     if weight is None:
-        return np.array_split(order, knots)
+        return np.split(order, np.round(len(order) * levels).astype(np.int64))
     below = np.cumsum(weight[order])
-    ends = np.searchsorted(below, below[-1] * np.arange(1, knots) / knots)
+    ends = np.searchsorted(below, below[-1] * levels)
     groups: list[npt.NDArray[np.int64]] = []
     for rows in np.split(order, ends):
         thin = bool(groups) and weighted.effective_number(weight[groups[-1]], len(groups[-1])) < LEAST_POINTS
@@ -84,6 +86,13 @@ def _groups(log_sigma: Floats, weight: Floats | None) -> list[npt.NDArray[np.int
     if len(groups) > 1 and weighted.effective_number(weight[groups[-1]], len(groups[-1])) < LEAST_POINTS:
         groups[-2:] = [np.concatenate(groups[-2:])]
     return groups
+
+
+def _levels(effective: float) -> Floats:
+    """Shares of the weight below the edges of groups with enough effective rows each."""
+    groups = min(max(int(effective) // _POINTS_PER_KNOT, 1), _MOST_EQUAL)
+    ends = [share for share in _ENDS if groups > 1 and effective * _ENDS[0] >= _POINTS_PER_KNOT]
+    return np.unique([*ends, *(np.arange(1, groups) / groups), *(1.0 - share for share in ends)])
 
 
 def _of(weight: Floats | None, rows: npt.NDArray[np.int64]) -> Floats | None:

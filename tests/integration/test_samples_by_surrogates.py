@@ -12,6 +12,8 @@ import pytest
 from quick import quick_adaptation
 
 from ampcli.amplitudes.providers import make_provider
+from ampcli.inference.load import load_predictor
+from ampcli.inference.predictor import Predictor
 from ampcli.kinematics import with_beams
 from ampcli.speedup import timing
 from ampcli.store.reader import Store, open_store
@@ -116,6 +118,35 @@ def test_two_stages_carry_their_evidence(ampcli: Ampcli, tmp_path: Path) -> None
     closure = open_store(tmp_path / "t.zarr").attributes["closure"]
     assert (closure["events"], closure["largest"]) == (1000, 0.0)
     assert "closure, 1000 exact amplitudes of native" in said
+
+
+def test_points_where_a_model_is_unsure(ampcli: Ampcli, tmp_path: Path, made: Made) -> None:
+    where = ("--registry", made.registry)
+    asked = (*BEAMS, "--points", "3k", "--seed", "5", "--refine", "m", *where)
+    with quick_adaptation():
+        ampcli("gen", PROCESS, tmp_path / "r.zarr", *asked)
+        for part in ("2/2", "1/2"):
+            ampcli("gen", PROCESS, tmp_path / "parts.zarr", *asked, "--part", part)
+        ampcli.fails(2, "gen", "d g > z d g", tmp_path / "s.zarr", *asked, naming=("m@1", "does not describe"))
+    store = open_store(tmp_path / "r.zarr")
+    assert open_store(tmp_path / "parts.zarr").digest == store.digest
+    refined = store.plan.source.model_dump()["refined"]
+    assert (refined["model"], refined["least"]) == ("m@1", 0.05)
+    # accepted in proportion to the predicted uncertainty, weighted by the inverse
+    model = load_predictor("m", made.registry, "cpu")
+    size = store.read("weight") * store.read("amplitude")
+    chance = np.clip(relative(model, store) / refined["kept_from"], 0.05, 1.0)
+    w_max = np.median(size * chance)
+    assert np.mean(np.isclose(size * chance, w_max, rtol=1e-6)) > 0.98  # all but excess weights
+    assert np.median(relative(model, store)) > 1.1 * np.median(relative(model, made.exact))
+    both = [s.attributes["statistics"] for s in (made.exact, store)]
+    (right, error), (found, other) = ((s["mean_weighted_amplitude"], s["mean_weighted_amplitude_error"]) for s in both)
+    assert abs(found - right) < 4 * np.hypot(error, other)
+
+
+def relative(model: Predictor, store: Store) -> np.ndarray:
+    amplitude, uncertainty = model.predict_final(store.read("momenta"))
+    return uncertainty / amplitude
 
 
 def test_what_is_refused(ampcli: Ampcli, tmp_path: Path, made: Made) -> None:

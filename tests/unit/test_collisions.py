@@ -11,6 +11,7 @@ from samples import LEPTONS, PROTONS, REGION
 
 from ampcli.collisions import AnyCollisions
 from ampcli.collisions.given import GivenEvents
+from ampcli.collisions.refined import Refined
 from ampcli.errors import AmpcliError, UsageError
 from ampcli.kinematics import min_invariant
 from ampcli.phasespace.jets import exclusive_jets
@@ -33,6 +34,15 @@ def test_written_and_read(collisions):
     assert ALL.validate_python(document) == collisions
     with pytest.raises(pydantic.ValidationError, match="unheard_of"):
         ALL.validate_python(document | {"unheard_of": 1})
+
+
+@pytest.mark.parametrize("collisions", [LEPTONS, PROTONS], ids=lambda collisions: collisions.kind)
+def test_refined_ones_say_so(collisions):
+    refined = Refined(model="m@1", manifest_sha256="0" * 64, kept_from=0.1, least=0.05)
+    chosen = collisions.model_copy(update={"refined": refined})
+    assert ALL.validate_json(chosen.model_dump_json()) == chosen
+    assert chosen.are_unweighted
+    assert "refined" not in collisions.model_dump()
 
 
 def test_defaults_of_later_versions_are_not_written():

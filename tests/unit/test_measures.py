@@ -89,6 +89,7 @@ def test_whole_weights_are_repeated_rows():
     given = arguments()
     found = evaluated(**given)
     drop = {"points", "y_cut", "uncertainty_kind", "events", "cross_section"}
+    drop |= {"coverage"}  # how many bins there are depends on the effective number of rows
     times = given["density"].astype(int)
     repeated = chosen(given, np.repeat(np.arange(4000), times)) | {"density": None}
     assert_same_averages(found.model_dump(exclude=drop), evaluated(**repeated).model_dump(exclude=drop))
@@ -99,7 +100,7 @@ def test_whole_weights_are_repeated_rows():
     times = (given["weight"] * given["exact"]).astype(int)
     repeated = chosen(given, np.repeat(np.arange(4000), times)) | {"density": None}
     events = evaluated(**given).events
-    assert_same_averages(events.model_dump(), evaluated(**repeated).model_dump(exclude=drop))
+    assert_same_averages(events.model_dump(exclude={"coverage"}), evaluated(**repeated).model_dump(exclude=drop))
     assert events.effective_points == pytest.approx(times.sum() ** 2 / (times**2).sum())
 
 
