@@ -13,6 +13,7 @@ the antennae of what is suppressed by 1/N_c^2.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from itertools import combinations, pairwise, permutations
 
 import torch
@@ -63,6 +64,33 @@ def string_antenna(invariants: Tensor, strings: Strings, quark: int, antiquark: 
 def neighbours(strings: Strings) -> set[tuple[int, int]]:
     """Pairs of gluons (i < j) next to each other in a string: those that become singular together."""
     return {(min(pair), max(pair)) for order in strings for pair in pairwise(order)}
+
+
+@dataclass(frozen=True)
+class Splitting:
+    """Two gluons that are neighbours in a string, where their parent has the neighbours `left` and `right`."""
+
+    pair: tuple[int, int]
+    left: int
+    right: int
+    terms: tuple[int, ...]
+    """Places of the terms with this splitting."""
+
+
+def splittings(terms: Sequence[Strings], quark: int, antiquark: int) -> list[Splitting]:
+    """Every pair of gluons (i < j) with every pair of neighbours of their parent, ordered by them.
+
+    For 1, 2, 3, 4 gluons there are 0, 1, 9, 36: a string looks the same from both of its ends.
+    """
+    found: dict[tuple[int, int, int, int], list[int]] = {}
+    for place, strings in enumerate(terms):
+        for order in strings:
+            legs = (quark, *order, antiquark)
+            for at in range(1, len(order)):
+                i, j = sorted(legs[at : at + 2])
+                left, right = sorted((legs[at - 1], legs[at + 2]))
+                found.setdefault((i, j, left, right), []).append(place)
+    return [Splitting((i, j), left, right, tuple(places)) for (i, j, left, right), places in sorted(found.items())]
 
 
 def chains_of(terms: Sequence[Strings]) -> list[tuple[int, ...]]:

@@ -34,6 +34,30 @@ def splitting_azimuth(pi: Tensor, pj: Tensor) -> tuple[Tensor, Tensor]:
     return cosine, sine
 
 
+def azimuth_in_string(
+    pi: Tensor, pj: Tensor, left: Tensor, right: Tensor, parent_left: Tensor, parent_right: Tensor
+) -> tuple[Tensor, Tensor]:
+    """cos 2 phi and sin 2 phi of a splitting, phi measured from the plane of the parent's neighbours in a string.
+
+    A soft parent is polarised along the transverse part of p_left / (P.p_left) - p_right / (P.p_right) (eikonal current
+    of its neighbours); phi is the angle between it and p_i.  Both are 0 where it is undefined.
+
+    Args:
+        pi, pj, left, right: (4, n) momenta in any unit, component first.
+        parent_left, parent_right: P.p_left and P.p_right, P = p_i + p_j, (n,) in that unit squared.
+    """
+    parent = pi[1:] + pj[1:]
+    parent = parent / _norm(parent)
+    # as in `splitting_azimuth`: precise for collinear pairs
+    toward_i = torch.linalg.cross(parent, torch.linalg.cross(pi[1:], pj[1:], dim=0), dim=0)
+    toward_i = toward_i / _norm(toward_i)
+    current = left[1:] / parent_left - right[1:] / parent_right
+    cosine = (toward_i * current).sum(0)
+    sine = (torch.linalg.cross(parent, toward_i, dim=0) * current).sum(0)
+    size = (cosine.square() + sine.square()).clamp_min(1e-300)
+    return (cosine.square() - sine.square()) / size, 2.0 * sine * cosine / size
+
+
 def _norm(vector: Tensor) -> Tensor:
     length: Tensor = torch.linalg.vector_norm(vector, dim=0)
     return length.clamp_min(1e-300)

@@ -38,7 +38,7 @@ class _Antenna(BlockKind):
     def make(self, name: str, process: Process, options: Mapping[str, Any], version: int | None) -> FeatureBlock:
         from ampcli.features.antenna import AntennaBlock
 
-        return AntennaBlock(process)
+        return AntennaBlock(process, version)
 
 
 ANTENNA = _Antenna()

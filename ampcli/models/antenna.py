@@ -6,13 +6,13 @@ are for any number of them at once: the coefficients stay smooth where several p
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass, replace
 from typing import ClassVar, Self
 
 import torch
 from torch import Tensor
 
+from ampcli.factorisation.antennas import colour_strings
 from ampcli.library.bundle import Value
 from ampcli.models.ansatz import Ansatz, Arrays, Batch, Shapes, shapes_of, unknown
 from ampcli.models.likelihood import heteroscedastic_loss, relative_sigma
@@ -67,7 +67,7 @@ class AntennaAnsatz(Ansatz[LikelihoodOptions]):
         cls, process: Process, arrays: Arrays, amplitude: Tensor, options: LikelihoodOptions, one_unit: bool = False
     ) -> Self:
         bare = cls.unfitted(process, shapes_of(arrays), options)
-        strings = bare.n_terms - 2 * math.comb(len(process.final_positions("gluon")), 2)
+        strings = len(colour_strings(process.final_positions("gluon")))
         s_pred = amplitude.min()
         return replace(
             bare,

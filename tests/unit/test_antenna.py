@@ -11,7 +11,7 @@ import torch
 
 from ampcli.amplitudes.providers import make_provider
 from ampcli.errors import UsageError
-from ampcli.factorisation.antennas import colour_strings, neighbours, string_antenna
+from ampcli.factorisation.antennas import colour_strings, neighbours, splittings, string_antenna
 from ampcli.factorisation.representative import representative
 from ampcli.features.antenna import AntennaBlock
 from ampcli.features.blocks import make_block
@@ -53,6 +53,16 @@ def test_neighbours_are_those_of_one_string():
     assert neighbours(((4, 2), (3,))) == {(2, 4)}
     assert neighbours(((3, 2, 4),)) == {(2, 3), (2, 4)}
     assert neighbours(((2,), (3,))) == set()
+
+
+@pytest.mark.parametrize(("gluons", "count"), [(1, 0), (2, 1), (3, 9), (4, 36)])
+def test_splittings_have_every_pair_of_neighbours(gluons, count):
+    terms = colour_strings(range(2, 2 + gluons))
+    found = splittings(terms, 0, 1)
+    assert len(found) == len({(each.pair, each.left, each.right) for each in found}) == count
+    for each in found:
+        assert not {each.left, each.right} & set(each.pair)
+        assert all(each.pair in neighbours(terms[place]) for place in each.terms)
 
 
 def test_antennae_by_hand():
@@ -132,6 +142,51 @@ def test_antennae_diverge_like_the_amplitude(limit):
     assert abs(ratios[2] / ratios[1] - 1) < 0.3 * abs(ratios[1] / ratios[0] - 1) + 1e-3
 
 
+def split_gluon(parent: np.ndarray, rest: np.ndarray, share: float, angle: float, steps: int = 8) -> np.ndarray:
+    """Quarks (2, 3) and other gluons (rest) with a parent (3,) that splits at `steps` azimuths; (steps, legs, 4)."""
+    length = np.linalg.norm(parent)
+    axis = parent / length
+    side = np.cross(axis, [0.36, 0.48, 0.8])
+    side /= np.linalg.norm(side)
+    found = []
+    for phi in 2 * np.pi * np.arange(steps) / steps:
+        kick = length * share * (1 - share) * angle * (np.cos(phi) * side + np.sin(phi) * np.cross(axis, side))
+        three = np.stack([*rest[:2], share * parent + kick, (1 - share) * parent - kick, *rest[2:]])
+        found.append(at_rest(np.concatenate([np.linalg.norm(three, axis=1)[:, None], three], axis=1))[0])
+    return np.stack(found)
+
+
+@pytest.mark.parametrize("share", [0.5, 0.2])
+def test_a_soft_gluon_splits_as_its_current_polarises_it(share):
+    """|M|^2 of q q~ g g is a + b cos 2 phi with the b / a of g -> g g and linear polarisation in the quarks' plane."""
+    parent = 1e-3 * np.array([0.3, -0.5, 0.6])
+    final = split_gluon(parent, np.array([[1.0, 0.2, 0.1], [-0.7, 0.5, -0.4]]), share, 1e-3)
+    block = AntennaBlock(process_of(4))
+    terms = block.compute(torch.from_numpy(final))["terms"].numpy()
+    sums, cosines, sines = terms[:, :2].sum(axis=1), terms[:, 3], terms[:, 4]  # q 2 3 q~ and q 3 2 q~
+    size = (share * (1 - share)) ** 2
+    # z / (1 - z) + (1 - z) / z + z (1 - z) (1 + cos 2 phi), of which 2 / (z (1 - z)) are the antennae
+    shape = 0.5 * (1 - share * (1 - share)) ** 2 * sums + 0.5 * cosines
+    assert np.abs(np.hypot(cosines, sines) / (size * sums) - 1).max() < 1e-3
+    assert np.ptp(cosines / sums) > 1.4 * size  # of 2, seen at four angles
+    ratio = exact(final) / shape
+    assert np.ptp(ratio) / ratio.mean() < 0.02 * np.ptp(cosines / shape)
+
+
+def test_features_have_a_limit_for_collinear_gluons():
+    """What coefficients depend on goes to numbers as a pair becomes collinear, what they multiply to fixed shares."""
+    rest = np.array([[1.0, 0.2, 0.1], [-0.7, 0.5, -0.4], [0.1, -0.6, -0.5]])
+    block, found = AntennaBlock(process_of(5)), []
+    for angle in (1e-4, 1e-5):
+        arrays = block.compute(torch.from_numpy(split_gluon(np.array([-0.3, -0.2, 0.8]), rest, 0.3, angle)))
+        terms = arrays["terms"]
+        found.append((arrays["inputs"], terms / terms[:, : block.n_strings].sum(dim=1, keepdim=True)))
+    for ours, theirs in zip(*found, strict=True):
+        torch.testing.assert_close(ours, theirs, rtol=0, atol=1e-3)
+    spin = found[1][1][:, block.n_strings :]
+    assert (spin.amax(dim=0) - spin.amin(dim=0)).max() > 1e-3  # which is seen in every direction of the splitting
+
+
 SYMMETRIES = {
     "gluons": lambda p: p[:, [0, 1, 4, 2, 3]],
     "rotation": lambda p: p @ np.array([[1, 0, 0, 0], [0, 0.6, -0.8, 0], [0, 0.8, 0.6, 0], [0, 0, 0, 1.0]]),
@@ -178,19 +233,25 @@ def test_representatives_are_ordered_and_oriented(jets):
     np.testing.assert_allclose(again, found, rtol=0, atol=1e-9)
 
 
-def test_shapes_and_spin_terms():
-    block = AntennaBlock(process_of(5))
+@pytest.mark.parametrize(("version", "azimuths"), [(1, 3), (2, 9)])
+def test_shapes_and_spin_terms(version, azimuths):
+    block = make_block("antenna", process_of(5), {}, version)
     final = torch.from_numpy(events(5))
     found = block.compute(final)
     assert {name: tuple(array.shape[1:]) for name, array in found.items()} == block.shapes()
-    assert block.shapes() == {"inputs": (30,), "terms": (19,)}
-    antennae, cosines, sines = torch.split(found["terms"], [13, 3, 3], dim=1)
-    for pair, (i, j) in enumerate(block.gluon_pairs):
-        adjacent = [(i, j) in neighbours(strings) for strings in block.strings]
-        strength = antennae[:, adjacent].sum(dim=1)
-        torch.testing.assert_close(torch.hypot(cosines[:, pair], sines[:, pair]), strength)
-    logs = found["inputs"][:, 20:]
-    torch.testing.assert_close(logs.exp().sum(dim=1), torch.ones(len(final), dtype=torch.float64))  # sum s_ij = s
+    assert block.shapes() == {"inputs": (30,), "terms": (13 + 2 * azimuths,)}
+    antennae, cosines, sines = torch.split(found["terms"], [13, azimuths, azimuths], dim=1)
+    energy = representative(final, process_of(5))[..., 0]
+    old = [((i, j), [(i, j) in neighbours(strings) for strings in block.strings]) for i, j in block.gluon_pairs]
+    for place, ((i, j), adjacent) in enumerate(
+        old if version == 1 else [(each.pair, list(each.terms)) for each in block.splittings]
+    ):
+        shares = energy[:, i] * energy[:, j] / (energy[:, i] + energy[:, j]).square() if version == 2 else 1.0
+        strength = antennae[:, adjacent].sum(dim=1) * shares**2
+        torch.testing.assert_close(torch.hypot(cosines[:, place], sines[:, place]), strength)
+    pairs = found["inputs"][:, 20:]
+    sums = (pairs.exp() if version == 1 else pairs.square()).sum(dim=1)
+    torch.testing.assert_close(sums, torch.ones(len(final), dtype=torch.float64))  # sum s_ij = s
 
 
 def test_hadrons_and_neutral_final_states_have_no_such_features():

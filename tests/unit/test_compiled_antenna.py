@@ -97,10 +97,12 @@ def test_features_are_those_of_torch(text: str, on: str) -> None:
         arrays = network.arrays(final)
         found, expected = member.terms(final), arrays["terms"]
         assert found.shape == expected.shape
-        strings, pairs = block.n_strings, len(block.gluon_pairs)
+        strings, azimuths = block.n_strings, block.n_azimuths
         torch.testing.assert_close(found[:, :strings], expected[:, :strings], rtol=1e-10, atol=0)
         # cos and sin cross zero: relative to the antennae that they multiply
-        strength = torch.hypot(expected[:, strings : strings + pairs], expected[:, strings + pairs :]).repeat(1, 2)
+        strength = torch.hypot(expected[:, strings : strings + azimuths], expected[:, strings + azimuths :]).repeat(
+            1, 2
+        )
         assert ((found[:, strings:] - expected[:, strings:]).abs() <= 1e-10 * strength).all()
         torch.testing.assert_close(member.inputs(final), network.ansatz.inputs(arrays), rtol=1e-6, atol=1e-6)
 
@@ -134,7 +136,7 @@ def test_momenta_that_are_no_numbers() -> None:
         assert amplitude.isnan().nonzero().flatten().tolist() == [0, 1, 2, 3]
 
 
-@pytest.mark.parametrize("table", ["quarks", "gluons", "chains", "terms", "pairs"])
+@pytest.mark.parametrize("table", ["quarks", "gluons", "chains", "terms", "splittings"])
 @pytest.mark.parametrize("number", [-2, 1000])
 def test_damaged_tables(table: str, number: int) -> None:
     content = content_of(untrained("e- e+ > d d~ g g", AntennaAnsatz))

@@ -4,6 +4,7 @@
 // representative.py.  One event at a time, no memory but the stack and the room that is given.
 #pragma once
 
+#include <cmath>
 #include <cstdint>
 
 #include "inputs.h"
@@ -17,15 +18,17 @@ constexpr int NONE = -1;
 
 // What there is to compute, for one process.  Legs are outgoing ones, from 0; rows of tables lie one after the other.
 struct Task {
-  int legs, quark, antiquark, gluons, chains, terms, pairs;
+  int legs, quark, antiquark, gluons, chains, terms, azimuths;
   const std::int32_t* gluon;
   const std::int32_t* chain;  // (chains, 3): the chain without the last gluon or NONE, then two legs of 1 / s_ij
   const std::int32_t* term;   // (terms, gluons): chains, closed, whose product is an antenna; NONE after the last
-  const std::int32_t* pair;   // (pairs, 2)
-  const std::uint8_t* neighbours;  // (pairs, terms): the pair is next to each other in the antenna
+  const std::int32_t* splitting;  // (azimuths, legs_of_splitting()): a gluon pair and, but for old models, its neighbours
+  const std::uint8_t* neighbours;  // (azimuths, terms): the antenna has the splitting
+  bool old;                        // version 1 of the features
 
   int inputs() const { return 4 * legs + legs * (legs - 1) / 2; }
-  int all_terms() const { return terms + 2 * pairs; }
+  int legs_of_splitting() const { return old ? 2 : 4; }
+  int all_terms() const { return terms + 2 * azimuths; }
 
   // Every number of the tables is in its range.
   bool good() const {
@@ -42,8 +45,8 @@ struct Task {
         return false;
     for (long i = 0; i < long(terms) * gluons; ++i)
       if (!within(term[i], NONE, chains)) return false;
-    for (int i = 0; i < 2 * pairs; ++i)
-      if (!within(pair[i], 0, legs)) return false;
+    for (long i = 0; i < long(azimuths) * legs_of_splitting(); ++i)
+      if (!within(splitting[i], 0, legs)) return false;
     return true;
   }
 };
@@ -95,6 +98,19 @@ AMPCLI_INLINE void azimuth(const Momentum& i, const Momentum& j, double& cosine,
   cosine = c * c - s * s, sine = 2 * s * c;
 }
 
+// cos 2 phi and sin 2 phi from the plane of the parent's neighbours, as azimuth_in_string of ampcli/factorisation/azimuth.py.
+AMPCLI_INLINE void azimuth_in_string(const Momentum& i, const Momentum& j, const Momentum& left, const Momentum& right,
+                                     double parent_left, double parent_right, double& cosine, double& sine) {
+  const Space one{i.x, i.y, i.z}, other{j.x, j.y, j.z};
+  const Space parent = radiation::unit({i.x + j.x, i.y + j.y, i.z + j.z});
+  const Space toward_i = radiation::unit(cross(parent, cross(one, other)));
+  const double l = 1 / parent_left, r = 1 / parent_right;
+  const Space current{left.x * l - right.x * r, left.y * l - right.y * r, left.z * l - right.z * r};
+  const double c = radiation::dot(toward_i, current), s = radiation::dot(cross(parent, toward_i), current);
+  const double size = 1 / radiation::larger(c * c + s * s, radiation::TINY);
+  cosine = (c * c - s * s) * size, sine = 2 * s * c * size;
+}
+
 // Inputs (task.inputs()) and terms (task.all_terms()) of outgoing momenta (E, px, py, pz in GeV, leg by leg); `room` for
 // 2 task.chains numbers.
 AMPCLI_INLINE void features(const Task& task, const double* final, double* inputs, double* terms, double* room) {
@@ -113,7 +129,10 @@ AMPCLI_INLINE void features(const Task& task, const double* final, double* input
       inverse[i][j] = inverse[j][i] = 1 / scaled[i][j];
       *inputs++ = scaled[i][j];
     }
-  radiation::take_logs(logs, int(inputs - logs));
+  if (task.old)
+    radiation::take_logs(logs, int(inputs - logs));
+  else
+    for (double* x = logs; x < inputs; ++x) *x = std::sqrt(*x);
   double *open = room, *closed = room + task.chains;
   for (int c = 0; c < task.chains; ++c) {
     const std::int32_t *row = task.chain + 3 * c, last = row[2];
@@ -126,12 +145,21 @@ AMPCLI_INLINE void features(const Task& task, const double* final, double* input
     for (int s = 0; s < task.gluons && row[s] != NONE; ++s) product *= closed[row[s]];
     terms[t] = product;
   }
-  for (int n = 0; n < task.pairs; ++n) {
+  for (int n = 0; n < task.azimuths; ++n) {
     const std::uint8_t* near = task.neighbours + long(n) * task.terms;
+    const std::int32_t* leg = task.splitting + long(n) * task.legs_of_splitting();
+    const Momentum &one = p[leg[0]], &other = p[leg[1]];
     double strength = 0, cosine, sine;
     for (int t = 0; t < task.terms; ++t) strength += near[t] ? terms[t] : 0.0;
-    azimuth(p[task.pair[2 * n]], p[task.pair[2 * n + 1]], cosine, sine);
-    terms[task.terms + n] = cosine * strength, terms[task.terms + task.pairs + n] = sine * strength;
+    if (task.old) {
+      azimuth(one, other, cosine, sine);
+    } else {
+      const auto along = [&](int k) { return scaled[k][leg[0]] + scaled[k][leg[1]]; };
+      azimuth_in_string(one, other, p[leg[2]], p[leg[3]], along(leg[2]), along(leg[3]), cosine, sine);
+      const double z = one.e / (one.e + other.e), shared = z * (1 - z);
+      strength *= shared * shared;
+    }
+    terms[task.terms + n] = cosine * strength, terms[task.terms + task.azimuths + n] = sine * strength;
   }
 }
 

@@ -143,17 +143,20 @@ class Antennae {
 
   bool open(const Folder& folder, Error& error) {
     const std::int32_t* quarks = nullptr;
-    std::int64_t gluons[1] = {0}, chains[2] = {0, 0}, terms[2] = {0, 0}, pairs[2] = {0, 0};
+    std::int64_t gluons[1] = {0}, chains[2] = {0, 0}, terms[2] = {0, 0}, azimuths[2] = {0, 0};
+    task_.old = folder.has("antenna/pairs");
     if (!folder.array("antenna/quarks", &quarks, {2}, error) ||
         !folder.array("antenna/gluons", &task_.gluon, {-1}, error, gluons) ||
         !folder.array("antenna/chains", &task_.chain, {-1, 3}, error, chains) ||
         !folder.array("antenna/terms", &task_.term, {-1, gluons[0]}, error, terms) ||
-        !folder.array("antenna/pairs", &task_.pair, {-1, 2}, error, pairs) ||
-        !folder.array("antenna/neighbours", &task_.neighbours, {pairs[0], terms[0]}, error))
+        !folder.array(task_.old ? "antenna/pairs" : "antenna/splittings", &task_.splitting,
+                      {-1, task_.legs_of_splitting()}, error, azimuths) ||
+        !folder.array("antenna/neighbours", &task_.neighbours, {azimuths[0], terms[0]}, error))
       return false;
-    if (std::max({gluons[0], chains[0], terms[0], pairs[0]}) > MOST) return error.is("too many antennae");
+    if (std::max({gluons[0], chains[0], terms[0], azimuths[0]}) > MOST) return error.is("too many antennae");
     task_.legs = 2 + int(gluons[0]), task_.gluons = int(gluons[0]), task_.chains = int(chains[0]);
-    task_.quark = quarks[0], task_.antiquark = quarks[1], task_.terms = int(terms[0]), task_.pairs = int(pairs[0]);
+    task_.quark = quarks[0], task_.antiquark = quarks[1], task_.terms = int(terms[0]);
+    task_.azimuths = int(azimuths[0]);
     return task_.good() || error.is("the tables of the antennae are damaged");
   }
 
