@@ -49,11 +49,7 @@ class ProtonCollisions(SampledCollisions):
 
     @pydantic.model_serializer(mode="wrap")
     def _as_before(self, dump: pydantic.SerializerFunctionWrapHandler) -> dict[str, object]:
-<<<<<<< HEAD
-        return without_later(self, dump, "running", "flavours", "leptons", "adaptation")
-=======
-        return without_later(self, dump, "running", "flavours", "leptons", "refined")
->>>>>>> honest
+        return without_later(self, dump, "running", "flavours", "leptons", "adaptation", "refined")
 
     @property
     def sqrt_s(self) -> None:
