@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from ampcli.channels.expansion import expand
-from ampcli.channels.groups import channels_of
+from ampcli.channels.groups import Channel, channels_of
 from ampcli.channels.multiparticles import Definitions, used
 from ampcli.channels.record import (
     CHANNELS,
@@ -43,6 +43,26 @@ class SampleJob:
     jobs: list[Job]
 
 
+def channels_asked(request: GenerationRequest, definitions: Definitions) -> list[Channel]:
+    """The channels of a sample, of a request checked as far as that goes without amplitudes.
+
+    Raises:
+        UsageError: an impossible request, or fewer points than channels.
+    """
+    if request.points is None:
+        raise UsageError("how many points?", f"Give {setting('points')} N.")
+    if not isinstance(request.collisions, ProtonSettings):
+        raise UsageError(
+            f'"{request.process}" has multiparticles', f"They are for proton beams: give {setting('beams')} lhc13."
+        )
+    grouped = channels_of(expand(request.process, definitions))
+    if request.points < len(grouped):
+        raise UsageError(
+            f"{setting('points')} {request.points}: there are {len(grouped)} channels", "Each needs one at least."
+        )
+    return grouped
+
+
 def prepare_sample(
     request: GenerationRequest, definitions: Definitions, on_channel: Callable[[int], None] = lambda channel: None
 ) -> SampleJob:
@@ -53,20 +73,10 @@ def prepare_sample(
         definitions: of all multiparticles that may be used.
 
     Raises:
-        UsageError: an impossible request, fewer points than channels, or a channel without amplitudes.
+        UsageError: as `channels_asked`, or a channel without amplitudes.
     """
-    if request.points is None:
-        raise UsageError("how many points?", f"Give {setting('points')} N.")
-    collisions = request.collisions
-    if not isinstance(collisions, ProtonSettings):
-        raise UsageError(
-            f'"{request.process}" has multiparticles', f"They are for proton beams: give {setting('beams')} lhc13."
-        )
-    grouped = channels_of(expand(request.process, definitions))
-    if request.points < len(grouped):
-        raise UsageError(
-            f"{setting('points')} {request.points}: there are {len(grouped)} channels", "Each needs one at least."
-        )
+    grouped = channels_asked(request, definitions)
+    collisions = cast(ProtonSettings, request.collisions)
     reports = _reports(request, [channel.name for channel in grouped])
     channels, jobs = [], []
     for channel in grouped:
@@ -96,7 +106,7 @@ def prepare_sample(
     plan = SamplePlan(
         process=" ".join(request.process.lower().split()),
         definitions=used(request.process, definitions),
-        points=request.points,
+        points=cast(int, request.points),
         collisions=collisions.collisions_of(grouped[0].process, request.seed),
         channels=tuple(channels),
     )

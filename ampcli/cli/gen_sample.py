@@ -28,11 +28,11 @@ def gen_sample(
     from ampcli.channels.generate import begin, generate_sample, prepare_sample
     from ampcli.channels.totals import totals
 
+    if dry_run:
+        return _planned(request, definitions)
     with resumable("nothing was written", "Run the same command again."), progress_bar("channels", None) as advance:
         job = prepare_sample(request, definitions, advance)
     note = request.collisions.note
-    if dry_run:
-        return _planned(job, note)
     path = request.store
     with resumable(f"{path} keeps what is finished", "Go on with --resume."):
         with progress_bar("surveys", len(job.jobs)) as advance:
@@ -45,12 +45,38 @@ def gen_sample(
     return _finished(path, job, totals(job.plan, attributes), note)
 
 
-def _planned(job: SampleJob, note: str | None) -> Result:
-    document = {"plan": job.plan.model_dump(mode="json"), **({"note": note} if note else {})}
+def _planned(request: GenerationRequest, definitions: Definitions) -> Result:
+    """What would be made; no provider makes its code for that."""
+    from ampcli.amplitudes.providers import choose_kind
+    from ampcli.channels.generate import channels_asked
+    from ampcli.channels.multiparticles import used
+
+    note = request.collisions.note
+    asked = channels_asked(request, definitions)
+    providers = [choose_kind(request.provider, each.process, request.unchecked).name for each in asked]
+    channels = [
+        {
+            "name": each.name,
+            "process": str(each.process),
+            "provider": provider,
+            "flavours": [flavours.model_dump(mode="json") for flavours in each.flavours],
+        }
+        for each, provider in zip(asked, providers, strict=True)
+    ]
+    plan = {
+        "process": request.process,
+        "definitions": used(request.process, definitions),
+        "points": request.points,
+        "channels": channels,
+    }
     rows = [["channel", "provider", "processes"]]
-    rows += [[c.name, c.provider.name, ", ".join(f.process for f in c.flavours)] for c in job.plan.channels]
-    what = f"{job.plan.points} points of {job.plan.process}, {len(job.plan.channels)} channels -> {job.path}"
-    return Result(document, "\n".join([what, *([note] if note else []), *aligned(rows, left=3)]))
+    rows += [
+        [each.name, provider, ", ".join(flavours.process for flavours in each.flavours)]
+        for each, provider in zip(asked, providers, strict=True)
+    ]
+    what = f"{request.points} points of {request.process}, {len(asked)} channels -> {request.store}"
+    text = [what, *([note] if note else []), *aligned(rows, left=3)]
+    return Result({"plan": plan, **({"note": note} if note else {})}, "\n".join(text))
 
 
 def _finished(path: Path, job: SampleJob, found: Totals, note: str | None) -> Result:

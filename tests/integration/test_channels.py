@@ -265,3 +265,6 @@ def test_a_plan_without_points(ampcli: Ampcli, tmp_path: Path) -> None:
     assert [channel["process"] for channel in plan["channels"]] == ["d d~ > z g", "u u~ > z g"]
     assert plan["definitions"]["j"] == ["g"]
     assert not (tmp_path / "s").exists()
+    three_lines = ("p p > z j j j j", tmp_path / "t", "--points", "1k", *LHC, "--define", "p=d", "--define", "j=d d~")
+    plan = ampcli("gen", *three_lines, "--dry-run", "--json").document["plan"]
+    assert [channel["provider"] for channel in plan["channels"]] == ["pyamplicol"]  # which did not make its code
