@@ -22,7 +22,7 @@ from ampcli.process import Process
 
 
 class AntennaBlock:
-    """inputs (n, 4 n_final + pairs) = [momenta / sqrt(s) | sqrt(s_ij / s)];
+    """inputs (n, 4 n_final + pairs) = [momenta / sqrt(s) | sqrt(s_ij / s), ln(s_qq~ / s) of the quark pair];
     terms (n, n_strings + 2 n_splittings) = [antennae | cos terms | sin terms], without dimensions.
 
     The cos and sin terms of a splitting (`ampcli.factorisation.antennas.Splitting`) are cos 2 phi and sin 2 phi in its
@@ -46,6 +46,7 @@ class AntennaBlock:
                 f'the features antenna are for lepton pairs, not for "{process}"', "For hadrons choose fame or fg1+."
             )
         self.quark, self.antiquark = (process.final_positions(kind)[0] for kind in ("quark", "antiquark"))
+        self.quark_pair = (min(self.quark, self.antiquark), max(self.quark, self.antiquark))
         self.strings = colour_strings(process.final_positions("gluon"))
         self.splittings = splittings(self.strings, self.quark, self.antiquark)
         self.options: dict[str, Any] = {}
@@ -70,12 +71,17 @@ class AntennaBlock:
         antennae = [string_antenna(invariants, strings, self.quark, self.antiquark) for strings in self.strings]
         spin = self._spin_from_z if self.version == 1 else self._spin_in_strings
         cosines, sines = spin(p / energy, invariants, antennae)
-        pairs = torch.stack([invariants[i, j] for i, j in pair_positions(self.process.n_final)], dim=1)
+        pairs = [self._measure(i, j, invariants[i, j]) for i, j in pair_positions(self.process.n_final)]
         scaled = (event / energy[:, None, None]).flatten(1)
         return {
-            "inputs": torch.cat([scaled, pairs.log() if self.version == 1 else pairs.sqrt()], dim=1),
+            "inputs": torch.cat([scaled, torch.stack(pairs, dim=1)], dim=1),
             "terms": torch.stack([*antennae, *cosines, *sines], dim=1),
         }
+
+    def _measure(self, i: int, j: int, invariant: Tensor) -> Tensor:
+        # |M|^2 stays finite for collinear quarks, where every antenna goes to zero like a power of s_qq~: coefficients
+        # grow like its inverse, which a network cannot learn from a bounded input.
+        return invariant.log() if self.version == 1 or (i, j) == self.quark_pair else invariant.sqrt()
 
     def _spin_in_strings(
         self, p: Tensor, invariants: Tensor, antennae: list[Tensor]

@@ -249,8 +249,8 @@ def test_shapes_and_spin_terms(version, azimuths):
         shares = energy[:, i] * energy[:, j] / (energy[:, i] + energy[:, j]).square() if version == 2 else 1.0
         strength = antennae[:, adjacent].sum(dim=1) * shares**2
         torch.testing.assert_close(torch.hypot(cosines[:, place], sines[:, place]), strength)
-    pairs = found["inputs"][:, 20:]
-    sums = (pairs.exp() if version == 1 else pairs.square()).sum(dim=1)
+    quarks, others = found["inputs"][:, 20], found["inputs"][:, 21:]
+    sums = quarks.exp() + (others.exp() if version == 1 else others.square()).sum(dim=1)
     torch.testing.assert_close(sums, torch.ones(len(final), dtype=torch.float64))  # sum s_ij = s
 
 

@@ -4,6 +4,7 @@
 // representative.py.  One event at a time, no memory but the stack and the room that is given.
 #pragma once
 
+#include <algorithm>
 #include <cmath>
 #include <cstdint>
 
@@ -132,7 +133,12 @@ AMPCLI_INLINE void features(const Task& task, const double* final, double* input
   if (task.old)
     radiation::take_logs(logs, int(inputs - logs));
   else
-    for (double* x = logs; x < inputs; ++x) *x = std::sqrt(*x);
+    for (int i = 0; i < task.legs; ++i)
+      for (int j = i + 1; j < task.legs; ++j, ++logs) {
+        const bool quarks = i == std::min(task.quark, task.antiquark) && j == std::max(task.quark, task.antiquark);
+        if (quarks) radiation::take_logs(logs, 1);
+        else *logs = std::sqrt(*logs);
+      }
   double *open = room, *closed = room + task.chains;
   for (int c = 0; c < task.chains; ++c) {
     const std::int32_t *row = task.chain + 3 * c, last = row[2];
