@@ -352,6 +352,7 @@ class Reference:
             inputs = self._extended_inputs(external, found, step, variables, factor)
             if flows:
                 string = colour_string(self.block.process)
+                assert string is not None
                 above = found[:, 0, 1] ** string.numerator
                 logs = [(kernel / factor).log(), (above * strings_of(external, self.block.process)).log()]
                 inputs = torch.cat([inputs, torch.stack(logs, dim=1)], dim=1)

@@ -31,7 +31,7 @@ class RadiationOptions(Frozen):
 
     kernel: Kernel = Field(
         default="corrected",
-        description="Splitting kernels, those as printed in the paper, or ratios of sums over colour flows.",
+        description="Splitting kernels (corrected), those printed in the paper, or ratios of sums over colour flows.",
     )
     pair: Pair = Field(default="product", description="The most singular pair: by p_i.p_j, or by Delta R.")
     spectator: Spectator = Field(default="energetic", description="Most energetic jet, or largest s_ijk.")
