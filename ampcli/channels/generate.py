@@ -43,8 +43,8 @@ class SampleJob:
     jobs: list[Job]
 
 
-def channels_asked(request: GenerationRequest, definitions: Definitions) -> list[Channel]:
-    """The channels of a sample, of a request checked as far as that goes without amplitudes.
+def channels_asked(request: GenerationRequest, definitions: Definitions) -> tuple[list[Channel], ProtonSettings]:
+    """The channels of a sample and its collisions, of a request checked as far as that goes without amplitudes.
 
     Raises:
         UsageError: an impossible request, or fewer points than channels.
@@ -60,7 +60,7 @@ def channels_asked(request: GenerationRequest, definitions: Definitions) -> list
         raise UsageError(
             f"{setting('points')} {request.points}: there are {len(grouped)} channels", "Each needs one at least."
         )
-    return grouped
+    return grouped, request.collisions
 
 
 def prepare_sample(
@@ -75,8 +75,7 @@ def prepare_sample(
     Raises:
         UsageError: as `channels_asked`, or a channel without amplitudes.
     """
-    grouped = channels_asked(request, definitions)
-    collisions = cast(ProtonSettings, request.collisions)
+    grouped, collisions = channels_asked(request, definitions)
     reports = _reports(request, [channel.name for channel in grouped])
     channels, jobs = [], []
     for channel in grouped:

@@ -52,27 +52,33 @@ def _planned(request: GenerationRequest, definitions: Definitions) -> Result:
     from ampcli.channels.multiparticles import used
 
     note = request.collisions.note
-    asked = channels_asked(request, definitions)
-    providers = [choose_kind(request.provider, each.process, request.unchecked).name for each in asked]
+    asked, settings = channels_asked(request, definitions)
+    kinds = [choose_kind(request.provider, each.process, request.unchecked) for each in asked]
+    for each, kind in zip(asked, kinds, strict=True):
+        settings.require_possible(each.process)
+        kind.require_settable(request.parameters)
+    collisions = settings.collisions_of(asked[0].process, request.seed)
     channels = [
         {
             "name": each.name,
             "process": str(each.process),
-            "provider": provider,
+            "provider": kind.name,
             "flavours": [flavours.model_dump(mode="json") for flavours in each.flavours],
         }
-        for each, provider in zip(asked, providers, strict=True)
+        for each, kind in zip(asked, kinds, strict=True)
     ]
     plan = {
         "process": request.process,
         "definitions": used(request.process, definitions),
         "points": request.points,
+        "parameters": dict(request.parameters),
+        "collisions": collisions.model_dump(mode="json"),
         "channels": channels,
     }
     rows = [["channel", "provider", "processes"]]
     rows += [
-        [each.name, provider, ", ".join(flavours.process for flavours in each.flavours)]
-        for each, provider in zip(asked, providers, strict=True)
+        [each.name, kind.name, ", ".join(flavours.process for flavours in each.flavours)]
+        for each, kind in zip(asked, kinds, strict=True)
     ]
     what = f"{request.points} points of {request.process}, {len(asked)} channels -> {request.store}"
     text = [what, *([note] if note else []), *aligned(rows, left=3)]

@@ -50,6 +50,7 @@ WORKING: dict[tuple[str, ...], list[str]] = {
     ("registry", "compare"): ["fame3@1", "--registry", "REGISTRY"],
     ("registry", "verify"): ["fame3@1", "--registry", "REGISTRY"],
     ("registry", "alias"): ["fame3@1", "best", "--registry", "r"],
+    ("registry", "join"): ["both", "fame3@1", "--registry", "r"],
     ("registry", "export"): ["fame3@1", "model.tar", "--registry", "REGISTRY"],
     ("registry", "import"): ["model.tar", "--registry", "r"],
 }

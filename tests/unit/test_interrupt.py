@@ -185,7 +185,7 @@ CALLS = {
     "gen": (["gen", "e- e+ > d d~ g", "s.zarr", "--points", "9"], "ampcli.generation.generate.prepare"),
     "train": (["train", "s.zarr", "--name", "m"], "ampcli.store.reader.open_store"),
     "features": (["features", "s.zarr", "fame"], "ampcli.store.reader.open_store"),
-    "predict": (["predict", "m", "s.npz", "o.npz"], "ampcli.inference.load.load_predictor"),
+    "predict": (["predict", "m", "s.npz", "o.npz"], "ampcli.inference.surrogates.load_surrogates"),
     "export": (["export", "s.zarr", "o.lhe"], "ampcli.store.reader.open_store"),
     "eval": (["eval", "m", "s.zarr"], "ampcli.inference.load.load_predictor"),
     "ensemble": (["ensemble", "e", "m@1", "m@2"], "ampcli.publishing.ensemble.build_ensemble"),
