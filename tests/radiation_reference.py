@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import torch
@@ -157,14 +156,17 @@ def emitter_first(momenta: Tensor, pair: Tensor, choices: Choices) -> Tensor:
     return torch.where((hardness[:, 1] > hardness[:, 0])[:, None], pair.flip(1), pair)
 
 
-def choose_spectator(momenta: Tensor, products: Tensor, jets: Sequence[int], pair: Tensor, choices: Choices) -> Tensor:
+def choose_spectator(momenta: Tensor, products: Tensor, process: Process, pair: Tensor, choices: Choices) -> Tensor:
     """The spectator of emitter and emitted gluon (n, 2) among the jets: external position (n,)."""
-    positions = torch.tensor(jets, device=momenta.device)
+    positions = torch.tensor(process.jet_legs, device=momenta.device)
     if choices.spectator == "energetic":
         preference = momenta[:, positions, 0].clone()
     else:  # s_ijk = s_ij + s_ik + s_jk, and s_ij is common to all
         rows = torch.arange(len(momenta), device=momenta.device)[:, None]
         preference = (products[rows, pair[:, :1], positions] + products[rows, pair[:, 1:], positions]).clone()
+    if choices.spectator == "gluon":
+        gluons = torch.tensor([process.legs[leg].kind == "gluon" for leg in process.jet_legs])
+        preference += 1e9 * gluons  # GeV^2: more than any invariant
     preference[(positions[None, :, None] == pair[:, None, :]).any(dim=2)] = -torch.inf
     return positions[preference.argmax(dim=1)]
 
@@ -377,7 +379,7 @@ class Reference:
         if self.block.radiation.gluon and not self.block.radiation.initial:
             both = gluon_legs(process, pair.device)[pair].all(dim=1, keepdim=True)
             pair = torch.where(both, emitter_first(external, pair, self.block.choices), pair)
-        spectator = choose_spectator(external, found, process.jet_legs, pair, self.block.choices)
+        spectator = choose_spectator(external, found, process, pair, self.block.choices)
         legs = torch.cat([pair, spectator[:, None]], dim=1)
         return reduce_events(
             external, found, legs, self.block.radiation, process, self.block.choices, self.block.alpha_s

@@ -76,7 +76,7 @@ def prepare_sample(
         UsageError: as `channels_asked`, or a channel without amplitudes.
     """
     grouped, collisions = channels_asked(request, definitions)
-    reports = _reports(request, [channel.name for channel in grouped])
+    reports = reports_asked(request, grouped)
     channels, jobs = [], []
     for channel in grouped:
         seed = _seed_of(request.seed, str(channel.process))
@@ -112,8 +112,8 @@ def prepare_sample(
     return SampleJob(request.store, plan, jobs)
 
 
-def _reports(request: GenerationRequest, channels: list[str]) -> dict[str, Path]:
-    """The reports of channels that certified something; the others take exact amplitudes.
+def reports_asked(request: GenerationRequest, channels: list[Channel]) -> dict[str, Path]:
+    """The reports of channels that certified something, by the channel's name; the others take exact amplitudes.
 
     Raises:
         UsageError: there is none at all.
@@ -123,7 +123,7 @@ def _reports(request: GenerationRequest, channels: list[str]) -> dict[str, Path]
         return {}
     from ampcli.speedup.certified import REPORT, Certified  # needs torch
 
-    files = {name: request.surrogate / name / REPORT for name in channels}
+    files = {channel.name: request.surrogate / channel.name / REPORT for channel in channels}
     found = {name: file for name, file in files.items() if file.is_file() and Certified.read(file).certifies}
     if not found:
         raise UsageError(

@@ -48,11 +48,12 @@ def gen_sample(
 def _planned(request: GenerationRequest, definitions: Definitions) -> Result:
     """What would be made; no provider makes its code for that."""
     from ampcli.amplitudes.providers import choose_kind
-    from ampcli.channels.generate import channels_asked
+    from ampcli.channels.generate import channels_asked, reports_asked
     from ampcli.channels.multiparticles import used
 
     note = request.collisions.note
     asked, settings = channels_asked(request, definitions)
+    reports = reports_asked(request, asked)
     kinds = [choose_kind(request.provider, each.process, request.unchecked) for each in asked]
     for each, kind in zip(asked, kinds, strict=True):
         settings.require_possible(each.process)
@@ -63,6 +64,7 @@ def _planned(request: GenerationRequest, definitions: Definitions) -> Result:
             "name": each.name,
             "process": str(each.process),
             "provider": kind.name,
+            "surrogate": str(reports[each.name]) if each.name in reports else None,
             "flavours": [flavours.model_dump(mode="json") for flavours in each.flavours],
         }
         for each, kind in zip(asked, kinds, strict=True)
@@ -77,7 +79,11 @@ def _planned(request: GenerationRequest, definitions: Definitions) -> Result:
     }
     rows = [["channel", "provider", "processes"]]
     rows += [
-        [each.name, kind.name, ", ".join(flavours.process for flavours in each.flavours)]
+        [
+            each.name,
+            f"surrogate, {kind.name}" if each.name in reports else kind.name,
+            ", ".join(flavours.process for flavours in each.flavours),
+        ]
         for each, kind in zip(asked, kinds, strict=True)
     ]
     what = f"{request.points} points of {request.process}, {len(asked)} channels -> {request.store}"

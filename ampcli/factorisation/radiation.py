@@ -9,14 +9,17 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, get_args
 
 from ampcli.errors import UsageError
 from ampcli.process import Process
 
 Kernel = Literal["flows", "corrected", "paper"]
 Pair = Literal["product", "delta-r"]
-Spectator = Literal["energetic", "s-ijk"]
+Spectator = Literal["energetic", "s-ijk", "gluon"]
+
+#: Their numbers in the compiled features.
+SPECTATORS: tuple[Spectator, ...] = get_args(Spectator)
 
 
 @dataclass(frozen=True)
@@ -27,7 +30,8 @@ class Choices:
         kernel: as corrected (docs/physics.md), or as printed; or the ratio of sums over colour flows, for processes
             with a `colour_string` (others: as corrected).
         pair: final-state pairs are singular by p_i.p_j, or by Delta R; initial-state ones always by p_a.p_i.
-        spectator: the most energetic jet, or the one with the largest s_ijk.
+        spectator: the most energetic jet, or the one with the largest s_ijk, or the gluon with it (a quark, where no
+            gluon is left).
     """
 
     kernel: Kernel = "corrected"

@@ -61,7 +61,7 @@ class InvariantsBlock:
             either=False,
             printed_kernel=False,
             delta_r=False,
-            s_ijk=False,
+            spectator=0,
             extended=False,
             orient=False,
             canonical=self.version > 1,

@@ -20,6 +20,7 @@ from ampcli.amplitudes.protocol import Provider
 from ampcli.amplitudes.providers import choose_kind
 from ampcli.amplitudes.tensors import evaluate_tensor
 from ampcli.factorisation.radiation import (
+    SPECTATORS,
     Choices,
     ColourString,
     Kernel,
@@ -78,7 +79,7 @@ class RadiationBlock:
         orient: bool = False,
         version: int | None = None,
     ) -> None:
-        invariant = inputs == "extended" and pair == "delta-r" and spectator == "s-ijk"
+        invariant = inputs == "extended" and pair == "delta-r" and spectator != "energetic"
         self.version = 2 if invariant or version == 2 else 3
         self.process, self.radiation, self.name = process, radiation, name
         self.choices = Choices(kernel, pair, spectator)
@@ -168,7 +169,7 @@ class RadiationBlock:
             either=self.radiation.either,
             printed_kernel=self.choices.kernel == "paper",
             delta_r=self.choices.pair == "delta-r",
-            s_ijk=self.choices.spectator == "s-ijk",
+            spectator=SPECTATORS.index(self.choices.spectator),
             extended=self.extended,
             orient=self.orient and mirror_symmetric(self.process),
             canonical=self.version > 2,

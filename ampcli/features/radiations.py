@@ -34,14 +34,16 @@ class RadiationOptions(Frozen):
         description="Splitting kernels (corrected), those printed in the paper, or ratios of sums over colour flows.",
     )
     pair: Pair = Field(default="product", description="The most singular pair: by p_i.p_j, or by Delta R.")
-    spectator: Spectator = Field(default="energetic", description="Most energetic jet, or largest s_ijk.")
+    spectator: Spectator = Field(
+        default="energetic", description="Most energetic jet; jet, or gluon, with the largest s_ijk."
+    )
     inputs: Inputs = Field(
         default="paper", description="Inputs of the network: the paper's, or angles and logarithms as well."
     )
     orient: bool = Field(default=False, description="Use the symmetry under exchange of the beams.")
 
 
-_IMPROVED = RadiationOptions(kernel="flows", pair="delta-r", spectator="s-ijk", inputs="extended", orient=True)
+_IMPROVED = RadiationOptions(kernel="flows", pair="delta-r", spectator="gluon", inputs="extended", orient=True)
 
 
 class _Radiations(BlockKind):

@@ -230,8 +230,12 @@ def test_commands_over_all_channels(ampcli: Ampcli, tmp_path: Path, monkeypatch:
     closures = {each["name"]: each["closure"] for each in mixed["channels"]}
     assert closures["uux_zg"] is None
     assert closures["ddx_zg"]["largest"] > 0
+    planned = ampcli(*again, tmp_path / "plan", "--surrogate", tmp_path / "reports", "--dry-run", "--json").document
+    taken = {each["name"]: each["surrogate"] for each in planned["plan"]["channels"]}
+    assert taken == {"ddx_zg": str(tmp_path / "reports" / "ddx_zg" / "speedup.json"), "uux_zg": None}
     none = ("--surrogate", tmp_path / "registry")
-    ampcli.fails(2, *again, tmp_path / "none", *none, naming=("no channel of this sample has a report",))
+    for dry in ((), ("--dry-run",)):
+        ampcli.fails(2, *again, tmp_path / "none", *none, *dry, naming="no channel of this sample has a report")
     shutil.rmtree(tmp_path / "registry" / "zj-ddx_zg")
     left = ampcli("eval", "zj", path, *registry)
     assert "ddx_zg was left out: " in left.stdout

@@ -61,7 +61,7 @@ def test_what_the_manifest_of_an_improved_model_says(chain: Chain) -> None:
         "residual": True,
     }
     options = manifest["features"]["options"]
-    assert (options["pair"], options["spectator"], options["inputs"]) == ("delta-r", "s-ijk", "extended")
+    assert (options["pair"], options["spectator"], options["inputs"]) == ("delta-r", "gluon", "extended")
     assert set(manifest["recalibration"]["intervals"]) == {"95", "99"}
     assert manifest["architecture"]["residual"] is True
 

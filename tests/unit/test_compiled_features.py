@@ -13,6 +13,7 @@ from radiation_reference import Reference
 
 from ampcli import gpu
 from ampcli.amplitudes.native import cuda
+from ampcli.factorisation.radiation import SPECTATORS
 from ampcli.features.blocks import make_block
 from ampcli.features.compiled import engine
 from ampcli.features.radiation import RadiationBlock
@@ -33,10 +34,10 @@ CASES = [
 CHOICES = [
     {"kernel": kernel, "pair": pair, "spectator": spectator, "inputs": inputs, "orient": orient}
     for kernel, pair, spectator, inputs, orient in itertools.product(
-        ("corrected", "paper"), ("product", "delta-r"), ("energetic", "s-ijk"), ("paper", "extended"), (False, True)
+        ("corrected", "paper"), ("product", "delta-r"), SPECTATORS, ("paper", "extended"), (False, True)
     )
 ] + [
-    {"kernel": "flows", "pair": pair, "spectator": "s-ijk", "inputs": inputs, "orient": True}
+    {"kernel": "flows", "pair": pair, "spectator": "gluon", "inputs": inputs, "orient": True}
     for pair, inputs in (("delta-r", "extended"), ("product", "paper"))
 ]
 

@@ -12,7 +12,7 @@ from radiation_reference import choose_spectator, distances
 
 from ampcli.amplitudes.native.provider import Native
 from ampcli.factorisation.momenta import external_momenta, external_products
-from ampcli.factorisation.radiation import Choices, mirror_symmetric, parse_radiation
+from ampcli.factorisation.radiation import SPECTATORS, Choices, mirror_symmetric, parse_radiation
 from ampcli.features.blocks import default_choices, make_block
 from ampcli.features.radiation import RadiationBlock
 from ampcli.kinematics import with_beams
@@ -165,6 +165,22 @@ def test_pair_by_delta_r_and_spectator_by_s_ijk():
     assert legs != others["legs"].long().tolist()
 
 
+def test_gluons_alone_are_spectators_where_there_are_some():
+    """The quark takes recoil where no gluon is left."""
+    for text, block in (("d g > z d g g g", "fg1+"), ("d g > z d g g g", "iq1+"), ("d g > z d g g", "fg1+")):
+        process = parse_process(text)
+        quark, *gluons = process.jet_legs
+        final = torch.from_numpy(sample(process, 200))
+        external = external_momenta(final)
+        invariants = external_products(external, process)
+        for event, legs in zip(
+            invariants, block_of(process, block).compute(final)["legs"].long().tolist(), strict=True
+        ):
+            i, j, k = legs
+            left = [gluon for gluon in gluons if gluon not in (i, j)]
+            assert k == (max(left, key=lambda gluon: float(event[i, gluon] + event[j, gluon])) if left else quark)
+
+
 def test_initial_pairs_go_by_their_product_always():
     process = parse_process(DDX)
     external = external_momenta(torch.from_numpy(sample(process, 20)))
@@ -179,6 +195,6 @@ def test_the_spectator_is_none_of_the_pair():
     external = external_momenta(torch.from_numpy(sample(process, 50)))
     found = external_products(external, process)
     pair = torch.tensor([[3, 5]]).expand(50, -1)
-    for choice in ("energetic", "s-ijk"):
-        spectator = choose_spectator(external, found, [3, 4, 5, 6], pair, Choices(spectator=choice))
+    for choice in SPECTATORS:
+        spectator = choose_spectator(external, found, process, pair, Choices(spectator=choice))
         assert set(spectator.tolist()) == {4, 6}

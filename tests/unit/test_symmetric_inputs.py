@@ -11,6 +11,7 @@ import torch
 from radiation_reference import canonical_events
 
 from ampcli.factorisation.momenta import external_momenta
+from ampcli.factorisation.radiation import SPECTATORS
 from ampcli.features.blocks import FeatureBlock, make_block
 from ampcli.features.canonical import canonical_order
 from ampcli.phasespace.rambo import rambo
@@ -21,7 +22,7 @@ PAPER = {"provider": "native"}
 MIXED = [  # between the paper's choices and ours
     PAPER | {"pair": pair, "spectator": spectator, "inputs": inputs, "orient": orient}
     for pair, spectator, inputs, orient in itertools.product(
-        ("product", "delta-r"), ("energetic", "s-ijk"), ("paper", "extended"), (False, True)
+        ("product", "delta-r"), SPECTATORS, ("paper", "extended"), (False, True)
     )
 ]
 CASES = [
@@ -130,7 +131,7 @@ def test_blocks_of_old_models_are_what_they_were(name, block, version, moved_by)
 
 
 def test_improved_features_kept_their_version():
-    improved = {"pair": "delta-r", "spectator": "s-ijk", "inputs": "extended", "orient": True}
+    improved = {"pair": "delta-r", "spectator": "gluon", "inputs": "extended", "orient": True}
     for block, version in (("fg1+", 2), ("fq1+", 2), ("fg1,ig1+", 1)):
         assert make_block(block, parse_process(DG), PAPER | improved).version == version
         assert make_block(block, parse_process(DG), PAPER | improved, version).version == version

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gzip
 import shutil
-import tempfile
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,6 +14,7 @@ from backports import zstd
 
 from ampcli.errors import UsageError
 from ampcli.events.lhe.hdf5 import require_writer, write_hdf5
+from ampcli.files import drafted
 
 #: Names of event files in text.
 EVENT_FILES = (".lhe", ".lhe.gz", ".lhe.zst")
@@ -64,8 +64,8 @@ def unpacked(raw: BinaryIO) -> BinaryIO:
 def packed(path: Path, name: str) -> Iterator[IO[bytes]]:
     """Write a file as `name`, which it is going to have, asks; the same content gives the same bytes."""
     if name.endswith(HDF5):
-        with tempfile.TemporaryDirectory(dir=path.parent, prefix=".") as folder:
-            text, converted = Path(folder) / "events.lhe", Path(folder) / "events.hdf5"
+        with drafted(path.with_name(name)) as folder:
+            text, converted = folder / "events.lhe", folder / "events.hdf5"
             with text.open("wb") as raw:
                 yield raw
             write_hdf5(text, converted)

@@ -9,7 +9,7 @@ class Choices:
         either: bool,
         printed_kernel: bool,
         delta_r: bool,
-        s_ijk: bool,
+        spectator: int,
         extended: bool,
         orient: bool,
         canonical: bool,

@@ -97,12 +97,12 @@ py::bytes task_bytes(const std::vector<Step>& steps, const std::vector<std::vect
 
 void add_tasks(py::module_& module) {
   py::class_<Choices>(module, "Choices")
-      .def(py::init([](bool initial, bool either, bool printed_kernel, bool delta_r, bool s_ijk, bool extended,
+      .def(py::init([](bool initial, bool either, bool printed_kernel, bool delta_r, int spectator, bool extended,
                        bool orient, bool canonical, double coupling) {
-             return Choices{initial, either, printed_kernel, delta_r, s_ijk, extended, orient, canonical, coupling};
+             return Choices{initial, either, printed_kernel, delta_r, spectator, extended, orient, canonical, coupling};
            }),
            py::kw_only(), py::arg("initial"), py::arg("either"), py::arg("printed_kernel"), py::arg("delta_r"),
-           py::arg("s_ijk"), py::arg("extended"), py::arg("orient"), py::arg("canonical"), py::arg("coupling"));
+           py::arg("spectator"), py::arg("extended"), py::arg("orient"), py::arg("canonical"), py::arg("coupling"));
   py::class_<Step>(module, "Step")
       .def(py::init(&step_of), py::kw_only(), py::arg("last_gluon"), py::arg("rank"), py::arg("candidates"),
            py::arg("jets"), py::arg("massive"), py::arg("gluon"), py::arg("string") = py::none(),

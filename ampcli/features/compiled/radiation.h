@@ -51,7 +51,8 @@ struct Step {  // one emission to undo
 };
 
 struct Choices {
-  int initial, either, printed_kernel, delta_r, s_ijk;
+  int initial, either, printed_kernel, delta_r;
+  int spectator;  // 0: the most energetic jet; 1: the one with the largest s_ijk; 2: the gluon with it
   int extended;   // inputs
   int orient;     // exchange the beams, where the paper's or the extended inputs may
   int canonical;  // look at events without longitudinal momentum, identical particles by pT
@@ -254,13 +255,14 @@ AMPCLI_INLINE double final_numerator(bool gluon, double z) {
 }
 AMPCLI_INLINE double initial_numerator(bool gluon, double x) { return gluon ? 1 / square(square(x)) : 1 / square(x); }
 
-AMPCLI_INLINE int spectator_of(int i, int j, const Event& p, const Products& products, const Step& step, bool s_ijk) {
+AMPCLI_INLINE int spectator_of(int i, int j, const Event& p, const Products& products, const Step& step, int choice) {
   int spectator = -1;
   double best = 0;
   for (int n = 0; n < step.jets; ++n) {
     int leg = step.jet[n];
     if (leg == i || leg == j) continue;
-    double preference = s_ijk ? products[i][leg] + products[j][leg] : p[leg].e;  // s_ij is common to all
+    double preference = choice ? products[i][leg] + products[j][leg] : p[leg].e;  // s_ij is common to all
+    if (choice == 2 && !step.gluon[leg]) preference = -1 / larger(preference, TINY);  // after all gluons
     if (spectator < 0 || preference > best) best = preference, spectator = leg;
   }
   return spectator;
@@ -275,7 +277,7 @@ AMPCLI_INLINE Emission undo(Event& p, const Products& products, const Step& step
     int softer = i;
     i = j, j = softer;
   }
-  int k = spectator_of(i, j, p, products, step, choices.s_ijk);
+  int k = spectator_of(i, j, p, products, step, choices.spectator);
   double pij = products[i][j], pik = products[i][k], pjk = products[j][k];
   Emission emission{i, j, k, i == step.last_gluon ? j : i, 0, 0, 0, 0, 0};
   Momentum emitter, spectator, pi = p[i], pj = p[j], pk = p[k];
