@@ -74,20 +74,30 @@ class ProviderKind(ABC):
         parameters: names of the couplings and masses that can be set.
         place: the smallest of those that cover a process is taken by default; of equal ones, ours.
         general: covers most processes: the yardstick of what surrogates gain.
+        alone: its amplitudes are those of one process: reduced ones have to come from elsewhere.
         draws_colour_flows: its providers are `ColourFlowProvider`.
         knows_leading_colour: its providers are `LeadingColourProvider`.
     """
 
-    name: ClassVar[str]
-    parameters: ClassVar[tuple[str, ...]] = ()
+    name: str
+    parameters: tuple[str, ...] = ()
     place: ClassVar[int] = 0
     general: ClassVar[bool] = False
+    alone: ClassVar[bool] = False
     draws_colour_flows: ClassVar[bool] = False
     knows_leading_colour: ClassVar[bool] = False
 
     @property
     @abstractmethod
     def version(self) -> str: ...
+
+    def of(self, argument: str) -> ProviderKind:
+        """The kind that ``NAME:ARGUMENT`` asks for.
+
+        Raises:
+            UsageError: it takes no argument, or not this one.
+        """
+        raise UsageError(f'the provider {self.name} takes no argument: "{self.name}:{argument}"', "Leave it out.")
 
     @abstractmethod
     def covers(self, process: Process, unchecked: bool = False) -> str | None:

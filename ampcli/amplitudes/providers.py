@@ -14,11 +14,26 @@ PROVIDERS: Catalogue[ProviderKind] = Catalogue(
     "provider",
     ProviderKind,  # type: ignore[type-abstract]
     "ampcli.providers",
-    {"native": "ampcli.amplitudes.native.provider:NATIVE", "pyamplicol": "ampcli.amplitudes.pyamplicol:PYAMPLICOL"},
+    {
+        "native": "ampcli.amplitudes.native.provider:NATIVE",
+        "pyamplicol": "ampcli.amplitudes.pyamplicol:PYAMPLICOL",
+        "python": "ampcli.amplitudes.python_function:PYTHON",
+    },
 )
 
 #: The name that stands for the first provider that covers a process.
 AUTO = "auto"
+
+
+def kind_named(name: str) -> ProviderKind:
+    """The kind of provider of a name, which may have an argument: ``native``, ``python:MODULE:FUNCTION``.
+
+    Raises:
+        UsageError: an unknown provider or argument.
+        AmpcliError: what it names cannot be imported.
+    """
+    kind, colon, argument = name.partition(":")
+    return PROVIDERS[kind].of(argument) if colon else PROVIDERS[kind]
 
 
 def by_place() -> list[ProviderKind]:
@@ -36,7 +51,7 @@ def choose_kind(name: str, process: Process, unchecked: bool = False) -> Provide
     Raises:
         UsageError: an unknown provider, or a process that is not covered.
     """
-    asked = by_place() if name == AUTO else [PROVIDERS[name]]
+    asked = by_place() if name == AUTO else [kind_named(name)]
     reasons = []
     for kind in asked:
         if (reason := kind.covers(process, unchecked)) is None:
@@ -63,7 +78,7 @@ def make_provider(
     """The provider of that name for `process`.
 
     Args:
-        name: of `PROVIDERS`, or `AUTO`.
+        name: as `kind_named` takes it, or `AUTO`.
         parameters: couplings and masses that differ from the defaults.
         unchecked: take an amplitude that is not known to be right.
 
@@ -92,7 +107,7 @@ def provider_of(record: ProviderRecord, process: Process) -> Provider:
             f"its amplitudes are those of {record.options.get('models')} where these were sure: not exact",
             f"Take a store that was made without {setting('surrogate')}.",
         )
-    return PROVIDERS[record.name].of_record(record, process)
+    return kind_named(record.name).of_record(record, process)
 
 
 def note_on(record: ProviderRecord, process: Process) -> str | None:
@@ -102,5 +117,5 @@ def note_on(record: ProviderRecord, process: Process) -> str | None:
             f"note: amplitudes are those of {record.options.get('models')} where these are sure, and of "
             f"{record.options.get('exact')} elsewhere"
         )
-    kind = PROVIDERS.find(record.name)
+    kind = PROVIDERS.find(record.name.partition(":")[0])
     return None if kind is None else kind.note(record, process)

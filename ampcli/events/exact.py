@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ampcli.amplitudes.protocol import LeadingColourProvider, Provider, ProviderKind
-from ampcli.amplitudes.providers import AUTO, PROVIDERS, by_place
+from ampcli.amplitudes.providers import AUTO, by_place, kind_named
 from ampcli.errors import UsageError, setting
 from ampcli.events.lhe.records import LheEvent
 from ampcli.events.lhe.subprocess import Legs, subprocesses
@@ -65,7 +65,7 @@ class Choice:
     def _kinds(self) -> list[ProviderKind]:
         if self.provider == NONE:
             return []
-        return by_place() if self.provider == AUTO else [PROVIDERS[self.provider]]
+        return by_place() if self.provider == AUTO else [kind_named(self.provider)]
 
     def _found(self, process: Process) -> Provider | str:
         if process not in self._known:

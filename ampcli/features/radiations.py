@@ -68,7 +68,11 @@ class _Radiations(BlockKind):
         return True
 
     def taken(self, provider: ProviderRecord) -> dict[str, Any]:
-        """Reduced amplitudes come from where the store's do."""
+        """Reduced amplitudes come from where the store's do, if these know other processes."""
+        from ampcli.amplitudes.providers import AUTO, kind_named
+
+        if kind_named(provider.exact_name).alone:
+            return {"provider": AUTO, "parameters": {}}
         return {"provider": provider.exact_name, "parameters": provider.parameters}
 
     def make(self, name: str, process: Process, options: Mapping[str, Any], version: int | None) -> FeatureBlock:

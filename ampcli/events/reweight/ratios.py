@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ampcli.amplitudes.protocol import LeadingColourProvider, Provider
-from ampcli.amplitudes.providers import PROVIDERS, provider_of
+from ampcli.amplitudes.providers import AUTO, by_place, kind_named, provider_of
 from ampcli.errors import UsageError
 from ampcli.events.exact import Choice, Moved, evaluate, moved
 from ampcli.events.lhe.records import LheEvent
@@ -110,7 +110,7 @@ class ExactRatio(Ratio):
     def ratios(self, process: Process, momenta: FloatArray, alpha_s: FloatArray) -> Ratios:
         new = self.new.provider_of(process)
         assert new is not None
-        kind = PROVIDERS[new.identity().name]
+        kind = kind_named(new.identity().name)
         old = kind.make(process, self.original)
         before, after = (moved(momenta, provider.process, self.new.on_shell) for provider in (old, new))
         numerator, denominator = evaluate(new, after), evaluate(old, before)
@@ -215,6 +215,6 @@ def require_leading_colour(choice: Choice) -> None:
     Raises:
         UsageError: none of those that may be asked does.
     """
-    kinds = [PROVIDERS[name] for name in PROVIDERS.names] if choice.provider == "auto" else [PROVIDERS[choice.provider]]
+    kinds = by_place() if choice.provider == AUTO else [kind_named(choice.provider)]
     if not any(kind.knows_leading_colour for kind in kinds):
         raise UsageError(f"the provider {choice.provider} knows full colour only", "native knows leading colour, too.")
