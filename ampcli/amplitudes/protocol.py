@@ -92,12 +92,14 @@ class ProviderKind(ABC):
     def version(self) -> str: ...
 
     def of(self, argument: str) -> ProviderKind:
-        """The kind that ``NAME:ARGUMENT`` asks for.
+        """The kind that ``NAME:ARGUMENT`` asks for, or ``NAME`` (an empty one).
 
         Raises:
             UsageError: it takes no argument, or not this one.
         """
-        raise UsageError(f'the provider {self.name} takes no argument: "{self.name}:{argument}"', "Leave it out.")
+        if argument:
+            raise UsageError(f'the provider {self.name} takes no argument: "{self.name}:{argument}"', "Leave it out.")
+        return self
 
     @abstractmethod
     def covers(self, process: Process, unchecked: bool = False) -> str | None:

@@ -18,6 +18,7 @@ PROVIDERS: Catalogue[ProviderKind] = Catalogue(
         "native": "ampcli.amplitudes.native.provider:NATIVE",
         "pyamplicol": "ampcli.amplitudes.pyamplicol:PYAMPLICOL",
         "python": "ampcli.amplitudes.python_function:PYTHON",
+        "table": "ampcli.amplitudes.table:TABLE",
     },
 )
 
@@ -26,14 +27,14 @@ AUTO = "auto"
 
 
 def kind_named(name: str) -> ProviderKind:
-    """The kind of provider of a name, which may have an argument: ``native``, ``python:MODULE:FUNCTION``.
+    """The kind of provider of a name, which may have an argument: ``native``, ``table:COLUMN``.
 
     Raises:
         UsageError: an unknown provider or argument.
         AmpcliError: what it names cannot be imported.
     """
-    kind, colon, argument = name.partition(":")
-    return PROVIDERS[kind].of(argument) if colon else PROVIDERS[kind]
+    kind, _, argument = name.partition(":")
+    return PROVIDERS[kind].of(argument)
 
 
 def by_place() -> list[ProviderKind]:

@@ -96,12 +96,14 @@ class PythonKind(ProviderKind):
             self.parameters = tuple(self.defaults)
 
     def of(self, argument: str) -> PythonKind:
-        """The kind of a function, ``MODULE:FUNCTION``.
+        """The kind of a function, ``MODULE:FUNCTION``; without one, that of none.
 
         Raises:
             UsageError: another argument, or what stands there is no such function.
             NotFoundError: no such module, or nothing of that name in it.
         """
+        if not argument:
+            return self
         module, _, function = argument.partition(":")
         if not all(name.isidentifier() for name in [*module.split("."), function]):
             raise UsageError(f'"python:{argument}" names no function', _HINT)

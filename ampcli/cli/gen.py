@@ -27,7 +27,7 @@ def _provider() -> list[inspect.Parameter]:
     *names, auto = provider_names()
     option = typer.Option(
         help=f"Exact amplitudes: {', '.join(names)}, or {auto}: the first that covers the process and is not known to "
-        "be wrong. python:MODULE:FUNCTION is a function of your own.",
+        "be wrong; python:MODULE:FUNCTION: a function of your own; table:COLUMN: values in the file of --momenta.",
         autocompletion=starting_with(provider_names),
     )
     annotation = Annotated[str, option]

@@ -67,7 +67,7 @@ class NpzEvents:
                 if file.read(4) == b"PK\x03\x04":
                     raise IntegrityError(f"{path} cannot be read: it has lost its end", "It is damaged or truncated.")
                 raise UsageError(f"{path} is not an npz file", hint)
-        with _reading(path), zipfile.ZipFile(path) as archive:
+        with reading(path), zipfile.ZipFile(path) as archive:
             names = archive.namelist()
             if _MEMBER not in names:
                 listed = ", ".join(name.removesuffix(".npy")[:80] for name in names[:10])
@@ -113,12 +113,12 @@ class NpzEvents:
             IntegrityError: a damaged file.
         """
         with zipfile.ZipFile(self.path) as archive, archive.open(_MEMBER) as stream:
-            with _reading(self.path):
+            with reading(self.path):
                 stream.read(self.offset)
                 whole = self._read(stream, self.rows) if self.fortran else None
             for start in range(0, self.rows, size):
                 rows = slice(start, min(start + size, self.rows))
-                with _reading(self.path):
+                with reading(self.path):
                     momenta = self._read(stream, rows.stop - start) if whole is None else whole[rows]
                 yield Batch(momenta, np.arange(start, rows.stop))
 
@@ -145,7 +145,7 @@ def _read_header(stream: IO[bytes]) -> tuple[tuple[int, ...], bool, np.dtype[Any
 
 
 @contextmanager
-def _reading(path: Path) -> Iterator[None]:
+def reading(path: Path) -> Iterator[None]:
     """Say which file is damaged.
 
     Raises:

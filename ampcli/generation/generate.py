@@ -12,8 +12,10 @@ from typing import Any
 import numpy.random  # noqa: F401 - numpy imports it late, and an import in the middle of a run would swallow Ctrl-C
 
 from ampcli.amplitudes.providers import AUTO, make_provider
+from ampcli.amplitudes.table import Table
 from ampcli.errors import AmpcliError, UsageError, setting
 from ampcli.files import replacing
+from ampcli.generation.given_points import GivenFile
 from ampcli.generation.points import PointSource, Settings
 from ampcli.generation.run import Job, fill
 from ampcli.process import described_process
@@ -65,6 +67,11 @@ def prepare(request: GenerationRequest) -> Job:
         raise UsageError(f"{setting('seed')} {request.seed}: seeds are non-negative integers")
     request.collisions.require_possible(process)
     provider = make_provider(_exact_name(request), process, request.parameters, request.unchecked)
+    if isinstance(provider, Table) and not isinstance(request.collisions, GivenFile):
+        raise UsageError(
+            f"the provider {request.provider} takes |M|^2 from a file with its momenta",
+            f"Give it with {setting('momenta')} FILE.npz.",
+        )
     if request.unchecked and provider.fault is None:
         raise UsageError(
             f'{setting("unchecked")} has no effect: the amplitude of "{process}" is right', "Leave it out."

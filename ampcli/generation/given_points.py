@@ -12,12 +12,15 @@ from typing import Any, ClassVar
 import numpy as np
 
 from ampcli.amplitudes.protocol import Provider
+from ampcli.amplitudes.table import Table
 from ampcli.collisions import AnyCollisions
 from ampcli.collisions.given import GivenEvents
+from ampcli.errors import UsageError
 from ampcli.events.batch import Batch
 from ampcli.events.files import open_events
 from ampcli.events.intake import Intake
 from ampcli.events.lhe.read import LheEvents
+from ampcli.events.table import read_column
 from ampcli.generation.points import Points
 from ampcli.kinematics import FloatArray
 from ampcli.process import Process
@@ -42,18 +45,20 @@ class GivenFile:
 
     def points(self, process: Process, provider: Provider, seed: int) -> GivenPoints:
         """See `ampcli.generation.points.Settings`."""
-        return GivenPoints(process, self)
+        return GivenPoints(process, self, provider.column if isinstance(provider, Table) else None)
 
 
 @dataclass(frozen=True)
 class GivenPoints:
-    """Points of a file; their weight is 1, so sums over them are not cross sections.
+    """Points of a file, and |M|^2 where it has that too; their weight is 1, so sums over them are not cross sections.
 
     The file is read once, batch by batch; what is kept are the events that are taken.
     """
 
     process: Process
     given: GivenFile
+    column: str | None = None
+    """Of the file, with |M|^2 of its events in GeV^(4 - 2 n_final)."""
 
     @cached_property
     def intake(self) -> Intake:
@@ -79,11 +84,35 @@ class GivenPoints:
         return self._events.momenta
 
     @cached_property
+    def amplitude(self) -> FloatArray | None:
+        """|M|^2 of the events that are taken, where it stands in the file; (n,).
+
+        Raises:
+            UsageError: a value that is not finite and positive, naming the event.
+        """
+        if self.column is None:
+            return None
+        events = self.intake.events
+        if events.rows is None:
+            raise UsageError(f"{events.path} has no column {self.column}", "Columns are arrays of npz files.")
+        values = read_column(events.path, self.column, events.rows)[self._events.event]
+        good = np.isfinite(values) & (values > 0)
+        if not good.all():
+            row = int(np.argmin(good))
+            raise UsageError(
+                f"{events.path}: {self.column} of event {self._events.event[row]} (from 0) is {values[row]}",
+                "It has to be a squared amplitude in GeV: finite and positive.",
+            )
+        return values
+
+    @cached_property
     def collisions(self) -> GivenEvents:
         """What identifies these points in a plan."""
         digest = hashlib.sha256(self.momenta.data)
         for column in self._events.columns.values():
             digest.update(column.data)
+        if self.amplitude is not None:
+            digest.update(self.amplitude.data)
         energies = self.momenta[:, :2, 0]
         same = np.ptp(energies) <= 1e-9 * energies[0, 0]  # all beams of all events of one energy
         events = self.intake.events
@@ -109,6 +138,7 @@ class GivenPoints:
     def points(self, part: int, rows: slice, books: Path, on_pass: Callable[[], None]) -> Points:
         momenta = self.momenta[rows]
         points = Points(momenta[:, :2], np.ascontiguousarray(momenta[:, 2:]), np.ones(len(momenta)), len(momenta))
+        points.amplitude = None if self.amplitude is None else self.amplitude[rows]
         points.event = self._events.event[rows].astype(np.float64)
         points.event_weight = None if self._events.weight is None else self._events.weight[rows]
         return points
