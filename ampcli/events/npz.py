@@ -1,4 +1,4 @@
-"""Momenta in npz files, read as a stream: no pickles, and no more memory than a batch takes."""
+"""Momenta and weights in npz files, read as a stream: no pickles, and no more memory than a batch takes."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import warnings
 import zipfile
 import zlib
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
@@ -21,9 +21,11 @@ import numpy.typing as npt
 from ampcli.errors import IntegrityError, NotFoundError, UsageError
 from ampcli.events.batch import Batch
 from ampcli.files import require_ordinary
+from ampcli.kinematics import FloatArray
 from ampcli.process import Process
 
 _MEMBER = "momenta.npy"
+_WEIGHTS = "event_weight.npy"
 _LONGEST_HEADER = 1 << 16
 _FORTRAN_BYTES = 1 << 30  # arrays in Fortran order are read whole: events are not rows of theirs
 
@@ -37,7 +39,9 @@ _DAMAGE = (
 
 @dataclass(frozen=True)
 class NpzEvents:
-    """The array ``momenta`` of an npz file: (n, n_external, 4), or (n, n_final, 4) without the beams."""
+    """The array ``momenta`` of an npz file, (n, n_external, 4) or (n, n_final, 4) without the beams; and where there is
+    one, ``event_weight`` (n,), the weights of the events.
+    """
 
     path: Path
     shape: tuple[int, int, int]
@@ -45,6 +49,7 @@ class NpzEvents:
     fortran: bool
     offset: int
     """Bytes before the data."""
+    weights: _Weights | None = None
 
     @property
     def rows(self) -> int:
@@ -72,6 +77,7 @@ class NpzEvents:
             if _MEMBER not in names:
                 listed = ", ".join(name.removesuffix(".npy")[:80] for name in names[:10])
                 raise NotFoundError(f"{path} has no array momenta, only {listed or 'nothing'}", hint)
+            weights = _weights_of(archive, path) if _WEIGHTS in names else None
             member = archive.getinfo(_MEMBER)
             if member.flag_bits & 1:
                 raise UsageError(f"{path} is encrypted", hint)
@@ -104,31 +110,78 @@ class NpzEvents:
                 f"{path}: {needed >> 20} MiB of momenta in Fortran order, more than {_FORTRAN_BYTES >> 20}",
                 "Write numpy.ascontiguousarray(momenta).",
             )
-        return cls(path, (shape[0], shape[1], shape[2]), dtype, fortran, offset)
+        if weights is not None and weights.rows != shape[0]:
+            raise UsageError(
+                f"{path}: there are {weights.rows} numbers in event_weight for {shape[0]} events",
+                "Write one for each event.",
+            )
+        return cls(path, (shape[0], shape[1], shape[2]), dtype, fortran, offset, weights)
 
     def batches(self, size: int) -> Iterator[Batch]:
         """Events in batches of at most `size`.
 
         Raises:
+            UsageError: a weight that is not finite.
             IntegrityError: a damaged file.
         """
-        with zipfile.ZipFile(self.path) as archive, archive.open(_MEMBER) as stream:
+        with ExitStack() as open_files:
+            archive = open_files.enter_context(zipfile.ZipFile(self.path))
+            stream = open_files.enter_context(archive.open(_MEMBER))
             with reading(self.path):
                 stream.read(self.offset)
                 whole = self._read(stream, self.rows) if self.fortran else None
+            if self.weights is not None:
+                beside = open_files.enter_context(archive.open(_WEIGHTS))
+                with reading(self.path):
+                    beside.read(self.weights.offset)
             for start in range(0, self.rows, size):
                 rows = slice(start, min(start + size, self.rows))
                 with reading(self.path):
                     momenta = self._read(stream, rows.stop - start) if whole is None else whole[rows]
-                yield Batch(momenta, np.arange(start, rows.stop))
+                    weight = None if self.weights is None else self.weights.read(beside, rows.stop - start)
+                if weight is not None and not (finite := np.isfinite(weight)).all():
+                    event = start + int(np.argmin(finite))
+                    raise UsageError(f"{self.path}: the weight of event {event} (from 0) is not finite", "Remove it.")
+                yield Batch(momenta, np.arange(start, rows.stop), weight)
 
     def _read(self, stream: IO[bytes], rows: int) -> npt.NDArray[Any]:
-        wanted = rows * self.shape[1] * self.shape[2] * self.dtype.itemsize
-        data = stream.read(wanted)
-        if len(data) != wanted:
-            raise EOFError("it ends early")
-        flat = np.frombuffer(data, self.dtype)
+        flat = _numbers(stream, rows * self.shape[1] * self.shape[2], self.dtype)
         return flat.reshape(4, self.shape[1], rows).T if self.fortran else flat.reshape(rows, self.shape[1], 4)
+
+
+@dataclass(frozen=True)
+class _Weights:
+    """The array ``event_weight`` of a file."""
+
+    rows: int
+    dtype: np.dtype[Any]
+    offset: int
+
+    def read(self, stream: IO[bytes], rows: int) -> FloatArray:
+        return _numbers(stream, rows, self.dtype).astype(np.float64)
+
+
+def _weights_of(archive: zipfile.ZipFile, path: Path) -> _Weights:
+    """
+    Raises:
+        UsageError: an array that cannot be weights.
+    """
+    with archive.open(_WEIGHTS) as stream:
+        shape, _, dtype, offset = _read_header(stream)
+    if len(shape) != 1 or dtype.kind != "f":
+        raise UsageError(
+            f"{path}: event_weight has the shape {_short(shape)} and holds {_short(dtype)}; it needs one number in "
+            "floating point for each event",
+            "Leave it out where events count alike.",
+        )
+    return _Weights(shape[0], dtype, offset)
+
+
+def _numbers(stream: IO[bytes], count: int, dtype: np.dtype[Any]) -> npt.NDArray[Any]:
+    data = stream.read(count * dtype.itemsize)
+    if len(data) != count * dtype.itemsize:
+        raise EOFError("it ends early")
+    return np.frombuffer(data, dtype)
 
 
 def _read_header(stream: IO[bytes]) -> tuple[tuple[int, ...], bool, np.dtype[Any], int]:

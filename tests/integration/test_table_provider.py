@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
+from ampcli.store.measures import measures
 from ampcli.store.reader import open_store
 
 if TYPE_CHECKING:
@@ -62,6 +63,26 @@ def test_left_out_events_take_their_values_with_them(
     np.savez(tmp_path / "bad.npz", **bad)
     ampcli("gen", PROCESS, tmp_path / "s", "--momenta", tmp_path / "bad.npz", "--provider", "table", "--skip-bad")
     np.testing.assert_array_equal(open_store(tmp_path / "s").read("amplitude"), np.delete(values["amplitude"], 7))
+
+
+def test_weights_of_events_are_kept(ampcli: Ampcli, values: dict[str, np.ndarray], tmp_path: Path) -> None:
+    weight = np.where(np.arange(2000) % 4 == 0, 5.0, 0.5)
+    np.savez(tmp_path / "w.npz", event_weight=weight.astype(np.float32), **values)
+    gen = ("gen", PROCESS, tmp_path / "s", "--momenta", tmp_path / "w.npz", "--provider", "table")
+    ampcli(*gen)
+    store = open_store(tmp_path / "s")
+    np.testing.assert_array_equal(store.read("event_weight"), weight)
+    held = measures(store, "test")
+    assert held.points is None
+    np.testing.assert_array_equal(held.events, store.read_split("event_weight", "test"))
+    for bad, said in (
+        (weight[1:], "1999 numbers in event_weight for 2000 events"),
+        (weight * np.inf, "weight of event 0"),
+    ):
+        np.savez(tmp_path / "w.npz", event_weight=bad, **values)
+        ampcli.fails(2, *gen[:2], tmp_path / "t", *gen[3:], naming=said)
+    np.savez(tmp_path / "w.npz", event_weight=np.ones((2000, 2)), **values)
+    ampcli.fails(2, *gen[:2], tmp_path / "t", *gen[3:], naming="event_weight has the shape (2000, 2)")
 
 
 def test_other_values_are_another_store(
