@@ -117,7 +117,7 @@ class PythonKind(ProviderKind):
         try:
             return importlib.import_module(self._target.module)
         except ModuleNotFoundError as error:
-            if error.name is not None and self._target.module.startswith(error.name):
+            if error.name is not None and f"{self._target.module}.".startswith(f"{error.name}."):
                 raise NotFoundError(f"{self.name}: there is no module {error.name} in {here}", _HINT) from None
             raise AmpcliError(f"{self.name}: its module cannot be imported: {error}", "-vv shows where.") from error
         except (Exception, SystemExit) as error:
@@ -138,7 +138,10 @@ class PythonKind(ProviderKind):
     @cached_property
     def defaults(self) -> dict[str, float]:
         """Keyword-only arguments of the function that have numbers as defaults: its parameters."""
-        found = inspect.signature(self.function).parameters.values()
+        try:
+            found = inspect.signature(self.function).parameters.values()
+        except ValueError:  # a function of C does not tell
+            return {}
         own = [each for each in found if each.kind is each.KEYWORD_ONLY]
         if unknown := [each.name for each in own if not isinstance(each.default, int | float)]:
             raise UsageError(

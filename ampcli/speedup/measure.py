@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 import numpy as np
 
 from ampcli.amplitudes.protocol import Provider
-from ampcli.amplitudes.providers import choose_kind, covering
+from ampcli.amplitudes.providers import choose_kind, covering, kind_named
 from ampcli.errors import UsageError
 from ampcli.inference.described import require_described
 from ampcli.inference.predictor import Predictor
@@ -42,14 +42,16 @@ from ampcli.uncertainty.kind import UncertaintyKind
 def providers_of(
     store: Store, names: Sequence[str], on_step: Callable[[str], None] = lambda step: None
 ) -> dict[str, Provider]:
-    """The exact amplitudes by these names; by none, all that cover the process.
+    """The exact amplitudes by these names; by none, all that cover the process, or the store's where these are others.
 
     Raises:
         UsageError: a named one does not, or none at all.
     """
     made, process = store.plan.provider, store.process
     unchecked = "unchecked" in made.options
-    kinds = [choose_kind(name, process, unchecked) for name in names] or covering(process, unchecked)
+    own = kind_named(made.exact_name)
+    others = [own] if own.alone else covering(process, unchecked)
+    kinds = [choose_kind(name, process, unchecked) for name in names] or others
     found, refused = {}, None
     for kind in kinds:
         on_step(f"preparing {kind.name} (which may make its code first: minutes)")
