@@ -332,8 +332,8 @@ def test_what_libraries_cannot_hold():
         ({"first_alone": np.array(np.nan)}, "the first network's largest uncertainty is none"),
         ({"first_alone": np.array(0.1), "combination": "mean"}, "a first network of none that are combined"),
         ({"inverse_correlation": np.eye(3)}, "(3, 3) instead of (2, 2)"),
-        ({"recalibration/log_sigma": np.zeros(20)}, "the knots of a recalibration do not ascend"),
-        ({"recalibration/log_scale": np.zeros(19)}, "(19) instead of (20)"),
+        ({"recalibration/log_sigma": np.zeros(24)}, "the knots of a recalibration do not ascend"),
+        ({"recalibration/log_scale": np.zeros(23)}, "(23) instead of (24)"),
         ({"member/1/widths": np.full(9, 40, dtype=np.int32)}, "the network does not fit the features"),
         ({"member/0/widths": np.full(90, 40, dtype=np.int32)}, "more than 64 layers"),
         ({"member/0/parameters": np.zeros(9, dtype=np.float32)}, "member/0/parameters has the shape (9)"),
@@ -345,7 +345,7 @@ def test_what_libraries_cannot_hold():
     ],
 )
 def test_what_does_not_fit_together(change, message):
-    content = surrogate_content(predictor("ddx-zgggg-pair"))
+    content = surrogate_content(predictor("ddx-zgggg-pair@3"))
     with pytest.raises(CError) as caught:
         Model(write_bundle(sealed(content | change)))
     assert message in str(caught.value)
