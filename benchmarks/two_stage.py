@@ -59,7 +59,7 @@ def by_trained(arguments: argparse.Namespace, source: ProtonPoints, books: Path,
             source.sampler, surrogate, choice.stages, rng, events, adaptation, lambda: None
         )
         p = drawn.momenta
-        return Points(p[:, :2], p[:, 2:], drawn.weight / drawn.amplitude, tried, drawn.amplitude, drawn.x, exact)
+        return Points(p[:, :2], p[:, 2:], drawn.weight / drawn.amplitude, tried, drawn.amplitude, exact, {"x": drawn.x})
 
     return draw
 

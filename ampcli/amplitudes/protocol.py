@@ -6,7 +6,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, ClassVar, Protocol, runtime_checkable
 
-from ampcli.errors import UsageError
+from ampcli.errors import UsageError, setting
 from ampcli.process import Process
 from ampcli.records.provider import ProviderRecord
 
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 class Provider(Protocol):
     """Exact |M|^2: summed over final and averaged over initial spins and colours, 1/k! for k identical particles.
 
+    Values of either sign take their place where a provider is `signed`: of loops and interferences, say.
     Providers are picklable and are opened in each process that evaluates them.
     """
 
@@ -29,6 +30,11 @@ class Provider(Protocol):
     def fault(self) -> str | None:
         """Why its numbers are not right, where they are taken all the same; None: they are right."""
         return None
+
+    @property
+    def signed(self) -> bool:
+        """Whether its values may have either sign."""
+        return False
 
     def identity(self) -> ProviderRecord:
         """Name, version, options and physical parameters; prepares the provider where that is needed."""
@@ -100,6 +106,17 @@ class ProviderKind(ABC):
         if argument:
             raise UsageError(f'the provider {self.name} takes no argument: "{self.name}:{argument}"', "Leave it out.")
         return self
+
+    def of_either_sign(self) -> ProviderKind:
+        """The kind whose values are taken for what they are, of either sign.
+
+        Raises:
+            UsageError: its values are squared amplitudes.
+        """
+        raise UsageError(
+            f"{setting('signed')}: the values of the provider {self.name} are squared amplitudes, and positive",
+            "Leave it out.",
+        )
 
     @abstractmethod
     def covers(self, process: Process, unchecked: bool = False) -> str | None:

@@ -74,7 +74,11 @@ def _way_out(process: Process, asked: list[ProviderKind]) -> str | None:
 
 
 def make_provider(
-    name: str, process: Process, parameters: Mapping[str, float] | None = None, unchecked: bool = False
+    name: str,
+    process: Process,
+    parameters: Mapping[str, float] | None = None,
+    unchecked: bool = False,
+    signed: bool = False,
 ) -> Provider:
     """The provider of that name for `process`.
 
@@ -82,11 +86,14 @@ def make_provider(
         name: as `kind_named` takes it, or `AUTO`.
         parameters: couplings and masses that differ from the defaults.
         unchecked: take an amplitude that is not known to be right.
+        signed: take values of either sign.
 
     Raises:
         UsageError: an unknown provider, a process it does not cover, or parameters it cannot change.
     """
     kind = choose_kind(name, process, unchecked)
+    if signed:
+        kind = kind.of_either_sign()
     kind.require_settable(parameters or {})
     return kind.make(process, parameters or {}, unchecked)
 
@@ -108,7 +115,8 @@ def provider_of(record: ProviderRecord, process: Process) -> Provider:
             f"its amplitudes are those of {record.options.get('models')} where these were sure: not exact",
             f"Take a store that was made without {setting('surrogate')}.",
         )
-    return kind_named(record.name).of_record(record, process)
+    kind = kind_named(record.name)
+    return (kind.of_either_sign() if record.signed else kind).of_record(record, process)
 
 
 def note_on(record: ProviderRecord, process: Process) -> str | None:

@@ -40,8 +40,14 @@ class PythonFunction(Provider):
     def __init__(self, kind: PythonKind, process: Process, parameters: Mapping[str, float]) -> None:
         self.kind, self.process, self.parameters = kind, process, dict(parameters)
 
+    @property
+    def signed(self) -> bool:
+        return self.kind.signed
+
     def identity(self) -> ProviderRecord:
-        return ProviderRecord(name=self.kind.name, version=self.kind.version, parameters=self.parameters)
+        return ProviderRecord(
+            name=self.kind.name, version=self.kind.version, parameters=self.parameters, signed=self.signed
+        )
 
     def evaluate(self, momenta: FloatArray) -> FloatArray:
         """|M|^2 in GeV^(4 - 2 n_final) of momenta (n, n_external, 4) in GeV; shape (n,).
@@ -89,8 +95,8 @@ class PythonKind(ProviderKind):
     place = 99
     alone = True
 
-    def __init__(self, target: _Target | None = None) -> None:
-        self._target = target
+    def __init__(self, target: _Target | None = None, signed: bool = False) -> None:
+        self._target, self.signed = target, signed
         if target is not None:
             self.name = f"python:{target.module}:{target.function}"
             self.parameters = tuple(self.defaults)
@@ -108,6 +114,9 @@ class PythonKind(ProviderKind):
         if not all(name.isidentifier() for name in [*module.split("."), function]):
             raise UsageError(f'"python:{argument}" names no function', _HINT)
         return PythonKind(_Target(module, function))
+
+    def of_either_sign(self) -> PythonKind:
+        return PythonKind(self._target, signed=True)
 
     @cached_property
     def module(self) -> ModuleType:
@@ -175,7 +184,7 @@ class PythonKind(ProviderKind):
         return super().of_record(record, process)
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return PythonKind, (self._target,)
+        return PythonKind, (self._target, self.signed)
 
 
 PYTHON = PythonKind()

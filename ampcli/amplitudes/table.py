@@ -21,10 +21,11 @@ class Table(Provider):
 
     process: Process
     column: str
+    signed: bool = False
 
     def identity(self) -> ProviderRecord:
         """Which values they are is told by the digest of the points (`ampcli.collisions.given`)."""
-        return ProviderRecord(name=f"table:{self.column}", version="1")
+        return ProviderRecord(name=f"table:{self.column}", version="1", signed=self.signed)
 
     def evaluate(self, momenta: FloatArray) -> NoReturn:
         """Nothing is known beside the file's own points.
@@ -43,18 +44,21 @@ class _TableKind(ProviderKind):
     alone = True
     version = "1"
 
-    def __init__(self, column: str | None = None) -> None:
+    def __init__(self, column: str | None = None, signed: bool = False) -> None:
         self.name = "table" if column is None else f"table:{column}"
-        self.column = column
+        self.column, self.signed = column, signed
 
     def of(self, argument: str) -> _TableKind:
         return _TableKind(argument or _COLUMN)
+
+    def of_either_sign(self) -> _TableKind:
+        return _TableKind(self.column, signed=True)
 
     def covers(self, process: Process, unchecked: bool = False) -> str | None:
         return None if self.column is not None else "it takes values from a file, if it is asked for by its name"
 
     def make(self, process: Process, parameters: Mapping[str, float], unchecked: bool = False) -> Table:
-        return Table(process, self.column or _COLUMN)
+        return Table(process, self.column or _COLUMN, self.signed)
 
 
 TABLE = _TableKind()

@@ -91,6 +91,13 @@ def gen(
         bool,
         typer.Option("--unchecked", help="Take an amplitude that is refused because it is not right."),
     ] = False,
+    signed: Annotated[
+        bool,
+        typer.Option(
+            "--signed",
+            help="Values may have either sign (loop corrections, interferences): of python:, table: and the like.",
+        ),
+    ] = False,
     device: Annotated[
         Literal["auto", "cpu", "cuda"],
         typer.Option(
@@ -251,6 +258,7 @@ def gen(
         provider=provider,
         parameters=parse_parameters("--parameter", parameter or []),
         unchecked=unchecked,
+        signed=signed,
         device=device,
         surrogate=surrogate,
         refine=refine,

@@ -16,6 +16,9 @@ from ampcli.records.base import without_later
 from ampcli.records.region import Region
 
 
+Column = Literal["event", "event_weight", "amplitude_error"]
+
+
 class GivenEvents(Collisions):
     """Points taken from a file, known by the hash of their momenta and of what else is kept of them."""
 
@@ -28,8 +31,9 @@ class GivenEvents(Collisions):
     """Events of other processes that were left out."""
     repaired: bool = False
     """Whether momenta moved by more than double precision explains (`ampcli.events.repair`)."""
-    columns: tuple[Literal["event", "event_weight"], ...] = ()
-    """Arrays besides momenta that come from the file: numbers of the events in it, and their weights there."""
+    columns: tuple[Column, ...] = ()
+    """Arrays besides momenta that come from the file: numbers of the events in it, their weights there, and statistical
+    errors of the amplitudes where these come from it too."""
 
     @pydantic.model_serializer(mode="wrap")
     def _as_before(self, dump: pydantic.SerializerFunctionWrapHandler) -> dict[str, object]:

@@ -11,6 +11,18 @@ from ampcli.events.npz import reading
 from ampcli.kinematics import FloatArray
 
 
+def column_names(path: Path) -> list[str]:
+    """Names of the arrays of an npz file; of other files none.
+
+    Raises:
+        IntegrityError: a damaged file.
+    """
+    if path.is_dir() or path.suffix.lower() != ".npz":
+        return []
+    with reading(path), np.load(path, allow_pickle=False) as archive:
+        return list(archive.files)
+
+
 def read_column(path: Path, name: str, events: int) -> FloatArray:
     """An array of one value for each event, (events,).
 

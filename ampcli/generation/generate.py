@@ -36,6 +36,7 @@ class GenerationRequest:
         provider: of exact amplitudes, by name (`ampcli.amplitudes.providers`).
         parameters: couplings and masses that differ from the provider's.
         unchecked: take an amplitude that is not known to be right.
+        signed: take values of either sign.
         device: where amplitudes are computed: cpu, cuda or auto.
         surrogate: a report of `ampcli speedup`, whose mixture of surrogates and exact amplitudes is taken.
         refine: a model; points are added where it is unsure.
@@ -50,6 +51,7 @@ class GenerationRequest:
     provider: str = "auto"
     parameters: Mapping[str, float] = field(default_factory=dict)
     unchecked: bool = False
+    signed: bool = False
     device: str = "cpu"
     surrogate: Path | None = None
     refine: str | None = None
@@ -66,7 +68,7 @@ def prepare(request: GenerationRequest) -> Job:
     if request.seed < 0:
         raise UsageError(f"{setting('seed')} {request.seed}: seeds are non-negative integers")
     request.collisions.require_possible(process)
-    provider = make_provider(_exact_name(request), process, request.parameters, request.unchecked)
+    provider = make_provider(_exact_name(request), process, request.parameters, request.unchecked, request.signed)
     if isinstance(provider, Table) and not isinstance(request.collisions, GivenFile):
         raise UsageError(
             f"the provider {request.provider} takes |M|^2 from a file with its momenta",

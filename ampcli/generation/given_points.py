@@ -10,17 +10,19 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
+import numpy.typing as npt
 
 from ampcli.amplitudes.protocol import Provider
 from ampcli.amplitudes.table import Table
+from ampcli.amplitudes.values import usable
 from ampcli.collisions import AnyCollisions
-from ampcli.collisions.given import GivenEvents
-from ampcli.errors import UsageError
+from ampcli.collisions.given import Column, GivenEvents
+from ampcli.errors import UsageError, setting
 from ampcli.events.batch import Batch
 from ampcli.events.files import open_events
 from ampcli.events.intake import Intake
 from ampcli.events.lhe.read import LheEvents
-from ampcli.events.table import read_column
+from ampcli.events.table import column_names, read_column
 from ampcli.generation.points import Points
 from ampcli.kinematics import FloatArray
 from ampcli.process import Process
@@ -45,7 +47,7 @@ class GivenFile:
 
     def points(self, process: Process, provider: Provider, seed: int) -> GivenPoints:
         """See `ampcli.generation.points.Settings`."""
-        return GivenPoints(process, self, provider.column if isinstance(provider, Table) else None)
+        return GivenPoints(process, self, provider if isinstance(provider, Table) else None)
 
 
 @dataclass(frozen=True)
@@ -57,8 +59,8 @@ class GivenPoints:
 
     process: Process
     given: GivenFile
-    column: str | None = None
-    """Of the file, with |M|^2 of its events in GeV^(4 - 2 n_final)."""
+    table: Table | None = None
+    """The column of the file with |M|^2 of its events in GeV^(4 - 2 n_final)."""
 
     @cached_property
     def intake(self) -> Intake:
@@ -88,22 +90,43 @@ class GivenPoints:
         """|M|^2 of the events that are taken, where it stands in the file; (n,).
 
         Raises:
-            UsageError: a value that is not finite and positive, naming the event.
+            UsageError: an unusable value, naming the event.
         """
-        if self.column is None:
+        if self.table is None:
             return None
+        values = self._column(self.table.column)
+        wanted = (
+            "It has to be finite, and not 0."
+            if self.table.signed
+            else f"It has to be a squared amplitude: finite and positive. {setting('signed')} takes values of either sign."
+        )
+        self._require(usable(values, self.table.signed), self.table.column, values, wanted)
+        return values
+
+    @cached_property
+    def amplitude_error(self) -> FloatArray | None:
+        """Statistical errors (1 sigma) of `amplitude`, where the file has them: in ``COLUMN_error``; (n,).
+
+        Raises:
+            UsageError: an error that is not finite and positive, naming the event.
+        """
+        if self.table is None or (name := f"{self.table.column}_error") not in column_names(self.intake.events.path):
+            return None
+        errors = self._column(name)
+        self._require(usable(errors, False), name, errors, "A statistical error is finite and positive.")
+        return errors
+
+    def _column(self, name: str) -> FloatArray:
         events = self.intake.events
         if events.rows is None:
-            raise UsageError(f"{events.path} has no column {self.column}", "Columns are arrays of npz files.")
-        values = read_column(events.path, self.column, events.rows)[self._events.event]
-        good = np.isfinite(values) & (values > 0)
+            raise UsageError(f"{events.path} has no column {name}", "Columns are arrays of npz files.")
+        return read_column(events.path, name, events.rows)[self._events.event]
+
+    def _require(self, good: npt.NDArray[np.bool_], name: str, values: FloatArray, wanted: str) -> None:
         if not good.all():
             row = int(np.argmin(good))
-            raise UsageError(
-                f"{events.path}: {self.column} of event {self._events.event[row]} (from 0) is {values[row]}",
-                "It has to be a squared amplitude in GeV: finite and positive.",
-            )
-        return values
+            where = f"{self.intake.events.path}: {name} of event {self._events.event[row]} (from 0)"
+            raise UsageError(f"{where} is {values[row]}", wanted)
 
     @cached_property
     def collisions(self) -> GivenEvents:
@@ -111,8 +134,9 @@ class GivenPoints:
         digest = hashlib.sha256(self.momenta.data)
         for column in self._events.columns.values():
             digest.update(column.data)
-        if self.amplitude is not None:
-            digest.update(self.amplitude.data)
+        for values in (self.amplitude, self.amplitude_error):
+            if values is not None:
+                digest.update(values.data)
         energies = self.momenta[:, :2, 0]
         same = np.ptp(energies) <= 1e-9 * energies[0, 0]  # all beams of all events of one energy
         events = self.intake.events
@@ -122,8 +146,17 @@ class GivenPoints:
             skipped=self.intake.bad,
             others=events.others.total() if isinstance(events, LheEvents) else 0,
             repaired=self.intake.repaired > 0,
-            columns=("event",) if self._events.weight is None else ("event", "event_weight"),
+            columns=tuple(name for name, values in self._kept.items() if values is not None),
         )
+
+    @property
+    def _kept(self) -> dict[Column, FloatArray | None]:
+        """What a store has of the events besides their momenta, (n,) each."""
+        return {
+            "event": self._events.event.astype(np.float64),
+            "event_weight": self._events.weight,
+            "amplitude_error": self.amplitude_error,
+        }
 
     def as_begun(self, begun: AnyCollisions) -> GivenPoints:
         """Nothing is sampled."""
@@ -139,6 +172,5 @@ class GivenPoints:
         momenta = self.momenta[rows]
         points = Points(momenta[:, :2], np.ascontiguousarray(momenta[:, 2:]), np.ones(len(momenta)), len(momenta))
         points.amplitude = None if self.amplitude is None else self.amplitude[rows]
-        points.event = self._events.event[rows].astype(np.float64)
-        points.event_weight = None if self._events.weight is None else self._events.weight[rows]
+        points.columns = {name: values[rows] for name, values in self._kept.items() if values is not None}
         return points

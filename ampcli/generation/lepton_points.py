@@ -17,7 +17,7 @@ from ampcli.collisions import AnyCollisions
 from ampcli.collisions.leptons import LeptonCollisions
 from ampcli.errors import IntegrityError, UsageError, setting
 from ampcli.files import read_file, replacing
-from ampcli.generation.points import Points
+from ampcli.generation.points import Points, require_positive
 from ampcli.kinematics import with_beams
 from ampcli.locks import locked
 from ampcli.phasespace.hadron_sampler import excess_threshold
@@ -73,6 +73,8 @@ class LeptonSettings:
 
     def points(self, process: Process, provider: Provider, seed: int) -> LeptonPoints:
         """See `ampcli.generation.points.Settings`."""
+        if self.overweight is not None:
+            require_positive(provider)
         sampling = self.sampling if self.overweight is None else "mixed"
         collisions = LeptonCollisions(
             sqrt_s=self.sqrt_s,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -11,9 +11,23 @@ import numpy as np
 
 from ampcli.amplitudes.protocol import Provider
 from ampcli.collisions import AnyCollisions
+from ampcli.errors import UsageError, setting
 from ampcli.events.intake import Intake
 from ampcli.kinematics import FloatArray
 from ampcli.process import Process
+
+
+def require_positive(provider: Provider) -> None:
+    """Make sure that events can be drawn by |M|^2.
+
+    Raises:
+        UsageError: its values have either sign.
+    """
+    if provider.signed:
+        raise UsageError(
+            f"values of {provider.identity().name} may have either sign: events cannot be drawn by them",
+            f"Make events with a squared amplitude, and give them with {setting('momenta')} FILE.",
+        )
 
 
 @dataclass
@@ -25,11 +39,8 @@ class Points:
     weight: FloatArray  # (n,)
     tried: int
     amplitude: FloatArray | None = None  # (n,), where sampling needed it
-    x: FloatArray | None = None  # (n, 2), of hadron beams
     exact: int | None = None  # exact amplitudes that sampling took, where they were counted
-    event: FloatArray | None = None  # (n,), numbers of given events in their file
-    event_weight: FloatArray | None = None  # (n,), weights that the file has for them
-    flavour: FloatArray | None = None  # (n,), which of a channel's flavours they have
+    columns: dict[str, FloatArray] = field(default_factory=dict)  # `AnyCollisions.arrays`, (n, ...) each
 
     def batch(self, rows: slice, out: FloatArray | None = None) -> FloatArray:
         """Momenta (batch, n_external, 4) of some rows, incoming first; `out` is memory for them."""

@@ -15,7 +15,7 @@ from ampcli.collisions import AnyCollisions
 from ampcli.collisions.flavours import Flavours
 from ampcli.collisions.protons import ProtonCollisions
 from ampcli.errors import UsageError, setting
-from ampcli.generation.points import Points
+from ampcli.generation.points import Points, require_positive
 from ampcli.generation.proposal import PROPOSAL, Proposal
 from ampcli.kinematics import FloatArray
 from ampcli.locks import locked
@@ -66,11 +66,13 @@ class ProtonSettings:
 
     def points(self, process: Process, provider: Provider, seed: int) -> ProtonPoints:
         """See `ampcli.generation.points.Settings`."""
+        require_positive(provider)
         made = provider.identity()
         if "alpha_s" not in made.parameters:
             raise UsageError(
                 f"the provider {made.name} does not say its alpha_s, which has to run with the scale",
-                f"Choose another {setting('provider')}.",
+                f"Choose another {setting('provider')}; a function of yours needs a parameter alpha_s: "
+                "f(momenta, *, alpha_s=0.118).",
             )
         collisions = self.collisions_of(process, seed)
         if JetMap.covers(process):
@@ -315,8 +317,10 @@ class ProtonPoints:
             drawn, tried, exact = proposal.draw(self.sampler, stream, n, adaptation, on_pass)
         else:
             drawn, tried = self.sampler.draw(stream, n, adaptation, self.collisions.unweighted, on_pass)
-        flavour = self.sampler.flavours(stream, drawn) if self.collisions.flavours else None
+        columns = {"x": drawn.x}
+        if self.collisions.flavours:
+            columns["flavour"] = self.sampler.flavours(stream, drawn)
         outgoing = np.ascontiguousarray(drawn.momenta[:, 2:])
         # weight x |M|^2 is what adds up to a cross section, as in every store
         weight = drawn.weight / drawn.amplitude
-        return Points(drawn.momenta[:, :2], outgoing, weight, tried, drawn.amplitude, drawn.x, exact, flavour=flavour)
+        return Points(drawn.momenta[:, :2], outgoing, weight, tried, drawn.amplitude, exact, columns)

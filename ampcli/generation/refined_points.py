@@ -105,30 +105,26 @@ class RefinedPoints:
 
 def _kept(proposed: Points, rows: np.ndarray, chance: FloatArray, looked: float) -> Points:
     """Some of the proposals, of a share of all that was looked at."""
-
-    def of(array: FloatArray | None) -> FloatArray | None:
-        return None if array is None else array[rows]
-
     return replace(
         proposed,
         incoming=proposed.incoming[rows],
         outgoing=proposed.outgoing[rows],
         weight=proposed.weight[rows] / chance,
         tried=round(proposed.tried * looked),
-        amplitude=of(proposed.amplitude),
-        x=of(proposed.x),
-        flavour=of(proposed.flavour),
+        amplitude=None if proposed.amplitude is None else proposed.amplitude[rows],
+        columns={name: values[rows] for name, values in proposed.columns.items()},
     )
 
 
 def _joined(pieces: list[Points]) -> Points:
-    columns: dict[str, Any] = {}
-    for name in ("incoming", "outgoing", "weight", "amplitude", "x", "flavour"):
-        arrays = [getattr(piece, name) for piece in pieces]
-        columns[name] = None if arrays[0] is None else np.concatenate(arrays)
+    arrays: dict[str, Any] = {}
+    for name in ("incoming", "outgoing", "weight", "amplitude"):
+        each = [getattr(piece, name) for piece in pieces]
+        arrays[name] = None if each[0] is None else np.concatenate(each)
+    columns = {name: np.concatenate([piece.columns[name] for piece in pieces]) for name in pieces[0].columns}
     counts = [piece.exact for piece in pieces]
     exact = None if None in counts else sum(count for count in counts if count is not None)
-    return Points(**columns, tried=sum(piece.tried for piece in pieces), exact=exact)
+    return Points(**arrays, tried=sum(piece.tried for piece in pieces), exact=exact, columns=columns)
 
 
 def refined_points(source: PointSource, provider: Provider, model: str, registry: Path | None) -> RefinedPoints:

@@ -19,6 +19,7 @@ import numpy as np
 import zarr
 
 from ampcli.amplitudes.protocol import Provider
+from ampcli.amplitudes.values import usable
 from ampcli.collisions.base import SampledCollisions
 from ampcli.errors import AmpcliError, IntegrityError, UsageError, setting
 from ampcli.generation.points import Points, PointSource
@@ -65,18 +66,8 @@ class Job:
 
         points = self.source.points(number, rows, self.path / parts.BOOKS, check_stop)
         amplitude = self._amplitudes(points, check_stop) if points.amplitude is None else points.amplitude
-        _require_positive(amplitude, points.outgoing, rows.start)
-        part = parts.Part(
-            points.outgoing,
-            amplitude,
-            points.weight,
-            points.tried,
-            points.x,
-            points.exact,
-            points.event,
-            points.event_weight,
-            points.flavour,
-        )
+        _require_values(amplitude, self.plan.provider.signed, points.outgoing, rows.start)
+        part = parts.Part(points.outgoing, amplitude, points.weight, points.tried, points.exact, points.columns)
         parts.write_part(self.path, self.plan, number, part)
         return len(amplitude)
 
@@ -112,14 +103,16 @@ class Job:
         return finalise.check_part(self.path, self.plan, number)
 
 
-def _require_positive(amplitude: FloatArray, outgoing: FloatArray, first_row: int) -> None:
-    bad = ~(np.isfinite(amplitude) & (amplitude > 0))
+def _require_values(amplitude: FloatArray, signed: bool, outgoing: FloatArray, first_row: int) -> None:
+    bad = ~usable(amplitude, signed)
     if bad.any():
         event = int(np.argmax(bad))
+        wanted = "a value is finite and not 0" if signed else "a squared amplitude is positive"
         raise AmpcliError(
-            f"|M|^2 of point {first_row + event} is {amplitude[event]}; a squared amplitude is positive "
+            f"|M|^2 of point {first_row + event} is {amplitude[event]}; {wanted} "
             f"(outgoing momenta {outgoing[event].tolist()})",
-            "The point is too singular for double precision, or the provider is broken.",
+            "The point is too singular for double precision, or the provider is broken."
+            + ("" if signed or not amplitude[event] < 0 else f" Values of either sign need {setting('signed')}."),
         )
 
 

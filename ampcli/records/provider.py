@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from ampcli.records.base import Frozen
+import pydantic
+
+from ampcli.records.base import Frozen, without_later
 
 #: The name of amplitudes that are those of surrogates where these are sure, exact elsewhere.
 MIXTURE = "mixture"
@@ -15,6 +17,12 @@ class ProviderRecord(Frozen):
     version: str
     options: dict[str, str] = {}
     parameters: dict[str, float] = {}
+    signed: bool = False
+    """Values of either sign (loop corrections, interferences), which are no squared amplitudes."""
+
+    @pydantic.model_serializer(mode="wrap")
+    def _as_before(self, dump: pydantic.SerializerFunctionWrapHandler) -> dict[str, object]:
+        return without_later(self, dump, "signed")
 
     @property
     def exact_name(self) -> str:

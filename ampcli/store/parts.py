@@ -7,9 +7,9 @@ marker file; `ampcli.store.finalise` checks every part against its marker and wr
 from __future__ import annotations
 
 import socket
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from ampcli.errors import IntegrityError, LockedError, NotFoundError, UsageError
@@ -55,19 +55,19 @@ class Part:
     amplitude: FloatArray
     weight: FloatArray
     tried: int
-    x: FloatArray | None = None
-    """Momentum fractions (n, 2), of hadron beams."""
     exact: int | None = None
     """Exact amplitudes that it took, where they were counted."""
-    event: FloatArray | None = None
-    """Numbers of given events in their file (n,)."""
-    event_weight: FloatArray | None = None
-    """Weights that the file has for them (n,)."""
-    flavour: FloatArray | None = None
-    """Which of a channel's flavours they have (n,)."""
+    columns: Mapping[str, FloatArray] = field(default_factory=dict)
+    """What these collisions have besides (`Collisions.arrays`)."""
+
+    @property
+    def arrays(self) -> dict[str, FloatArray]:
+        """All that is written, by name."""
+        return {"momenta": self.momenta, "amplitude": self.amplitude, "weight": self.weight, **self.columns}
 
     def record(self, plan: Plan) -> PartRecord:
-        combined, each = checksums({name: getattr(self, name) for name in plan.arrays})
+        arrays = self.arrays
+        combined, each = checksums({name: arrays[name] for name in plan.arrays})
         return PartRecord(
             rows=len(self.amplitude),
             tried=self.tried,
@@ -235,12 +235,12 @@ def write_part(path: Path, plan: Plan, number: int, part: Part) -> None:
     Raises:
         LockedError: another process is writing this part.
     """
-    rows = plan.rows_of(number)
+    rows, arrays = plan.rows_of(number), part.arrays
     with _holding_part(path, number):
         remove_leftovers(path, plan, number)
         for name in plan.arrays:
             clear(path / name / "c" / str(number))  # whatever stands there
-            values: FloatArray = getattr(part, name)
+            values = arrays[name]
             if values.shape != (rows.stop - rows.start, *plan.arrays[name]):
                 raise ValueError(f"{name} of part {number + 1} has the shape {values.shape}")
             write_shard(shard_file(path, name, number, values.ndim), values, plan.shard_rows, plan.chunk_rows)
