@@ -15,7 +15,6 @@ from ampcli.process import Process
 from ampcli.records.base import without_later
 from ampcli.records.region import Region
 
-
 Column = Literal["event", "event_weight", "amplitude_error"]
 
 

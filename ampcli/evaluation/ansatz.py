@@ -63,6 +63,7 @@ def measure_ansatz(store: Store, name: str, split: Split) -> AnsatzPoints:
     """
     if not kind_of(name).undoes_emissions(name):
         raise UsageError(f"the features {name} undo no emission", "Choose features such as fg1, iq1, fg1^2.")
+    store.require_exact()
     block = stored_block(store, name)
     wanted = ("kernel", "reduced_amplitude", "legs")
     arrays = {key: torch.from_numpy(store.read_split(f"features/{block.name}/{key}", split)) for key in wanted}

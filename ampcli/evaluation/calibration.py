@@ -11,6 +11,7 @@ from pydantic import FiniteFloat
 from ampcli import weighted
 from ampcli.evaluation.metrics import Floats, Proportion, proportion
 from ampcli.records.base import Frozen
+from ampcli.uncertainty.pulls import GAUSSIAN, own_errors
 
 
 class Coverage(Frozen):
@@ -18,10 +19,6 @@ class Coverage(Frozen):
 
     observed: Proportion
     nominal: FiniteFloat
-
-
-#: How many uncertainties hold 68.27, 95 and 99 % of the errors, if these are Gaussian.
-GAUSSIAN = {"68": 1.0, "95": 1.959964, "99": 2.575829}
 
 
 class Calibration(Frozen):
@@ -46,33 +43,35 @@ def calibrate(
     uncertainty: Floats,
     intervals: Mapping[str, float] | None = None,
     weight: Floats | None = None,
+    errors: Floats | None = None,
 ) -> Calibration | None:
     """Calibration of (n,) predictions with their 1-sigma (n,) uncertainties >= 0 (0: not known); None if none is known.
 
     Args:
         intervals: how many uncertainties hold "95" and "99" % of the errors, where that is known better.
         weight: (n,) what each point counts, >= 0; None: all alike.
+        errors: (n,) statistical errors of the exact values, which add up with the uncertainties; None: there are none.
     """
     known = uncertainty > 0 if weight is None else (uncertainty > 0) & (weight > 0)
     if not known.any():
         return None
     total = len(known) if weight is None else int(np.count_nonzero(weight))
     weight = weighted.significant(weighted.part(weight, known))
-    pulls = (predicted[known] - exact[known]) / uncertainty[known]
+    difference, sigma, errors = predicted[known] - exact[known], uncertainty[known], weighted.part(errors, known)
+    pulls = difference / (sigma if errors is None else np.hypot(sigma, errors))
+
+    def within(uncertainties: float, deviations: float) -> Proportion:
+        return proportion(own_errors(difference, errors, deviations) <= uncertainties * sigma, weight)
+
     return Calibration(
         points=len(pulls),
         without_uncertainty=total - len(pulls),
-        median_relative_uncertainty=weighted.median(uncertainty[known] / exact[known], weight),
+        median_relative_uncertainty=weighted.median(sigma / np.abs(exact[known]), weight),
         pull_mean=weighted.mean(pulls, weight),
         pull_std=weighted.deviation(pulls, weight),
-        coverage={
-            str(k): Coverage(observed=proportion(np.abs(pulls) <= k, weight), nominal=math.erf(k / math.sqrt(2)))
-            for k in (1, 2, 3)
-        },
+        coverage={str(k): Coverage(observed=within(k, k), nominal=math.erf(k / math.sqrt(2))) for k in (1, 2, 3)},
         intervals={
-            name: Coverage(
-                observed=proportion(np.abs(pulls) <= k, weight), nominal=math.erf(GAUSSIAN[name] / math.sqrt(2))
-            )
+            name: Coverage(observed=within(k, GAUSSIAN[name]), nominal=math.erf(GAUSSIAN[name] / math.sqrt(2)))
             for name, k in {**GAUSSIAN, **(intervals or {})}.items()
         },
     )

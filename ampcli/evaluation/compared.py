@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
+from ampcli.amplitudes.values import usable
 from ampcli.errors import IntegrityError, UsageError
 from ampcli.uncertainty.certificate import Certificate
 from ampcli.uncertainty.kind import UncertaintyKind
@@ -22,7 +23,8 @@ class Sample:
     """n points of phase space.
 
     Attributes:
-        exact: (n,) exact |M|^2 > 0.
+        exact: (n,) exact |M|^2 > 0; values of either sign, but not 0, where they are `signed`.
+        errors: (n,) statistical errors of these, if they have any.
         min_sij: (n,) smallest s_ij / s of the point, dimensionless.
         tried: phase-space points tried to get these n (points that failed the cuts count as zeros), >= n.
         weight: (n,) phase-space weight >= 0, weight * exact in pb; None for points without such weights.
@@ -38,11 +40,13 @@ class Sample:
     density: Floats | None = None
     share: Floats | None = None
     variables: Mapping[str, Floats] = field(default_factory=dict)
+    errors: Floats | None = None
+    signed: bool = False
 
     @property
     def events(self) -> Floats | None:
-        """(n,) what the points count as events: their parts of the cross section."""
-        return self.share if self.weight is None else self.weight * self.exact
+        """(n,) what the points count as events: their parts of the cross section, which are positive."""
+        return self.share if self.weight is None or self.signed else self.weight * self.exact
 
     def require_sound(self) -> None:
         """Refuse what cannot be right.
@@ -52,7 +56,7 @@ class Sample:
             IntegrityError: an impossible value; names the array and the first such row.
         """
         n = len(self.exact)
-        columns = {"exact": self.exact, "min_sij": self.min_sij, "weight": self.weight}
+        columns = {"exact": self.exact, "min_sij": self.min_sij, "weight": self.weight, "errors": self.errors}
         columns |= {"density": self.density, "share": self.share, **self.variables}
         for name, column in columns.items():
             if column is not None:
@@ -65,14 +69,15 @@ class Sample:
             (self.min_sij < -_TINY) | (self.min_sij > 1 + _TINY),
             "s_ij / s must be between 0 and 1",
         )
-        _reject("exact", self.exact, self.exact <= 0, "an exact |M|^2 must be positive")
+        bad = ~usable(self.exact, self.signed)
+        _reject("exact", self.exact, bad, "it must not be 0" if self.signed else "an exact |M|^2 must be positive")
         for name, counts in (("density", self.density), ("share", self.share)):
             if counts is not None:
                 _reject(name, counts, counts < 0, "a point cannot count less than nothing")
                 if not counts.any():
                     raise IntegrityError(f"{name} is zero in all {n} rows: no point counts")
         if self.weight is not None:
-            _require_weights(self.exact, self.weight)
+            _require_weights(np.abs(self.exact), self.weight)
 
 
 @dataclass(frozen=True)
@@ -124,6 +129,7 @@ class Claims:
         intervals: how many uncertainties hold "95" and "99" % of the errors, where that is known better.
         certificate: of the points.
         members: (R, n) predictions of an ensemble's members whose mean is `predicted`.
+        reference: (n,) amplitudes to which the model learned the ratio, > 0, if it did.
     """
 
     predicted: Floats
@@ -133,6 +139,7 @@ class Claims:
     intervals: Mapping[str, float] | None = None
     certificate: Certificate | None = None
     members: NDArray[np.float64] | None = None
+    reference: Floats | None = None
 
     def require_sound(self, exact: Floats) -> None:
         """Refuse what cannot be right of points of these amplitudes.
@@ -142,6 +149,7 @@ class Claims:
             IntegrityError: an impossible value; names the array and the first such row.
         """
         columns = {"predicted": self.predicted, "uncertainty": self.uncertainty, "bare uncertainty": self.bare}
+        columns["reference"] = self.reference
         for name, column in columns.items():
             if column is not None:
                 _require_column(name, column, len(exact))

@@ -10,11 +10,12 @@ import numpy as np
 from ampcli.evaluation.compared import Claims, Sample, Trained
 from ampcli.evaluation.coverage import kinematic_variables
 from ampcli.evaluation.evaluation import Evaluation, evaluate
+from ampcli.features.ratio import RatioBlock
 from ampcli.inference.described import require_described
 from ampcli.inference.predictor import Predicted, Predictor
 from ampcli.inference.seen import require_unseen
 from ampcli.inference.stored import StoredPoints
-from ampcli.kinematics import min_invariant
+from ampcli.kinematics import min_invariant, with_beams
 from ampcli.registry.manifest import Manifest
 from ampcli.store.measures import Measures, measures
 from ampcli.store.reader import Split, Store
@@ -85,6 +86,8 @@ def _sample(points: StoredPoints) -> tuple[Sample, Measures]:
         density=counted.points,
         share=None if sampled else counted.events,
         variables=kinematic_variables(momenta, store.process) or {"min_sij_over_s": min_sij},
+        errors=points.errors,
+        signed=store.plan.provider.signed,
     )
     return sample, counted
 
@@ -101,6 +104,15 @@ def _compared(
     return Comparison(evaluation, found.amplitude / sample.exact - 1.0, sample.min_sij, relative, counted)
 
 
+def _reference(predictor: Predictor, points: StoredPoints) -> Floats | None:
+    """Amplitudes to which a model learned the ratio, (n,); None of other models."""
+    blocks = [network.block for network in predictor.networks]
+    providers = [block.provider for block in blocks if isinstance(block, RatioBlock)]
+    if len(providers) < len(blocks) or (provider := providers[0]) is None:
+        return None
+    return provider.evaluate(with_beams(points.momenta))
+
+
 def _claims(predictor: Predictor, points: StoredPoints, found: Predicted) -> Claims:
     """What a model says; uncertainties that it does not know are 0."""
     manifest, kind = predictor.manifest, predictor.uncertainty_kind
@@ -113,4 +125,5 @@ def _claims(predictor: Predictor, points: StoredPoints, found: Predicted) -> Cla
         intervals=None if recalibration is None else recalibration.intervals,
         certificate=predictor.certify(points.momenta, found.amplitude, found.uncertainty),
         members=found.members if manifest.combine == "mean" else None,
+        reference=_reference(predictor, points),
     )

@@ -12,12 +12,12 @@ import numpy as np
 from pydantic import FiniteFloat
 
 from ampcli import weighted
-from ampcli.evaluation.calibration import GAUSSIAN
 from ampcli.evaluation.metrics import Proportion, proportion
 from ampcli.phasespace.cuts import smallest_delta_r, transverse_momenta
 from ampcli.process import Process
 from ampcli.records.base import Frozen
-from ampcli.weighted import Floats
+from ampcli.uncertainty.pulls import GAUSSIAN, own_errors
+from ampcli.weighted import Flags, Floats
 
 #: A bin whose 95 % intervals hold less is named.
 LEAST_COVERAGE = 0.92
@@ -77,6 +77,7 @@ def coverage_in_bins(
     pulls: Floats,
     intervals: Mapping[str, float] | None = None,
     weight: Floats | None = None,
+    noise: Floats | None = None,
 ) -> dict[str, list[CoverageBin]]:
     """Coverage in bins of each of some (n,) variables that tell points apart.
 
@@ -84,11 +85,14 @@ def coverage_in_bins(
         pulls: (n,) (predicted - exact) / uncertainty; NaN or infinite where that is not known: left out.
         intervals: how many uncertainties hold "95" and "99" % of the errors, where that is known better than by Gauss.
         weight: (n,) what each point counts, >= 0; None: all alike.
+        noise: (n,) statistical errors of the exact values, over the uncertainties; None: there are none.
     """
     known = np.isfinite(pulls) if weight is None else np.isfinite(pulls) & (weight > 0)
     weight = weighted.significant(weighted.part(weight, known))
-    sizes, reach = np.abs(pulls[known]), {**GAUSSIAN, **(intervals or {})}
-    binned = {name: list(_bins(values[known], sizes, reach, weight)) for name, values in variables.items()}
+    pulls, noise = pulls[known], weighted.part(noise, known)
+    reach = {**GAUSSIAN, **(intervals or {})}
+    held = {name: own_errors(pulls, noise, GAUSSIAN[name]) <= k for name, k in reach.items()}
+    binned = {name: list(_bins(values[known], held, weight)) for name, values in variables.items()}
     return {name: bins for name, bins in binned.items() if len(bins) > 1}
 
 
@@ -97,7 +101,7 @@ def worst(bins: list[CoverageBin]) -> CoverageBin:
     return min(bins, key=lambda found: found.intervals["95"].value)
 
 
-def _bins(values: Floats, sizes: Floats, reach: Mapping[str, float], weight: Floats | None) -> Iterator[CoverageBin]:
+def _bins(values: Floats, within: Mapping[str, Flags], weight: Floats | None) -> Iterator[CoverageBin]:
     if len(values) == 0:
         return
     total = float(len(values) if weight is None else weight.sum())
@@ -110,7 +114,7 @@ def _bins(values: Floats, sizes: Floats, reach: Mapping[str, float], weight: Flo
             continue
         own = None if weight is None else weight[rows]
         effective = weighted.effective_number(own, len(rows))
-        held = {name: proportion(sizes[rows] <= k, own) for name, k in reach.items()}
+        held = {name: proportion(flags[rows], own) for name, flags in within.items()}
         yield CoverageBin(
             low=float(outer[number]),
             high=float(outer[number + 1]),

@@ -14,6 +14,8 @@ from ampcli.evaluation.coverage import CoverageBin, coverage_in_bins
 from ampcli.evaluation.cross_section import CrossSection, integrate
 from ampcli.evaluation.growth import Growth, growth
 from ampcli.evaluation.metrics import Metrics, measure
+from ampcli.evaluation.noise import LabelNoise, label_noise
+from ampcli.evaluation.reference import OverReference, over_reference
 from ampcli.evaluation.regions import regions
 from ampcli.records.base import Frozen
 from ampcli.uncertainty.certificate import Certificate, relative_size
@@ -29,6 +31,8 @@ class Measured(Frozen):
     calibration_by_certificate: of the same points.
     coverage: in bins of the variables of `ampcli.evaluation.coverage`, of models with an uncertainty of their own.
     growth: of the mean of an ensemble, with its members.
+    noise: where the exact values have statistical errors.
+    over_reference: of models that learned the ratio to a reference amplitude.
     seen: what has to be said about points that the model may have seen before.
     """
 
@@ -42,6 +46,8 @@ class Measured(Frozen):
     calibration_by_certificate: dict[str, Calibration]
     coverage: dict[str, list[CoverageBin]]
     growth: list[Growth]
+    noise: LabelNoise | None = None
+    over_reference: OverReference | None = None
     seen: tuple[str, ...] = ()
 
 
@@ -70,7 +76,7 @@ def evaluate(sample: Sample, trained: Trained, claims: Claims) -> Evaluation:
     claims.require_sound(sample.exact)
     events = sample.events
     section = None
-    if sample.weight is not None:
+    if sample.weight is not None and not sample.signed:
         section = integrate(sample.exact, claims.predicted, claims.uncertainty, sample.weight, float(sample.tried))
     return Evaluation(
         **dict(measured(sample, trained, claims, sample.density)),
@@ -85,20 +91,20 @@ def evaluate(sample: Sample, trained: Trained, claims: Claims) -> Evaluation:
 def measured(sample: Sample, trained: Trained, claims: Claims, weight: Floats | None) -> Measured:
     """Averages in which the points count as their (n,) weights say; None: all alike."""
     weight = weighted.significant(weight)
-    exact, predicted = sample.exact, claims.predicted
+    exact, predicted, errors = sample.exact, claims.predicted, sample.errors
 
     def parts(groups: Iterable[tuple[str, Flags]]) -> dict[str, Metrics]:
         counted = ((name, rows) for name, rows in groups if (rows if weight is None else weight[rows]).any())
         return {name: measure(exact, predicted, *trained.log_moments, weight, rows) for name, rows in counted}
 
     def calibration(uncertainty: Floats | None, intervals: Mapping[str, float] | None = None) -> Calibration | None:
-        return None if uncertainty is None else calibrate(exact, predicted, uncertainty, intervals, weight)
+        return None if uncertainty is None else calibrate(exact, predicted, uncertainty, intervals, weight, errors)
 
     def of_part(rows: Flags) -> Calibration | None:
         if claims.uncertainty is None or not rows.any():
             return None
         own = exact[rows], predicted[rows], claims.uncertainty[rows]
-        return calibrate(*own, claims.intervals, weighted.part(weight, rows))
+        return calibrate(*own, claims.intervals, weighted.part(weight, rows), weighted.part(errors, rows))
 
     flags = {} if claims.certificate is None else dict(_flags(claims.certificate))
     by_flag = {name: of_part(rows) for name, rows in flags.items()}
@@ -113,6 +119,8 @@ def measured(sample: Sample, trained: Trained, claims: Claims, weight: Floats | 
         calibration_by_certificate={name: found for name, found in by_flag.items() if found is not None},
         coverage=_coverage(sample, claims, weight),
         growth=[] if claims.members is None else growth(exact, claims.members, weight),
+        noise=None if errors is None else label_noise(exact, predicted, errors, weight),
+        over_reference=None if claims.reference is None else over_reference(exact, predicted, claims.reference, weight),
     )
 
 
@@ -121,9 +129,10 @@ def _coverage(sample: Sample, claims: Claims, weight: Floats | None) -> dict[str
         return {}
     with np.errstate(divide="ignore", invalid="ignore"):  # 0: not known
         pulls = (claims.predicted - sample.exact) / claims.uncertainty
-    own = {"log_amplitude": np.log(sample.exact)}
+        noise = None if sample.errors is None else sample.errors / claims.uncertainty
+    own = {"log_amplitude": np.log(np.abs(sample.exact))}
     own["relative_uncertainty"] = relative_size(claims.predicted, claims.uncertainty)
-    return coverage_in_bins({**sample.variables, **own}, pulls, claims.intervals, weight)
+    return coverage_in_bins({**sample.variables, **own}, pulls, claims.intervals, weight, noise)
 
 
 def _flags(certificate: Certificate) -> Iterator[tuple[str, Flags]]:

@@ -32,7 +32,7 @@ def growth(exact: Floats, members: NDArray[np.float64], weight: Floats | None = 
     """For 1, 2, ... R members.
 
     Args:
-        exact: (n,) exact amplitudes > 0; members: (R, n) predictions of the members, in their order.
+        exact: (n,) exact amplitudes, not 0; members: (R, n) predictions of the members, in their order.
         weight: (n,) what each point counts, >= 0; None: all alike.
     """
     found = []

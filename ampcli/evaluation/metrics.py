@@ -28,7 +28,8 @@ class Metrics(Frozen):
     """How well a set of points is reproduced; all numbers are dimensionless, Delta is not in per cent.
 
     Errors are statistical (1 sigma) and None where the set is too small to give one.  `negative` counts
-    predictions <= 0: they enter Delta but have no logarithm, so the log quantities leave them out.
+    predictions of another sign than the exact value, or 0: they enter Delta but have no logarithm, so the log
+    quantities leave them out.
     """
 
     points: int  # rows that count
@@ -60,8 +61,8 @@ def measure(
     """Metrics of n >= 1 points, or of those of them that `rows` chooses.
 
     Args:
-        exact, predicted: (n,) amplitudes in the same units, finite, exact > 0 (`evaluate` checks).
-        log_mean, log_std: mean and standard deviation of ln A on the training split.
+        exact, predicted: (n,) amplitudes in the same units, finite, exact not 0 (`evaluate` checks).
+        log_mean, log_std: mean and standard deviation of ln|A| on the training split.
         weight: (n,) what each point counts, >= 0; None: all alike.
         rows: (n,) which points, of positive weight together.
     """
@@ -72,9 +73,9 @@ def measure(
     delta = predicted / exact - 1
     size = np.abs(delta)
     counted = size if weight is None else size[weight > 0]
-    positive = predicted > 0
-    log_exact = np.log(exact)
-    log_ratio = np.log(predicted[positive]) - log_exact[positive]
+    positive = predicted / exact > 0
+    log_exact = np.log(np.abs(exact))
+    log_ratio = np.log(np.abs(predicted[positive])) - log_exact[positive]
     squares = (log_ratio / log_std) ** 2
     logs = weighted.part(weight, positive)
     have_logs = len(log_ratio) > 0 and (logs is None or bool(logs.any()))

@@ -10,6 +10,7 @@ from ampcli.evaluation.cross_section import CrossSection
 from ampcli.evaluation.evaluation import Evaluation, Measured
 from ampcli.evaluation.growth import Growth
 from ampcli.evaluation.metrics import THRESHOLDS, Metrics
+from ampcli.evaluation.reference import OverReference
 from ampcli.store.measures import ENOUGH
 from ampcli.text_table import aligned
 
@@ -66,7 +67,10 @@ def table(evaluation: Evaluation) -> str:
     if evaluation.growth:
         lines += ["", *_growth(evaluation.growth)]
     if evaluation.overall.negative:
-        lines += ["", f"{evaluation.overall.negative} predictions are <= 0 and left out of the log columns"]
+        lines += [
+            "",
+            f"{evaluation.overall.negative} predictions are 0 or of the wrong sign, and left out of the log columns",
+        ]
     if found := [*evaluation.seen, *notes(evaluation)]:
         lines += ["", *found]
     return "\n".join(lines)
@@ -138,9 +142,35 @@ def _overall(evaluation: Evaluation) -> list[list[str]]:
     if evaluation.by_certificate:
         outside = [m.by_certificate.get("outside") for m in measures]
         rows.append(["outside training", *("0%" if m is None else _percent(m.share.value) for m in outside)])
+    rows += [*_noise(measures), *_over_reference(measures)]
     rows += _calibration([m.calibration for m in measures], "")
     rows += _calibration([m.before_recalibration for m in measures], "before recalibration: ")
     return rows
+
+
+def _noise(measures: list[Measured]) -> list[list[str]]:
+    found = [m.noise for m in measures]
+    if all(noise is None for noise in found):
+        return []
+    return [
+        ["errors of the exact values, rms", *("-" if n is None else f"{100 * n.labels:.3g}" for n in found)],
+        [
+            "Delta without them, rms",
+            *("-" if n is None else with_error(n.model, n.model_error, 100) for n in found),
+        ],
+    ]
+
+
+def _over_reference(measures: list[Measured]) -> list[list[str]]:
+    found = [m.over_reference for m in measures]
+    if all(ratio is None for ratio in found):
+        return []
+    cells: dict[str, Callable[[OverReference], str]] = {
+        "exact/reference": lambda r: f"{r.mean:.4g} +- {r.spread:.2g}",
+        "its error in %, median": lambda r: with_error(r.median_abs, r.median_abs_error, 100),
+        "its error in %, rms": lambda r: f"{100 * r.rms:.3g}",
+    }
+    return [[name, *("-" if r is None else cell(r) for r in found)] for name, cell in cells.items()]
 
 
 def _calibration(found: list[Calibration | None], prefix: str) -> list[list[str]]:

@@ -6,17 +6,23 @@ import numpy as np
 
 from ampcli import weighted
 from ampcli.evaluation.metrics import Floats, measure
+from ampcli.evaluation.noise import label_noise
 from ampcli.registry.manifest import Metric
 from ampcli.store.measures import Measures
 
 
 def summary_metrics(
-    exact: Floats, predicted: Floats, log_moments: tuple[float, float], counted: Measures | None = None
+    exact: Floats,
+    predicted: Floats,
+    log_moments: tuple[float, float],
+    counted: Measures | None = None,
+    errors: Floats | None = None,
 ) -> dict[str, Metric]:
     """Accuracy of n predictions (`ampcli eval` reports more, on any split).
 
     Args:
         exact, predicted: (n,) amplitudes in the same units.
+        errors: (n,) statistical errors of the exact ones, if they have any.
         log_moments: mean and standard deviation of ln|M|^2 over the training split.
         counted: what the points count; where events are known well, some of the metrics are given for them too.
     """
@@ -34,6 +40,12 @@ def summary_metrics(
         metrics["mse_standardised_log"] = Metric(
             value=measured.mse_standardised_log, error=measured.mse_standardised_log_error
         )
+    if errors is not None:
+        noise = label_noise(exact, predicted, errors, points)
+        metrics |= {
+            "rms_label_error": Metric(value=noise.labels),
+            "rms_delta_without_label_error": Metric(value=noise.model, error=noise.model_error),
+        }
     if counted.events is not None and "events" in counted.known(len(exact)):
         events = measure(exact, predicted, *log_moments, counted.events)
         metrics |= {

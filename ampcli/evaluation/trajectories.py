@@ -177,5 +177,5 @@ def _accuracy(delta: Floats, rows: NDArray[np.bool_]) -> Accuracy:
 def most_varied(points: TrajectoryPoints) -> int:
     """The trajectory whose exact |M|^2 spans most orders of magnitude, of those that are resolved at a third of it."""
     resolved = np.mean([model.regions["white"].mean(axis=1) for model in points.models.values()], axis=0)
-    span = np.ptp(np.log(points.exact), axis=1)
+    span = np.ptp(np.log(np.abs(points.exact)), axis=1)
     return int(np.argmax(np.where(resolved >= min(1 / 3, resolved.max()), span, -np.inf)))

@@ -121,6 +121,7 @@ BLOCKS: Catalogue[BlockKind] = Catalogue(
         "antenna": "ampcli.features.declared:ANTENNA",
         "invariants": "ampcli.features.declared:INVARIANTS",
         "momenta": "ampcli.features.declared:MOMENTA",
+        "ratio": "ampcli.features.declared:RATIO",
         "radiations": "ampcli.features.radiations:RADIATIONS",
     },
 )

@@ -6,10 +6,14 @@ Help and completion need no torch: blocks are imported when they are made.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, ClassVar
+
+import pydantic
+from pydantic import Field
 
 from ampcli.features.blocks import BlockKind, FeatureBlock
 from ampcli.process import Process
+from ampcli.records.base import Frozen
 from ampcli.records.provider import ProviderRecord
 
 
@@ -64,4 +68,31 @@ class _Momenta(BlockKind):
         return MomentaBlock(process)
 
 
+class RatioOptions(Frozen):
+    """What the values of a store are compared with."""
+
+    base: str = Field(
+        default="auto",
+        description="Provider of the reference amplitude, as --provider of `ampcli gen`; none: the values themselves.",
+    )
+
+
+class _Ratio(BlockKind):
+    name = "ratio"
+    examples = ("ratio",)
+    defaults: ClassVar[Mapping[str, pydantic.BaseModel]] = {"ratio": RatioOptions()}
+
+    def taken(self, provider: ProviderRecord) -> dict[str, Any]:
+        return {"parameters": provider.parameters}
+
+    def make(self, name: str, process: Process, options: Mapping[str, Any], version: int | None) -> FeatureBlock:
+        from ampcli.features.ratio import RatioBlock, reference_record
+
+        base = options["base"]
+        if isinstance(base, str):  # what the user chose
+            base = None if base == "none" else reference_record(base, process, options["parameters"])
+        return RatioBlock(process, base)
+
+
+RATIO = _Ratio()
 INVARIANTS, MOMENTA = _Invariants(), _Momenta()

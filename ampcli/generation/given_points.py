@@ -95,11 +95,8 @@ class GivenPoints:
         if self.table is None:
             return None
         values = self._column(self.table.column)
-        wanted = (
-            "It has to be finite, and not 0."
-            if self.table.signed
-            else f"It has to be a squared amplitude: finite and positive. {setting('signed')} takes values of either sign."
-        )
+        squared = f"It has to be a squared amplitude: finite and positive. {setting('signed')} takes either sign."
+        wanted = "It has to be finite, and not 0." if self.table.signed else squared
         self._require(usable(values, self.table.signed), self.table.column, values, wanted)
         return values
 

@@ -158,11 +158,11 @@ class LeptonPoints:
             pieces.append(
                 Points(points.incoming[kept], points.outgoing[kept], weight, tried, amplitude[kept], exact=exact)
             )
-        joined = {
-            name: np.concatenate([getattr(piece, name) for piece in pieces])
+        incoming, outgoing, weights, amplitudes = (
+            np.concatenate([getattr(piece, name) for piece in pieces])
             for name in ("incoming", "outgoing", "weight", "amplitude")
-        }
-        return Points(**joined, tried=tried, exact=exact)
+        )
+        return Points(incoming, outgoing, weights, tried, amplitudes, exact)
 
 
 def _read_largest_weight(file: Path) -> float:

@@ -40,6 +40,11 @@ class StoredPoints:
         """|M|^2 in GeV^(4 - 2 n_final), (n,)."""
         return self.store.read_split("amplitude", self.split)
 
+    @cached_property
+    def errors(self) -> FloatArray | None:
+        """Statistical errors of `exact`, (n,), where it has any."""
+        return self.store.amplitude_errors(self.split)
+
     def predicted(self, predictor: Predictor) -> Predicted:
         """All that a model says of them."""
         read: dict[str, Tensor] = {}  # networks of one ensemble often share their features

@@ -27,11 +27,18 @@ class Batch:
         inputs: standardised, (..., n_inputs).
         terms: what multiplies the network's outputs, (..., n_terms); (..., 0) of kinds without.
         target: standardised, (...).
+        noise: statistical errors of the target, (...), where the exact amplitudes have some.
     """
 
     inputs: Tensor
     terms: Tensor
     target: Tensor
+    noise: Tensor | None = None
+
+    def changed(self, change: Callable[[Tensor], Tensor]) -> Batch:
+        """The same of all tensors."""
+        noise = None if self.noise is None else change(self.noise)
+        return Batch(change(self.inputs), change(self.terms), change(self.target), noise)
 
 
 def shapes_of(arrays: Arrays) -> dict[str, tuple[int, ...]]:
@@ -54,6 +61,8 @@ class Ansatz(ABC, Generic[Own]):
     """
 
     predicts_uncertainty: ClassVar[bool] = False  # for each point
+    takes_signs: ClassVar[bool] = False  # learns values of either sign
+    takes_errors: ClassVar[bool] = False  # learns from values with statistical errors, and has `noise`
 
     @property
     @abstractmethod
@@ -122,6 +131,13 @@ class Ansatz(ABC, Generic[Own]):
     @abstractmethod
     def table(self, arrays: Arrays, amplitude: Tensor) -> Batch:
         """Inputs, terms of the ansatz and standardised target of each point, float32."""
+
+    def noise(self, arrays: Arrays, amplitude: Tensor, error: Tensor) -> Tensor:
+        """Errors of the standardised target for statistical errors of amplitudes, (n,) each: (n,) float32.
+
+        They are small: those of logarithms are the relative ones.
+        """
+        raise NotImplementedError
 
     @abstractmethod
     def losses(self, outputs: Tensor, batch: Batch) -> tuple[Tensor, Tensor]:

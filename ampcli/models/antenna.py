@@ -42,6 +42,7 @@ class AntennaAnsatz(Ansatz[LikelihoodOptions]):
     beta: float
 
     predicts_uncertainty: ClassVar[bool] = True
+    takes_errors: ClassVar[bool] = True
 
     @property
     def n_inputs(self) -> int:
@@ -92,10 +93,13 @@ class AntennaAnsatz(Ansatz[LikelihoodOptions]):
         target = self.target.apply(torch.asinh(amplitude / self.s_pred))
         return Batch(self.inputs(arrays), (arrays["terms"] * (self.s_coef / self.s_pred)).float(), target.float())
 
+    def noise(self, arrays: Arrays, amplitude: Tensor, error: Tensor) -> Tensor:
+        return (error / torch.hypot(amplitude, self.s_pred) / self.target.deviation).float()
+
     def losses(self, outputs: Tensor, batch: Batch) -> tuple[Tensor, Tensor]:
         fitted = torch.asinh((_sinh(outputs[..., :-1]) * batch.terms).sum(-1))
         fitted = (fitted - self.target.mean.float()) / self.target.deviation.float()
-        loss = heteroscedastic_loss(fitted - batch.target, outputs[..., -1], self.beta)
+        loss = heteroscedastic_loss(fitted - batch.target, outputs[..., -1], self.beta, batch.noise)
         return loss, torch.zeros_like(loss)
 
     def amplitude(self, outputs: Tensor, arrays: Arrays) -> Tensor:

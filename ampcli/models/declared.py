@@ -110,3 +110,13 @@ FACTORISED = ModelKind(
     choose=_choose,
     card="Surrogate on the features {block}, with its own uncertainty (Beccatini et al. 2025).",
 )
+
+RATIO = ModelKind(
+    name="ratio",
+    ansatz="ampcli.models.ratio:RatioAnsatz",
+    options=LikelihoodOptions,
+    reads=("inputs", "base"),
+    models=("ratio",),
+    choose={"ratio": Choice(LikelihoodOptions(beta=0.5), block="ratio", settings=_IMPROVED)}.get,
+    card="Ratio to a reference amplitude, of either sign, with its own uncertainty.",
+)

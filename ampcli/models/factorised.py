@@ -50,6 +50,7 @@ class FactorisedAnsatz(Ansatz[LikelihoodOptions]):
     radiations: int
 
     predicts_uncertainty: ClassVar[bool] = True
+    takes_errors: ClassVar[bool] = True
 
     @property
     def n_inputs(self) -> int:
@@ -96,6 +97,9 @@ class FactorisedAnsatz(Ansatz[LikelihoodOptions]):
         target = self.correction.apply(_to_learn(amplitude, logs)).float()
         return Batch(self._inputs(arrays, logs), self._shares(arrays, logs).float(), target)
 
+    def noise(self, arrays: Arrays, amplitude: Tensor, error: Tensor) -> Tensor:
+        return (error / amplitude / self.correction.deviation).float()
+
     def _shares(self, arrays: Arrays, logs: Tensor | None) -> Tensor:
         """ln of each radiation's share in their sum, (n, R); (n, 0) for a single one."""
         if logs is None or self.radiations == 1:
@@ -111,14 +115,14 @@ class FactorisedAnsatz(Ansatz[LikelihoodOptions]):
 
     def losses(self, outputs: Tensor, batch: Batch) -> tuple[Tensor, Tensor]:
         error = batch.target - self._correction(outputs, batch.terms)
-        loss = heteroscedastic_loss(error, outputs[..., -1], self.beta)
+        loss = heteroscedastic_loss(error, outputs[..., -1], self.beta, batch.noise)
         return loss, torch.zeros_like(loss)
 
     def slopes(self, outputs: Tensor, batch: Batch) -> tuple[Tensor, Tensor, Tensor]:
         if self.radiations > 1:
             return super().slopes(outputs, batch)
         error = batch.target - outputs[..., 0]
-        loss, by_error, by_sigma = heteroscedastic_slopes(error, outputs[..., 1], self.beta)
+        loss, by_error, by_sigma = heteroscedastic_slopes(error, outputs[..., 1], self.beta, batch.noise)
         return loss, torch.zeros_like(loss), torch.stack([by_error.neg_(), by_sigma], dim=-1)
 
     def amplitude(self, outputs: Tensor, arrays: Arrays) -> Tensor:

@@ -81,6 +81,7 @@ KINDS = Catalogue(
         "single": "ampcli.models.declared:SINGLE",
         "fks": "ampcli.models.declared:FKS",
         "factorised": "ampcli.models.declared:FACTORISED",
+        "ratio": "ampcli.models.declared:RATIO",
     },
 )
 

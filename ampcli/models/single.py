@@ -6,6 +6,7 @@ S. Badger, J. Bullock, JHEP 06 (2020) 114 (2002.07516), Sec. 3; what FAME compar
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 from torch import Tensor
 
@@ -17,6 +18,8 @@ from ampcli.models.scaling import Standardiser
 @dataclass(frozen=True)
 class SingleAnsatz(PlainAnsatz):
     """|M|^2 = mean + deviation * network(momenta), without a logarithm: predictions may be negative."""
+
+    takes_signs: ClassVar[bool] = True
 
     @classmethod
     def standardiser(cls, amplitude: Tensor) -> Standardiser:

@@ -49,7 +49,7 @@ def publish_calibrated(root: Path, reference: str, store: Store, name: str | Non
     if kind is UncertaintyKind.NONE:
         raise UsageError(f"{manifest.reference} has no uncertainty that could be calibrated")
     stored = StoredPoints(store, "validation")
-    points = Validation(stored.exact, stored.predicted(predictor), measures(store, "validation"))
+    points = Validation(stored.exact, stored.predicted(predictor), measures(store, "validation"), stored.errors)
     draft = with_honest_uncertainty(manifest, kind, points).model_copy(
         update={
             "name": name or manifest.name,

@@ -115,7 +115,7 @@ def build_ensemble(
     predictor = Predictor(draft, [member.networks[0] for member in members], device)
     if points is not None:
         found = points.predicted(predictor) if combined is None else combined
-        validation = Validation(points.exact, found, measures(points.store, points.split))
+        validation = Validation(points.exact, found, measures(points.store, points.split), points.errors)
         draft = measured(draft, predictor.uncertainty_kind, validation, recalibrate=combine == "covariance")
     return publish_model(root, draft, predictor, None, probe)
 
@@ -131,6 +131,7 @@ def _by_covariance(members: Sequence[Predictor], points: StoredPoints) -> tuple[
 
     Each member predicts once: what the combination would ask them is known then.
     """
+    points.store.require_exact()
     each = [points.predicted(member) for member in members]
     for member, found in zip(members, each, strict=True):
         if not (found.amplitude > 0).all():

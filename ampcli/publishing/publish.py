@@ -16,16 +16,20 @@ from ampcli.registry.storage import publish
 from ampcli.store.measures import Measures
 from ampcli.uncertainty.certificate import relative_size, unusual_spread
 from ampcli.uncertainty.kind import UncertaintyKind
+from ampcli.uncertainty.pulls import informative
 from ampcli.uncertainty.recalibration import LEAST_POINTS, fit_recalibration
 
 
 @dataclass(frozen=True)
 class Validation:
-    """Points that a model was not trained on: exact amplitudes (n,), what the model says of them, what they count."""
+    """Points that a model was not trained on: exact amplitudes (n,), what the model says of them, what they count, and
+    statistical errors of the amplitudes (n,), if these have any.
+    """
 
     exact: FloatArray
     predicted: Predicted
     counted: Measures
+    errors: FloatArray | None = None
 
 
 def measured(draft: Manifest, kind: UncertaintyKind, points: Validation, recalibrate: bool) -> Manifest:
@@ -35,8 +39,9 @@ def measured(draft: Manifest, kind: UncertaintyKind, points: Validation, recalib
         kind: how the model knows its uncertainty.
         recalibrate: make its uncertainties honest, if there are points enough.
     """
-    metrics = summary_metrics(points.exact, points.predicted.amplitude, draft.log_moments, points.counted)
-    honest = recalibrate and len(points.exact) >= LEAST_POINTS
+    predicted, errors = points.predicted, points.errors
+    metrics = summary_metrics(points.exact, predicted.amplitude, draft.log_moments, points.counted, errors)
+    honest = recalibrate and informative(predicted.bare, errors).sum() >= LEAST_POINTS
     described = with_honest_uncertainty(draft, kind, points) if honest else with_usual_spread(draft, kind, points)
     return described.model_copy(update={"metrics": metrics})
 
@@ -57,7 +62,7 @@ def with_honest_uncertainty(draft: Manifest, kind: UncertaintyKind, points: Vali
         UsageError: too few points, or too few of known uncertainty.
     """
     predicted = points.predicted
-    recalibration = fit_recalibration(points.exact, predicted.amplitude, predicted.bare, points.counted)
+    recalibration = fit_recalibration(points.exact, predicted.amplitude, predicted.bare, points.counted, points.errors)
     return with_usual_spread(draft, kind, points).model_copy(update={"recalibration": recalibration})
 
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 import numpy as np
 
 from ampcli.amplitudes.protocol import Provider
-from ampcli.amplitudes.providers import choose_kind, covering, kind_named
+from ampcli.amplitudes.providers import PROVIDERS, choose_kind, covering, kind_named
 from ampcli.errors import UsageError
 from ampcli.inference.described import require_described
 from ampcli.inference.predictor import Predictor
@@ -49,8 +49,9 @@ def providers_of(
     """
     made, process = store.plan.provider, store.process
     unchecked = "unchecked" in made.options
-    own = kind_named(made.exact_name)
-    others = [own] if own.alone else covering(process, unchecked)
+    store.require_exact()
+    own = PROVIDERS.find(made.exact_name.partition(":")[0])  # None: of a package that is not installed
+    others = [kind_named(made.exact_name)] if own is not None and own.alone else covering(process, unchecked)
     kinds = [choose_kind(name, process, unchecked) for name in names] or others
     found, refused = {}, None
     for kind in kinds:

@@ -66,4 +66,6 @@ def measures(store: Store, split: Split) -> Measures:
         return Measures(events=events if (events >= 0).all() and events.any() else None)
     weight = store.read_split("weight", split)
     flat = weight if store.plan.source.have_flat_weights else None
+    if store.plan.provider.signed:
+        return Measures(flat)
     return Measures(flat, weight * store.read_split("amplitude", split))

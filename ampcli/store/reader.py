@@ -32,6 +32,7 @@ from ampcli.store.splits import Split as Split
 from ampcli.store.splits import SplitRule, event_codes, row_codes, rows_in
 
 _FEATURES = "features"
+_ERRORS = "amplitude_error"
 _ATTEMPTS = 3  # at reading features that are being replaced
 
 
@@ -87,6 +88,19 @@ class Store:
     @property
     def y_cut(self) -> float | None:
         return self.plan.source.y_cut
+
+    def require_exact(self) -> None:
+        """Make sure that the store holds squared amplitudes without statistical errors.
+
+        Raises:
+            UsageError: it does not.
+        """
+        has = "may have either sign" if self.plan.provider.signed else "have statistical errors"
+        if self.plan.provider.signed or _ERRORS in self.plan.arrays:
+            raise UsageError(
+                f"the values of {self.path} {has}: this needs exact squared amplitudes",
+                "Of such values there are gen, features, train, ensemble (mean), calibrate, eval and predict.",
+            )
 
     def read(self, name: str, rows: slice = slice(None)) -> FloatArray:
         """Rows of an array (``momenta``, ``amplitude``, ``weight``, ``x``, ``features/BLOCK/...``) as float64.
@@ -190,6 +204,10 @@ class Store:
             first, last = np.searchsorted(chosen, (rows.start, rows.stop))
             pieces.append(self.read(name, rows)[chosen[first:last] - rows.start])
         return np.concatenate(pieces)
+
+    def amplitude_errors(self, split: Split) -> FloatArray | None:
+        """Statistical errors (1 sigma) of the amplitudes of a split, (n,), where they have any."""
+        return self.read_split(_ERRORS, split) if _ERRORS in self.plan.arrays else None
 
     def split_rows(self, split: Split) -> npt.NDArray[np.int64]:
         """Row numbers of a split, ascending."""

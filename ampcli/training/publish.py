@@ -47,6 +47,8 @@ class Publication:
     """Of the validation points, momenta and those of the features that the kind reads: (n, ...) float64."""
     exact: FloatArray
     """Amplitudes of these points, (n,)."""
+    errors: FloatArray | None
+    """Their statistical errors, (n,), if they have any."""
     device: torch.device
 
     def all_replicas(self, trainer: Trainer) -> list[Manifest]:
@@ -73,7 +75,7 @@ class Publication:
         momenta = self.arrays["momenta"].numpy()
         predicted = predictor.predicted(momenta, [self.arrays])
         kind = predictor.uncertainty_kind
-        points = Validation(self.exact, predicted, measures(self.store, "validation"))
+        points = Validation(self.exact, predicted, measures(self.store, "validation"), self.errors)
         draft = measured(draft, kind, points, recalibrate=kind.by_point)
         tensors = TrainedNetwork.pack(parameters, trainer.ansatz)
         return publish_model(self.registry, draft, predictor, tensors, momenta[:_PROBE_POINTS])
@@ -119,7 +121,7 @@ class Publication:
 
 def training_region(store: Store, momenta: FloatArray, amplitude: FloatArray) -> Region:
     """Where the training points lie: predictions beyond are extrapolations."""
-    logs = np.log(amplitude)
+    logs = np.log(np.abs(amplitude))
     return Region(
         log_amplitude_mean=float(logs.mean()),
         log_amplitude_std=float(logs.std()),

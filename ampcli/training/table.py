@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from operator import itemgetter
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,7 @@ import torch
 from torch import Tensor
 
 from ampcli.features.blocks import FeatureBlock
+from ampcli.kinematics import FloatArray
 from ampcli.models.ansatz import Ansatz, Batch
 from ampcli.store.reader import Split, Store
 
@@ -42,26 +44,32 @@ class Table:
     labelled: int = 0
 
     @classmethod
-    def of(cls, ansatz: Ansatz[Any], arrays: dict[str, Tensor], amplitude: Tensor, device: torch.device) -> Table:
+    def of(
+        cls,
+        ansatz: Ansatz[Any],
+        arrays: dict[str, Tensor],
+        amplitude: Tensor,
+        device: torch.device,
+        error: FloatArray | None = None,
+    ) -> Table:
+        """Of arrays (n, ...), amplitudes (n,) and their statistical errors (n,), if they have any."""
         rows = ansatz.table(arrays, amplitude)
-        return cls(Batch(rows.inputs.to(device), rows.terms.to(device), rows.target.to(device)))
+        if error is not None:
+            rows = replace(rows, noise=ansatz.noise(arrays, amplitude, torch.from_numpy(error)))
+        return cls(rows.changed(lambda tensor: tensor.to(device)))
 
     def __len__(self) -> int:
         return len(self.rows.target)
 
     def take(self, index: Tensor) -> Batch:
         """Rows of an index (R, batch): tensors (R, batch, ...)."""
-        return Batch(self.rows.inputs[index], self.rows.terms[index], self.rows.target[index])
+        return self.rows.changed(lambda tensor: tensor[index])
 
     def batches(self, size: int, replicas: int) -> Iterator[Batch]:
         """The whole table in order, the same rows for every replica."""
         for start in range(0, len(self), size):
-            piece = slice(start, start + size)
-            yield Batch(
-                self.rows.inputs[piece].expand(replicas, -1, -1),
-                self.rows.terms[piece].expand(replicas, -1, -1),
-                self.rows.target[piece].expand(replicas, -1),
-            )
+            rows = itemgetter(slice(start, start + size))
+            yield self.rows.changed(rows).changed(lambda tensor: tensor.expand(replicas, *tensor.shape))
 
 
 def epoch_order(rows: int, seeds: Sequence[int], epoch: int, device: torch.device) -> Tensor:

@@ -16,7 +16,7 @@ from ampcli.features.blocks import FeatureBlock
 from ampcli.inference.seen import require_unseen
 from ampcli.interrupt import held
 from ampcli.models.ansatz import Ansatz
-from ampcli.models.kinds import KINDS
+from ampcli.models.kinds import KINDS, ModelKind
 from ampcli.models.network import NETWORKS
 from ampcli.records.architecture import Architecture
 from ampcli.records.training import Recipe
@@ -75,6 +75,7 @@ def train(
     if parent is not None:
         run = replace(run, store=require_unseen([parent], run.store, "validation")[0])
     store = run.store
+    _require_learnable(kind, store)
     block = None if recipe.block is None else stored_block(store, recipe.block)
     recipe = _resolved(recipe, store, block, parent)
     arrays, amplitude = read_arrays(store, block, kind.reads, "train")
@@ -93,11 +94,12 @@ def train(
     start = first_parameters(run.registry, recipe, network, architecture, parent)
     trainer = Trainer(recipe, network, ansatz, run.device, start)
     region = training_region(store, arrays["momenta"].numpy(), amplitude.numpy())
-    table = Table.of(ansatz, arrays, amplitude, run.device)
+    table = Table.of(ansatz, arrays, amplitude, run.device, store.amplitude_errors("train"))
     tables = _tables(run, recipe, block, ansatz, table, arrays["momenta"], amplitude)
     del arrays
     held_out, exact = read_arrays(store, block, kind.reads, "validation")
-    validation = Table.of(ansatz, held_out, exact, run.device)
+    errors = store.amplitude_errors("validation")
+    validation = Table.of(ansatz, held_out, exact, run.device, errors)
     publication = Publication(
         registry=run.registry,
         name=run.name,
@@ -108,6 +110,7 @@ def train(
         inherited=[] if parent is None else [parent.dataset],
         arrays=held_out,
         exact=exact.numpy(),
+        errors=errors,
         device=run.device,
     )
     with (
@@ -127,6 +130,28 @@ def train(
         published = publication.all_replicas(trainer)
         checkpoint.unlink()
     return published
+
+
+def _require_learnable(kind: ModelKind, store: Store) -> None:
+    """Make sure that a kind of model can learn the values of a store.
+
+    Raises:
+        UsageError: it needs squared amplitudes, or knows no statistical errors.
+    """
+    if store.plan.provider.signed and not kind.ansatz.takes_signs:
+        able = ", ".join(each.models[0] for each in KINDS if each.ansatz.takes_signs)
+        raise UsageError(
+            f"{setting('model')}: models of the kind {kind.name} learn squared amplitudes; the values of {store.path} "
+            "may have either sign",
+            f"Kinds for these: {able}.",
+        )
+    if "amplitude_error" in store.plan.arrays and not kind.ansatz.takes_errors:
+        able = ", ".join(each.models[0] for each in KINDS if each.ansatz.takes_errors)
+        raise UsageError(
+            f"{setting('model')}: models of the kind {kind.name} know no statistical errors of their values, which "
+            f"{store.path} has",
+            f"Kinds for these: {able}.",
+        )
 
 
 def _resolved(recipe: Recipe, store: Store, block: FeatureBlock | None, parent: Manifest | None) -> Recipe:

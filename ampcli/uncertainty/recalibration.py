@@ -19,6 +19,7 @@ from ampcli import weighted
 from ampcli.errors import UsageError
 from ampcli.registry.manifest import Recalibration
 from ampcli.store.measures import Measures, balanced
+from ampcli.uncertainty.pulls import GAUSSIAN, informative, own_errors
 from ampcli.weighted import ONE_SIGMA, Floats
 
 #: Intervals, by their name in a manifest, and the fraction of errors that they hold.
@@ -32,11 +33,17 @@ _TINY = 1e-100
 
 
 def fit_recalibration(
-    exact: Floats, predicted: Floats, uncertainty: Floats, counted: Measures | None = None
+    exact: Floats,
+    predicted: Floats,
+    uncertainty: Floats,
+    counted: Measures | None = None,
+    errors: Floats | None = None,
 ) -> Recalibration:
     """From n >= 100 validation points: exact and predicted amplitudes and their 1-sigma uncertainties, (n,) each.
 
     Args:
+        errors: statistical errors of the exact amplitudes, (n,): squares of uncertainties and of these add up, and what
+            is found are the uncertainties alone.  None: they have none.
         counted: what the points count.  Points of phase space and events get the same weight together, so that one
             sigma holds for both: they have uncertainties of different sizes, and the factor depends on the size.
 
@@ -53,11 +60,19 @@ def fit_recalibration(
             f"{LEAST_POINTS} are needed"
         )
     exact, predicted, uncertainty = exact[usable], predicted[usable], uncertainty[usable]
+    errors = None if errors is None else errors[usable]
     weight = weighted.significant(weighted.part(weight, usable))
+    told = informative(uncertainty, errors)
+    if told.sum() < LEAST_POINTS:
+        raise UsageError(
+            f"the statistical errors of these {len(told)} validation points hide the model's own: they are worth "
+            f"{told.sum():.0f} points without errors, and {LEAST_POINTS} are needed to calibrate uncertainties"
+        )
     relative = np.maximum(uncertainty / np.maximum(np.abs(predicted), _TINY), _TINY)
     log_sigma = np.log(relative)
-    pull = np.abs(predicted - exact) / (relative * np.maximum(np.abs(predicted), _TINY))
-    groups = _groups(log_sigma, weight)
+    sigma = relative * np.maximum(np.abs(predicted), _TINY)
+    pull = own_errors(predicted - exact, errors, GAUSSIAN["68"]) / sigma
+    groups = _groups(log_sigma, weight, float(told.mean()))
     centres = np.array([weighted.mean(log_sigma[rows], _of(weight, rows)) for rows in groups])
     quantiles = np.array([max(_conformal_quantile(pull[rows], ONE_SIGMA, _of(weight, rows)), _TINY) for rows in groups])
     # Larger uncertainties stay larger: thresholds on them select the same points before and after.
@@ -66,14 +81,23 @@ def fit_recalibration(
     centres, honest = centres[distinct], honest[distinct]
     draft = Recalibration(log_sigma=centres.tolist(), log_scale=(honest - centres).tolist(), intervals={})
     scale = recalibrated(torch.from_numpy(np.exp(log_sigma)), draft).numpy() / np.exp(log_sigma)
-    intervals = {name: _conformal_quantile(pull / scale, level, weight) for name, level in INTERVALS.items()}
+    intervals = {
+        name: _conformal_quantile(
+            own_errors(predicted - exact, errors, GAUSSIAN[name]) / (sigma * scale), level, weight
+        )
+        for name, level in INTERVALS.items()
+    }
     return draft.model_copy(update={"intervals": intervals, "measures": list(known)})
 
 
-def _groups(log_sigma: Floats, weight: Floats | None) -> list[npt.NDArray[np.int64]]:
-    """Rows in groups of the same weight and ascending uncertainty; with weights, each with enough effective rows."""
+def _groups(log_sigma: Floats, weight: Floats | None, told: float) -> list[npt.NDArray[np.int64]]:
+    """Rows in groups of the same weight and ascending uncertainty; with weights, each with enough effective rows.
+
+    Args:
+        told: how much a row says of uncertainties, 0 to 1 (`informative`).
+    """
     order = np.argsort(log_sigma, kind="stable")
-    effective = weighted.effective_number(weight, len(order))
+    effective = weighted.effective_number(weight, len(order)) * told
     levels = _levels(effective)
     if weight is None:
         return np.split(order, np.round(len(order) * levels).astype(np.int64))

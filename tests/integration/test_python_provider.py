@@ -102,3 +102,34 @@ def test_parameters(mine: Ampcli, tmp_path: Path) -> None:
     mine.fails(2, "gen", PROCESS, "own.zarr", *ASKED, *OWN, naming="its argument scheme has no number as default")
     (tmp_path / "photon.py").write_text("import nothing_like_it\n")
     mine.fails(1, "gen", PROCESS, "own.zarr", *ASKED, *OWN, naming="its module cannot be imported")
+
+
+def test_protons_need_its_coupling(mine: Ampcli, tmp_path: Path) -> None:
+    """With a parameter alpha_s, which runs with the scale, a function does all that our amplitudes do."""
+    pytest.importorskip("madspace")
+    (tmp_path / "zg.py").write_text(
+        "from ampcli.amplitudes.providers import make_provider\n"
+        "from ampcli.process import parse_process\n"
+        "def squared(momenta, *, alpha_s=0.118):\n"
+        '    exact = make_provider("native", parse_process("d d~ > z g g"), {"alpha_s": alpha_s})\n'
+        "    return exact.evaluate(momenta)\n"
+        "def fixed(momenta):\n"
+        "    return squared(momenta)\n"
+    )
+    gen = ("gen", "d d~ > z g g")
+    events = ("--beams", "lhc13", "--unweighted", "--points", "1k")
+    mine.fails(2, *gen, "f.zarr", *events, "--provider", "python:zg:fixed", naming="f(momenta, *, alpha_s=0.118)")
+    mine(*gen, "own.zarr", *events, "--provider", "python:zg:squared")
+    mine(*gen, "ours.zarr", *events, "--provider", "native")
+    own, ours = (open_store(tmp_path / name) for name in ("own.zarr", "ours.zarr"))
+    for name in ("momenta", "amplitude", "weight"):
+        np.testing.assert_array_equal(own.read(name), ours.read(name))
+    mine("features", "own.zarr", "iq1+", "--threads", "1")
+    small = ("--epochs", "3", "--batch-size", "128", "--hidden", "24,24,24", "--threads", "1", "--registry", "r")
+    mine("train", "own.zarr", "--model", "iq1+", "--name", "m", "--perturb", "0.1", *small)
+    trained = mine("registry", "show", "m", "--registry", "r", "--json").document
+    assert trained["training"]["labelled_points"] > 1000
+    file = tmp_path / "zg.py"
+    file.write_text(file.read_text() + "# changed\n")
+    again = ("train", "own.zarr", "--model", "iq1+", "--name", "n", "--perturb", "0.1", *small)
+    mine.fails(2, *again, naming="has changed since the store was made")
