@@ -89,6 +89,7 @@ def speedup(
     accuracy, fraction = parse_tolerance("--tolerance", tolerance)
     set_threads(1)  # times are those of one core
     opened, root = open_store(Path(store)), registry_root(registry)
+    opened.require_exact()
     goal = Objective(objective)
     goal.require_possible(opened)
     if not models:

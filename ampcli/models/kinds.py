@@ -80,8 +80,8 @@ KINDS = Catalogue(
         "plain": "ampcli.models.declared:PLAIN",
         "single": "ampcli.models.declared:SINGLE",
         "fks": "ampcli.models.declared:FKS",
-        "factorised": "ampcli.models.declared:FACTORISED",
         "ratio": "ampcli.models.declared:RATIO",
+        "factorised": "ampcli.models.declared:FACTORISED",
     },
 )
 

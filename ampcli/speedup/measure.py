@@ -49,7 +49,6 @@ def providers_of(
     """
     made, process = store.plan.provider, store.process
     unchecked = "unchecked" in made.options
-    store.require_exact()
     own = PROVIDERS.find(made.exact_name.partition(":")[0])  # None: of a package that is not installed
     others = [kind_named(made.exact_name)] if own is not None and own.alone else covering(process, unchecked)
     kinds = [choose_kind(name, process, unchecked) for name in names] or others

@@ -45,7 +45,6 @@ class PredictedPoints:
         Raises:
             UsageError: a model predicts amplitudes that are not positive.
         """
-        store.require_exact()
         points = StoredPoints(store, split)
         sampled = store.plan.source.are_sampled
         weight = points.exact * store.read_split("weight", split) if sampled else np.ones(len(points))

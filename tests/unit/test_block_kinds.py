@@ -75,7 +75,7 @@ def test_kinds_of_names(name: str, kind: str) -> None:
 def test_unknown_names(name: str) -> None:
     with pytest.raises(UsageError, match=f'unknown features "{re.escape(name)}"') as refused:
         make_block(name, PROCESS, {})
-    assert "fame, antenna, invariants, momenta, fg1" in str(refused.value.hint)
+    assert "fame, antenna, invariants, momenta, ratio, fg1" in str(refused.value.hint)
 
 
 @pytest.mark.parametrize("kind", list(BLOCKS), ids=lambda kind: kind.name)

@@ -81,7 +81,7 @@ def test_negative_predictions_leave_the_logarithms_out():
     assert evaluation.overall.negative == 10
     assert evaluation.overall.mean_log_ratio == 0
     assert evaluation.overall.max_abs_delta > 1
-    assert "10 predictions are <= 0" in table(evaluation)
+    assert "10 predictions are 0 or of the wrong sign" in table(evaluation)
 
 
 def test_only_negative_predictions():

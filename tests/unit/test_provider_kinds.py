@@ -171,7 +171,10 @@ def test_protons_need_the_coupling(
     gen = ["gen", "d d~ > z g", str(tmp_path / "new.zarr"), "--points", "5", "--beams", "lhc13"]
     assert run([*gen, "--provider", "flat"]) == 2
     said = "ampcli: error: the provider flat does not say its alpha_s, which has to run with the scale\n"
-    assert capsys.readouterr().err == f"{said}  Choose another --provider.\n"
+    assert capsys.readouterr().err == (
+        f"{said}  Choose another --provider; a function of yours needs a parameter alpha_s: "
+        "f(momenta, *, alpha_s=0.118).\n"
+    )
     assert list(tmp_path.iterdir()) == []
 
 
