@@ -4,22 +4,16 @@ from __future__ import annotations
 
 import json
 import os
-import shlex
-import subprocess
-import sys
 import time
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ampcli.cli.output import say
+from ampcli.chain import Chain
 from ampcli.device import choose_device, usable_cores
-from ampcli.errors import AmpcliError, IntegrityError, UsageError
 from ampcli.evaluation.comparison import compare
 from ampcli.evaluation.report import with_error
-from ampcli.files import read_file, replacing, write_durably
+from ampcli.files import replacing, write_durably
 from ampcli.inference.load import load_predictor
-from ampcli.interrupt import held
 from ampcli.plots.errors import plot_errors
 from ampcli.store.reader import open_store
 from ampcli.text_table import aligned
@@ -35,62 +29,6 @@ _JETS: dict[int, dict[str, Any]] = {
 _PLUS: dict[str, Any] = {"hidden": "96,96,96,96,96", "epochs": 12}  # of fame+; the rest are its defaults
 
 
-@dataclass(frozen=True)
-class _Chain:
-    """Commands that are run once: those that are done are noted in a file, and passed over by the next run."""
-
-    notes: Path
-    scale: float
-    environment: dict[str, str]
-
-    @classmethod
-    def of(cls, folder: Path, scale: float) -> _Chain:
-        environment = {**os.environ, "AMPCLI_REGISTRY": str(folder / "registry")}
-        chain = cls(folder / "demo.json", scale, environment)
-        if chain.notes.is_file():
-            if (noted := chain._read()["scale"]) != scale:
-                raise UsageError(
-                    f"{folder} holds a demonstration with --scale {noted}",
-                    "Give the same to go on with it, or choose another folder.",
-                )
-        elif folder.exists() and any(folder.iterdir()):
-            raise UsageError(f"{folder} holds something else", "Choose another folder, or remove it.")
-        else:
-            folder.mkdir(parents=True, exist_ok=True)
-            chain._note([])
-        return chain
-
-    def _read(self) -> dict[str, Any]:
-        try:
-            noted = json.loads(read_file(self.notes))
-            return {"scale": noted["scale"], "done": list(noted["done"])}
-        except (ValueError, KeyError, TypeError):
-            raise IntegrityError(f"{self.notes} is damaged", "Choose another folder, or remove this one.") from None
-
-    def _note(self, done: list[str]) -> None:
-        with replacing(self.notes) as fresh:
-            write_durably(fresh, json.dumps({"scale": self.scale, "done": done}, indent=1).encode())
-
-    def __call__(self, *words: object) -> None:
-        """Show and run a command; its summary goes to stderr, so that `--json` keeps stdout for the document."""
-        arguments = [str(word) for word in words]
-        line = f"ampcli {shlex.join(arguments)}"
-        done = self._read()["done"]
-        say(f"$ {line}{'   (done already)' if line in done else ''}\n")
-        if line in done:
-            return
-        child = subprocess.Popen([sys.executable, "-m", "ampcli", *arguments], env=self.environment, stdout=sys.stderr)
-        try:
-            code = child.wait()
-        finally:  # asked to stop: so is the command, which then keeps what it has
-            with held():
-                child.terminate()
-                child.wait()
-        if code != 0:
-            raise AmpcliError(f"`{line}` failed with exit code {code}", "Its message stands above.")
-        self._note([*done, line])
-
-
 def run_demo(folder: Path, scale: float) -> tuple[dict[str, Any], str]:
     """Run the demonstration in a folder, or the rest of it; returns the document and the table, which are kept there.
 
@@ -98,7 +36,13 @@ def run_demo(folder: Path, scale: float) -> tuple[dict[str, Any], str]:
         UsageError: the folder holds something else, or a demonstration of another scale.
         AmpcliError: one of the commands failed.
     """
-    run = _Chain.of(folder, scale)
+    run = Chain.of(
+        folder,
+        "demo.json",
+        {"scale": scale},
+        {**os.environ, "AMPCLI_REGISTRY": str(folder / "registry")},
+        f"{folder} holds a demonstration with other settings",
+    )
     workers = str(min(2, usable_cores()))
     started = time.monotonic()
     models: list[dict[str, Any]] = []

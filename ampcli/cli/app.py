@@ -39,6 +39,7 @@ def build_app() -> typer.Typer:
         registry,
         reweight,
         speedup,
+        surrogate,
         train,
         trajectory,
     )
@@ -66,6 +67,7 @@ def build_app() -> typer.Typer:
         export,
         check,
         reweight,
+        surrogate,
         demo,
         doctor,
         completion,

@@ -74,6 +74,10 @@ def train(
         typer.Option(min=1, help="Epochs that each set of shifted copies serves, where exact amplitudes cost more."),
         only_with("perturb"),
     ] = 1,
+    training_points: Annotated[
+        str | None,
+        typer.Option(help="Train on the first of the training events only: learning curves.", show_default="all"),
+    ] = None,
     precision: Annotated[str, typer.Option(help="float32, or tf32 for products on CUDA."), TF32] = "float32",
     device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
     threads: Annotated[int | None, typer.Option(help="CPU threads.", show_default="all cores")] = None,
@@ -90,6 +94,7 @@ def train(
     import pydantic
 
     from ampcli.amplitudes.providers import note_on
+    from ampcli.cli.numbers import parse_count
     from ampcli.device import choose_device, set_threads
     from ampcli.errors import UsageError
     from ampcli.models.kinds import chosen, recipe_settings
@@ -126,6 +131,9 @@ def train(
                 "epochs": epochs,
                 "perturb": perturb,
                 "copy_epochs": copy_epochs,
+                "training_points": None
+                if training_points is None
+                else parse_count("--training-points", training_points),
                 "precision": precision,
                 "dataset_digest": opened.digest,
                 "init_from": init_from,

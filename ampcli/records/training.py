@@ -34,6 +34,8 @@ class Recipe(Settings):
     """Size of the shifts of perturbed copies, with exact labels, that every epoch but the first is trained on."""
     copy_epochs: int = Field(default=1, ge=1)
     """How many epochs each set of these copies serves."""
+    training_points: int | None = Field(default=None, ge=1)
+    """Train on the first of the training events only; None: on all."""
     precision: Literal["float32", "tf32"] = "float32"
     dataset_digest: str
     split_rule: SplitRule = "rows"

@@ -16,6 +16,8 @@ Split = Literal["train", "validation", "test", "all"]
 SplitRule = Literal["events", "rows"]
 
 _CODES: dict[str, tuple[int, ...]] = {"train": (0, 1, 2, 3), "validation": (4,), "test": (5,)}
+#: Of the events, about.
+SHARES = {name: len(codes) / 6 for name, codes in _CODES.items()}
 _MANTISSA = 18  # bits
 
 

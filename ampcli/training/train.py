@@ -79,6 +79,9 @@ def train(
     block = None if recipe.block is None else stored_block(store, recipe.block)
     recipe = _resolved(recipe, store, block, parent)
     arrays, amplitude = read_arrays(store, block, kind.reads, "train")
+    taken = _taken(recipe, len(amplitude))
+    arrays, amplitude = {name: array[taken] for name, array in arrays.items()}, amplitude[taken]
+    errors = store.amplitude_errors("train")
     ansatz = kind.ansatz.fit(store.process, arrays, amplitude, recipe.options, network_kind.on_particles)
     architecture = Architecture(
         hidden=recipe.hidden,
@@ -94,12 +97,12 @@ def train(
     start = first_parameters(run.registry, recipe, network, architecture, parent)
     trainer = Trainer(recipe, network, ansatz, run.device, start)
     region = training_region(store, arrays["momenta"].numpy(), amplitude.numpy())
-    table = Table.of(ansatz, arrays, amplitude, run.device, store.amplitude_errors("train"))
+    table = Table.of(ansatz, arrays, amplitude, run.device, None if errors is None else errors[taken])
     tables = _tables(run, recipe, block, ansatz, table, arrays["momenta"], amplitude)
     del arrays
     held_out, exact = read_arrays(store, block, kind.reads, "validation")
-    errors = store.amplitude_errors("validation")
-    validation = Table.of(ansatz, held_out, exact, run.device, errors)
+    held_out_errors = store.amplitude_errors("validation")
+    validation = Table.of(ansatz, held_out, exact, run.device, held_out_errors)
     publication = Publication(
         registry=run.registry,
         name=run.name,
@@ -110,7 +113,7 @@ def train(
         inherited=[] if parent is None else [parent.dataset],
         arrays=held_out,
         exact=exact.numpy(),
-        errors=errors,
+        errors=held_out_errors,
         device=run.device,
     )
     with (
@@ -130,6 +133,20 @@ def train(
         published = publication.all_replicas(trainer)
         checkpoint.unlink()
     return published
+
+
+def _taken(recipe: Recipe, events: int) -> slice:
+    """Which of the training events are used.
+
+    Raises:
+        UsageError: there are fewer than asked for.
+    """
+    if recipe.training_points is not None and recipe.training_points > events:
+        raise UsageError(
+            f"{setting('training_points')} {recipe.training_points}: the store has {events} training events",
+            "Take fewer, or a larger store.",
+        )
+    return slice(recipe.training_points)
 
 
 def _require_learnable(kind: ModelKind, store: Store) -> None:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from drawing import undrawn
 
-from ampcli import demonstration
+from ampcli import chain, demonstration
 from ampcli.store.reader import open_store
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ def started(ampcli: Ampcli) -> Iterator[Started]:
         return SimpleNamespace(wait=lambda: outcome.code, terminate=lambda: None)
 
     with undrawn(), pytest.MonkeyPatch.context() as patch:
-        patch.setattr(demonstration, "subprocess", SimpleNamespace(Popen=start))
+        patch.setattr(chain, "subprocess", SimpleNamespace(Popen=start))
         small = {**demonstration._JETS[3], "hidden": "8,8"}
         patch.setattr(demonstration, "_JETS", {3: small})
         patch.setattr(demonstration, "_PLUS", {"hidden": "8,8,8", "epochs": 2})
@@ -123,8 +123,8 @@ def test_what_failed_is_named_and_done_again(
     folder = tmp_path / "d"
     shutil.copytree(demo[0], folder)
     notes = json.loads((folder / "demo.json").read_text())
-    notes["done"] = [line.replace(str(demo[0]), str(folder)) for line in notes["done"]]
-    verify = notes["done"].pop()
+    notes["done"] = {line.replace(str(demo[0]), str(folder)): taken for line, taken in notes["done"].items()}
+    verify, _ = notes["done"].popitem()
     assert verify == "ampcli registry verify"
     (folder / "demo.json").write_text(json.dumps(notes))
     probe = folder / "registry" / "ee-3jets-plain" / "1" / "probe.safetensors"  # which `verify` alone reads
@@ -143,8 +143,8 @@ def test_what_failed_is_named_and_done_again(
     ("notes", "code", "naming"),
     [
         (None, 2, "holds something else"),
-        ('{"scale": 1.0, "done": []}', 2, "a demonstration with --scale 1.0"),
-        ('{"scale": 1.0}', 5, "demo.json is damaged"),
+        ('{"settings": {"scale": 1.0}, "done": {}}', 2, "a demonstration with other settings: scale 1.0"),
+        ('{"settings": {}}', 5, "demo.json is damaged"),
         ("[", 5, "demo.json is damaged"),
     ],
 )
