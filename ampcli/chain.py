@@ -94,6 +94,18 @@ class Chain:
         self._note(done | {line: time.monotonic() - begun})
         return time.monotonic() - begun
 
+    def asked(self, *words: object) -> Any:
+        """The document of a command that changes nothing.
+
+        Raises:
+            AmpcliError: it failed.
+        """
+        arguments = [sys.executable, "-m", "ampcli", *map(str, words), "--json"]
+        done = subprocess.run(arguments, env=self.environment, stdout=subprocess.PIPE, check=False)
+        if done.returncode != 0:
+            raise AmpcliError(f"`ampcli {shlex.join(map(str, words))}` failed", "Its message stands above.")
+        return json.loads(done.stdout)
+
     def seconds(self, path: Path) -> float:
         """What all commands on a store took."""
         return sum(taken for line, taken in self._read()[1].items() if str(path) in shlex.split(line))

@@ -102,6 +102,15 @@ class _Run:
     request: Request
     chain: Chain
 
+    @property
+    def most(self) -> int:
+        """Events that there can be: those of a file, or as many as are worth trying."""
+        if "--momenta" not in self.request.gen:
+            return _MOST_EVENTS
+        nowhere = self.request.folder / "none.zarr"
+        planned = self.chain.asked("gen", self.request.process, nowhere, *self.request.gen, "--dry-run")
+        return int(planned["plan"]["points"])
+
     def gen(self, name: str, points: int, seed: int) -> tuple[Path, float]:
         """A store of this many events, and the seconds that it took on all cores together."""
         path, asked = self.request.folder / f"{name}.zarr", self.request
@@ -146,7 +155,8 @@ def _known(request: Request) -> Forecast | None:
 
 def _forecast(run: _Run) -> Forecast:
     request = run.request
-    path, first_seconds = run.gen("first", _FIRST, 1)
+    available = run.most
+    path, first_seconds = run.gen("first", min(_FIRST, available), 1)
     first = open_store(path)
     first.require_exact()
     provider = provider_of(first.plan.provider, first.process)
@@ -172,18 +182,18 @@ def _forecast(run: _Run) -> Forecast:
     if exact * request.events < _LEAST_SECONDS:
         return nothing
     fewest, most = _TRIAL_EVENTS
-    events = max(min(int(_TRIAL_SECONDS / (exact * per_event)), most), fewest)
+    events = min(max(min(int(_TRIAL_SECONDS / (exact * per_event)), most), fewest), available)
     path, seconds = run.gen("trial", events, 2)
     store = open_store(path)
     trials = Trials(run.chain, path, store, request.folder / "trials", provider, exact)
-    allowed = ansaetze(store)
+    allowed = ansaetze(store.process, store.plan.provider)
     costs = Costs(
         exact=exact,
         check=check_seconds(provider, with_beams(store.read("momenta", slice(0, 2048)))),
         per_event=per_event,
-        generated=max((seconds - first_seconds) / (events - _FIRST), exact * per_event),
+        generated=max((seconds - first_seconds) / max(events - _FIRST, 1), exact * per_event),
     )
-    sizes = [request.points] if request.points else _sizes(events, request.events)
+    sizes = [request.points] if request.points else _sizes(events, min(request.events, available))
 
     def rows(trial: Trial) -> list[Row]:
         return forecast(trial, costs, request.events, request.accuracy, request.tolerance, sizes)
@@ -211,13 +221,11 @@ def _forecast(run: _Run) -> Forecast:
     )
 
 
-def _sizes(trial: int, wanted: int) -> list[int]:
+def _sizes(trial: int, most: int) -> list[int]:
     """Numbers of events that a forecast is made for, each twice the one before."""
-    largest = max(min(wanted, _MOST_EVENTS), trial)
-    sizes = []
-    while trial <= largest:
-        sizes.append(trial)
-        trial *= 2
+    sizes = [trial]
+    while sizes[-1] * 2 <= most:
+        sizes.append(sizes[-1] * 2)
     return sizes
 
 

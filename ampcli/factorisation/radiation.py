@@ -92,9 +92,11 @@ def emissions(process: Process, radiation: Radiation) -> list[tuple[int, int]]:
     found = [(i, j) for i in emitters for j in gluons if (i < j if legs[i].kind == "gluon" else i != j)]
     spectators = len(process.jet_legs) - (1 if radiation.initial else 2)
     if len(found) < radiation.rank or spectators < 1:
+        massive = [leg.name for leg in legs[2:] if leg.kind in kinds and leg.mass > 0 and not radiation.initial]
+        undone = f" ({' and '.join(dict.fromkeys(massive))} are massive: what they emit is not undone)"
         raise UsageError(
             f'"{process}" has {len(found)} radiations {radiation.name[:2].upper()} and {max(spectators, 0)} spectators '
-            f"for them: no {radiation.name.upper()}",
+            f"for them: no {radiation.name.upper()}{undone if massive else ''}",
             "Choose a lower rank or another type: fg, fq, fa, ig, iq.",
         )
     return found

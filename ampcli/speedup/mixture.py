@@ -12,6 +12,7 @@ from ampcli.evaluation.metrics import Floats
 from ampcli.inference.predictor import Predictor
 from ampcli.kinematics import FloatArray, checked_momenta
 from ampcli.speedup.cascades import Cascade
+from ampcli.speedup.points import relative_or_unsure
 
 
 @dataclass(frozen=True)
@@ -56,10 +57,10 @@ class Mixture:
             for number in asked:
                 if number not in known:
                     amplitude, uncertainty = self.predictors[number].predict_final(final)
-                    known[number] = amplitude, uncertainty / amplitude
+                    known[number] = amplitude, relative_or_unsure(amplitude, uncertainty)
             predicted, relative = zip(*(known[number] for number in asked), strict=True)
             value, size = self.cascade.joined(predicted, relative)
-            sure = size < threshold
+            sure = (size < threshold) & (value > 0)
             result[left[sure]] = value[sure]
             counts.append(int(np.count_nonzero(sure)))
             left = left[~sure]

@@ -20,6 +20,15 @@ from ampcli.uncertainty.covariance import error_correlation
 _JUDGES = 5  # one in so many points judges, the others certify
 
 
+#: The relative uncertainty of amplitudes that are not positive.
+_UNSURE = 1e6
+
+
+def relative_or_unsure(amplitude: Floats, uncertainty: Floats) -> Floats:
+    """Relative uncertainties (n,) by which a model decides."""
+    return np.divide(uncertainty, amplitude, out=np.full_like(amplitude, _UNSURE), where=amplitude > 0)
+
+
 @dataclass(frozen=True)
 class PredictedPoints:
     """Points whose amplitudes are known, and what surrogates say of them.
@@ -42,8 +51,10 @@ class PredictedPoints:
     def of(cls, predictors: Sequence[Predictor], store: Store, split: Split) -> PredictedPoints:
         """A split of a store, whose rows count as events: weight x |M|^2; those of given points count alike.
 
+        Where a model predicts none that is positive, it is not sure of anything.
+
         Raises:
-            UsageError: a model predicts amplitudes that are not positive.
+            UsageError: one of several models predicts such amplitudes, whose logarithms a combination needs.
         """
         points = StoredPoints(store, split)
         sampled = store.plan.source.are_sampled
@@ -51,10 +62,10 @@ class PredictedPoints:
         predicted, relative = [], []
         for predictor in predictors:
             found = points.predicted(predictor)
-            if not (found.amplitude > 0).all():
+            if len(predictors) > 1 and not (found.amplitude > 0).all():
                 raise UsageError(f"{predictor.manifest.reference} predicts negative amplitudes", "Use a surrogate.")
             predicted.append(found.amplitude)
-            relative.append(found.uncertainty / found.amplitude)
+            relative.append(relative_or_unsure(found.amplitude, found.uncertainty))
         return cls(points.momenta, points.exact, weight, predicted, relative)
 
     def __len__(self) -> int:
