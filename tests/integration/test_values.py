@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -121,3 +124,21 @@ def test_events_are_not_drawn_by_signed_values(ampcli: Ampcli, tmp_path: Path) -
     assert (open_store(tmp_path / "s").read("amplitude") < 0).any()
     here.fails(1, "gen", PROCESS, "t", "--points", "500", *own, naming="Values of either sign need --signed")
     here.fails(2, "gen", PROCESS, "u", "--points", "500", *own, "--signed", "--unweighted", naming="cannot be drawn")
+
+
+def test_the_example(ampcli: Ampcli, work: Path, tmp_path: Path) -> None:
+    """examples/shell/values.sh, as it stands, with this ampcli."""
+    command = tmp_path / "bin" / "ampcli"
+    command.parent.mkdir()
+    command.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m ampcli "$@"\n')
+    command.chmod(0o755)
+    root = Path(__file__).parents[2]
+    path = os.pathsep.join([str(command.parent), os.environ["PATH"]])
+    environment = ampcli.environment | {"PATH": path, "PYTHONPATH": str(root), "EPOCHS": "5"}
+    script = root / "examples" / "shell" / "values.sh"
+    words = ["sh", script, PROCESS, work / "f.npz", "virtual", work / "f.npz", "predicted.npz"]
+    done = subprocess.run(words, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "exact/reference" in done.stdout
+    with np.load(tmp_path / "predicted.npz") as made, np.load(work / "f.npz") as file:
+        assert made["amplitude"].shape == file["virtual"].shape
