@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -27,16 +28,18 @@ from ampcli.speedup.points import PredictedPoints
 from ampcli.speedup.timing import exact_seconds, times_faster
 from ampcli.store.reader import Store
 
-#: Events that a training looks at in all, at least: fewer would leave small trainings unfinished.
+#: Events that a trial looks at in all, however often at each: fewer would leave small trainings unfinished.
 LOOKS = 1_500_000
-#: Of large trainings.
-LEAST_EPOCHS = 20
+#: Times as many, at least, that the training of the surrogate itself looks at, and its epochs at least.  Where more
+#: events are looked at as often in all as fewer, errors fall no further.
+LONGER, LEAST_EPOCHS = 4, 30
 #: Networks that are tried, the first one for all models, the others for the best of them.
 PRESETS = ("fast", "residual")
 _FEWER = 4  # by what the events of the smaller training of each model are fewer
-_MORE = (2, 8)  # of the best model, too
+_MORE = 2  # the same of one training more, of the best model
 _BATCH = 2048  # events, when times are measured
 _SECONDS = 0.5  # of a batch of slow amplitudes
+_ROUNDS = 3  # of five comparisons each
 
 
 class Tried(Frozen):
@@ -83,7 +86,7 @@ class Trials:
 
     def best(self, model: str) -> dict[str, Trial]:
         """Of one model, more numbers of events, and the other networks; by their names."""
-        sizes = sorted({self.points // part for part in (1, _FEWER, *_MORE)})
+        sizes = [self.points // part for part in (_FEWER, _MORE, 1)]
         return {preset: self.trained(model, preset, sizes) for preset in PRESETS}
 
     def trained(self, model: str, preset: str, sizes: Sequence[int]) -> Trial:
@@ -91,8 +94,7 @@ class Trials:
         errors = []
         for size in sizes:
             name = f"{_slug(model)}-{preset}-{size}"
-            epochs = max(-(-LOOKS // size), LEAST_EPOCHS)
-            taken = ("--training-points", size, "--epochs", epochs, "--preset", preset, "--threads", 1)
+            taken = ("--training-points", size, "--epochs", -(-LOOKS // size), "--preset", preset, "--threads", 1)
             self.chain("train", self.path, "--model", model, "--name", name, *taken, "--registry", self.registry, "-q")
             predictor = load_predictor(f"{name}@1", self.registry, "cpu")
             points = _unseen(predictor, self.store)
@@ -105,16 +107,20 @@ class Trials:
             weight=points.weight,
             seconds=self.exact / self._times_faster(predictor, points.momenta[:_BATCH]),
             per_row=_seconds_per_row(predictor.manifest, sizes[-1]),
-            looks=LOOKS,
+            looks=LONGER * LOOKS,
             least_epochs=LEAST_EPOCHS,
         )
 
     def _times_faster(self, predictor: Predictor, final: FloatArray) -> float:
-        """A prediction than an exact amplitude, both timed in turn on outgoing momenta."""
+        """A prediction than an exact amplitude, both timed in turn on outgoing momenta, over some seconds."""
         few = with_beams(final[: max(min(int(_SECONDS / self.exact), len(final)), 1)])
-        return times_faster(
-            lambda: predictor.predict_final(final), len(final), lambda: self.provider.evaluate(few), len(few)
-        )
+        found = [
+            times_faster(
+                lambda: predictor.predict_final(final), len(final), lambda: self.provider.evaluate(few), len(few)
+            )
+            for _ in range(_ROUNDS)
+        ]
+        return statistics.median(found)
 
     @property
     def seconds(self) -> float:

@@ -46,6 +46,7 @@ def started(ampcli: Ampcli) -> Iterator[Started]:
         patch.setattr(chain, "subprocess", SimpleNamespace(Popen=start, run=ask, PIPE=-1))
         patch.setattr(trials, "LOOKS", 20_000)
         patch.setattr(trials, "LEAST_EPOCHS", 2)
+        patch.setattr(trials, "LONGER", 1)
         patch.setattr(surrogate, "_FIRST", 300)
         patch.setattr(surrogate, "_TRIAL_EVENTS", (3000, 3000))
         patch.setattr(surrogate, "_MOST_EVENTS", 6000)
