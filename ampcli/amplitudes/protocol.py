@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, ClassVar, Protocol, runtime_checkable
 
 from ampcli.errors import UsageError
-from ampcli.process import Process
+from ampcli.process import Process, parse_process, with_boson_masses
 from ampcli.records.provider import ProviderRecord
 
 if TYPE_CHECKING:
@@ -100,6 +100,17 @@ class ProviderKind(ABC):
         if argument:
             raise UsageError(f'the provider {self.name} takes no argument: "{self.name}:{argument}"', "Leave it out.")
         return self
+
+    def process(self, text: str, parameters: Mapping[str, float]) -> Process:
+        """The process of a string, with the particles and masses of its amplitudes.
+
+        Args:
+            parameters: those of `parameters` that differ from the defaults.
+
+        Raises:
+            UsageError: no process, or parameters that cannot be set.
+        """
+        return with_boson_masses(parse_process(text), parameters)
 
     @abstractmethod
     def covers(self, process: Process, unchecked: bool = False) -> str | None:

@@ -87,6 +87,14 @@ def gen(
     ] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Continue a store; rewrite damaged parts.")] = False,
     provider: str = "auto",
+    model: Annotated[
+        str | None,
+        typer.Option(
+            help="Folder of a UFO model, whose amplitudes pyamplicol makes; FOLDER-NAME: with its card "
+            "restrict_NAME.dat. Its Python files are run."
+        ),
+        only_if(lambda values: not _is_inclusive(values), 'for "{process}": name one channel'),
+    ] = None,
     unchecked: Annotated[
         bool,
         typer.Option("--unchecked", help="Take an amplitude that is refused because it is not right."),
@@ -211,7 +219,7 @@ def gen(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be done, and stop.")] = False,
 ) -> Result:
     """Generate phase-space points and their exact |M|^2 into a store."""
-    from ampcli.amplitudes.providers import note_on
+    from ampcli.amplitudes.providers import named_with_model, note_on
     from ampcli.channels.multiparticles import parse_definitions
     from ampcli.cli.gen_sample import gen_sample
     from ampcli.cli.numbers import parse_count, parse_parameters
@@ -224,6 +232,8 @@ def gen(
     from ampcli.store.parts import BOOKS
 
     share = parse_part(part)
+    if model is not None:
+        provider = named_with_model(provider, model)
     count = None if points is None else parse_count("--points", points)
     collisions: Settings
     if momenta is not None:

@@ -16,7 +16,8 @@ def require_described(manifest: Manifest, store: Store) -> None:
     """Make sure that a store holds the amplitudes that a model is for: the one check that all commands make.
 
     Raises:
-        UsageError: another process, energy, parameters or amplitudes (corrected, unchecked), naming the differences.
+        UsageError: another process, energy, UFO model, parameters or amplitudes (corrected, unchecked), naming the
+            differences.
     """
     require_amplitudes(manifest, store.plan.process, store.sqrt_s, store.plan.provider, str(store.path))
 
@@ -41,6 +42,7 @@ def require_amplitudes(
     facts = {
         "process": (manifest.process, process),
         "sqrt(s)": (manifest.sqrt_s, energy),
+        "model": (mine.model, theirs.model),
         "parameters": parameters,
         "amplitudes": marks,
     }

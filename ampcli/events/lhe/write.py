@@ -68,7 +68,7 @@ class Subprocess:
     @cached_property
     def legs(self) -> list[tuple[Particle, ...]]:
         """Legs of each of the flavours."""
-        return [described_process(each.process, self.store.plan.provider.parameters).legs for each in self.flavours]
+        return [described_process(each.process, self.store.plan.provider).legs for each in self.flavours]
 
 
 def write_lhe(

@@ -1,4 +1,4 @@
-"""A UFO model of its own for the tests: photon, gluon, electron, muon, u quark, a heavy Z', a scalar that couples to it."""
+"""A UFO model for the tests: photon, gluon, electron, muon, u quark, a heavy Z', and a scalar that couples to it."""
 
 from . import coupling_orders, couplings, lorentz, parameters, particles, vertices
 

@@ -1,10 +1,10 @@
 from .couplings import GLUON, LEPTON, QUARK, ZL, ZQ, ZR, ZS, ZZS
 from .lorentz import FFV, FFVL, FFVR, VSS, VVSS
-from .object_library import Vertex
+from .object_library import Particle, Vertex
 from .particles import electron, gluon, muon, photon, scalar, up, zprime
 
 
-def _of(lepton):
+def _of(lepton: Particle) -> list[Vertex]:
     return [
         Vertex(f"V_{lepton.name}a", [lepton.anti(), lepton, photon], ["1"], [FFV], {(0, 0): LEPTON}),
         Vertex(f"V_{lepton.name}z", [lepton.anti(), lepton, zprime], ["1"], [FFVL, FFVR], {(0, 0): ZL, (0, 1): ZR}),
