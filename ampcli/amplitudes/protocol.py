@@ -75,6 +75,7 @@ class ProviderKind(ABC):
         place: the smallest of those that cover a process is taken by default; of equal ones, ours.
         general: covers most processes: the yardstick of what surrogates gain.
         alone: its amplitudes are those of one process: reduced ones have to come from elsewhere.
+        flavour_blind: one massless quark stands for others of its charge in channels of several flavours.
         draws_colour_flows: its providers are `ColourFlowProvider`.
         knows_leading_colour: its providers are `LeadingColourProvider`.
     """
@@ -84,6 +85,7 @@ class ProviderKind(ABC):
     place: ClassVar[int] = 0
     general: ClassVar[bool] = False
     alone: ClassVar[bool] = False
+    flavour_blind: ClassVar[bool] = True
     draws_colour_flows: ClassVar[bool] = False
     knows_leading_colour: ClassVar[bool] = False
 

@@ -96,6 +96,8 @@ class UfoKind(ProviderKind):
         text: as `find_model` takes it.
     """
 
+    flavour_blind = False
+
     def __init__(self, text: str) -> None:
         self.model = find_model(text)
         self.name = f"{PYAMPLICOL.name}:{self.model.reference}"

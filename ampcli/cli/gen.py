@@ -93,7 +93,6 @@ def gen(
             help="Folder of a UFO model, whose amplitudes pyamplicol makes; FOLDER-NAME: with its card "
             "restrict_NAME.dat. Its Python files are run."
         ),
-        only_if(lambda values: not _is_inclusive(values), 'for "{process}": name one channel'),
     ] = None,
     unchecked: Annotated[
         bool,

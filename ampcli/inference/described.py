@@ -34,7 +34,8 @@ def require_amplitudes(
     mine, theirs = manifest.provider, provider
     # Providers name different parameters, and may write them with other last digits.
     shared = sorted(set(mine.parameters) & set(theirs.parameters))
-    parameters = [{name: f"{side.parameters[name]:.12g}" for name in shared} for side in (mine, theirs)]
+    written = [{name: f"{side.parameters[name]:.12g}" for name in shared} for side in (mine, theirs)]
+    parameters = [{name: side[name] for name in shared if written[0][name] != written[1][name]} for side in written]
     marks = [coverage.marks(side.options) for side in (mine, theirs)]
     energy = sqrt_s
     if energy is not None and manifest.sqrt_s is not None and math.isclose(energy, manifest.sqrt_s, rel_tol=ENERGY):

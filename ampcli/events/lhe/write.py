@@ -145,7 +145,7 @@ def _flow_provider(store: Store) -> ColourFlowProvider:
     made = store.plan.provider
     drawing = [kind for kind in by_place() if kind.draws_colour_flows]
     for kind in drawing:
-        if kind.covers(store.process) is None:
+        if made.model is None and kind.covers(store.process) is None:
             provider = kind.make(store.process, made.parameters if kind.name == made.exact_name else {})
             return cast(ColourFlowProvider, provider)
     raise UsageError(
