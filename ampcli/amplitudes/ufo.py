@@ -166,8 +166,8 @@ def find_model(text: str) -> Model:
             name = text.partition("@")[0]
             raise NotFoundError(
                 f"the UFO model {text} is not known on this machine",
-                f"Make it known by its folder, with the files as they were: `ampcli gen PROCESS STORE ... --dry-run` "
-                f"with {setting('model')} PATH/{name}.",
+                f"Name its folder {name} once, with the files as they were: "
+                "`ampcli gen PROCESS STORE --points 1 --dry-run --model FOLDER`.",
             )
         return Model(text, file)
     folder, restriction = _folder(text)
