@@ -76,8 +76,10 @@ def _generate(process: Process, model: Model | None, folder: Path) -> None:
     draft = folder.with_name(f".{folder.name}.{uuid.uuid4().hex[:8]}")
     text = str(process) if model is None else model.own_text(process)
     options = [word for key, value in OPTIONS.items() for word in (f"--{key}", value)]
+    source = draft.with_name(f"{draft.name}.json")
     if model is not None:
-        options += ["--model", str(model.file), "--no-model-cache"]
+        source.write_text(json.dumps(model.for_code))
+        options += ["--model", str(source), "--no-model-cache"]
     options += ["--no-emit-api-bundle", "--no-symbolica-suggestion", "--progress", "off", "--log-level", "error"]
     try:
         done = symbolica.run("pyamplicol", ["generate", text, str(draft), *options])
@@ -85,6 +87,7 @@ def _generate(process: Process, model: Model | None, folder: Path) -> None:
             raise _failure(process, model, done)
         draft.rename(folder)
     finally:
+        source.unlink(missing_ok=True)
         shutil.rmtree(draft, ignore_errors=True)
 
 

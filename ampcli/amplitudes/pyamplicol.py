@@ -216,10 +216,15 @@ class _PyAmplicolKind(ProviderKind):
 
     def note(self, record: ProviderRecord, process: Process) -> str | None:
         if record.model is not None:
-            what = "unchecked: they depend on the frame"
-            if "unchecked" not in record.options:
-                what = "of which ampcli has checked nothing but that they do not depend on the frame"
-            return f"note: the exact amplitudes are those of pyamplicol for the UFO model {record.model}, {what}"
+            frame = "they depend on the frame by up to a per cent, as widths make them"
+            if "unchecked" in record.options:
+                frame = "they depend on the frame"
+            elif "frame" not in record.options:
+                frame = "they do not depend on the frame"
+            return (
+                f"note: the exact amplitudes are those of pyamplicol for the UFO model {record.model}; all that ampcli "
+                f"has checked is that {frame}"
+            )
         return coverage.note(record.options, process)
 
 

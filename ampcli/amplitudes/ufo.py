@@ -6,6 +6,7 @@ all values.  That is kept in the cache: the folder may be moved, and later comma
 
 from __future__ import annotations
 
+import copy
 import hashlib
 import importlib.metadata
 import json
@@ -29,6 +30,7 @@ _OURS = {particle.pdg: particle.name for particle in PARTICLES.values()}
 _MODEL = "model.json"
 _NO_CARD = ("full", "none")
 _ALPHA_S = ("sminputs", [3])
+_TINY, _TINY_NAME = 1e-9, "ampcli_tiny_mass"  # GeV
 
 
 @dataclass(frozen=True)
@@ -95,6 +97,43 @@ class Model:
             )
             found[name] = found[record.name.lower()] = record, each["name"]
         return found
+
+    @cached_property
+    def for_code(self) -> dict[str, Any]:
+        """The model for pyamplicol, which lets no massless fermion turn into a massive one: such a one gets a mass.
+
+        It is `_TINY`, so small that no digit of an amplitude changes.
+        """
+        document = copy.deepcopy(self._document)
+        heavier = self._turning
+        if heavier:
+            tiny = {"name": _TINY_NAME, "value": [_TINY, 0.0], "nature": "external", "parameter_type": "real"}
+            document["parameters"].insert(0, tiny | {"expression": None, "lhablock": _TINY_NAME, "lhacode": [1]})
+        propagators = {each["particle"]: each for each in document["propagators"]}
+        for each in document["particles"]:
+            if abs(each["pdg_code"]) in heavier:
+                each["mass"] = _TINY_NAME
+                momentum, indices = ("PSlash", "2,1") if each["pdg_code"] > 0 else ("-PSlash", "1,2")
+                propagators[each["name"]] |= {
+                    "numerator": f"complex(0,1)*({momentum}({indices})+{_TINY_NAME}*Identity({indices}))",
+                    "denominator": f"P(1)**2-{_TINY_NAME}**2",
+                }
+        return document
+
+    @property
+    def _turning(self) -> set[int]:
+        """PDG codes of massless fermions that turn into massive ones, at one vertex or at several."""
+        by_name = {each["name"]: each for each in self._document["particles"] if each["spin"] == 2}
+        light = {abs(each["pdg_code"]) for each in by_name.values() if self._values[each["mass"]] == 0}
+        found: set[int] = set()
+        while True:
+            before = len(found)
+            for vertex in self._document["vertex_rules"]:
+                codes = {abs(by_name[name]["pdg_code"]) for name in vertex["particles"] if name in by_name}
+                if codes - light or codes & found:
+                    found |= codes & light
+            if len(found) == before:
+                return found
 
     def process(self, text: str) -> Process:
         """The process of a string, with the model's particles: by its own names, or by those of ampcli.

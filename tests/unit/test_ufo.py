@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import shutil
+import textwrap
 from collections.abc import Callable
 from pathlib import Path
 
@@ -107,7 +108,7 @@ def test_identity_is_that_of_the_files_wherever_they_lie(tmp_path: Path) -> None
     again = provider_of(record, described_process("e- e+ > chi chi~", record))
     assert again.identity() == record
     assert again.process == process
-    assert "nothing but that they do not depend on the frame" in str(note_on(record, process))
+    assert "all that ampcli has checked is that they do not depend on the frame" in str(note_on(record, process))
     file = shutil.copytree(MODEL, tmp_path / "zprime") / "couplings.py"
     file.write_text(file.read_text().replace("complex(0,1)*gl", "2*complex(0,1)*gl"))
     assert kind_named(f"pyamplicol:{tmp_path / 'zprime'}").name != record.name
@@ -173,9 +174,50 @@ def test_what_depends_on_the_frame_is_refused(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=r"is not right: in another frame it differs by 0\.\d+ of its value"):
         make_provider(name, process).identity()
     taken = make_provider(name, process, unchecked=True).identity()
-    assert taken.options["unchecked"] == "yes"
-    assert "unchecked: they depend on the frame" in str(note_on(taken, process))
+    assert taken.options | {"unchecked": "yes", "frame": "dependent"} == taken.options
+    assert "checked is that they depend on the frame" in str(note_on(taken, process))
     assert provider_of(taken, process).fault is not None
+
+
+HEAVY = {
+    "parameters": """
+        y = Parameter("y", "external", 0.7, "ZPRIME", [6])
+        MF = Parameter("MF", "external", 300.0, "MASS", [9900051])
+        all_parameters += [y, MF]""",
+    "particles": """
+        from .parameters import MF
+        heavy = Particle(9900051, "F", "F~", 2, 1, MF, ZERO, 0.0)
+        all_particles += [heavy, heavy.anti()]""",
+    "lorentz": """
+        FFSL, FFSR = Lorentz("FFSL", [2, 2, 1], "ProjM(2,1)"), Lorentz("FFSR", [2, 2, 1], "ProjP(2,1)")
+        all_lorentz += [FFSL, FFSR]""",
+    "couplings": """
+        YUKAWA = Coupling("YUKAWA", "complex(0,1)*y", {"NP": 1})
+        all_couplings += [YUKAWA]""",
+    "vertices": """
+        from .couplings import YUKAWA
+        from .lorentz import FFSL, FFSR
+        from .particles import heavy
+        all_vertices += [
+            Vertex("V_1", [heavy.anti(), electron, scalar], ["1"], [FFSR], {(0, 0): YUKAWA}),
+            Vertex("V_2", [electron.anti(), heavy, scalar.anti()], ["1"], [FFSL], {(0, 0): YUKAWA}),
+        ]""",
+}
+
+
+def test_a_massless_fermion_turns_into_a_massive_one(tmp_path: Path) -> None:
+    """pyamplicol lacks such diagrams, but for a mass that is too small to be seen."""
+    model = shutil.copytree(MODEL, tmp_path / "heavy")
+    for module, lines in HEAVY.items():
+        with (model / f"{module}.py").open("a") as file:
+            file.write(textwrap.dedent(lines))
+    name, alone = f"pyamplicol:{model}", {"gs": 0.0}
+    process = asked_process(name, "e- e+ > chi chi~", alone)
+    assert process.incoming[0].mass == 0
+    momenta = events(process, (1.4, 3.0, 11.0))
+    _, t, u = invariants(momenta)
+    exact = 0.7**4 * (t * u - 150.0**4) / (4 * (u - 300.0**2) ** 2)
+    np.testing.assert_allclose(make_provider(name, process, alone).evaluate(momenta), exact, rtol=1e-12)
 
 
 def test_alpha_s_is_said_where_weights_can_run_with_it(tmp_path: Path) -> None:
