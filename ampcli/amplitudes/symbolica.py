@@ -61,4 +61,6 @@ def run(program: Literal["pyamplicol", "ufo_model_loader"], words: Sequence[str]
 
 def lacks_licence(done: subprocess.CompletedProcess[str]) -> bool:
     """Whether a program failed because another process of the user has Symbolica."""
-    return done.returncode == -signal.SIGABRT or "restricted Symbolica" in done.stderr
+    said = done.stdout + done.stderr
+    told = "another restricted Symbolica" in said or "Symbolica could not be imported" in said
+    return done.returncode == -signal.SIGABRT or told or "restricted Symbolica" in done.stderr

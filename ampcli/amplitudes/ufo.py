@@ -40,10 +40,12 @@ class Model:
     Attributes:
         reference: ``NAME@DIGEST``: of its folder (and restriction card), and of its files.
         file: JSON of ufo_model_loader.
+        given: values of parameters, where these are not those of the folder.
     """
 
     reference: str
     file: Path
+    given: tuple[tuple[str, float], ...] = ()
 
     @property
     def key(self) -> str:
@@ -68,6 +70,8 @@ class Model:
     @cached_property
     def parameters(self) -> dict[str, float]:
         """Those that can be set; what the restriction card makes zero is none of them."""
+        if self.given:  # zeros are free no longer in the file
+            return dict(self.given)
         free = [each["name"] for each in self._document["parameters"] if each["nature"] == "external"]
         return {name: self._values[name] for name in free}
 
@@ -188,7 +192,7 @@ class Model:
         if not file.is_file():
             card = {name: [value, 0.0] for name, value in values.items()}
             _load(self.reference, self.file, None, file, card)
-        return replace(self, file=file)
+        return replace(self, file=file, given=tuple(values.items()))
 
 
 def find_model(text: str) -> Model:

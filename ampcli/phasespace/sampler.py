@@ -60,6 +60,11 @@ class LeptonSampler:
     version: Version = 2
 
     def __post_init__(self) -> None:
+        if heavy := [leg for leg in self.process.incoming if leg.mass]:
+            raise UsageError(
+                f'the beams of "{self.process}" must be massless, and {heavy[0].name} has {heavy[0].mass:g} GeV',
+                f"Give the points with {setting('momenta')}.",
+            )
         if self.process.n_jets != self.process.n_final:
             self._require_samplable()
         elif self.process.n_final < 3:
@@ -92,10 +97,6 @@ class LeptonSampler:
             )
         if process.n_final < 2:
             raise UsageError(f'"{process}" has one outgoing particle, and phase space needs two', given)
-        if heavy := [leg for leg in process.incoming if leg.mass]:
-            raise UsageError(
-                f'the beams of "{process}" must be massless, and {heavy[0].name} has {heavy[0].mass:g} GeV', given
-            )
         beams = {leg.pdg for leg in process.incoming}
         if along := [
             leg.name for leg in process.outgoing if leg.pdg in beams or (leg.kind == "vector" and not leg.mass)
