@@ -97,9 +97,9 @@ class Generated(Provider):
             return np.empty(0)
         rest = at_rest(physical, self.process)
         require_digits(rest, self.process)
-        return self.values(self.artifact, rest)
+        return self._values(self.artifact, rest)
 
-    def values(self, folder: Path, momenta: FloatArray, **parameters: float) -> FloatArray:
+    def _values(self, folder: Path, momenta: FloatArray, **parameters: float) -> FloatArray:
         """|M|^2 of momenta that were checked.
 
         Args:
@@ -154,7 +154,7 @@ class PyAmplicol(Generated):
         found = check.recorded_difference(
             folder.with_name(f"{folder.name}.check.json"),
             folder.name,
-            lambda: check.difference(self.process, lambda momenta: self.values(folder, momenta)),
+            lambda: check.difference(self.process, lambda momenta: self._values(folder, momenta)),
         )
         if found <= check.TOLERANCE:
             return None

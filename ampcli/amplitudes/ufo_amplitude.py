@@ -55,7 +55,7 @@ class UfoAmplitude(Generated):
         return check.recorded_difference(
             folder.with_name(f"{folder.name}.check.json"),
             folder.name,
-            lambda: check.difference_in_frames(self.process, lambda momenta: self.values(folder, momenta)),
+            lambda: check.difference_in_frames(self.process, lambda momenta: self._values(folder, momenta)),
         )
 
     @property
@@ -76,8 +76,8 @@ class UfoAmplitude(Generated):
             folder.name,
             lambda: check.scaling_difference(
                 self.process,
-                lambda momenta: self.values(folder, momenta),
-                lambda momenta: self.values(folder, momenta, **doubled),
+                lambda momenta: self._values(folder, momenta),
+                lambda momenta: self._values(folder, momenta, **doubled),
             ),
         )
         return found <= check.TOLERANCE

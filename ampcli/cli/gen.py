@@ -69,7 +69,9 @@ def gen(
     y_cut: Annotated[float, typer.Option(help="Smallest s_ij / s, of e+e- and the like."), _LEPTONS] = 1e-3,
     cuts: Annotated[
         Literal["durham", "jade"],
-        typer.Option(help="durham: --y-cut and at most one parton unresolved (FAME); jade: --y-cut alone."),
+        typer.Option(
+            help="durham: --y-cut and at most one parton unresolved (FAME); jade: --y-cut alone, and legs of any kind."
+        ),
         _LEPTONS,
     ] = "durham",
     sampling: Annotated[
