@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from ampcli.amplitudes.artifacts import cache_root
+from ampcli.amplitudes.cache import cache_root
 from ampcli.amplitudes.providers import PROVIDERS
 from ampcli.device import usable_cores
 from ampcli.errors import AmpcliError

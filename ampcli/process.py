@@ -8,16 +8,20 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from functools import cached_property
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from ampcli.errors import UsageError
 
-Kind = Literal["quark", "antiquark", "gluon", "lepton", "vector", "scalar"]
+if TYPE_CHECKING:
+    from ampcli.records.provider import ProviderRecord
+
+Kind = Literal["quark", "antiquark", "gluon", "lepton", "fermion", "vector", "scalar"]
+"""Leptons are those of the Standard Model; fermions are others without colour, of a UFO model."""
 
 
 @dataclass(frozen=True)
 class Particle:
-    """A Standard-Model particle: MadGraph name, PDG code, kind, pole mass in GeV."""
+    """A particle: MadGraph name (of a UFO model's own: its name there), PDG code, kind, pole mass in GeV."""
 
     name: str
     pdg: int
@@ -109,8 +113,11 @@ class Process:
         return len(self.jet_legs)
 
 
-def parse_process(text: str) -> Process:
+def parse_process(text: str, known: Mapping[str, Particle] = PARTICLES) -> Process:
     """Read a process such as ``"d d~ > z g g g g"``.
+
+    Args:
+        known: particles by their names in lower case.
 
     Raises:
         UsageError: no ``>``, not two incoming legs, no outgoing one, too many, an unknown particle, or a
@@ -124,7 +131,7 @@ def parse_process(text: str) -> Process:
     sides = [side.split() for side in text.split(">")]
     if len(sides) != 2:
         raise UsageError(f'{shown}: it needs exactly one ">"', example)
-    incoming, outgoing = ([_particle(name, shown) for name in side] for side in sides)
+    incoming, outgoing = ([_particle(name, known, shown) for name in side] for side in sides)
     if len(incoming) != 2:
         raise UsageError(f"{shown}: {len(incoming)} incoming particles, not 2", example)
     if not outgoing:
@@ -134,9 +141,11 @@ def parse_process(text: str) -> Process:
     return Process((incoming[0], incoming[1]), tuple(outgoing))
 
 
-def described_process(text: str, parameters: Mapping[str, object]) -> Process:
-    """The process of a store or a model, with the masses of Z and W that its amplitudes were computed with."""
-    return with_boson_masses(parse_process(text), parameters)
+def described_process(text: str, provider: ProviderRecord) -> Process:
+    """The process of a store or a model, with the particles and masses that its amplitudes were computed with."""
+    if provider.particles:
+        return parse_process(text, {each.name.lower(): each.particle for each in provider.particles})
+    return with_boson_masses(parse_process(text), provider.parameters)
 
 
 def with_boson_masses(process: Process, parameters: Mapping[str, object]) -> Process:
@@ -155,10 +164,11 @@ def with_boson_masses(process: Process, parameters: Mapping[str, object]) -> Pro
     return process
 
 
-def _particle(name: str, shown: str) -> Particle:
+def _particle(name: str, known: Mapping[str, Particle], shown: str) -> Particle:
     try:
-        return PARTICLES[name.lower()]
+        return known[name.lower()]
     except KeyError:
-        close = get_close_matches(name.lower(), PARTICLES, n=3, cutoff=0.3)
-        known = f"Did you mean {' or '.join(close)}?" if close else f"Known: {' '.join(PARTICLES)}."
-        raise UsageError(f'{shown}: unknown particle "{name}"', known) from None
+        close = [known[each].name for each in get_close_matches(name.lower(), known, n=3, cutoff=0.3)]
+        names = dict.fromkeys(each.name for each in known.values())
+        hint = f"Did you mean {' or '.join(dict.fromkeys(close))}?" if close else f"Known: {' '.join(names)}."
+        raise UsageError(f'{shown}: unknown particle "{name}"', hint) from None

@@ -6,27 +6,22 @@ that all of a user's ampcli processes share.  Evaluation never touches Symbolica
 
 from __future__ import annotations
 
-import getpass
 import hashlib
 import importlib.metadata
 import json
 import logging
-import os
 import platform
 import re
 import shutil
-import signal
 import subprocess
 import sys
-import tempfile
 import uuid
-from contextlib import suppress
 from pathlib import Path
 
-from ampcli.amplitudes import check
+from ampcli.amplitudes import check, symbolica
+from ampcli.amplitudes.cache import cache_root
+from ampcli.amplitudes.ufo import Model
 from ampcli.errors import AmpcliError, LockedError, UsageError
-from ampcli.interrupt import blocked
-from ampcli.locks import locked
 from ampcli.process import Process
 
 log = logging.getLogger(__name__)
@@ -34,106 +29,77 @@ log = logging.getLogger(__name__)
 #: Full colour; "compiled" evaluates 2.4 times faster than the default mode (docs/amplitudes.md).
 OPTIONS = {"color-accuracy": "full", "execution-mode": "compiled"}
 
-_LOCK_SECONDS = 3600.0
-
 
 def generator_version() -> str:
     """Version of the installed pyamplicol (read without importing it)."""
     return importlib.metadata.version("pyamplicol")
 
 
-def cache_root() -> Path:
-    """``AMPCLI_CACHE``, or the user's cache folder."""
-    if given := os.environ.get("AMPCLI_CACHE"):
-        return Path(given)
-    import platformdirs
-
-    return Path(platformdirs.user_cache_dir("ampcli"))
-
-
-def artifact_folder(process: Process) -> Path:
+def artifact_folder(process: Process, model: Model | None = None) -> Path:
     """Where the artifact of `process` lives: the name holds a hash of all that determines its content."""
     content = {
         "generator": generator_version(),
         "process": str(process),
         "options": OPTIONS,
         "machine": platform.machine(),  # just-in-time code is portable within an architecture
-    }
+    } | ({} if model is None else {"model": model.key})
     key = hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:16]
-    slug = re.sub(r"[^a-z0-9]+", "_", str(process).replace("~", "x").replace("> ", "to "))
+    slug = re.sub(r"[^a-z0-9]+", "_", str(process).lower().replace("~", "x").replace("> ", "to "))
     return cache_root() / "pyamplicol" / f"{slug}-{key}"
 
 
-def ensure_artifact(process: Process) -> Path:
+def ensure_artifact(process: Process, model: Model | None = None) -> Path:
     """The folder of the artifact, generated first where it is missing (seconds to minutes, once).
+
+    Args:
+        model: a UFO model; None: pyamplicol's Standard Model.
 
     Raises:
         UsageError: pyamplicol knows no amplitude for this process.
         LockedError: another process holds Symbolica's only slot.
         AmpcliError: generation failed for another reason.
     """
-    folder = artifact_folder(process)
+    folder = artifact_folder(process, model)
     if folder.is_dir():
         return folder
     folder.parent.mkdir(parents=True, exist_ok=True)
-    lock = Path(tempfile.gettempdir()) / f"ampcli-symbolica-{getpass.getuser()}.lock"
-    busy = "another process of yours generates amplitudes"
-    with locked(lock, busy, f"Wait for it to finish; if none is running, remove {lock}.", _LOCK_SECONDS):
+    with symbolica.only_one():
         if not folder.is_dir():  # it may have made this one
-            _generate(process, folder)
+            _generate(process, model, folder)
     return folder
 
 
-def _generate(process: Process, folder: Path) -> None:
+def _generate(process: Process, model: Model | None, folder: Path) -> None:
     # A person at a terminal is told; of a script that fails, one message is all that stderr holds.
     level = logging.WARNING if sys.stderr is not None and sys.stderr.isatty() else logging.INFO
     log.log(level, "generating the amplitude of %s, once: this takes seconds to minutes", process)
     draft = folder.with_name(f".{folder.name}.{uuid.uuid4().hex[:8]}")
+    text = str(process) if model is None else model.own_text(process)
     options = [word for key, value in OPTIONS.items() for word in (f"--{key}", value)]
-    call = [sys.executable, "-m", "ampcli.amplitudes.child", "generate", str(process), str(draft), *options]
-    call += ["--no-emit-api-bundle", "--no-symbolica-suggestion", "--progress", "off", "--log-level", "error"]
-    environment = {**os.environ, "SYMBOLICA_HIDE_BANNER": "1"}
+    source = draft.with_name(f"{draft.name}.json")
+    if model is not None:
+        source.write_text(json.dumps(model.for_code))
+        options += ["--model", str(source), "--no-model-cache"]
+    options += ["--no-emit-api-bundle", "--no-symbolica-suggestion", "--progress", "off", "--log-level", "error"]
     try:
-        done = _run(call, environment)
+        done = symbolica.run("pyamplicol", ["generate", text, str(draft), *options])
         if done.returncode != 0:
-            raise _failure(process, done)
+            raise _failure(process, model, done)
         draft.rename(folder)
     finally:
+        source.unlink(missing_ok=True)
         shutil.rmtree(draft, ignore_errors=True)
 
 
-def _run(call: list[str], environment: dict[str, str]) -> subprocess.CompletedProcess[str]:
-    """Run a command that ends with this process, together with all that it starts."""
-    theirs, ours = os.pipe()  # closes when this process ends
-    child = None
-    try:
-        with blocked():
-            child = subprocess.Popen(
-                call,
-                stdin=theirs,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.PIPE,
-                text=True,
-                env=environment,
-                start_new_session=True,
-            )
-        out, err = child.communicate()
-        return subprocess.CompletedProcess(call, child.returncode, out, err)
-    finally:
-        if child is not None:
-            with suppress(ProcessLookupError):
-                os.killpg(child.pid, signal.SIGKILL)
-            child.wait()
-        os.close(theirs)
-        os.close(ours)
-
-
-def _failure(process: Process, done: subprocess.CompletedProcess[str]) -> AmpcliError:
+def _failure(process: Process, model: Model | None, done: subprocess.CompletedProcess[str]) -> AmpcliError:
     said = (done.stderr.strip() or done.stdout.strip()).splitlines()
     reason = re.sub(r"^ERROR [\w.]+: ", "", said[-1]) if said else f"exit code {done.returncode}"
-    if "no valid processes" in reason or "no model-supported" in reason:
-        return UsageError(f'the provider pyamplicol has no tree amplitude for "{process}"', _why_there_is_none(process))
-    if done.returncode == -signal.SIGABRT or "restricted Symbolica" in done.stderr:
+    if any(words in reason for words in ("no valid processes", "no model-supported", "no concrete process")):
+        whose = "" if model is None else f" of the UFO model {model.reference}"
+        return UsageError(
+            f'the provider pyamplicol has no tree amplitude{whose} for "{process}"', _why_there_is_none(process, model)
+        )
+    if symbolica.lacks_licence(done):
         return LockedError(
             "Symbolica allows one process per user without a licence, and another one is running",
             "Wait until it ends (a `pyamplicol` command, or a Python that imported symbolica) and try again.",
@@ -146,8 +112,8 @@ def _failure(process: Process, done: subprocess.CompletedProcess[str]) -> Ampcli
     return AmpcliError(f'pyamplicol could not generate "{process}": {reason}')
 
 
-def _why_there_is_none(process: Process) -> str:
-    if not check.affordable(process):
+def _why_there_is_none(process: Process, model: Model | None) -> str:
+    if model is not None or not check.affordable(process):
         return "Check charges, flavours and colours."
     if check.vanishes(process):
         return "Check charges, flavours and colours: in the Standard Model this process vanishes at tree level."

@@ -51,12 +51,41 @@ def difference(process: Process, evaluate: Callable[[FloatArray], FloatArray]) -
     momenta = events(process, _ENERGIES)
     found = evaluate(momenta)
     if affordable(process):
-        exact = Trees(process).squares(momenta, leading_order(process))
-    else:
-        exact = evaluate(_turned(momenta)[:, _exchanged(process)])
+        return _largest(found, Trees(process).squares(momenta, leading_order(process)))
+    return _largest(found, evaluate(_turned(momenta)[:, _exchanged(process)]))
+
+
+def difference_in_frames(process: Process, evaluate: Callable[[FloatArray], FloatArray]) -> float:
+    """Largest relative difference of an amplitude from itself, in another frame: turned, moving, identical legs
+    exchanged."""
+    momenta = events(process, _ENERGIES)
+    found = evaluate(momenta)
+    others = _turned(momenta)[:, _exchanged(process)], _moving(momenta)
+    return max(_largest(found, evaluate(other)) for other in others)
+
+
+def scaling_difference(
+    process: Process, evaluate: Callable[[FloatArray], FloatArray], doubled: Callable[[FloatArray], FloatArray]
+) -> float:
+    """How far |M|^2 is from a power of alpha_s, that of coloured legs but two; `doubled` has twice the alpha_s."""
+    momenta = events(process, _ENERGIES)
+    return _largest(doubled(momenta), 2.0**process.alpha_s_power * evaluate(momenta))
+
+
+def _largest(found: FloatArray, exact: FloatArray) -> float:
     with np.errstate(divide="ignore", invalid="ignore"):
         largest = float(np.abs(found / exact - 1.0).max())
     return largest if math.isfinite(largest) and (found > 0).all() else math.inf
+
+
+def _moving(momenta: FloatArray) -> FloatArray:
+    """Seen from a frame that moves at 0.6 of the speed of light, along no axis."""
+    direction = np.array([1.0, -2.0, 2.0]) / 3.0
+    along = momenta[..., 1:] @ direction
+    moving = np.empty_like(momenta)
+    moving[..., 0] = 1.25 * momenta[..., 0] - 0.75 * along
+    moving[..., 1:] = momenta[..., 1:] + (0.25 * along - 0.75 * momenta[..., 0])[..., None] * direction
+    return moving
 
 
 def _turned(momenta: FloatArray) -> FloatArray:

@@ -1,4 +1,4 @@
-"""``python -m ampcli.amplitudes.child ARGUMENTS``: the command pyamplicol, in a process that ends with its parent.
+"""``python -m ampcli.amplitudes.child PROGRAM ARGUMENTS``: a program such as pyamplicol, which ends with its parent.
 
 The parent holds the other end of stdin: when it is gone, however it ended, so is this process and all it started.
 """
@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import runpy
 import signal
+import sys
 import threading
 
 
@@ -18,4 +19,4 @@ def _end_with_parent() -> None:
 
 if __name__ == "__main__":
     threading.Thread(target=_end_with_parent, daemon=True).start()
-    runpy.run_module("pyamplicol", run_name="__main__", alter_sys=True)
+    runpy.run_module(sys.argv.pop(1), run_name="__main__", alter_sys=True)

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, ClassVar, Protocol, runtime_checkable
 
 from ampcli.errors import UsageError, setting
-from ampcli.process import Process
+from ampcli.process import Process, parse_process, with_boson_masses
 from ampcli.records.provider import ProviderRecord
 
 if TYPE_CHECKING:
@@ -81,6 +81,7 @@ class ProviderKind(ABC):
         place: the smallest of those that cover a process is taken by default; of equal ones, ours.
         general: covers most processes: the yardstick of what surrogates gain.
         alone: its amplitudes are those of one process: reduced ones have to come from elsewhere.
+        flavour_blind: one massless quark stands for others of its charge in channels of several flavours.
         draws_colour_flows: its providers are `ColourFlowProvider`.
         knows_leading_colour: its providers are `LeadingColourProvider`.
     """
@@ -90,6 +91,7 @@ class ProviderKind(ABC):
     place: ClassVar[int] = 0
     general: ClassVar[bool] = False
     alone: ClassVar[bool] = False
+    flavour_blind: ClassVar[bool] = True
     draws_colour_flows: ClassVar[bool] = False
     knows_leading_colour: ClassVar[bool] = False
 
@@ -117,6 +119,17 @@ class ProviderKind(ABC):
             f"{setting('signed')}: the values of the provider {self.name} are squared amplitudes, and positive",
             "Leave it out.",
         )
+
+    def process(self, text: str, parameters: Mapping[str, float]) -> Process:
+        """The process of a string, with the particles and masses of its amplitudes.
+
+        Args:
+            parameters: those of `parameters` that differ from the defaults.
+
+        Raises:
+            UsageError: no process, or parameters that cannot be set.
+        """
+        return with_boson_masses(parse_process(text), parameters)
 
     @abstractmethod
     def covers(self, process: Process, unchecked: bool = False) -> str | None:

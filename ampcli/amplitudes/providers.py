@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from ampcli.amplitudes.protocol import Provider, ProviderKind
 from ampcli.errors import UsageError, setting
 from ampcli.plugins import Catalogue
-from ampcli.process import Process
+from ampcli.process import Process, parse_process, with_boson_masses
 from ampcli.records.provider import MIXTURE, ProviderRecord
 
 PROVIDERS: Catalogue[ProviderKind] = Catalogue(
@@ -37,9 +37,37 @@ def kind_named(name: str) -> ProviderKind:
     return PROVIDERS[kind].of(argument)
 
 
+def named_with_model(name: str, model: str) -> str:
+    """The name of the provider of a UFO model's amplitudes, where none or pyamplicol was named.
+
+    Args:
+        model: as `ampcli.amplitudes.ufo.find_model` takes it.
+
+    Raises:
+        UsageError: another provider was named.
+    """
+    if name not in (AUTO, "pyamplicol"):
+        raise UsageError(
+            f"{setting('model')} {model}: the provider {name} has no amplitudes of UFO models",
+            f"Leave out {setting('provider')}.",
+        )
+    return f"pyamplicol:{model}"
+
+
 def by_place() -> list[ProviderKind]:
     """All kinds in the order in which they are asked by default."""
     return sorted(PROVIDERS, key=lambda kind: kind.place)
+
+
+def asked_process(name: str, text: str, parameters: Mapping[str, float]) -> Process:
+    """The process of a string, with the particles and masses of the provider of that name.
+
+    Raises:
+        UsageError: no process, an unknown provider, or parameters it cannot change.
+    """
+    if name == AUTO:
+        return with_boson_masses(parse_process(text), parameters)
+    return kind_named(name).process(text, parameters)
 
 
 def choose_kind(name: str, process: Process, unchecked: bool = False) -> ProviderKind:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import sys
 import threading
+from abc import abstractmethod
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from functools import cached_property, lru_cache
@@ -73,7 +74,50 @@ def _parameters(folder: Path) -> dict[str, float]:
     return {ours: known[theirs] for theirs, ours in _PARAMETERS.items() if theirs in known}
 
 
-class PyAmplicol(Provider):
+class Generated(Provider):
+    """Amplitudes from generated code."""
+
+    factor = 1.0
+    """The right |M|^2 over that of the code."""
+
+    @property
+    @abstractmethod
+    def artifact(self) -> Path:
+        """Folder of the code, which is made first where it is missing."""
+
+    def evaluate(self, momenta: FloatArray) -> FloatArray:
+        """|M|^2 in GeV^(4 - 2 n_final) of momenta (n, n_external, 4) in GeV; shape (n,).
+
+        Raises:
+            UsageError: momenta that are not physical, or so soft or collinear that fewer than three digits are left,
+                naming the first bad event and why.
+        """
+        physical = checked_momenta(momenta, self.process)
+        if len(physical) == 0:
+            return np.empty(0)
+        rest = at_rest(physical, self.process)
+        require_digits(rest, self.process)
+        return self._values(self.artifact, rest)
+
+    def _values(self, folder: Path, momenta: FloatArray, **parameters: float) -> FloatArray:
+        """|M|^2 of momenta that were checked.
+
+        Args:
+            folder: of the code.
+            parameters: of the model, to be changed for these momenta.
+        """
+        runtime = _open(folder)
+        if not parameters:
+            return np.asarray(np.array(runtime.evaluate(momenta)).real * self.factor)
+        before = {p.name: p.default_real for p in runtime.physics.model_parameters if p.name in parameters}
+        runtime.set_model_parameters(parameters)
+        try:
+            return np.asarray(np.array(runtime.evaluate(momenta)).real * self.factor)
+        finally:
+            runtime.set_model_parameters(before)
+
+
+class PyAmplicol(Generated):
     """The provider ``pyamplicol``: full-colour trees of the Standard Model, leading in alpha_s (pyamplicol 1.0).
 
     Every process is compared with trees of our own before its numbers are handed out, where that takes a second, and
@@ -86,7 +130,7 @@ class PyAmplicol(Provider):
     def __init__(self, process: Process, unchecked: bool = False) -> None:
         self.process = process
         self.unchecked = unchecked
-        self._factor = coverage.normalisation(process)
+        self.factor = coverage.normalisation(process)
 
     @cached_property
     def artifact(self) -> Path:
@@ -120,7 +164,7 @@ class PyAmplicol(Provider):
     def identity(self) -> ProviderRecord:
         folder = self.artifact
         options = dict(artifacts.OPTIONS)
-        if self._factor != 1.0:
+        if self.factor != 1.0:
             options["normalisation"] = "corrected"
         if self.unchecked:
             options["unchecked"] = "yes"
@@ -128,28 +172,18 @@ class PyAmplicol(Provider):
             name=PYAMPLICOL.name, version=PYAMPLICOL.version, options=options, parameters=_parameters(folder)
         )
 
-    def evaluate(self, momenta: FloatArray) -> FloatArray:
-        """|M|^2 in GeV^(4 - 2 n_final) of momenta (n, n_external, 4) in GeV; shape (n,).
-
-        Raises:
-            UsageError: momenta that are not physical, or so soft or collinear that fewer than three digits are left,
-                naming the first bad event and why.
-        """
-        physical = checked_momenta(momenta, self.process)
-        if len(physical) == 0:
-            return np.empty(0)
-        rest = at_rest(physical, self.process)
-        require_digits(rest, self.process)
-        return self._values(self.artifact, rest)
-
-    def _values(self, folder: Path, momenta: FloatArray) -> FloatArray:
-        values = np.array(_open(folder).evaluate(momenta)).real
-        return np.asarray(values * self._factor)
-
 
 class _PyAmplicolKind(ProviderKind):
     name = "pyamplicol"
     general = True
+
+    def of(self, argument: str) -> ProviderKind:
+        """The kind of a UFO model (`ampcli.amplitudes.ufo.find_model`)."""
+        if not argument:
+            return self
+        from ampcli.amplitudes.ufo_amplitude import UfoKind
+
+        return UfoKind(argument)
 
     @property
     def version(self) -> str:
@@ -181,6 +215,16 @@ class _PyAmplicolKind(ProviderKind):
         return provider
 
     def note(self, record: ProviderRecord, process: Process) -> str | None:
+        if record.model is not None:
+            frame = "they depend on the frame by up to a per cent, as widths make them"
+            if "unchecked" in record.options:
+                frame = "they depend on the frame"
+            elif "frame" not in record.options:
+                frame = "they do not depend on the frame"
+            return (
+                f"note: the exact amplitudes are those of pyamplicol for the UFO model {record.model}; all that ampcli "
+                f"has checked is that {frame}"
+            )
         return coverage.note(record.options, process)
 
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, cast
 
+from ampcli.amplitudes.providers import AUTO, kind_named
 from ampcli.channels.expansion import expand
 from ampcli.channels.groups import Channel, channels_of
 from ampcli.channels.multiparticles import Definitions, used
@@ -54,6 +55,11 @@ def channels_asked(request: GenerationRequest, definitions: Definitions) -> tupl
     if not isinstance(request.collisions, ProtonSettings):
         raise UsageError(
             f'"{request.process}" has multiparticles', f"They are for proton beams: give {setting('beams')} lhc13."
+        )
+    if request.provider != AUTO and not kind_named(request.provider).flavour_blind:
+        raise UsageError(
+            f'"{request.process}" has multiparticles, whose flavours may differ in a UFO model',
+            "Name one channel, such as u u~ > z g.",
         )
     grouped = channels_of(expand(request.process, definitions))
     if request.points < len(grouped):

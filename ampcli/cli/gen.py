@@ -69,7 +69,9 @@ def gen(
     y_cut: Annotated[float, typer.Option(help="Smallest s_ij / s, of e+e- and the like."), _LEPTONS] = 1e-3,
     cuts: Annotated[
         Literal["durham", "jade"],
-        typer.Option(help="durham: --y-cut and at most one parton unresolved (FAME); jade: --y-cut alone."),
+        typer.Option(
+            help="durham: --y-cut and at most one parton unresolved (FAME); jade: --y-cut alone, and legs of any kind."
+        ),
         _LEPTONS,
     ] = "durham",
     sampling: Annotated[
@@ -87,6 +89,13 @@ def gen(
     ] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Continue a store; rewrite damaged parts.")] = False,
     provider: str = "auto",
+    model: Annotated[
+        str | None,
+        typer.Option(
+            help="Folder of a UFO model, whose amplitudes pyamplicol makes; FOLDER-NAME: with its card "
+            "restrict_NAME.dat. Its Python files are run."
+        ),
+    ] = None,
     unchecked: Annotated[
         bool,
         typer.Option("--unchecked", help="Take an amplitude that is refused because it is not right."),
@@ -218,7 +227,7 @@ def gen(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be done, and stop.")] = False,
 ) -> Result:
     """Generate phase-space points and their exact |M|^2 into a store."""
-    from ampcli.amplitudes.providers import note_on
+    from ampcli.amplitudes.providers import named_with_model, note_on
     from ampcli.channels.multiparticles import parse_definitions
     from ampcli.cli.gen_sample import gen_sample
     from ampcli.cli.numbers import parse_count, parse_parameters
@@ -231,6 +240,8 @@ def gen(
     from ampcli.store.parts import BOOKS
 
     share = parse_part(part)
+    if model is not None:
+        provider = named_with_model(provider, model)
     count = None if points is None else parse_count("--points", points)
     collisions: Settings
     if momenta is not None:

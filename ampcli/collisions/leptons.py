@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
+import numpy as np
 import pydantic
 
 from ampcli.collisions.base import BoolArray, Energy, IntArray, SampledCollisions
@@ -46,12 +47,18 @@ class LeptonCollisions(SampledCollisions):
         return Selection(self.sqrt_s, self.y_cut, self.cuts)
 
     def jets(self, final: FloatArray, process: Process) -> IntArray:
-        """Exclusive jets at the resolution of the selection."""
+        """Exclusive jets at the resolution of the selection; the partons, where there are other legs."""
+        if process.n_jets != process.n_final:
+            return np.full(len(final), process.n_jets)
         return exclusive_jets(final, self.selection.d_cut)
 
     def outside(self, final: FloatArray, process: Process, region: Region) -> dict[str, BoolArray]:
         smallest = self.y_cut or region.min_sij_over_s
-        reasons = {} if smallest is None else {"min_sij": min_invariant(final) < smallest * self.sqrt_s**2}
+        reasons = (
+            {}
+            if smallest is None
+            else {"min_sij": min_invariant(final, process.final_masses) < smallest * self.sqrt_s**2}
+        )
         if self.cuts == "durham":
             reasons["jets"] = self.jets(final, process) < process.n_final - 1
         return reasons

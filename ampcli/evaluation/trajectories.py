@@ -129,6 +129,10 @@ def _common_energy(predictors: Sequence[Predictor]) -> float:
         raise UsageError(
             f"{first.reference} is for {first.process}", "Trajectories are for e+e- collisions at a fixed energy."
         )
+    if (process := predictors[0].process).n_jets != process.n_final:
+        raise UsageError(
+            f"{first.reference} is for {first.process}", "Trajectories are of massless quarks and gluons alone."
+        )
     for predictor in predictors[1:]:
         if (other := predictor.manifest).process != first.process or other.sqrt_s != first.sqrt_s:
             raise UsageError(

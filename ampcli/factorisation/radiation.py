@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Literal, get_args
 
 from ampcli.errors import UsageError
-from ampcli.process import Process
+from ampcli.process import PARTICLES, Process
 
 Kernel = Literal["flows", "corrected", "paper"]
 Pair = Literal["product", "delta-r"]
@@ -144,11 +144,11 @@ def mirror_symmetric(process: Process) -> bool:
     """Whether |M|^2 stays the same when the two beams' momenta are exchanged.
 
     CP turns d(p_1) d~(p_2) into d~(-p_1) d(-p_2) and reflects the rest, so that with neutral outgoing particles the
-    beams may be exchanged; two like beams may be in any case.
+    beams may be exchanged; two like beams may be in any case.  Of particles of UFO models nothing is known.
     """
     first, second = process.incoming
     if first.pdg == second.pdg:
         return True
     return first.pdg == -second.pdg and all(
-        leg.kind not in ("quark", "antiquark", "lepton") for leg in process.outgoing
+        leg.kind not in ("quark", "antiquark", "lepton") and leg.name in PARTICLES for leg in process.outgoing
     )

@@ -11,14 +11,13 @@ from typing import Any
 
 import numpy.random  # noqa: F401 - numpy imports it late, and an import in the middle of a run would swallow Ctrl-C
 
-from ampcli.amplitudes.providers import AUTO, make_provider
+from ampcli.amplitudes.providers import AUTO, asked_process, make_provider
 from ampcli.amplitudes.table import Table
 from ampcli.errors import AmpcliError, UsageError, setting
 from ampcli.files import replacing
 from ampcli.generation.given_points import GivenFile
 from ampcli.generation.points import PointSource, Settings
 from ampcli.generation.run import Job, fill
-from ampcli.process import described_process
 from ampcli.store import parts
 from ampcli.store.plan import Plan
 from ampcli.store.record import read_plan
@@ -64,11 +63,12 @@ def prepare(request: GenerationRequest) -> Job:
     Raises:
         UsageError: an impossible request.
     """
-    process = described_process(request.process, request.parameters)
+    name = _exact_name(request)
+    process = asked_process(name, request.process, request.parameters)
     if request.seed < 0:
         raise UsageError(f"{setting('seed')} {request.seed}: seeds are non-negative integers")
     request.collisions.require_possible(process)
-    provider = make_provider(_exact_name(request), process, request.parameters, request.unchecked, request.signed)
+    provider = make_provider(name, process, request.parameters, request.unchecked, request.signed)
     if isinstance(provider, Table) and not isinstance(request.collisions, GivenFile):
         raise UsageError(
             f"the provider {request.provider} takes |M|^2 from a file with its momenta",

@@ -83,7 +83,7 @@ class LeptonSettings:
             cuts=self.cuts,
             sampling=sampling,
             overweight=self.overweight,
-            sampler=2 if sampling == "flat" else 1,
+            sampler=2 if sampling == "flat" and process.n_jets == process.n_final else 1,
         )
         drawn = LeptonPoints(process, collisions, provider)
         drawn.sampler  # noqa: B018 - refuses impossible cuts before anything is generated

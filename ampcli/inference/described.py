@@ -16,7 +16,8 @@ def require_described(manifest: Manifest, store: Store) -> None:
     """Make sure that a store holds the amplitudes that a model is for: the one check that all commands make.
 
     Raises:
-        UsageError: another process, energy, parameters or amplitudes (corrected, unchecked), naming the differences.
+        UsageError: another process, energy, UFO model, parameters or amplitudes (corrected, unchecked), naming the
+            differences.
     """
     require_amplitudes(manifest, store.plan.process, store.sqrt_s, store.plan.provider, str(store.path))
 
@@ -33,7 +34,8 @@ def require_amplitudes(
     mine, theirs = manifest.provider, provider
     # Providers name different parameters, and may write them with other last digits.
     shared = sorted(set(mine.parameters) & set(theirs.parameters))
-    parameters = [{name: f"{side.parameters[name]:.12g}" for name in shared} for side in (mine, theirs)]
+    written = [{name: f"{side.parameters[name]:.12g}" for name in shared} for side in (mine, theirs)]
+    parameters = [{name: side[name] for name in shared if written[0][name] != written[1][name]} for side in written]
     marks = [coverage.marks(side.options) for side in (mine, theirs)]
     energy = sqrt_s
     if energy is not None and manifest.sqrt_s is not None and math.isclose(energy, manifest.sqrt_s, rel_tol=ENERGY):
@@ -41,6 +43,7 @@ def require_amplitudes(
     facts = {
         "process": (manifest.process, process),
         "sqrt(s)": (manifest.sqrt_s, energy),
+        "model": (mine.model, theirs.model),
         "parameters": parameters,
         "amplitudes": marks,
     }

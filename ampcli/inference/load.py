@@ -49,7 +49,7 @@ def _network(folder: Path, manifest: Manifest, device: torch.device) -> TrainedN
     try:
         if architecture is None or training is None or training.kind != manifest.kind:
             raise IntegrityError(f"the manifest of {manifest.reference} describes no network of its kind")
-        process = described_process(manifest.process, manifest.provider.parameters)
+        process = described_process(manifest.process, manifest.provider)
         block = _block(manifest.features, process)
         parameters = network_parameters(architecture, process, tensors)
         ansatz = restored_ansatz(manifest.kind, training.options, process, block, tensors)

@@ -50,7 +50,7 @@ class Predictor:
 
     def __init__(self, manifest: Manifest, networks: list[TrainedNetwork], device: torch.device) -> None:
         self.manifest = manifest
-        self.process = described_process(manifest.process, manifest.provider.parameters)
+        self.process = described_process(manifest.process, manifest.provider)
         self.networks = networks
         self.device = device
 

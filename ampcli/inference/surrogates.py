@@ -13,7 +13,6 @@ from ampcli.errors import NotFoundError
 from ampcli.events.served import Served, Target, targets_of
 from ampcli.inference.load import load_folder
 from ampcli.inference.predictor import Predictor
-from ampcli.process import parse_process
 from ampcli.registry.manifest import Manifest, read_manifest
 from ampcli.registry.resolve import registry_root, resolve
 from ampcli.registry.sets import SurrogateSet, read_entry
@@ -82,7 +81,7 @@ def load_surrogates(name: str, registry: str | Path | None = None, device: str =
 def alone(predictor: Predictor) -> Surrogates:
     """A model that serves all processes with its |M|^2; its own alone, where a plugin computes what we do not know."""
     manifest = predictor.manifest
-    process = parse_process(manifest.process)
+    process = predictor.process
     known = manifest.provider.exact_name in PROVIDERS.ours
     targets = targets_of(0, flavours_of(process)) if known else [Target(process)]
     return Surrogates(manifest.reference, manifest.process, (predictor,), (), tuple(targets))

@@ -46,7 +46,7 @@ def rambo(cube: FloatArray, sqrt_s: float) -> FloatArray:
 def with_masses(final: FloatArray, masses: Sequence[float]) -> FloatArray:
     """Massive RAMBO (Sec. 4): scale three-momenta until legs with masses have the energy that they had without.
 
-    Flat massless phase space does not become flat massive one.
+    Flat massless phase space becomes flat massive one with weights (`massive_weight`).
 
     Args:
         final: massless momenta (n, n_final, 4), at rest together; masses: of the legs; all in GeV.
@@ -60,6 +60,22 @@ def with_masses(final: FloatArray, masses: Sequence[float]) -> FloatArray:
     massive = final.copy()
     massive[..., 0] = on_shell_energies(final, masses)
     return scaled_to_energy(massive, masses, energy, steps=20)
+
+
+def massive_weight(final: FloatArray, sqrt_s: float) -> FloatArray:
+    """Weights of `with_masses` relative to flat massless phase space (RAMBO, Eq. 4.11): with them it is flat.
+
+    Args:
+        final: momenta (n, n_final, 4) in GeV, on their mass shells, at rest together with the energy `sqrt_s`.
+
+    Returns:
+        (n,): 1 where no leg has a mass.
+    """
+    energy = final[..., 0]
+    size2 = (final[..., 1:] ** 2).sum(axis=-1)
+    size = np.sqrt(size2)
+    shrunk = (size.sum(axis=1) / sqrt_s) ** (2 * final.shape[1] - 3)
+    return np.asarray(shrunk * (size / energy).prod(axis=1) * sqrt_s / (size2 / energy).sum(axis=1))
 
 
 def at_rest(q: FloatArray, sqrt_s: float) -> FloatArray:

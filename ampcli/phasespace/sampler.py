@@ -13,7 +13,7 @@ from ampcli.errors import UsageError, setting
 from ampcli.kinematics import FloatArray
 from ampcli.phasespace.emissions import colour_strings, emission_density, emission_dimensions, emit
 from ampcli.phasespace.flat_points import flat_points
-from ampcli.phasespace.rambo import rambo
+from ampcli.phasespace.rambo import massive_weight, rambo, with_masses
 from ampcli.phasespace.selection import Selection
 from ampcli.process import Process
 
@@ -46,11 +46,11 @@ class Sample(NamedTuple):
 
 @dataclass(frozen=True)
 class LeptonSampler:
-    """Massless phase space of a 2 -> n collision at fixed energy, within a selection.
+    """Phase space of a 2 -> n collision at fixed energy, within a selection.
 
     Attributes:
         sampling: flat, or mixed: half of the points are flat, half lie where QCD amplitudes are large
-            (`ampcli.phasespace.emissions`).
+            (`ampcli.phasespace.emissions`); flat alone where there are legs besides massless partons.
         version: of flat sampling; stores that older versions began are finished with 1.
     """
 
@@ -60,12 +60,14 @@ class LeptonSampler:
     version: Version = 2
 
     def __post_init__(self) -> None:
-        if self.process.n_jets != self.process.n_final:
+        if heavy := [leg for leg in self.process.incoming if leg.mass]:
             raise UsageError(
-                f'no sampler for "{self.process}": points are sampled for massless quarks and gluons only',
-                f"Give the points with {setting('momenta')}, or proton beams with {setting('beams')} lhc13.",
+                f'the beams of "{self.process}" must be massless, and {heavy[0].name} has {heavy[0].mass:g} GeV',
+                f"Give the points with {setting('momenta')}.",
             )
-        if self.process.n_final < 3:
+        if self.process.n_jets != self.process.n_final:
+            self._require_samplable()
+        elif self.process.n_final < 3:
             raise UsageError(
                 f'"{self.process}" has {self.process.n_final} partons; the jet selection needs at least 3',
                 f"Give the points with {setting('momenta')}.",
@@ -77,6 +79,33 @@ class LeptonSampler:
                 f"{setting('y_cut')} {self.selection.y_cut:g} is impossible: with {pairs:.0f} pairs of partons, "
                 f"min s_ij / s lies between 0 and {1 / pairs:.3g}",
                 "Typical values are 1e-2, 1e-3 and 1e-4.",
+            )
+
+    def _require_samplable(self) -> None:
+        """Refuse what is not sampled where there are legs besides massless partons."""
+        process, sqrt_s = self.process, self.selection.sqrt_s
+        given = f"Give the points with {setting('momenta')}."
+        if self.selection.cuts != "jade":
+            raise UsageError(
+                f'the selection {self.selection.cuts} is one of massless partons, and "{process}" has others',
+                f"Give {setting('cuts')} jade: 2 p_i.p_j >= {setting('y_cut')} s of all pairs.",
+            )
+        if self.sampling != "flat":
+            raise UsageError(
+                f'"{process}" has legs besides massless partons, whose points are drawn from flat phase space alone',
+                f"Leave out {setting('sampling')} and {setting('unweighted')}.",
+            )
+        if process.n_final < 2:
+            raise UsageError(f'"{process}" has one outgoing particle, and phase space needs two', given)
+        beams = {leg.pdg for leg in process.incoming}
+        if along := [
+            leg.name for leg in process.outgoing if leg.pdg in beams or (leg.kind == "vector" and not leg.mass)
+        ]:
+            raise UsageError(f'"{process}" has an infinite cross section: {along[0]} may go along a beam', given)
+        if sum(process.final_masses) >= sqrt_s:
+            raise UsageError(
+                f'the masses of "{process}" add up to {sum(process.final_masses):g} GeV, and {setting("sqrt_s")} is '
+                f"{sqrt_s:g}"
             )
 
     @cached_property
@@ -104,6 +133,8 @@ class LeptonSampler:
             kept, p = kept[: rows - done], p[: rows - done]
             if self.sampling == "mixed":
                 weight[done : done + len(kept)] = self._mixture.weight(p)
+            elif any(self.process.final_masses):
+                weight[done : done + len(kept)] = massive_weight(p, self.selection.sqrt_s)
             accepted[done : done + len(kept)] = p
             tries[done : done + len(kept)] = tried + kept + 1
             done += len(kept)
@@ -117,9 +148,12 @@ class LeptonSampler:
 
     def _flat(self, u: FloatArray) -> tuple[npt.NDArray[np.int64], FloatArray]:
         """Which points of the cube (4, n_final, n) are accepted, and their momenta."""
-        if self.version == 2:
+        massive = any(self.process.final_masses)
+        if self.version == 2 and not massive:
             return flat_points(u, self.selection)
         p = rambo(np.moveaxis(u, (0, 1, 2), (2, 1, 0)), self.selection.sqrt_s)
+        if massive:
+            p = with_masses(p, self.process.final_masses)
         kept = np.flatnonzero(self.selection.accepts(p))
         return kept, p[kept]
 

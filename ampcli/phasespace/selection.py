@@ -20,7 +20,7 @@ class Selection:
     """Smallest invariant and exclusive jets: min s_ij >= y_cut s and at least n_final - 1 jets at d_cut.
 
     The minimum runs over all pairs, the quark pair too; d_cut = max(0.01, 2 y_cut) s.  Cuts on s_ij alone, as in the
-    JADE algorithm, are "jade".
+    JADE algorithm, are "jade"; of legs with masses, s_ij is 2 p_i.p_j.
     """
 
     sqrt_s: float

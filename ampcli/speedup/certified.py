@@ -166,6 +166,7 @@ class MixtureProvider(Provider):
                 **{f"exact {key}": value for key, value in exact.options.items()},
             },
             parameters=exact.parameters,
+            particles=exact.particles,
         )
 
     def evaluate(self, momenta: FloatArray) -> FloatArray:

@@ -8,7 +8,7 @@ import numpy as np
 
 from ampcli.amplitudes.protocol import Provider
 from ampcli.amplitudes.providers import PROVIDERS, choose_kind, covering, kind_named
-from ampcli.errors import UsageError
+from ampcli.errors import UsageError, setting
 from ampcli.inference.described import require_described
 from ampcli.inference.predictor import Predictor
 from ampcli.inference.seen import require_unseen
@@ -48,9 +48,15 @@ def providers_of(
         UsageError: a named one does not, or none at all.
     """
     made, process = store.plan.provider, store.process
+    if made.model is not None and (foreign := [name for name in names if name != made.exact_name]):
+        raise UsageError(
+            f"{foreign[0]} has no amplitudes of the UFO model {made.model}, which are those of the store",
+            f"Leave out {setting('provider')}.",
+        )
     unchecked = "unchecked" in made.options
     own = PROVIDERS.find(made.exact_name.partition(":")[0])  # None: of a package that is not installed
-    others = [kind_named(made.exact_name)] if own is not None and own.alone else covering(process, unchecked)
+    alone = made.model is not None or (own is not None and own.alone)
+    others = [kind_named(made.exact_name)] if alone else covering(process, unchecked)
     kinds = [choose_kind(name, process, unchecked) for name in names] or others
     found, refused = {}, None
     for kind in kinds:

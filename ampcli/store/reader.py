@@ -66,7 +66,7 @@ class Store:
 
     @property
     def process(self) -> Process:
-        return described_process(self.plan.process, self.plan.provider.parameters)
+        return described_process(self.plan.process, self.plan.provider)
 
     @property
     def rows(self) -> int:

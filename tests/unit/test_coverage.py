@@ -166,9 +166,7 @@ def test_a_model_describes_the_same_amplitudes_only(options):
     provider = ProviderRecord(name="pyamplicol", version="1.0.1", options=options, parameters={"alpha_s": 0.118})
     manifest = SimpleNamespace(process="e- e+ > mu- mu+", sqrt_s=500.0, provider=provider, reference="m@1")
     for other in ({}, {"normalisation": "corrected"}, {"unchecked": "yes"}):
-        plan = SimpleNamespace(
-            process="e- e+ > mu- mu+", provider=SimpleNamespace(options=other, parameters={"alpha_s": 0.118})
-        )
+        plan = SimpleNamespace(process="e- e+ > mu- mu+", provider=provider.model_copy(update={"options": other}))
         store = SimpleNamespace(plan=plan, sqrt_s=500.0, path=Path("s.zarr"))
         if other == options:
             require_described(manifest, store)  # type: ignore[arg-type]

@@ -68,6 +68,7 @@ NEUTRAL = {
     "beams",
     "surrogate",  # needs a report: tests/integration/test_samples_by_surrogates.py
     "refine",  # needs a model: the same file
+    "model",  # of particles of its own: tests/integration/test_ufo_models.py
     "registry",
 }
 

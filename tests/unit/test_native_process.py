@@ -279,7 +279,7 @@ def test_exact_singularities_are_infinite():
 
 
 def test_whole_numbers_as_parameters():
-    assert native(Z, m_z=90).process == described_process(Z, {"m_z": 90})
+    assert native(Z, m_z=90).process == described_process(Z, native(Z, m_z=90).identity())
     assert native(Z, m_z=90).process.final_masses[1] == 90.0
 
 

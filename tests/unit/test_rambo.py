@@ -10,7 +10,7 @@ import pytest
 from ampcli.amplitudes.providers import make_provider
 from ampcli.errors import UsageError
 from ampcli.kinematics import min_invariant, pair_positions, with_beams
-from ampcli.phasespace.rambo import GEV2_PB, cross_section_weight, flat_volume, rambo, with_masses
+from ampcli.phasespace.rambo import GEV2_PB, cross_section_weight, flat_volume, massive_weight, rambo, with_masses
 from ampcli.phasespace.sampler import BLOCK, LeptonSampler, Sampling
 from ampcli.phasespace.selection import Cuts, Selection
 from ampcli.process import parse_process
@@ -44,6 +44,23 @@ def test_masses(rng, masses):
     mass2 = p[..., 0] ** 2 - (p[..., 1:] ** 2).sum(axis=2)
     assert (np.abs(mass2 - np.square(masses)) < 1e-14 * p[..., 0] ** 2).all()
     np.testing.assert_allclose(np.cross(p[..., 1:], massless[..., 1:]), 0.0, atol=1e-9 * E**2)  # the same directions
+
+
+@pytest.mark.parametrize(
+    ("masses", "volume"),
+    [
+        ((173.0, 173.0), math.sqrt(1 - 4 * 0.173**2)),
+        ((91.188, 0.0), 1 - 0.091188**2),
+        # of three legs, one with a mass: (1 - r^2 + 2 r ln r) with r = m^2/s
+        ((300.0, 0.0, 0.0), 1 - 0.09**2 + 2 * 0.09 * math.log(0.09)),
+    ],
+)
+def test_volume_with_masses(rng, masses, volume):
+    """In units of the massless one: two bodies |p| / (E/2), three by integrating over the mass of the massless pair."""
+    massless = np.ascontiguousarray(rambo(rng.random((40_000, len(masses), 4)), E))
+    weight = massive_weight(with_masses(massless, masses), E)
+    assert abs(weight.mean() - volume) <= 4.5 * weight.std() / math.sqrt(len(weight)) + 1e-12
+    np.testing.assert_allclose(massive_weight(massless, E), 1.0, rtol=1e-12)
 
 
 def test_masses_that_do_not_fit(rng):

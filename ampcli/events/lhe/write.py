@@ -68,7 +68,7 @@ class Subprocess:
     @cached_property
     def legs(self) -> list[tuple[Particle, ...]]:
         """Legs of each of the flavours."""
-        return [described_process(each.process, self.store.plan.provider.parameters).legs for each in self.flavours]
+        return [described_process(each.process, self.store.plan.provider).legs for each in self.flavours]
 
 
 def write_lhe(
@@ -145,7 +145,7 @@ def _flow_provider(store: Store) -> ColourFlowProvider:
     made = store.plan.provider
     drawing = [kind for kind in by_place() if kind.draws_colour_flows]
     for kind in drawing:
-        if kind.covers(store.process) is None:
+        if made.model is None and kind.covers(store.process) is None:
             provider = kind.make(store.process, made.parameters if kind.name == made.exact_name else {})
             return cast(ColourFlowProvider, provider)
     raise UsageError(
