@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from ampcli.amplitudes.protocol import Provider, ProviderKind
+from ampcli.amplitudes.protocol import Limits, Provider, ProviderKind
 from ampcli.errors import UsageError, setting
 from ampcli.plugins import Catalogue
 from ampcli.process import Process
@@ -16,9 +16,11 @@ PROVIDERS: Catalogue[ProviderKind] = Catalogue(
     "ampcli.providers",
     {
         "native": "ampcli.amplitudes.native.provider:NATIVE",
+        "olp": "ampcli.amplitudes.olp:OLP",
         "pyamplicol": "ampcli.amplitudes.pyamplicol:PYAMPLICOL",
         "python": "ampcli.amplitudes.python_function:PYTHON",
         "table": "ampcli.amplitudes.table:TABLE",
+        "umami": "ampcli.amplitudes.umami:UMAMI",
     },
 )
 
@@ -79,6 +81,7 @@ def make_provider(
     parameters: Mapping[str, float] | None = None,
     unchecked: bool = False,
     signed: bool = False,
+    limits: Limits | None = None,
 ) -> Provider:
     """The provider of that name for `process`.
 
@@ -87,6 +90,7 @@ def make_provider(
         parameters: couplings and masses that differ from the defaults.
         unchecked: take an amplitude that is not known to be right.
         signed: take values of either sign.
+        limits: beyond which a library fails (None: its defaults).
 
     Raises:
         UsageError: an unknown provider, a process it does not cover, or parameters it cannot change.
@@ -94,6 +98,8 @@ def make_provider(
     kind = choose_kind(name, process, unchecked)
     if signed:
         kind = kind.of_either_sign()
+    if limits is not None:
+        kind = kind.within(limits)
     kind.require_settable(parameters or {})
     return kind.make(process, parameters or {}, unchecked)
 
