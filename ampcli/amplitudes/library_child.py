@@ -14,6 +14,7 @@ import ctypes
 import json
 import math
 import os
+import resource
 import select
 import shutil
 import signal
@@ -71,7 +72,7 @@ class Olp(_Library):
         self._require("OLP_Start")
         self._codes: list[int] = asked["codes"]
         self._place: int = asked["place"]
-        contract = self._start(asked)
+        contract = self._start(asked, Path(asked["folder"]))
         self._label, self._order = find_subprocess(contract, self._codes, asked["amplitude"])
         for name, value, needed in asked["parameters"]:
             self._set(name, value, needed)
@@ -84,9 +85,10 @@ class Olp(_Library):
     def numbers(self) -> int:
         return 5 * len(self._codes)
 
-    def _start(self, asked: Asked) -> str:
+    def _start(self, asked: Asked, folder: Path) -> str:
         """Order and start; the contract."""
-        order, contract = Path(asked["order"]), Path(asked["order"]).with_name("contract.lh")
+        order, contract = folder / "order.lh", folder / "contract.lh"
+        order.write_text(asked["order"])
         code = c_int(-1)
         if self._has("OLP_Order"):
             self._c.OLP_Order(os.fsencode(order), os.fsencode(contract), byref(code))
@@ -229,10 +231,11 @@ class Umami(_Library):
 _INTERFACES: dict[str, type[_Library]] = {"olp": Olp, "umami": Umami}
 
 
-def _end_with_parent(channel: socket.socket) -> None:
+def _end_with_parent(channel: socket.socket, folder: str) -> None:
     watch = select.poll()
     watch.register(channel, 0)  # that the other end was closed is always told
     watch.poll()
+    shutil.rmtree(folder, ignore_errors=True)
     os.killpg(0, signal.SIGKILL)
 
 
@@ -244,12 +247,13 @@ def _clear_output() -> None:
 
 
 def main() -> None:
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # a crash is no news
     channel = socket.socket(fileno=os.dup(0))
     nothing = os.open(os.devnull, os.O_RDONLY)
     os.dup2(nothing, 0)
-    threading.Thread(target=_end_with_parent, args=(channel,), daemon=True).start()
     with channel.makefile("rb") as requests:
         asked = json.loads(requests.readline())
+        threading.Thread(target=_end_with_parent, args=(channel, asked["folder"]), daemon=True).start()
         try:
             library = _INTERFACES[asked["interface"]](asked)
         except AmpcliError as error:

@@ -38,12 +38,11 @@ class LibraryProcess:
     Args:
         name: of the provider, for errors.
         asked: the first request (`ampcli.amplitudes.library_child`).
-        order: text of an order file, if the library wants one.
         seconds: without an answer after which it hangs.
     """
 
-    def __init__(self, name: str, asked: dict[str, Any], order: str | None, seconds: float) -> None:
-        self._name, self._asked, self._order, self._seconds = name, asked, order, seconds
+    def __init__(self, name: str, asked: dict[str, Any], seconds: float) -> None:
+        self._name, self._asked, self._seconds = name, asked, seconds
         self._child: subprocess.Popen[bytes] | None = None
         self._channel: socket.socket | None = None
         self._folder: Path | None = None
@@ -61,9 +60,8 @@ class LibraryProcess:
             self._launch()
             told = json.loads(self._receive_line())
         except Ended as end:
-            said = self._said()
             self.close()
-            raise AmpcliError(f"{self._name}: when it was loaded, the library {end}{said}") from None
+            raise AmpcliError(f"{self._name}: when it was loaded, the library {end}") from None
         except BaseException:
             self.close()
             raise
@@ -102,11 +100,6 @@ class LibraryProcess:
 
     def _launch(self) -> None:
         self._folder = Path(tempfile.mkdtemp(prefix="ampcli-library-"))
-        asked = self._asked
-        if self._order is not None:
-            order = self._folder / "order.lh"
-            order.write_text(self._order)
-            asked = asked | {"order": str(order)}
         ours, theirs = socket.socketpair()
         with theirs, open(self._folder / "said", "ab") as said, blocked():
             self._child = subprocess.Popen(
@@ -117,7 +110,7 @@ class LibraryProcess:
                 start_new_session=True,
             )
         self._channel = ours
-        ours.sendall(json.dumps(asked).encode() + b"\n")
+        ours.sendall(json.dumps(self._asked | {"folder": str(self._folder)}).encode() + b"\n")
 
     def _receive_line(self) -> bytes:
         line = b""
@@ -151,9 +144,9 @@ class LibraryProcess:
         assert self._child is not None
         code = self._child.wait()
         if code >= 0:
-            return f"ended its process (exit code {code})"
+            return f"ended its process (exit code {code}){self._said()}"
         names = {number.value: number.name for number in signal.Signals}
-        return f"crashed ({names.get(-code, f'signal {-code}')})"
+        return f"crashed ({names.get(-code, f'signal {-code}')}){self._said()}"
 
     def _said(self) -> str:
         """The last line that the library printed."""

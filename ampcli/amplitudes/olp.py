@@ -84,6 +84,7 @@ class OlpKind(LibraryKind):
             "interface": "olp",
             "library": str(self.path),
             "contract": next((str(file) for file in self.beside), None),
+            "order": order_text(codes, amplitude, qcd, len(codes) - 2 - qcd),
             "codes": codes,
             "amplitude": amplitude,
             "place": place,
@@ -91,8 +92,7 @@ class OlpKind(LibraryKind):
             "mu_r": scale,
             "alpha_s": told["alpha_s"],
         }
-        order = order_text(codes, amplitude, qcd, len(codes) - 2 - qcd)
-        return Interface(asked, order, pack, _TOGETHER, is_one_call=False)
+        return Interface(asked, pack, _TOGETHER, is_one_call=False)
 
 
 def _require_masses(parameters: Mapping[str, float], process: Process) -> None:

@@ -30,14 +30,13 @@ class Interface:
     """How a library is called for a process.
 
     Attributes:
-        asked: the first request to its process; order: text of the order file, if it wants one.
+        asked: the first request to its process.
         pack: momenta (n, n_external, 4) in GeV as bytes.
         together: points of one request; where they are one call of the library, a failure is looked for one by one.
         is_one_call: whether they are.
     """
 
     asked: dict[str, Any]
-    order: str | None
     pack: Callable[[FloatArray], bytes]
     together: int
     is_one_call: bool
@@ -68,8 +67,7 @@ class SharedLibrary(FallibleProvider):
 
     @cached_property
     def _called(self) -> LibraryProcess:
-        interface = self._interface
-        return LibraryProcess(self.kind.name, interface.asked, interface.order, self.kind.limits.seconds)
+        return LibraryProcess(self.kind.name, self._interface.asked, self.kind.limits.seconds)
 
     def identity(self) -> ProviderRecord:
         """Its version is the SHA-256 of the library's file.

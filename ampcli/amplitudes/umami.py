@@ -52,7 +52,7 @@ class UmamiKind(LibraryKind):
             "parameters": [(name, value, name in given) for name, value in parameters.items()],
             "alpha_s": parameters["alpha_s"],
         }
-        return Interface(asked, None, _pack, _TOGETHER, is_one_call=True)
+        return Interface(asked, _pack, _TOGETHER, is_one_call=True)
 
 
 def _pack(momenta: FloatArray) -> bytes:
