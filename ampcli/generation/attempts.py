@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import zipfile
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -11,7 +12,7 @@ import numpy as np
 
 from ampcli.amplitudes.protocol import Failure, FallibleProvider
 from ampcli.errors import AmpcliError, setting
-from ampcli.files import replacing
+from ampcli.files import read_file, replacing
 from ampcli.generation.points import Points
 from ampcli.interrupt import held
 from ampcli.kinematics import FloatArray
@@ -148,8 +149,8 @@ def write_values(file: Path, values: FloatArray) -> None:
 def kept_values(file: Path) -> FloatArray:
     """The values of an earlier attempt; none where there are none, or damaged ones."""
     try:
-        with np.load(file) as content:
+        with np.load(io.BytesIO(read_file(file))) as content:
             values = np.asarray(content["values"], dtype=np.float64)
-    except (OSError, ValueError, KeyError, zipfile.BadZipFile):
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, AmpcliError):
         return np.empty(0)
     return values if values.ndim == 1 else np.empty(0)
