@@ -1,8 +1,8 @@
-"""``python -m ampcli.amplitudes.library_child``: calls a shared library for `ampcli.amplitudes.library_process`.
+"""``python -m ampcli.amplitudes.library_child FOLDER``: calls a shared library for `ampcli.amplitudes.library_process`.
 
 The library may crash, hang or end the process.  Requests and answers go through a socket that stands in the place of
 stdin; stdout and stderr are for what the library prints.  When the other end of the socket is closed, this process
-ends, in the middle of a call as well.
+ends, in the middle of a call as well, and FOLDER with it.
 
 The first request is a line of JSON, and so is its answer.  Then each request is a number of points (int64) and their
 momenta (float64); its answer is three float64 for each point: value, accuracy, and a code that is 0 if all is well.
@@ -20,6 +20,7 @@ import shutil
 import signal
 import socket
 import struct
+import sys
 import threading
 from abc import ABC, abstractmethod
 from collections.abc import Callable
@@ -38,11 +39,14 @@ _ROOM = 256  # numbers that a library may write for one point; the accord needs 
 class _Library(ABC):
     """A library that was loaded and started.
 
+    Args:
+        asked: the first request; folder: for files.
+
     Attributes:
         numbers: that stand for a point in a request.
     """
 
-    def __init__(self, asked: Asked) -> None:
+    def __init__(self, asked: Asked, folder: Path) -> None:
         try:
             self._c = ctypes.CDLL(asked["library"])
         except OSError as error:
@@ -67,12 +71,12 @@ class _Library(ABC):
 class Olp(_Library):
     """A library of the Binoth Les Houches accord; points are called one by one."""
 
-    def __init__(self, asked: Asked) -> None:
-        super().__init__(asked)
+    def __init__(self, asked: Asked, folder: Path) -> None:
+        super().__init__(asked, folder)
         self._require("OLP_Start")
         self._codes: list[int] = asked["codes"]
         self._place: int = asked["place"]
-        contract = self._start(asked, Path(asked["folder"]))
+        contract = self._start(asked, folder)
         self._label, self._order = find_subprocess(contract, self._codes, asked["amplitude"])
         for name, value, needed in asked["parameters"]:
             self._set(name, value, needed)
@@ -144,8 +148,8 @@ _CPU = 0
 class Umami(_Library):
     """A library of the interface UMAMI; all points of a request are one call."""
 
-    def __init__(self, asked: Asked) -> None:
-        super().__init__(asked)
+    def __init__(self, asked: Asked, folder: Path) -> None:
+        super().__init__(asked, folder)
         self._require("umami_initialize", "umami_get_meta", "umami_matrix_element", "umami_free")
         self._masses: list[float] = asked["masses"]
         self._check_meta()
@@ -231,10 +235,15 @@ class Umami(_Library):
 _INTERFACES: dict[str, type[_Library]] = {"olp": Olp, "umami": Umami}
 
 
-def _end_with_parent(channel: socket.socket, folder: str) -> None:
+def _end_with_parent(channel: socket.socket, folder: Path) -> None:
     watch = select.poll()
     watch.register(channel, 0)  # that the other end was closed is always told
     watch.poll()
+    _leave(folder)
+
+
+def _leave(folder: Path) -> None:
+    """End this process and all that the library started."""
     shutil.rmtree(folder, ignore_errors=True)
     os.killpg(0, signal.SIGKILL)
 
@@ -246,16 +255,18 @@ def _clear_output() -> None:
         os.ftruncate(number, 0)
 
 
-def main() -> None:
+def main(folder: Path) -> None:
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # a crash is no news
     channel = socket.socket(fileno=os.dup(0))
     nothing = os.open(os.devnull, os.O_RDONLY)
     os.dup2(nothing, 0)
+    threading.Thread(target=_end_with_parent, args=(channel, folder), daemon=True).start()
     with channel.makefile("rb") as requests:
-        asked = json.loads(requests.readline())
-        threading.Thread(target=_end_with_parent, args=(channel, asked["folder"]), daemon=True).start()
+        if not (line := requests.readline()):
+            _leave(folder)
+        asked = json.loads(line)
         try:
-            library = _INTERFACES[asked["interface"]](asked)
+            library = _INTERFACES[asked["interface"]](asked, folder)
         except AmpcliError as error:
             ctypes.CDLL(None).fflush(None)
             told = {"what": error.what, "hint": error.hint, "usage": isinstance(error, UsageError)}
@@ -266,7 +277,8 @@ def main() -> None:
             _clear_output()
             (count,) = struct.unpack("=q", header)
             library.answer(bytearray(requests.read(8 * count * library.numbers)), count, channel.sendall)
+    _leave(folder)
 
 
 if __name__ == "__main__":
-    main()
+    main(Path(sys.argv[1]))

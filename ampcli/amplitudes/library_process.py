@@ -17,6 +17,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+import ampcli
 from ampcli.errors import AmpcliError, UsageError
 from ampcli.interrupt import blocked
 
@@ -100,17 +101,20 @@ class LibraryProcess:
 
     def _launch(self) -> None:
         self._folder = Path(tempfile.mkdtemp(prefix="ampcli-library-"))
+        # not `-m` alone: it would look for modules in the user's folder first
+        places = [str(Path(ampcli.__path__[0]).parent), *filter(None, [os.environ.get("PYTHONPATH")])]
         ours, theirs = socket.socketpair()
         with theirs, open(self._folder / "said", "ab") as said, blocked():
             self._child = subprocess.Popen(
-                [sys.executable, "-m", "ampcli.amplitudes.library_child"],
+                [sys.executable, "-P", "-m", "ampcli.amplitudes.library_child", str(self._folder)],
+                env=os.environ | {"PYTHONPATH": os.pathsep.join(places)},
                 stdin=theirs.fileno(),
                 stdout=said,
                 stderr=said,
                 start_new_session=True,
             )
         self._channel = ours
-        ours.sendall(json.dumps(self._asked | {"folder": str(self._folder)}).encode() + b"\n")
+        ours.sendall(json.dumps(self._asked).encode() + b"\n")
 
     def _receive_line(self) -> bytes:
         line = b""

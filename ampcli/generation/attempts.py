@@ -33,13 +33,14 @@ class Attempts:
     """The values of a part's points.
 
     Args:
-        provider: of the values; process: for errors.
+        provider: of the values; name: its name, for errors.
         file: where they are kept while some are missing.
         label: of the part, for errors, such as "part 2 of 16".
         on_pass: called now and then, and may raise to stop.
     """
 
     provider: FallibleProvider
+    name: str
     file: Path
     label: str
     on_pass: Callable[[], None]
@@ -128,10 +129,8 @@ class Attempts:
     def _first(self, points: Points) -> str:
         row = min(self.failures)
         momenta = points.batch(slice(row, row + 1))[0].tolist()
-        name = self.provider.identity().name
-        return (
-            f"{name}, point {row} (from 0) of {self.label}: the library {self.failures[row]}; its momenta are {momenta}"
-        )
+        where = f"{self.name}, point {row} (from 0) of {self.label}"
+        return f"{where}: the library {self.failures[row]}; its momenta are {momenta}"
 
     def _too_many(self, points: Points, tried: int) -> AmpcliError:
         return AmpcliError(

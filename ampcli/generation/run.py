@@ -96,7 +96,8 @@ class Job:
     def _attempts(self, number: int, check_stop: Callable[[], None]) -> Attempts:
         assert isinstance(self.provider, FallibleProvider)
         label = f"part {number + 1} of {self.plan.parts}"
-        return Attempts(self.provider, values_file(self.path / parts.BOOKS, number), label, check_stop)
+        file = values_file(self.path / parts.BOOKS, number)
+        return Attempts(self.provider, self.plan.provider.name, file, label, check_stop)
 
     def _points(self, number: int, check_stop: Callable[[], None]) -> tuple[Points, int | None]:
         """The points of a part, and at how many others the provider failed, where they are left out."""

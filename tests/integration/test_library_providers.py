@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -324,7 +325,7 @@ def test_the_library_ends_with_its_command(mine: Ampcli, library: Callable[..., 
     with ours.started(
         "gen", PROCESS, "s.zarr", *ASKED, "--provider", f"olp:{hangs}", "--time-limit", "1000"
     ) as running:
-        running.wait_until(lambda: bool(children(running.pid)) and (tmp_path / "s.zarr").exists())
+        running.wait_until((tmp_path / "hanging").exists)
         (child,) = children(running.pid)
         os.kill(running.pid, 9)
         wait_until_gone(child)
@@ -346,6 +347,24 @@ def test_the_example(ampcli: Ampcli, tmp_path: Path) -> None:
     loop, born = (open_store(tmp_path / f"{name}.zarr") for name in ("loop", "born"))
     np.testing.assert_array_equal(loop.read("momenta"), born.read("momenta"))
     assert (loop.read("amplitude") < 0).any()
+
+
+def test_an_interrupted_part_keeps_its_values(mine: Ampcli, library: Callable[..., Path], tmp_path: Path) -> None:
+    own = ("--provider", f"olp:{library('FAULT=HANGS')}", "--time-limit", "1000")
+    with mine.started("gen", PROCESS, "s.zarr", *ASKED, *own) as running:
+        running.wait_until((tmp_path / "hanging").exists)
+        (child,) = children(running.pid)
+        running.signal(signal.SIGINT)
+        assert running.end().code == 75
+    wait_until_gone(child)
+    with np.load(tmp_path / "s.zarr" / ".ampcli" / "values-000000.npz") as kept:
+        assert not np.isfinite(kept["values"][BAD])
+    mine("gen", PROCESS, "s.zarr", *ASKED, *own[:2], "--time-limit", "0.3", "--resume", "--skip-bad")
+
+
+def test_files_of_the_user_hide_no_modules(mine: Ampcli, library: Callable[..., Path], tmp_path: Path) -> None:
+    (tmp_path / "json.py").write_text("raise SystemExit(1)\n")
+    mine("gen", PROCESS, "s.zarr", *ASKED, "--provider", f"olp:{library()}")
 
 
 def children(parent: int) -> list[int]:
