@@ -32,6 +32,7 @@ OTHER = {
     "parameter": "alpha_s=0.13",
     "unchecked": None,
     "skip-bad": None,
+    "signed": None,
     "time-limit": "5",
     "accuracy": "0.01",
     "process-only": None,
