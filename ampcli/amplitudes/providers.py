@@ -75,6 +75,20 @@ def _way_out(process: Process, asked: list[ProviderKind]) -> str | None:
     return None
 
 
+def asked_kind(
+    name: str, process: Process, unchecked: bool = False, signed: bool = False, limits: Limits | None = None
+) -> ProviderKind:
+    """The kind of provider of that name, as it is asked for; see `make_provider`.
+
+    Raises:
+        UsageError: an unknown provider, a process it does not cover, or one that has no such values or limits.
+    """
+    kind = choose_kind(name, process, unchecked)
+    if signed:
+        kind = kind.of_either_sign()
+    return kind if limits is None else kind.within(limits)
+
+
 def make_provider(
     name: str,
     process: Process,
@@ -95,11 +109,7 @@ def make_provider(
     Raises:
         UsageError: an unknown provider, a process it does not cover, or parameters it cannot change.
     """
-    kind = choose_kind(name, process, unchecked)
-    if signed:
-        kind = kind.of_either_sign()
-    if limits is not None:
-        kind = kind.within(limits)
+    kind = asked_kind(name, process, unchecked, signed, limits)
     kind.require_settable(parameters or {})
     return kind.make(process, parameters or {}, unchecked)
 

@@ -37,11 +37,16 @@ def require_can_skip(provider: Provider, source: PointSource) -> None:
             "Leave it out.",
         )
     if not isinstance(collisions, LeptonCollisions) or collisions.are_unweighted:
-        raise UsageError(
-            f"{setting('skip_bad')}: points can be left out of weighted points of e+e- collisions, and of "
-            "events of a file; here amplitudes decide which points are drawn",
-            f"Leave it out, or make the events first and give them with {setting('momenta')}.",
-        )
+        raise cannot_skip()
+
+
+def cannot_skip() -> UsageError:
+    """Why points are not left out where amplitudes decide which ones are drawn."""
+    return UsageError(
+        f"{setting('skip_bad')}: points can be left out of weighted points of e+e- collisions, and of events of a "
+        "file; here amplitudes decide which points are drawn",
+        f"Leave it out, or make the events first and give them with {setting('momenta')}.",
+    )
 
 
 def leave_out_failed(job: Job, workers: int, on_rows: Callable[[int], None]) -> Job:
