@@ -69,14 +69,7 @@ void OLP_SetParameter(const char *name, const double *real, const double *imagin
   *error = !strcmp(name, "alphas") ? *real > 0 : 2;
 }
 
-#ifdef FIRST_VERSION
-void OLP_EvalSubProcess(const int *label, const double *momenta, const double *mu, const double *alpha_s, double *result) {
-  double accuracy;
-  int code;
-  (void)label, (void)mu;
-  result[0] = *alpha_s * evaluate(momenta + 10, momenta + 20, &accuracy, &code);
-}
-#else
+#ifndef FIRST_VERSION
 void OLP_EvalSubProcess2(const int *label, const double *momenta, const double *mu, double *result, double *accuracy) {
   int code = 0;
   (void)mu;

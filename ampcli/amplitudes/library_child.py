@@ -73,17 +73,14 @@ class Olp(_Library):
 
     def __init__(self, asked: Asked, folder: Path) -> None:
         super().__init__(asked, folder)
-        self._require("OLP_Start")
+        self._require("OLP_Start", "OLP_EvalSubProcess2")
         self._codes: list[int] = asked["codes"]
         self._place: int = asked["place"]
         contract = self._start(asked, folder)
         self._label, self._order = find_subprocess(contract, self._codes, asked["amplitude"])
         for name, value, needed in asked["parameters"]:
             self._set(name, value, needed)
-        self._mu, self._alpha_s = c_double(asked["mu_r"]), c_double(asked["alpha_s"])
-        self._has_second = self._has("OLP_EvalSubProcess2")
-        if not self._has_second:
-            self._require("OLP_EvalSubProcess")
+        self._mu = c_double(asked["mu_r"])
 
     @property
     def numbers(self) -> int:
@@ -131,10 +128,7 @@ class Olp(_Library):
                 for k in range(5):
                     ordered[5 * place + k] = given[5 * (point * legs + leg) + k]
             result[self._place], accuracy.value = math.nan, -1.0
-            if self._has_second:
-                self._c.OLP_EvalSubProcess2(byref(label), ordered, byref(self._mu), result, byref(accuracy))
-            else:
-                self._c.OLP_EvalSubProcess(byref(label), ordered, byref(self._mu), byref(self._alpha_s), result)
+            self._c.OLP_EvalSubProcess2(byref(label), ordered, byref(self._mu), result, byref(accuracy))
             send(struct.pack("=3d", result[self._place], accuracy.value, 0.0))
 
 

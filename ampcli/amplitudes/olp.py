@@ -90,7 +90,6 @@ class OlpKind(LibraryKind):
             "place": place,
             "parameters": [(_NAMES.get(name, name), value, name in given) for name, value in told.items()],
             "mu_r": scale,
-            "alpha_s": told["alpha_s"],
         }
         return Interface(asked, pack, _TOGETHER, is_one_call=False)
 

@@ -61,12 +61,7 @@ class Job:
 
     def make(self, number: int, stop: Event | None = None) -> int:
         """Sample, evaluate and write one part; returns its rows."""
-        rows = self.plan.rows_of(number)
-
-        def check_stop() -> None:
-            if stop is not None and stop.is_set():
-                raise Stopped
-
+        rows, check_stop = self.plan.rows_of(number), _check_of(stop)
         points, failed = self._points(number, check_stop)
         amplitude = self._amplitudes(points, check_stop) if points.amplitude is None else points.amplitude
         _require_values(amplitude, self.plan.provider.signed, points.outgoing, rows.start)
@@ -81,12 +76,7 @@ class Job:
         Raises:
             AmpcliError: the provider fails at too many points.
         """
-
-        def check_stop() -> None:
-            if stop is not None and stop.is_set():
-                raise Stopped
-
-        rows = self.plan.rows_of(number)
+        rows, check_stop = self.plan.rows_of(number), _check_of(stop)
         points = self.source.points(number, rows, self.path / parts.BOOKS, check_stop)
         attempts = self._attempts(number, check_stop)
         attempts.evaluate(points)
@@ -144,6 +134,16 @@ class Job:
         if stop is not None and stop.is_set():
             raise Stopped
         return finalise.check_part(self.path, self.plan, number)
+
+
+def _check_of(stop: Event | None) -> Callable[[], None]:
+    """What a worker calls now and then: it raises `Stopped` once it was asked to stop."""
+
+    def check_stop() -> None:
+        if stop is not None and stop.is_set():
+            raise Stopped
+
+    return check_stop
 
 
 def _require_values(amplitude: FloatArray, signed: bool, outgoing: FloatArray, first_row: int) -> None:

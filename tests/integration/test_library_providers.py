@@ -253,18 +253,11 @@ def test_contract_beside_a_library_without_orders(mine: Ampcli, library: Callabl
     mine.fails(2, *asked, "--resume", naming="provider.options.lib.so.lh")
 
 
-def test_the_first_version_of_the_accord(
-    mine: Ampcli, library: Callable[..., Path], sound: Path, tmp_path: Path
-) -> None:
-    old = ("--provider", f"olp:{library('FIRST_VERSION')}")
-    mine("gen", PROCESS, "s.zarr", *ASKED, *old, "--parameter", "alpha_s=0.5")
-    np.testing.assert_allclose(amplitude(tmp_path / "s.zarr"), amplitude(sound) / 2, rtol=1e-14)
-
-
 @pytest.mark.parametrize(
     ("code", "macros", "options", "said"),
     [
         (1, "FAULT=START_CRASHES", (), "when it was loaded, the library crashed (SIGABRT)"),
+        (2, "FIRST_VERSION", (), "it has no function OLP_EvalSubProcess2"),
         (2, "FAULT=START_FAILS", (), 'OLP_Start does not accept the contract (code 0); it said: "no licence"'),
         (2, "", ("--parameter", "mass(6)=173"), "mass(6) = 173 cannot be set: the library does not know it"),
         (2, "", ("--parameter", "alpha_s=-1"), "alphas = -1 cannot be set: the library does not take this value"),
