@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar, Protocol, runtime_checkable
 
 from ampcli.errors import UsageError, setting
@@ -71,6 +72,39 @@ class LeadingColourProvider(Provider, Protocol):
         ...
 
 
+class Failure(str):
+    """What a provider did at a point in place of giving a value: "crashed (SIGSEGV)"."""
+
+
+@runtime_checkable
+class FallibleProvider(Provider, Protocol):
+    """A provider that may fail at single points, and then goes on: a library of other people."""
+
+    def attempt(self, momenta: FloatArray, on_pass: Callable[[], None]) -> Iterator[float | Failure]:
+        """|M|^2 of momenta (n, n_external, 4) one after the other, or how the provider failed there.
+
+        Args:
+            on_pass: called now and then while a point takes long; may raise to stop.
+
+        Raises:
+            UsageError: momenta that are not physical, naming the first bad event and why.
+        """
+        ...
+
+
+@dataclass(frozen=True)
+class Limits:
+    """When a library fails at a point: after so many seconds, or with a relative accuracy that is worse."""
+
+    seconds: float = 60.0
+    accuracy: float = 1e-3
+
+    def __post_init__(self) -> None:
+        for name, value in (("time_limit", self.seconds), ("accuracy", self.accuracy)):
+            if not value > 0:
+                raise UsageError(f"{setting(name)} {value:g}: a positive number is needed")
+
+
 class ProviderKind(ABC):
     """A source of exact amplitudes before it is asked for a process.
 
@@ -130,6 +164,17 @@ class ProviderKind(ABC):
             UsageError: no process, or parameters that cannot be set.
         """
         return with_boson_masses(parse_process(text), parameters)
+
+    def within(self, limits: Limits) -> ProviderKind:
+        """The kind whose points fail beyond these limits.
+
+        Raises:
+            UsageError: it is no library.
+        """
+        raise UsageError(
+            f"{setting('time_limit')} and {setting('accuracy')} are for libraries, and {self.name} is none",
+            "Leave them out.",
+        )
 
     @abstractmethod
     def covers(self, process: Process, unchecked: bool = False) -> str | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from ampcli.amplitudes.protocol import Provider, ProviderKind
+from ampcli.amplitudes.protocol import Limits, Provider, ProviderKind
 from ampcli.errors import UsageError, setting
 from ampcli.plugins import Catalogue
 from ampcli.process import Process, parse_process, with_boson_masses
@@ -16,9 +16,11 @@ PROVIDERS: Catalogue[ProviderKind] = Catalogue(
     "ampcli.providers",
     {
         "native": "ampcli.amplitudes.native.provider:NATIVE",
+        "olp": "ampcli.amplitudes.olp:OLP",
         "pyamplicol": "ampcli.amplitudes.pyamplicol:PYAMPLICOL",
         "python": "ampcli.amplitudes.python_function:PYTHON",
         "table": "ampcli.amplitudes.table:TABLE",
+        "umami": "ampcli.amplitudes.umami:UMAMI",
     },
 )
 
@@ -101,12 +103,27 @@ def _way_out(process: Process, asked: list[ProviderKind]) -> str | None:
     return None
 
 
+def asked_kind(
+    name: str, process: Process, unchecked: bool = False, signed: bool = False, limits: Limits | None = None
+) -> ProviderKind:
+    """The kind of provider of that name, as it is asked for; see `make_provider`.
+
+    Raises:
+        UsageError: an unknown provider, a process it does not cover, or one that has no such values or limits.
+    """
+    kind = choose_kind(name, process, unchecked)
+    if signed:
+        kind = kind.of_either_sign()
+    return kind if limits is None else kind.within(limits)
+
+
 def make_provider(
     name: str,
     process: Process,
     parameters: Mapping[str, float] | None = None,
     unchecked: bool = False,
     signed: bool = False,
+    limits: Limits | None = None,
 ) -> Provider:
     """The provider of that name for `process`.
 
@@ -115,13 +132,12 @@ def make_provider(
         parameters: couplings and masses that differ from the defaults.
         unchecked: take an amplitude that is not known to be right.
         signed: take values of either sign.
+        limits: beyond which a library fails (None: its defaults).
 
     Raises:
         UsageError: an unknown provider, a process it does not cover, or parameters it cannot change.
     """
-    kind = choose_kind(name, process, unchecked)
-    if signed:
-        kind = kind.of_either_sign()
+    kind = asked_kind(name, process, unchecked, signed, limits)
     kind.require_settable(parameters or {})
     return kind.make(process, parameters or {}, unchecked)
 

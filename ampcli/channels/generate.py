@@ -26,6 +26,7 @@ from ampcli.channels.survey import allotted, short_folder, surveyed
 from ampcli.errors import UsageError, setting
 from ampcli.files import drafted
 from ampcli.generation.generate import GenerationRequest, generate, prepare
+from ampcli.generation.left_out import cannot_skip
 from ampcli.generation.proton_points import ADAPTATION, ProtonPoints, ProtonSettings
 from ampcli.generation.run import Job
 from ampcli.locks import locked
@@ -61,6 +62,8 @@ def channels_asked(request: GenerationRequest, definitions: Definitions) -> tupl
             f'"{request.process}" has multiparticles, whose flavours may differ in a UFO model',
             "Name one channel, such as u u~ > z g.",
         )
+    if request.skip_bad:
+        raise cannot_skip()
     grouped = channels_of(expand(request.process, definitions))
     if request.points < len(grouped):
         raise UsageError(

@@ -10,7 +10,7 @@ import typer
 
 from ampcli.cli.command import RegistryOption, Result, command, progress_bar, resumable, save_configuration
 from ampcli.cli.effect import Values, not_with, only_if, only_with
-from ampcli.cli.event_options import OnShellOption, ProcessOnlyOption, RepairOption, SkipBadOption
+from ampcli.cli.event_options import OnShellOption, ProcessOnlyOption, RepairOption
 from ampcli.cli.gen_report import finished, planned
 from ampcli.cli.lepton_options import has_charged_leptons
 from ampcli.cli.names import provider_names, starting_with
@@ -27,7 +27,8 @@ def _provider() -> list[inspect.Parameter]:
     *names, auto = provider_names()
     option = typer.Option(
         help=f"Exact amplitudes: {', '.join(names)}, or {auto}: the first that covers the process and is not known to "
-        "be wrong; python:MODULE:FUNCTION: a function of your own; table:COLUMN: values in the file of --momenta.",
+        "be wrong; python:MODULE:FUNCTION: a function of your own; table:COLUMN: values in the file of --momenta; "
+        "olp:LIBRARY[:tree|finite|born] (BLHA2) and umami:LIBRARY: a shared library.",
         autocompletion=starting_with(provider_names),
     )
     annotation = Annotated[str, option]
@@ -51,6 +52,21 @@ def _is_inclusive(values: Values) -> bool:
     from ampcli.channels.multiparticles import named_definitions, used
 
     return bool(used(values["process"], named_definitions(values["define"] or [])))
+
+
+_OF_LIBRARIES = ("olp:", "umami:")
+
+
+def _has_library(values: Values) -> bool:
+    """Whether amplitudes are those of a shared library."""
+    return str(values["provider"]).startswith(_OF_LIBRARIES)
+
+
+def _can_skip(values: Values) -> bool:
+    return values["momenta"] is not None or _has_library(values)
+
+
+_LIBRARY = only_if(_has_library, "without --provider olp:LIBRARY or umami:LIBRARY")
 
 
 def gen(
@@ -107,6 +123,12 @@ def gen(
             help="Values may have either sign (loop corrections, interferences): of python:, table: and the like.",
         ),
     ] = False,
+    time_limit: Annotated[
+        float, typer.Option(help="Seconds after which a point of a library counts as failed."), _LIBRARY
+    ] = 60.0,
+    accuracy: Annotated[
+        float, typer.Option(help="Worst relative accuracy of a point of a library, where it tells."), _LIBRARY
+    ] = 1e-3,
     device: Annotated[
         Literal["auto", "cpu", "cuda"],
         typer.Option(
@@ -122,7 +144,14 @@ def gen(
         typer.Option(help="Take the points from this file: npz with momenta (n, legs, 4), or a .lhe file."),
     ] = None,
     process_only: Annotated[ProcessOnlyOption, only_with("momenta")] = False,
-    skip_bad: Annotated[SkipBadOption, only_with("momenta")] = False,
+    skip_bad: Annotated[
+        bool,
+        typer.Option(
+            "--skip-bad",
+            help="Leave out events that are not physical, and points at which a library fails, and count them.",
+        ),
+        only_if(_can_skip, "without --momenta or a library (--provider olp:, umami:)"),
+    ] = False,
     repair: Annotated[RepairOption, only_with("momenta"), not_with("on_shell")] = False,
     on_shell: Annotated[OnShellOption, only_with("momenta")] = False,
     beams: Annotated[
@@ -227,6 +256,7 @@ def gen(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be done, and stop.")] = False,
 ) -> Result:
     """Generate phase-space points and their exact |M|^2 into a store."""
+    from ampcli.amplitudes.protocol import Limits
     from ampcli.amplitudes.providers import named_with_model, note_on
     from ampcli.channels.multiparticles import parse_definitions
     from ampcli.cli.gen_sample import gen_sample
@@ -270,6 +300,8 @@ def gen(
         parameters=parse_parameters("--parameter", parameter or []),
         unchecked=unchecked,
         signed=signed,
+        limits=Limits(time_limit, accuracy) if provider.startswith(_OF_LIBRARIES) else None,
+        skip_bad=skip_bad,
         device=device,
         surrogate=surrogate,
         refine=refine,

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import logging
 from typing import TYPE_CHECKING, Any
 
 from ampcli.cli.command import Result
 
 if TYPE_CHECKING:
     from ampcli.generation.run import Job
+
+log = logging.getLogger(__name__)
 
 
 def planned(job: Job, note: str | None) -> Result:
@@ -27,13 +30,16 @@ def planned(job: Job, note: str | None) -> Result:
 
 def finished(job: Job, attributes: dict[str, Any], note: str | None) -> Result:
     """What was made, from the attributes of the store."""
-    plan = job.plan
-    document = {"store": str(job.path), "finished": True, "points": plan.points, **attributes, **_facts(job, note)}
+    points = attributes["plan"]["points"]  # fewer than were asked for, where events were left out
+    document = {"store": str(job.path), "finished": True, "points": points, **attributes, **_facts(job, note)}
+    if failed := attributes.get("failed_points", len(attributes["plan"]["source"].get("failed", ()))):
+        document["failed_points"] = failed
+        log.warning("%s failed at %d points, which were left out", job.plan.provider.name, failed)
     text = [note] if note else []
-    text += [f"{job.path}: {plan.points} points of {plan.process}, digest {attributes['digest'][:16]}"]
-    text += _sampled(plan.points, attributes) if job.source.intake is None else job.source.intake.text
+    text += [f"{job.path}: {points} points of {job.plan.process}, digest {attributes['digest'][:16]}"]
+    text += _sampled(points, attributes) if job.source.intake is None else job.source.intake.text
     return Result(
-        document, "\n".join([*text, *_unweighted(plan.points, attributes), *closure_text(attributes.get("closure"))])
+        document, "\n".join([*text, *_unweighted(points, attributes), *closure_text(attributes.get("closure"))])
     )
 
 

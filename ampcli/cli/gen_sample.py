@@ -47,14 +47,16 @@ def gen_sample(
 
 def _planned(request: GenerationRequest, definitions: Definitions) -> Result:
     """What would be made; no provider makes its code for that."""
-    from ampcli.amplitudes.providers import choose_kind
+    from ampcli.amplitudes.providers import asked_kind
     from ampcli.channels.generate import channels_asked, reports_asked
     from ampcli.channels.multiparticles import used
 
     note = request.collisions.note
     asked, settings = channels_asked(request, definitions)
     reports = reports_asked(request, asked)
-    kinds = [choose_kind(request.provider, each.process, request.unchecked) for each in asked]
+    kinds = [
+        asked_kind(request.provider, each.process, request.unchecked, request.signed, request.limits) for each in asked
+    ]
     for each, kind in zip(asked, kinds, strict=True):
         settings.require_possible(each.process)
         kind.require_settable(request.parameters)

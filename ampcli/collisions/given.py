@@ -33,10 +33,12 @@ class GivenEvents(Collisions):
     columns: tuple[Column, ...] = ()
     """Arrays besides momenta that come from the file: numbers of the events in it, their weights there, and statistical
     errors of the amplitudes where these come from it too."""
+    failed: tuple[int, ...] = ()
+    """Events of the file that were left out because the provider failed there."""
 
     @pydantic.model_serializer(mode="wrap")
     def _as_before(self, dump: pydantic.SerializerFunctionWrapHandler) -> dict[str, object]:
-        return without_later(self, dump, "others", "repaired", "columns")
+        return without_later(self, dump, "others", "repaired", "columns", "failed")
 
     @property
     def are_sampled(self) -> bool:

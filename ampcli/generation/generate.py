@@ -11,11 +11,13 @@ from typing import Any
 
 import numpy.random  # noqa: F401 - numpy imports it late, and an import in the middle of a run would swallow Ctrl-C
 
+from ampcli.amplitudes.protocol import FallibleProvider, Limits
 from ampcli.amplitudes.providers import AUTO, asked_process, make_provider
 from ampcli.amplitudes.table import Table
 from ampcli.errors import AmpcliError, UsageError, setting
 from ampcli.files import replacing
-from ampcli.generation.given_points import GivenFile
+from ampcli.generation.given_points import GivenFile, GivenPoints
+from ampcli.generation.left_out import leave_out_failed, require_can_skip
 from ampcli.generation.points import PointSource, Settings
 from ampcli.generation.run import Job, fill
 from ampcli.store import parts
@@ -36,6 +38,8 @@ class GenerationRequest:
         parameters: couplings and masses that differ from the provider's.
         unchecked: take an amplitude that is not known to be right.
         signed: take values of either sign.
+        limits: beyond which a library fails at a point; None: its defaults.
+        skip_bad: leave out points at which a library fails.
         device: where amplitudes are computed: cpu, cuda or auto.
         surrogate: a report of `ampcli speedup`, whose mixture of surrogates and exact amplitudes is taken.
         refine: a model; points are added where it is unsure.
@@ -51,6 +55,8 @@ class GenerationRequest:
     parameters: Mapping[str, float] = field(default_factory=dict)
     unchecked: bool = False
     signed: bool = False
+    limits: Limits | None = None
+    skip_bad: bool = False
     device: str = "cpu"
     surrogate: Path | None = None
     refine: str | None = None
@@ -68,7 +74,7 @@ def prepare(request: GenerationRequest) -> Job:
     if request.seed < 0:
         raise UsageError(f"{setting('seed')} {request.seed}: seeds are non-negative integers")
     request.collisions.require_possible(process)
-    provider = make_provider(name, process, request.parameters, request.unchecked, request.signed)
+    provider = make_provider(name, process, request.parameters, request.unchecked, request.signed, request.limits)
     if isinstance(provider, Table) and not isinstance(request.collisions, GivenFile):
         raise UsageError(
             f"the provider {request.provider} takes |M|^2 from a file with its momenta",
@@ -93,6 +99,8 @@ def prepare(request: GenerationRequest) -> Job:
         from ampcli.generation.refined_points import refined_points  # needs torch
 
         newest = refined_points(newest, provider, request.refine, request.registry)
+    if request.skip_bad:
+        require_can_skip(provider, newest)
     source, note = _as_begun(request.store, newest)
     collisions = source.collisions  # reads a file of events
     plan = Plan(
@@ -103,7 +111,7 @@ def prepare(request: GenerationRequest) -> Job:
         source=collisions,
     )
     _require_space(request.store, plan)
-    return Job(request.store, plan, source, provider, note, exact)
+    return Job(request.store, plan, source, provider, note, exact, request.skip_bad)
 
 
 def _exact_name(request: GenerationRequest) -> str:
@@ -124,6 +132,8 @@ def _as_begun(store: Path, source: PointSource) -> tuple[PointSource, str | None
     earlier = source.as_begun(begun)
     if earlier is source or earlier.collisions == source.collisions:
         return source, None
+    if not begun.are_sampled:  # without events that were left out
+        return earlier, None
     return earlier, (
         f"{store} was begun by an older ampcli and goes on with its sampler, which is slower: new stores have another"
     )
@@ -141,6 +151,8 @@ def _points(request: GenerationRequest, source: PointSource) -> int:
         points = available if points is None else points
         if points > available:
             raise UsageError(f"{setting('points')} {points}: {source.intake.events.path} has only {available}")
+        if isinstance(source, GivenPoints):
+            points -= len(source.failed)
     if points is None:
         raise UsageError("how many points?", f"Give {setting('points')} N, or events with {setting('momenta')} FILE.")
     if points < 1:
@@ -213,6 +225,14 @@ def generate(
         parts.join(job.path, job.plan)
     chosen = range(share - 1, job.plan.parts, shares)
     try:
+        if job.skip_bad and isinstance(job.provider, FallibleProvider) and not job.plan.source.are_sampled:
+            if shares > 1:
+                raise UsageError(
+                    f"{setting('part')} with {setting('skip_bad')}: which events are left out is known at the end only",
+                    f"Leave out {setting('part')}; {setting('workers')} share the work.",
+                )
+            job = leave_out_failed(job, workers, on_rows)
+            chosen = range(job.plan.parts)
         return fill(job, chosen, workers, resume, on_rows)
     except UsageError:  # cuts that (almost) nothing passes show only while sampling: leave no empty store behind
         if created and len(parts.missing_parts(job.path, job.plan)) == job.plan.parts:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any, ClassVar
@@ -61,6 +61,8 @@ class GivenPoints:
     given: GivenFile
     table: Table | None = None
     """The column of the file with |M|^2 of its events in GeV^(4 - 2 n_final)."""
+    failed: tuple[int, ...] = ()
+    """Events of the file that are left out because the provider fails there, from 0."""
 
     @cached_property
     def intake(self) -> Intake:
@@ -76,9 +78,10 @@ class GivenPoints:
         """
         batches = list(self.intake.batches(_BATCH))
         columns = {name: np.concatenate([batch.columns[name] for batch in batches]) for name in batches[0].columns}
-        return Batch(
+        events = Batch(
             np.concatenate([batch.momenta for batch in batches]), columns["event"], columns.get("event_weight")
         )
+        return events.chosen(~np.isin(events.event, self.failed)) if self.failed else events
 
     @property
     def momenta(self) -> FloatArray:
@@ -144,6 +147,7 @@ class GivenPoints:
             others=events.others.total() if isinstance(events, LheEvents) else 0,
             repaired=self.intake.repaired > 0,
             columns=tuple(name for name, values in self._kept.items() if values is not None),
+            failed=self.failed,
         )
 
     @property
@@ -156,8 +160,13 @@ class GivenPoints:
         }
 
     def as_begun(self, begun: AnyCollisions) -> GivenPoints:
-        """Nothing is sampled."""
-        return self
+        """Without the events that were left out of that store."""
+        return replace(self, failed=begun.failed) if isinstance(begun, GivenEvents) and begun.failed else self
+
+    def without(self, rows: Sequence[int]) -> GivenPoints:
+        """The points without some rows."""
+        left_out = self._events.event[np.array(rows)].tolist()
+        return replace(self, failed=tuple(sorted({*self.failed, *left_out})))
 
     def prepare(self, books: Path) -> None:
         """Nothing to prepare."""

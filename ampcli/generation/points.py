@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
+import numpy.typing as npt
 
 from ampcli.amplitudes.protocol import Provider
 from ampcli.collisions import AnyCollisions
@@ -45,6 +46,12 @@ class Points:
     def batch(self, rows: slice, out: FloatArray | None = None) -> FloatArray:
         """Momenta (batch, n_external, 4) of some rows, incoming first; `out` is memory for them."""
         return np.concatenate([self.incoming[rows], self.outgoing[rows]], axis=1, out=out)
+
+    def chosen(self, rows: npt.NDArray[np.int64], amplitude: FloatArray) -> Points:
+        """Some of the points, with their amplitudes, which are given for all of them, (n,); as many were tried."""
+        columns = {name: values[rows] for name, values in self.columns.items()}
+        outgoing = np.ascontiguousarray(self.outgoing[rows])
+        return Points(self.incoming[rows], outgoing, self.weight[rows], self.tried, amplitude[rows], None, columns)
 
 
 class PointSource(Protocol):

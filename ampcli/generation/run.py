@@ -18,10 +18,11 @@ from typing import Any, Generic, TypeVar
 import numpy as np
 import zarr
 
-from ampcli.amplitudes.protocol import Provider
+from ampcli.amplitudes.protocol import FallibleProvider, Provider
 from ampcli.amplitudes.values import usable
 from ampcli.collisions.base import SampledCollisions
 from ampcli.errors import AmpcliError, IntegrityError, UsageError, setting
+from ampcli.generation.attempts import Attempts, values_file
 from ampcli.generation.points import Points, PointSource
 from ampcli.interrupt import blocked, held
 from ampcli.kinematics import FloatArray
@@ -33,7 +34,7 @@ from ampcli.store.record import PartRecord
 _BATCH = 8192
 
 #: Of Zarr: a worker is one process with one thread, and several would wait for each other.
-_ONE_THREAD = {"threading.max_workers": 1, "async.concurrency": 1}
+ONE_THREAD = {"threading.max_workers": 1, "async.concurrency": 1}
 
 
 _AnyJob = TypeVar("_AnyJob")
@@ -55,21 +56,53 @@ class Job:
     """What the user should know of it."""
     exact: Provider | None = None
     """Exact amplitudes for the closure test of a sample that surrogates had a part in."""
+    skip_bad: bool = False
+    """Leave out points at which the provider fails."""
 
     def make(self, number: int, stop: Event | None = None) -> int:
         """Sample, evaluate and write one part; returns its rows."""
-        rows = self.plan.rows_of(number)
-
-        def check_stop() -> None:
-            if stop is not None and stop.is_set():
-                raise Stopped
-
-        points = self.source.points(number, rows, self.path / parts.BOOKS, check_stop)
+        rows, check_stop = self.plan.rows_of(number), _check_of(stop)
+        points, failed = self._points(number, check_stop)
         amplitude = self._amplitudes(points, check_stop) if points.amplitude is None else points.amplitude
         _require_values(amplitude, self.plan.provider.signed, points.outgoing, rows.start)
-        part = parts.Part(points.outgoing, amplitude, points.weight, points.tried, points.exact, points.columns)
+        part = parts.Part(points.outgoing, amplitude, points.weight, points.tried, points.exact, points.columns, failed)
         parts.write_part(self.path, self.plan, number, part)
+        values_file(self.path / parts.BOOKS, number).unlink(missing_ok=True)
         return len(amplitude)
+
+    def attempt(self, number: int, stop: Event | None = None) -> list[int]:
+        """Evaluate one part and keep its values among the books; returns the rows of the store that have none.
+
+        Raises:
+            AmpcliError: the provider fails at too many points.
+        """
+        rows, check_stop = self.plan.rows_of(number), _check_of(stop)
+        points = self.source.points(number, rows, self.path / parts.BOOKS, check_stop)
+        attempts = self._attempts(number, check_stop)
+        attempts.evaluate(points)
+        attempts.keep()
+        return [rows.start + row for row in sorted(attempts.failures)]
+
+    def _attempts(self, number: int, check_stop: Callable[[], None]) -> Attempts:
+        assert isinstance(self.provider, FallibleProvider)
+        label = f"part {number + 1} of {self.plan.parts}"
+        file = values_file(self.path / parts.BOOKS, number)
+        return Attempts(self.provider, self.plan.provider.name, file, label, check_stop)
+
+    def _points(self, number: int, check_stop: Callable[[], None]) -> tuple[Points, int | None]:
+        """The points of a part, and at how many others the provider failed, where they are left out."""
+        books, rows = self.path / parts.BOOKS, self.plan.rows_of(number)
+        points = self.source.points(number, rows, books, check_stop)
+        if points.amplitude is not None or not isinstance(self.provider, FallibleProvider):
+            return points, None
+
+        def more(count: int) -> Points:
+            return self.source.points(number, slice(rows.start, rows.start + count), books, check_stop)
+
+        attempts = self._attempts(number, check_stop)
+        replaced = self.skip_bad and self.plan.source.are_sampled
+        points = attempts.completed(points, more if replaced else None)
+        return points, len(attempts.failures) if replaced else None
 
     def _amplitudes(self, points: Points, check_stop: Callable[[], None]) -> FloatArray:
         amplitude = np.empty(len(points.outgoing))
@@ -103,6 +136,16 @@ class Job:
         return finalise.check_part(self.path, self.plan, number)
 
 
+def _check_of(stop: Event | None) -> Callable[[], None]:
+    """What a worker calls now and then: it raises `Stopped` once it was asked to stop."""
+
+    def check_stop() -> None:
+        if stop is not None and stop.is_set():
+            raise Stopped
+
+    return check_stop
+
+
 def _require_values(amplitude: FloatArray, signed: bool, outgoing: FloatArray, first_row: int) -> None:
     bad = ~usable(amplitude, signed)
     if bad.any():
@@ -132,7 +175,7 @@ def fill(
     Returns:
         The store's attributes, or None while parts chosen by other processes are missing.
     """
-    with explained_loss(), zarr.config.set(_ONE_THREAD), Pool(job, min(workers, job.plan.parts)) as pool:
+    with explained_loss(), zarr.config.set(ONE_THREAD), Pool(job, min(workers, job.plan.parts)) as pool:
         missing = set(parts.missing_parts(job.path, job.plan))
         todo = [number for number in chosen if number in missing]
         _make(pool, todo, on_rows)
@@ -251,7 +294,7 @@ def _start_worker(job: Any, stop: Event) -> None:
     global _job, _stop
     _job, _stop = job, stop
     threading.Thread(target=_die_with_parent, daemon=True).start()
-    zarr.config.set(_ONE_THREAD)
+    zarr.config.set(ONE_THREAD)
 
 
 def _die_with_parent() -> None:

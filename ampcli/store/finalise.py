@@ -131,4 +131,6 @@ def _attributes(
     counted = [record.exact for record in records if record.exact is not None]
     if len(counted) == len(records):
         attributes["exact_amplitudes"] = sum(counted)
+    if failed := sum(record.failed or 0 for record in records):
+        attributes["failed_points"] = failed
     return sealed(attributes)

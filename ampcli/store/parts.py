@@ -59,6 +59,8 @@ class Part:
     """Exact amplitudes that it took, where they were counted."""
     columns: Mapping[str, FloatArray] = field(default_factory=dict)
     """What these collisions have besides (`Collisions.arrays`)."""
+    failed: int | None = None
+    """Points that were left out because the provider failed there, where that was asked for."""
 
     @property
     def arrays(self) -> dict[str, FloatArray]:
@@ -74,6 +76,7 @@ class Part:
             sha256=combined,
             arrays=each,
             exact=self.exact,
+            failed=self.failed,
         )
 
 

@@ -37,6 +37,7 @@ class PartRecord(Frozen):
     arrays: dict[str, str] | None = None
     """Of the values of each array; stores of format 1 have none."""
     exact: int | None = None
+    failed: int | None = None
 
 
 class Marker(PartRecord):

@@ -107,7 +107,7 @@ def test_providers_by_name():
     assert isinstance(make_provider("pyamplicol", process), PyAmplicol)
     with pytest.raises(UsageError, match='unknown provider "comix"') as refused:
         make_provider("comix", process)
-    assert refused.value.hint == "Known: native, pyamplicol, python, table."
+    assert refused.value.hint == "Known: native, olp, pyamplicol, python, table, umami."
 
 
 @pytest.mark.parametrize(("name", "process"), [("pyamplicol", JETS), ("auto", "g g > t t~")])

@@ -141,9 +141,10 @@ def test_what_speedup_compares_with(flat: None, monkeypatch: pytest.MonkeyPatch)
 
 def test_help_and_completion(flat: None, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["gen", "--help"]) == 0
-    assert "native, pyamplicol, python, table, flat, or auto" in re.sub(r"\s+", " ", capsys.readouterr().out)
+    names = ("native", "olp", "pyamplicol", "python", "table", "umami", "flat")
+    assert f"{', '.join(names)}, or auto" in re.sub(r"\s+", " ", capsys.readouterr().out)
     assert starting_with(provider_names)("f") == ["flat"]
-    assert set(starting_with(provider_names)("")) == {"native", "pyamplicol", "python", "table", "flat", "auto"}
+    assert set(starting_with(provider_names)("")) == {*names, "auto"}
 
 
 def test_what_cannot_be_imported(
