@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ampcli.automation.forecast import LEAST_GAIN, Row
+from ampcli.automation.forecast import Row
 from ampcli.automation.surrogate import Forecast, Made
 from ampcli.automation.trials import Tried
 from ampcli.text_table import aligned
@@ -68,8 +68,8 @@ def _verdict(found: Forecast) -> str:
         )
     reached = "no number of events is paid back" if best.break_even is None else f"from {_count(best.break_even)} on"
     return (
-        f"No surrogate pays for {found.events:.3g} events: it would save {100 * best.saved:.3g} % (less than "
-        f"{100 * LEAST_GAIN:.0f} %); {reached}."
+        f"No surrogate pays for {found.events:.3g} events: with one they take {_time(best.total)} in place of "
+        f"{_time(found.exact_seconds * found.events)}; {reached}."
     )
 
 

@@ -137,7 +137,7 @@ def make_surrogate(request: Request) -> tuple[Forecast, Made | None]:
     run = _Run(request, chain)
     found = _known(request) or _forecast(run)
     _write(request.folder / FORECAST, found)
-    if request.dry_run or not found.pays:
+    if request.dry_run or found.chosen is None or not (found.pays or request.points):
         return found, None
     made = _made(run, found)
     _write(request.folder / "made.json", made)
@@ -216,7 +216,7 @@ def _forecast(run: _Run) -> Forecast:
             "preset": preset,
             "rows": expected,
             "chosen": chosen,
-            "pays": chosen.saved > LEAST_GAIN or bool(request.points),
+            "pays": chosen.saved > LEAST_GAIN,
         }
     )
 
