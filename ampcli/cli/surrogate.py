@@ -86,9 +86,8 @@ def _options(process: str, given: str | None) -> tuple[str, ...]:
 
     if used(process, named_definitions([])):
         raise UsageError(f'"{process}" stands for many channels', 'Name one of them, such as "d d~ > z g g g".')
-    incoming = parse_process(process).incoming
     if given is None:
-        leptons = all(leg.kind == "lepton" for leg in incoming)
+        leptons = all(leg.kind == "lepton" for leg in parse_process(process).incoming)
         return ("--sampling", "mixed") if leptons else ("--beams", "lhc13", "--unweighted")
     try:
         words = tuple(shlex.split(given))
