@@ -49,22 +49,27 @@ def surrogate(
     from ampcli.automation.surrogate import Request, make_surrogate
     from ampcli.cli.numbers import parse_count, parse_tolerance
     from ampcli.device import usable_cores
+    from ampcli.errors import UsageError
     from ampcli.registry.manifest import check_name
     from ampcli.registry.resolve import registry_root
 
     accuracy, fraction = parse_tolerance("--tolerance", tolerance)
     named = check_name(_name_of(process) if name is None else name)
     folder = Path(f"surrogate-{named}") if out is None else out
+    numbers = {"--events": events} | ({} if points is None else {"--points": points})
+    counts = {option: parse_count(option, text) for option, text in numbers.items()}
+    if empty := [option for option, count in counts.items() if count == 0]:
+        raise UsageError(f"{empty[0]} 0: at least one event is needed")
     request = Request(
         process=process,
-        events=parse_count("--events", events),
+        events=counts["--events"],
         accuracy=accuracy,
         tolerance=fraction,
         name=named,
         registry=registry_root(registry),
         folder=folder,
         gen=_options(process, gen),
-        points=None if points is None else parse_count("--points", points),
+        points=counts.get("--points"),
         workers=usable_cores() if workers is None else workers,
         dry_run=dry_run,
     )

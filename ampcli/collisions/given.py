@@ -63,7 +63,7 @@ class GivenEvents(Collisions):
     def outside(self, final: FloatArray, process: Process, region: Region) -> dict[str, BoolArray]:
         if self.sqrt_s is None or region.min_sij_over_s is None:
             return {}
-        return {"min_sij": min_invariant(final, process.final_masses) < region.min_sij_over_s * self.sqrt_s**2}
+        return {"min_sij": min_invariant(final) < region.min_sij_over_s * self.sqrt_s**2}
 
     def overlap(self, other: Collisions) -> Overlap | None:
         same = isinstance(other, GivenEvents) and (self.sha256, self.skipped) == (other.sha256, other.skipped)

@@ -10,7 +10,7 @@ import pydantic
 from ampcli.collisions.base import BoolArray, Energy, IntArray, SampledCollisions
 from ampcli.kinematics import FloatArray, min_invariant
 from ampcli.phasespace.jets import exclusive_jets
-from ampcli.phasespace.selection import Selection
+from ampcli.phasespace.selection import Selection, smallest_product
 from ampcli.process import Process
 from ampcli.records.base import without_later
 from ampcli.records.region import Region
@@ -54,11 +54,8 @@ class LeptonCollisions(SampledCollisions):
 
     def outside(self, final: FloatArray, process: Process, region: Region) -> dict[str, BoolArray]:
         smallest = self.y_cut or region.min_sij_over_s
-        reasons = (
-            {}
-            if smallest is None
-            else {"min_sij": min_invariant(final, process.final_masses) < smallest * self.sqrt_s**2}
-        )
+        found = smallest_product if any(process.final_masses) else min_invariant  # as the selection cuts
+        reasons = {} if smallest is None else {"min_sij": found(final) < smallest * self.sqrt_s**2}
         if self.cuts == "durham":
             reasons["jets"] = self.jets(final, process) < process.n_final - 1
         return reasons

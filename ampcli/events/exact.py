@@ -65,7 +65,9 @@ class Choice:
     def _kinds(self) -> list[ProviderKind]:
         if self.provider == NONE:
             return []
-        return by_place() if self.provider == AUTO else [kind_named(self.provider)]
+        if self.provider != AUTO:
+            return [kind_named(self.provider)]
+        return [kind for kind in by_place() if not kind.alone]
 
     def _found(self, process: Process) -> Provider | str:
         if process not in self._known:

@@ -60,6 +60,11 @@ class LeptonSampler:
     version: Version = 2
 
     def __post_init__(self) -> None:
+        if any(leg.kind in ("quark", "antiquark", "gluon") for leg in self.process.incoming):
+            raise UsageError(
+                f'no sampler for "{self.process}" at a fixed energy: its beams are partons',
+                f"Give the points with {setting('momenta')}, or proton beams with {setting('beams')} lhc13.",
+            )
         if heavy := [leg for leg in self.process.incoming if leg.mass]:
             raise UsageError(
                 f'the beams of "{self.process}" must be massless, and {heavy[0].name} has {heavy[0].mass:g} GeV',

@@ -15,6 +15,15 @@ Cuts = Literal["durham", "jade"]
 BoolArray = npt.NDArray[np.bool_]
 
 
+def smallest_product(momenta: FloatArray) -> FloatArray:
+    """The smallest 2 p_i.p_j in GeV^2 of all pairs; momenta (n, n_final, 4) in GeV -> (n,)."""
+    p = np.moveaxis(momenta, (0, 1, 2), (2, 1, 0))
+    smallest = np.full(p.shape[2], np.inf)
+    for i, j in pair_positions(p.shape[1]):
+        np.minimum(smallest, dot(p[:, i], p[:, j]), out=smallest)
+    return 2.0 * smallest
+
+
 @dataclass(frozen=True)
 class Selection:
     """Smallest invariant and exclusive jets: min s_ij >= y_cut s and at least n_final - 1 jets at d_cut.
@@ -42,11 +51,7 @@ class Selection:
 
         By plain products: their error, 1e-16 s, is far below the cut, and known stores rest on which points pass.
         """
-        p = np.moveaxis(momenta, (0, 1, 2), (2, 1, 0))
-        smallest = np.full(p.shape[2], np.inf)
-        for i, j in pair_positions(p.shape[1]):
-            np.minimum(smallest, dot(p[:, i], p[:, j]), out=smallest)
-        return np.asarray(2.0 * smallest >= self.y_cut * self.sqrt_s**2)
+        return np.asarray(smallest_product(momenta) >= self.y_cut * self.sqrt_s**2)
 
     def clusters(self, momenta: FloatArray) -> BoolArray:
         """Which events have at least n_final - 1 exclusive jets: the second merging lies above d_cut."""

@@ -122,11 +122,10 @@ class Publication:
 def training_region(store: Store, momenta: FloatArray, amplitude: FloatArray) -> Region:
     """Where the training points lie: predictions beyond are extrapolations."""
     logs = np.log(np.abs(amplitude))
-    smallest = float(min_invariant(momenta, store.process.final_masses).min())
     return Region(
         log_amplitude_mean=float(logs.mean()),
         log_amplitude_std=float(logs.std()),
-        min_sij_over_s=None if store.sqrt_s is None else smallest / store.sqrt_s**2,
+        min_sij_over_s=None if store.sqrt_s is None else float(min_invariant(momenta).min()) / store.sqrt_s**2,
     )
 
 

@@ -14,6 +14,7 @@ import typer
 from drawing import undrawn
 from lhe_pieces import FOLDER
 
+import ampcli.automation.surrogate
 import ampcli.demonstration
 import ampcli.diagnosis
 import ampcli.speedup.measure
@@ -42,6 +43,7 @@ WORKING: dict[tuple[str, ...], list[str]] = {
     ("export",): ["STORE", "events.lhe"],
     ("check",): ["LHE"],
     ("reweight",): ["LHE", "new.lhe", "--exact", "--parameter", "alpha_s=0.13"],
+    ("surrogate",): ["e- e+ > u u~ g", "--events", "1e9", "--registry", "r"],
     ("demo",): ["d"],
     ("doctor",): [],
     ("completion",): ["bash"],
@@ -107,6 +109,7 @@ def test_nasty_values(
     monkeypatch.setattr(ampcli.speedup.measure, "measure_speedup", enough)
     monkeypatch.setattr(ampcli.diagnosis, "diagnose", enough)
     monkeypatch.setattr(ampcli.demonstration, "run_demo", enough)
+    monkeypatch.setattr(ampcli.automation.surrogate, "make_surrogate", enough)
     shutil.copytree(registry, "r")  # for what writes
     np.savez("events.npz", momenta=with_beams(store3.read("momenta", slice(0, 20)), 1000.0))
     places = {"STORE": str(store3.path), "REGISTRY": str(registry), "LHE": str(FOLDER / "sherpa-eejets.lhe")}

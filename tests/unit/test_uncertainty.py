@@ -47,7 +47,7 @@ def test_a_combination_knows_no_more_than_its_members(registry, repository):
 
 def test_only_some_tell_points_apart():
     assert [kind.by_point for kind in UncertaintyKind] == [True, True, False, False]
-    assert {kind.name for kind in KINDS if kind.predicts_uncertainty} == {"antenna", "factorised"}
+    assert {kind.name for kind in KINDS if kind.predicts_uncertainty} == {"antenna", "factorised", "ratio"}
     assert "not calibrated" in UncertaintyKind.ENSEMBLE.described(calibrated=False)
     assert "not calibrated" not in UncertaintyKind.ENSEMBLE.described(calibrated=True)
 
