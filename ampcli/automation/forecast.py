@@ -11,7 +11,7 @@ from pydantic import FiniteFloat
 
 from ampcli.automation.learning import LearningCurve
 from ampcli.records.base import Frozen
-from ampcli.speedup.certify import most_wrong
+from ampcli.speedup.certify import WeightSpread
 from ampcli.speedup.stages import Stage, outcome
 from ampcli.speedup.thresholds import TiedThresholds
 from ampcli.store.splits import SHARES
@@ -31,7 +31,7 @@ class Trial:
         delta: predicted / exact - 1 of events that it was not trained on, (n,); relative: its uncertainties; weight:
             of the events.
         seconds: of a prediction; per_row: of a training, each time that it looks at an event.
-        looks: how many events a training looks at, at least, however often it has to look at each.
+        looks: how many events a training looks at in all, at least.
     """
 
     curve: LearningCurve
@@ -110,7 +110,8 @@ def _row(trial: Trial, costs: Costs, wanted: float, accuracy: float, tolerance: 
     error = float(trial.curve.at(training))
     shrunk = error / float(trial.curve.at(trial.curve.events[int(np.argmax(trial.curve.events))]))
     certifying = int(events * SHARES["test"] * _CERTIFYING)
-    allowed = most_wrong(certifying, tolerance)
+    weights = np.resize(trial.weight, certifying)
+    allowed = WeightSpread.of(trial.weight).counting(certifying, tolerance).allowed(weights, tolerance)
     factor, share = 1.0, 1.0
     if allowed is not None:
         stage = Stage(trial.delta * shrunk, trial.relative * shrunk, trial.seconds + costs.check)

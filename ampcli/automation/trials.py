@@ -28,11 +28,13 @@ from ampcli.speedup.points import PredictedPoints
 from ampcli.speedup.timing import exact_seconds, times_faster
 from ampcli.store.reader import Store
 
-#: Events that a trial looks at in all, however often at each: fewer would leave small trainings unfinished.
-LOOKS = 1_500_000
-#: Times as many, at least, that the training of the surrogate itself looks at, and its epochs at least.  Where more
-#: events are looked at as often in all as fewer, errors fall no further.
-LONGER, LEAST_EPOCHS = 4, 30
+#: Events that the first trial of a model looks at in all, however often at each.
+LOOKS = 1_000_000
+#: Times as many that the trials of the best model look at, and the training of the surrogate at least: errors fall with
+#: both, the number of events and how long a training looks at them.
+LONGER = 3
+#: Of the surrogate, at least.
+LEAST_EPOCHS = 30
 #: Networks that are tried, the first one for all models, the others for the best of them.
 PRESETS = ("fast", "residual")
 _FEWER = 4  # by what the events of the smaller training of each model are fewer
@@ -82,19 +84,24 @@ class Trials:
         """The quick network on all models, each on two numbers of events."""
         self.chain("features", self.path, *dict.fromkeys(found.features.values()))
         sizes = (self.points // _FEWER, self.points)
-        return {model: self.trained(model, PRESETS[0], sizes) for model in found.features}
+        return {model: self.trained(model, PRESETS[0], sizes, LOOKS) for model in found.features}
 
     def best(self, model: str) -> dict[str, Trial]:
         """Of one model, more numbers of events, and the other networks; by their names."""
         sizes = [self.points // part for part in (_FEWER, _MORE, 1)]
-        return {preset: self.trained(model, preset, sizes) for preset in PRESETS}
+        return {preset: self.trained(model, preset, sizes, LONGER * LOOKS) for preset in PRESETS}
 
-    def trained(self, model: str, preset: str, sizes: Sequence[int]) -> Trial:
-        """Trainings of one model on these numbers of events, and what the largest one says of other events."""
+    def trained(self, model: str, preset: str, sizes: Sequence[int], looks: int) -> Trial:
+        """Trainings of one model on these numbers of events, and what the largest one says of other events.
+
+        Args:
+            looks: events that each training looks at in all.
+        """
         errors = []
         for size in sizes:
-            name = f"{_slug(model)}-{preset}-{size}"
-            taken = ("--training-points", size, "--epochs", -(-LOOKS // size), "--preset", preset, "--threads", 1)
+            epochs = -(-looks // size)
+            name = f"{_slug(model)}-{preset}-{size}x{epochs}"
+            taken = ("--training-points", size, "--epochs", epochs, "--preset", preset, "--threads", 1)
             self.chain("train", self.path, "--model", model, "--name", name, *taken, "--registry", self.registry, "-q")
             predictor = load_predictor(f"{name}@1", self.registry, "cpu")
             points = _unseen(predictor, self.store)
@@ -107,7 +114,7 @@ class Trials:
             weight=points.weight,
             seconds=self.exact / self._times_faster(predictor, points.momenta[:_BATCH]),
             per_row=_seconds_per_row(predictor.manifest, sizes[-1]),
-            looks=LONGER * LOOKS,
+            looks=looks,
             least_epochs=LEAST_EPOCHS,
         )
 

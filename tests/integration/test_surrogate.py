@@ -16,6 +16,7 @@ from ampcli import chain
 from ampcli.automation import surrogate, trials
 from ampcli.kinematics import with_beams
 from ampcli.registry.manifest import read_manifest
+from ampcli.speedup import timing
 from ampcli.store.reader import open_store
 
 if TYPE_CHECKING:
@@ -47,6 +48,9 @@ def started(ampcli: Ampcli) -> Iterator[Started]:
         patch.setattr(trials, "LOOKS", 20_000)
         patch.setattr(trials, "LEAST_EPOCHS", 2)
         patch.setattr(trials, "LONGER", 1)
+        patch.setattr(trials, "_ROUNDS", 1)
+        patch.setattr(timing, "_REPEATS", 1)
+        patch.setattr(timing, "_LEAST_SECONDS", 0.01)
         patch.setattr(surrogate, "_FIRST", 300)
         patch.setattr(surrogate, "_TRIAL_EVENTS", (3000, 3000))
         patch.setattr(surrogate, "_MOST_EVENTS", 6000)
