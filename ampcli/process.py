@@ -8,12 +8,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from functools import cached_property
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 from ampcli.errors import UsageError
-
-if TYPE_CHECKING:
-    from ampcli.records.provider import ProviderRecord
 
 Kind = Literal["quark", "antiquark", "gluon", "lepton", "fermion", "vector", "scalar"]
 """Leptons are those of the Standard Model; fermions are others without colour, of a UFO model."""
@@ -139,13 +136,6 @@ def parse_process(text: str, known: Mapping[str, Particle] = PARTICLES) -> Proce
     if len(outgoing) > _MOST_OUTGOING:
         raise UsageError(f"{shown}: {len(outgoing)} outgoing particles, more than {_MOST_OUTGOING}")
     return Process((incoming[0], incoming[1]), tuple(outgoing))
-
-
-def described_process(text: str, provider: ProviderRecord) -> Process:
-    """The process of a store or a model, with the particles and masses that its amplitudes were computed with."""
-    if provider.particles:
-        return parse_process(text, {each.name.lower(): each.particle for each in provider.particles})
-    return with_boson_masses(parse_process(text), provider.parameters)
 
 
 def with_boson_masses(process: Process, parameters: Mapping[str, object]) -> Process:

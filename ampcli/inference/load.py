@@ -12,7 +12,7 @@ from ampcli.features.blocks import FeatureBlock, make_block
 from ampcli.inference.network import TrainedNetwork
 from ampcli.inference.predictor import Predictor
 from ampcli.inference.tensors import network_parameters, restored_ansatz
-from ampcli.process import Process, described_process
+from ampcli.process import Process
 from ampcli.registry.manifest import Features, Manifest, read_manifest
 from ampcli.registry.resolve import registry_root, resolve
 from ampcli.registry.storage import member_folders, read_weights
@@ -49,7 +49,7 @@ def _network(folder: Path, manifest: Manifest, device: torch.device) -> TrainedN
     try:
         if architecture is None or training is None or training.kind != manifest.kind:
             raise IntegrityError(f"the manifest of {manifest.reference} describes no network of its kind")
-        process = described_process(manifest.process, manifest.provider)
+        process = manifest.provider.described(manifest.process)
         block = _block(manifest.features, process)
         parameters = network_parameters(architecture, process, tensors)
         ansatz = restored_ansatz(manifest.kind, training.options, process, block, tensors)

@@ -16,7 +16,6 @@ from ampcli.errors import UsageError
 from ampcli.events.repair import restored
 from ampcli.inference.network import TrainedNetwork
 from ampcli.kinematics import FloatArray, at_rest, beams_along_z, checked_momenta, plain_array, with_beams
-from ampcli.process import described_process
 from ampcli.registry.manifest import Manifest
 from ampcli.uncertainty.certificate import Certificate, Prediction, certify, relative_size
 from ampcli.uncertainty.covariance import combine_by_covariance
@@ -50,7 +49,7 @@ class Predictor:
 
     def __init__(self, manifest: Manifest, networks: list[TrainedNetwork], device: torch.device) -> None:
         self.manifest = manifest
-        self.process = described_process(manifest.process, manifest.provider)
+        self.process = manifest.provider.described(manifest.process)
         self.networks = networks
         self.device = device
 

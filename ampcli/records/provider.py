@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pydantic
 
-from ampcli.process import Kind, Particle
+from ampcli.process import Kind, Particle, Process, parse_process, with_boson_masses
 from ampcli.records.base import Frozen, without_later
 
 #: The name of amplitudes that are those of surrogates where these are sure, exact elsewhere.
@@ -66,6 +66,12 @@ class ProviderRecord(Frozen):
     def exact_name(self) -> str:
         """The provider of exact amplitudes: this one, or the one that a mixture falls back on."""
         return self.options["exact"].split()[0] if self.name == MIXTURE else self.name
+
+    def described(self, process: str) -> Process:
+        """A process with the particles and masses that its amplitudes were computed with."""
+        if self.particles:
+            return parse_process(process, {each.name.lower(): each.particle for each in self.particles})
+        return with_boson_masses(parse_process(process), self.parameters)
 
     @property
     def model(self) -> str | None:

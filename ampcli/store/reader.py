@@ -14,7 +14,7 @@ import pydantic
 from ampcli.errors import IntegrityError, NotFoundError, UsageError
 from ampcli.files import set_aside
 from ampcli.kinematics import FloatArray
-from ampcli.process import Process, described_process
+from ampcli.process import Process
 from ampcli.seal import SEAL, check_seal
 from ampcli.store.metadata import RESUME, read_attributes
 from ampcli.store.parts import missing_parts
@@ -66,7 +66,7 @@ class Store:
 
     @property
     def process(self) -> Process:
-        return described_process(self.plan.process, self.plan.provider)
+        return self.plan.provider.described(self.plan.process)
 
     @property
     def rows(self) -> int:

@@ -17,7 +17,7 @@ from ampcli.amplitudes.trees import Trees
 from ampcli.instructions import instruction_set
 from ampcli.kinematics import min_invariant, with_beams
 from ampcli.phasespace.rambo import rambo
-from ampcli.process import described_process, parse_process
+from ampcli.process import parse_process
 
 E = 1000.0
 REFERENCE = Path(__file__).parents[1] / "reference"
@@ -64,7 +64,7 @@ def test_trees_by_brute_force_agree(process):
 def test_trees_agree_on_a_w(process):
     changed = {"alpha_s": 0.13, "alpha_ew": 1 / 128, "m_z": 91.5, "sin2_theta_w": 0.25}
     provider = native(process, **changed)
-    assert provider.process == described_process(process, provider.identity())
+    assert provider.process == provider.identity().described(process)
     (mass,) = (leg.mass for leg in provider.process.outgoing if leg.pdg in (24, -24))
     assert mass == pytest.approx(91.5 * 0.75**0.5, rel=1e-15)
     if provider.process.n_final == 1:

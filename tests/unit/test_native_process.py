@@ -21,7 +21,7 @@ from ampcli.errors import AmpcliError, UsageError
 from ampcli.instructions import instruction_set
 from ampcli.kinematics import TOLERANCE, checked_momenta, physical_events, with_beams
 from ampcli.phasespace.rambo import rambo
-from ampcli.process import described_process, parse_process
+from ampcli.process import parse_process
 
 E = 1000.0
 JETS, Z = "e- e+ > d d~ g g", "d g > d z g g"
@@ -279,7 +279,7 @@ def test_exact_singularities_are_infinite():
 
 
 def test_whole_numbers_as_parameters():
-    assert native(Z, m_z=90).process == described_process(Z, native(Z, m_z=90).identity())
+    assert native(Z, m_z=90).process == native(Z, m_z=90).identity().described(Z)
     assert native(Z, m_z=90).process.final_masses[1] == 90.0
 
 

@@ -24,7 +24,6 @@ from ampcli.amplitudes.ufo import find_model
 from ampcli.errors import AmpcliError, IntegrityError, NotFoundError, UsageError
 from ampcli.factorisation.radiation import mirror_symmetric
 from ampcli.kinematics import FloatArray
-from ampcli.process import described_process
 from ampcli.records.provider import ParticleRecord, ProviderRecord
 from ampcli.speedup.measure import providers_of
 
@@ -105,7 +104,7 @@ def test_identity_is_that_of_the_files_wherever_they_lie(tmp_path: Path) -> None
     chi = ParticleRecord(name="chi", pdg=9900042, spin=1, colour=1, charge=0.0, mass=180.0)
     assert record.particles[2] == chi
     shutil.rmtree(moved)
-    again = provider_of(record, described_process("e- e+ > chi chi~", record))
+    again = provider_of(record, record.described("e- e+ > chi chi~"))
     assert again.identity() == record
     assert again.process == process
     assert "all that ampcli has checked is that they do not depend on the frame" in str(note_on(record, process))

@@ -28,7 +28,7 @@ from ampcli.phasespace.hadron_sampler import event_scales
 from ampcli.phasespace.pdf_sets import lhapdf_id
 from ampcli.phasespace.running_coupling import running_alpha_s
 from ampcli.phasespace.variations import Choice, Variation
-from ampcli.process import Particle, described_process
+from ampcli.process import Particle
 from ampcli.store.reader import Store
 
 _PROTON = 2212
@@ -68,7 +68,7 @@ class Subprocess:
     @cached_property
     def legs(self) -> list[tuple[Particle, ...]]:
         """Legs of each of the flavours."""
-        return [described_process(each.process, self.store.plan.provider).legs for each in self.flavours]
+        return [self.store.plan.provider.described(each.process).legs for each in self.flavours]
 
 
 def write_lhe(
