@@ -234,7 +234,7 @@ def _made(run: _Run, found: Forecast) -> Made:
     request, row = run.request, found.chosen
     assert row is not None
     assert found.model is not None
-    path, _ = run.gen("events", row.events, 3)
+    path, _ = run.gen(f"events-{row.events}", row.events, 3)
     features = next(tried.features for tried in found.tried if tried.model == found.model)
     registry = ("--registry", request.registry)
     run.chain("features", path, features)
