@@ -1,4 +1,4 @@
-"""Values of |M|^2 that were computed elsewhere, and stand beside their momenta in an npz file (``table:COLUMN``)."""
+"""Values of |M|^2 that were computed elsewhere and stand beside momenta in a file of events (``table:COLUMN``)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Values that stand beside momenta in npz files."""
+"""Values that stand beside momenta in files of events."""
 
 from __future__ import annotations
 
@@ -7,38 +7,41 @@ from pathlib import Path
 import numpy as np
 
 from ampcli.errors import NotFoundError, UsageError
+from ampcli.events.lhe.values import read_values, value_names
 from ampcli.events.npz import reading
 from ampcli.kinematics import FloatArray
 
 
 def column_names(path: Path) -> list[str]:
-    """Names of the arrays of an npz file; of other files none.
+    """Names of the arrays of an npz file, or of the values of the first event of an event file.
 
     Raises:
         IntegrityError: a damaged file.
     """
-    if path.is_dir() or path.suffix.lower() != ".npz":
-        return []
+    if not _is_npz(path):
+        return value_names(path)
     with reading(path), np.load(path, allow_pickle=False) as archive:
         return list(archive.files)
 
 
-def read_column(path: Path, name: str, events: int) -> FloatArray:
-    """An array of one value for each event, (events,).
+def read_column(path: Path, name: str, events: int | None) -> FloatArray:
+    """One value for each event: an array of an npz file, or ``<wgt id='NAME'>`` of an event file; (events,).
+
+    Args:
+        events: of an npz file; event files tell by being read.
 
     Raises:
-        NotFoundError: no such array.
-        UsageError: no npz file, or an array of another shape or sort.
+        NotFoundError: no such array, or no such value in the first event.
+        UsageError: an array of another shape or sort.
         IntegrityError: a damaged file.
     """
-    write = f"Write numpy.savez(file, momenta=..., {name}=...)."
-    if path.is_dir() or path.suffix.lower() != ".npz":
-        raise UsageError(f"{path} has no columns: these are arrays of npz files", write)
+    if name not in (names := column_names(path)):
+        write = f"numpy.savez(file, momenta=..., {name}=...)" if _is_npz(path) else f"<wgt id='{name}'> in each <rwgt>"
+        raise NotFoundError(f"{path} has no {name}, only {', '.join(names[:10]) or 'momenta'}", f"Write {write}.")
+    if not _is_npz(path):
+        return read_values(path, name)
     with reading(path), np.load(path, allow_pickle=False) as archive:
-        names = archive.files
-        values = np.asarray(archive[name]) if name in names else None
-    if values is None:
-        raise NotFoundError(f"{path} has no array {name}, only {', '.join(names[:10])}", write)
+        values = np.asarray(archive[name])
     if values.shape != (events,) or values.dtype.kind != "f":
         raise UsageError(
             f"{path}: {name} needs one floating-point number for each of the {events} events; it has the shape "
@@ -46,3 +49,7 @@ def read_column(path: Path, name: str, events: int) -> FloatArray:
             "Its order is that of the momenta.",
         )
     return values.astype(np.float64)
+
+
+def _is_npz(path: Path) -> bool:
+    return path.suffix.lower() == ".npz" and not path.is_dir()

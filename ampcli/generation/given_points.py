@@ -118,8 +118,6 @@ class GivenPoints:
 
     def _column(self, name: str) -> FloatArray:
         events = self.intake.events
-        if events.rows is None:
-            raise UsageError(f"{events.path} has no column {name}", "Columns are arrays of npz files.")
         return read_column(events.path, name, events.rows)[self._events.event]
 
     def _require(self, good: npt.NDArray[np.bool_], name: str, values: FloatArray, wanted: str) -> None:

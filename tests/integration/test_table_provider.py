@@ -65,6 +65,36 @@ def test_left_out_events_take_their_values_with_them(
     np.testing.assert_array_equal(open_store(tmp_path / "s").read("amplitude"), np.delete(values["amplitude"], 7))
 
 
+def test_values_in_event_files(ampcli: Ampcli, tmp_path: Path) -> None:
+    """As weights of their names."""
+    pytest.importorskip("madspace")
+    store, file = tmp_path / "tree", tmp_path / "events.lhe"
+    ampcli("gen", "d d~ > z g", store, "--points", "60", "--beams", "lhc13", "--unweighted")
+    ampcli("export", store, file)
+    made = open_store(store)
+    numbers = iter(made.read("amplitude").tolist())
+
+    def with_values(event: str) -> str:
+        value = next(numbers)
+        lines = [f"<wgt id='virtual'> {-value:.16e} </wgt>", f'<wgt id="virtual_error">{0.01 * value:.16e}</wgt>']
+        return "\n".join(["<rwgt>", *lines, "</rwgt>", f"</event>{event}"])
+
+    head, *events = file.read_text().split("</event>")
+    file.write_text(head + "".join(map(with_values, events)))
+    gen = ("gen", "d d~ > z g", tmp_path / "s", "--momenta", file)
+    ampcli.fails(4, *gen, "--provider", "table:born", naming="has no born, only virtual, virtual_error")
+    ampcli.fails(2, *gen, "--provider", "table:virtual", naming="virtual of event 0 (from 0) is -")
+    ampcli(*gen, "--provider", "table:virtual", "--signed")
+    read = open_store(tmp_path / "s")
+    np.testing.assert_allclose(-read.read("amplitude"), made.read("amplitude"), rtol=1e-15)
+    np.testing.assert_allclose(read.read("amplitude_error"), 0.01 * made.read("amplitude"), rtol=1e-14)
+    text = file.read_text()
+    last = text.rindex("<wgt id='virtual'>")
+    file.write_text(text[:last] + text[last:].replace("id='virtual'", "id='other'"))
+    again = ("--provider", "table:virtual", "--signed", "--resume")
+    ampcli.fails(2, *gen, *again, naming="virtual of event 59 (from 0) is nan")
+
+
 def test_weights_of_events_are_kept(ampcli: Ampcli, values: dict[str, np.ndarray], tmp_path: Path) -> None:
     weight = np.where(np.arange(2000) % 4 == 0, 5.0, 0.5)
     np.savez(tmp_path / "w.npz", event_weight=weight.astype(np.float32), **values)
@@ -97,7 +127,7 @@ def test_other_values_are_another_store(
 @pytest.mark.parametrize(
     ("code", "change", "said"),
     [
-        (4, {"amplitude": None}, "has no array amplitude, only momenta, corrected"),
+        (4, {"amplitude": None}, "has no amplitude, only momenta, corrected"),
         (2, {"amplitude": lambda a: a[:-1]}, "needs one floating-point number for each of the 2000 events"),
         (2, {"amplitude": lambda a: a.astype(int)}, "holds int64"),
         (2, {"amplitude": lambda a: np.where(np.arange(len(a)) == 5, np.nan, a)}, "of event 5 (from 0) is nan"),
