@@ -30,7 +30,7 @@ def surrogate(
         str | None,
         typer.Option(
             help='Which events, in options of `ampcli gen`: "--beams lhc13 --unweighted --pt-min 30".',
-            show_default='protons: "--beams lhc13 --unweighted"; leptons: "--sampling mixed"',
+            show_default='protons: "--beams lhc13 --unweighted --overweight (FRACTION / 4)"; leptons: "--sampling mixed"',
         ),
     ] = None,
     points: Annotated[
@@ -68,7 +68,7 @@ def surrogate(
         name=named,
         registry=registry_root(registry),
         folder=folder,
-        gen=_options(process, gen),
+        gen=_options(process, gen, fraction),
         points=counts.get("--points"),
         workers=usable_cores() if workers is None else workers,
         dry_run=dry_run,
@@ -79,8 +79,8 @@ def surrogate(
     return Result(document, text(found, made))
 
 
-def _options(process: str, given: str | None) -> tuple[str, ...]:
-    """Options of `ampcli gen`.
+def _options(process: str, given: str | None, tolerance: float) -> tuple[str, ...]:
+    """Options of `ampcli gen`; excess weights carry little of the tolerance, or nothing could be certified.
 
     Raises:
         UsageError: words that no shell would understand, an option that is set here, or multiparticles.
@@ -93,7 +93,9 @@ def _options(process: str, given: str | None) -> tuple[str, ...]:
         raise UsageError(f'"{process}" stands for many channels', 'Name one of them, such as "d d~ > z g g g".')
     if given is None:
         leptons = all(leg.kind == "lepton" for leg in parse_process(process).incoming)
-        return ("--sampling", "mixed") if leptons else ("--beams", "lhc13", "--unweighted")
+        if leptons:
+            return ("--sampling", "mixed")
+        return ("--beams", "lhc13", "--unweighted", "--overweight", f"{tolerance / 4:g}")
     try:
         words = tuple(shlex.split(given))
     except ValueError as error:

@@ -106,11 +106,11 @@ def test_a_reference_has_to_be_another_amplitude() -> None:
 def test_names_and_options() -> None:
     assert _name_of("d d~ > z g g g g") == "ddx-zgggg"
     assert _name_of("e- e+ > u u~ g") == "emep-uuxg"
-    assert _options("d d~ > z g", None) == ("--beams", "lhc13", "--unweighted")
-    assert _options("e- e+ > u u~ g", None) == ("--sampling", "mixed")
-    assert _options("d d~ > z g", "--beams lhc14 --define 'j=g u'") == ("--beams", "lhc14", "--define", "j=g u")
+    assert _options("d d~ > z g", None, 1e-3) == ("--beams", "lhc13", "--unweighted", "--overweight", "0.00025")
+    assert _options("e- e+ > u u~ g", None, 1e-3) == ("--sampling", "mixed")
+    assert _options("d d~ > z g", "--beams lhc14 --define 'j=g u'", 1e-3) == ("--beams", "lhc14", "--define", "j=g u")
     for given, naming in (("--points 5", "--points is set"), ("--seed=3", "--seed=3 is set"), ("'", "No closing")):
         with pytest.raises(UsageError, match=naming):
-            _options("d d~ > z g", given)
+            _options("d d~ > z g", given, 1e-3)
     with pytest.raises(UsageError, match="many channels"):
-        _options("p p > z j", None)
+        _options("p p > z j", None, 1e-3)
