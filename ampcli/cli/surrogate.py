@@ -30,7 +30,7 @@ def surrogate(
         str | None,
         typer.Option(
             help='Which events, in options of `ampcli gen`: "--beams lhc13 --unweighted --pt-min 30".',
-            show_default='protons: "--beams lhc13 --unweighted --overweight (FRACTION / 4)"; leptons: "--sampling mixed"',
+            show_default='protons: "--beams lhc13 --unweighted --overweight FRACTION/4"; leptons: "--sampling mixed"',
         ),
     ] = None,
     points: Annotated[
