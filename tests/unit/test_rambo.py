@@ -207,7 +207,7 @@ def test_half_of_the_mixed_points_lie_where_amplitudes_are_large():
         ("e- e+ > d d~ g g", -0.1, "y_cut"),
         ("e- e+ > d d~ g g", float("nan"), "y_cut"),
         ("e- e+ > d d~", 0.01, "at least 3"),
-        ("d d~ > z g g g", 0.01, "massless"),
+        ("d d~ > z g g g", 0.01, "its beams are partons"),
         ("e- e+ > t t~ g", 0.01, "massless"),
     ],
 )
