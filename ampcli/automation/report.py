@@ -66,6 +66,11 @@ def _verdict(found: Forecast) -> str:
             f"A surrogate pays: trained on {best.events / 1000:.4g}k events it takes {_time(best.total)} for all of "
             f"them, {100 * best.saved:.3g} % less than exact amplitudes alone."
         )
+    if all(row.factor == 1.0 for row in found.rows):
+        return (
+            "No surrogate pays: the weights of such events differ too much, or they are too few, to certify the "
+            "tolerance. Take events of equal weight (gen --unweighted with a small --overweight), or more."
+        )
     reached = "no number of events is paid back" if best.break_even is None else f"from {_count(best.break_even)} on"
     return (
         f"No surrogate pays for {found.events:.3g} events: with one they take {_time(best.total)} in place of "

@@ -30,7 +30,7 @@ def surrogate(
         str | None,
         typer.Option(
             help='Which events, in options of `ampcli gen`: "--beams lhc13 --unweighted --pt-min 30".',
-            show_default='protons: "--beams lhc13 --unweighted --overweight FRACTION/4"; leptons: "--sampling mixed"',
+            show_default='"--unweighted --overweight FRACTION/4", of partons with --beams lhc13',
         ),
     ] = None,
     points: Annotated[
@@ -93,9 +93,8 @@ def _options(process: str, given: str | None, tolerance: float) -> tuple[str, ..
         raise UsageError(f'"{process}" stands for many channels', 'Name one of them, such as "d d~ > z g g g".')
     if given is None:
         leptons = all(leg.kind == "lepton" for leg in parse_process(process).incoming)
-        if leptons:
-            return ("--sampling", "mixed")
-        return ("--beams", "lhc13", "--unweighted", "--overweight", f"{tolerance / 4:g}")
+        beams = () if leptons else ("--beams", "lhc13")
+        return (*beams, "--unweighted", "--overweight", f"{tolerance / 4:g}")
     try:
         words = tuple(shlex.split(given))
     except ValueError as error:

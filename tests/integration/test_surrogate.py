@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from commands import Ampcli
 
 PROCESS = "e- e+ > u u~ g"
-ASKED = ("--events", "1e9", "--tolerance", "0.5:0.05", "--workers", "1")
+ASKED = ("--events", "1e9", "--tolerance", "0.5:0.05", "--workers", "1", "--gen", "--sampling mixed")
 
 Started = list[list[str]]
 

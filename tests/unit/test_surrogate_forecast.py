@@ -107,7 +107,7 @@ def test_names_and_options() -> None:
     assert _name_of("d d~ > z g g g g") == "ddx-zgggg"
     assert _name_of("e- e+ > u u~ g") == "emep-uuxg"
     assert _options("d d~ > z g", None, 1e-3) == ("--beams", "lhc13", "--unweighted", "--overweight", "0.00025")
-    assert _options("e- e+ > u u~ g", None, 1e-3) == ("--sampling", "mixed")
+    assert _options("e- e+ > u u~ g", None, 1e-3) == ("--unweighted", "--overweight", "0.00025")
     assert _options("d d~ > z g", "--beams lhc14 --define 'j=g u'", 1e-3) == ("--beams", "lhc14", "--define", "j=g u")
     for given, naming in (("--points 5", "--points is set"), ("--seed=3", "--seed=3 is set"), ("'", "No closing")):
         with pytest.raises(UsageError, match=naming):
