@@ -12,9 +12,26 @@ from pathlib import Path
 from typing import Any
 
 from ampcli.cli.output import say
-from ampcli.errors import AmpcliError, IntegrityError, UsageError
+from ampcli.errors import AmpcliError, IntegrityError, LockedError, NotFoundError, UsageError
 from ampcli.files import read_file, replacing, write_durably
 from ampcli.interrupt import held
+
+_ERRORS = {kind.exit_code: kind for kind in (UsageError, NotFoundError, IntegrityError, LockedError)}
+
+
+def ask(*words: object) -> Any:
+    """The document of a command that changes nothing.
+
+    Raises:
+        AmpcliError: its own error, with its own exit code.
+    """
+    arguments = [sys.executable, "-m", "ampcli", *map(str, words), "--json"]
+    done = subprocess.run(arguments, capture_output=True, text=True, check=False)
+    if done.returncode != 0:
+        _, _, said = done.stderr.partition("ampcli: error: ")
+        what, _, hint = said.strip().partition("\n")
+        raise _ERRORS.get(done.returncode, AmpcliError)(what or f"`ampcli {words[0]}` failed", hint.strip() or None)
+    return json.loads(done.stdout)
 
 
 @dataclass(frozen=True)
@@ -93,18 +110,6 @@ class Chain:
             raise AmpcliError(f"`{line}` failed with exit code {code}", "Its message stands above.")
         self._note(done | {line: time.monotonic() - begun})
         return time.monotonic() - begun
-
-    def asked(self, *words: object) -> Any:
-        """The document of a command that changes nothing.
-
-        Raises:
-            AmpcliError: it failed.
-        """
-        arguments = [sys.executable, "-m", "ampcli", *map(str, words), "--json"]
-        done = subprocess.run(arguments, env=self.environment, stdout=subprocess.PIPE, check=False)
-        if done.returncode != 0:
-            raise AmpcliError(f"`ampcli {shlex.join(map(str, words))}` failed", "Its message stands above.")
-        return json.loads(done.stdout)
 
     def seconds(self, path: Path) -> float:
         """What all commands on a store took."""

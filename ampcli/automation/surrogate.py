@@ -14,7 +14,7 @@ from ampcli.amplitudes.providers import provider_of
 from ampcli.automation.ansaetze import ansaetze
 from ampcli.automation.forecast import LEAST_GAIN, Costs, Row, Trial, cheapest, forecast
 from ampcli.automation.trials import PRESETS, Trials, Tried, measured_seconds
-from ampcli.chain import Chain
+from ampcli.chain import Chain, ask
 from ampcli.files import read_file, replacing, write_durably
 from ampcli.inference.load import load_predictor
 from ampcli.kinematics import with_beams
@@ -27,7 +27,7 @@ _FIRST = 2000  # events, whose exact amplitudes are timed
 _TRIAL_EVENTS = (6000, 48000)  # fewest and most
 _TRIAL_SECONDS = 300.0  # of exact amplitudes, in which more than the fewest are made
 _MOST_EVENTS = 4_000_000
-FORECAST = "forecast.json"
+_NOTES, FORECAST = "surrogate.json", "forecast.json"
 #: Exact amplitudes that take less are made sooner than any trial is.
 _LEAST_SECONDS = 60.0
 
@@ -57,6 +57,11 @@ class Request:
     workers: int
     dry_run: bool
 
+    @property
+    def has_file(self) -> bool:
+        """Whether the events are those of a file."""
+        return any(word.split("=")[0] == "--momenta" for word in self.gen)
+
 
 class Forecast(Frozen):
     """What was measured, and what follows from it.
@@ -66,7 +71,7 @@ class Forecast(Frozen):
         trial_seconds: of all trials, the generation of their events included.
         refused: models that the process does not allow, and why.
         rows: by numbers of events, of the best model.
-        chosen: the row that is going to be made.
+        chosen: the row that is going to be made; points: how many events were asked for, if that was said.
     """
 
     process: str
@@ -83,6 +88,7 @@ class Forecast(Frozen):
     preset: str | None
     rows: list[Row]
     chosen: Row | None
+    points: int | None
     pays: bool
 
 
@@ -102,19 +108,10 @@ class _Run:
     request: Request
     chain: Chain
 
-    @property
-    def most(self) -> int:
-        """Events that there can be: those of a file, or as many as are worth trying."""
-        if "--momenta" not in self.request.gen:
-            return _MOST_EVENTS
-        nowhere = self.request.folder / "none.zarr"
-        planned = self.chain.asked("gen", self.request.process, nowhere, *self.request.gen, "--dry-run")
-        return int(planned["plan"]["points"])
-
     def gen(self, name: str, points: int, seed: int) -> tuple[Path, float]:
         """A store of this many events, and the seconds that it took on all cores together."""
         path, asked = self.request.folder / f"{name}.zarr", self.request
-        drawn = () if "--momenta" in asked.gen else ("--seed", seed)
+        drawn = () if asked.has_file else ("--seed", seed)
         sizes = ("--points", points, "--workers", asked.workers, "--resume")
         return path, self.chain("gen", asked.process, path, *asked.gen, *sizes, *drawn) * asked.workers
 
@@ -126,16 +123,18 @@ def make_surrogate(request: Request) -> tuple[Forecast, Made | None]:
         UsageError: what cannot be, the folder holds something else, or exact amplitudes cannot be computed anew.
         AmpcliError: a command failed.
     """
+    begun = (request.folder / _NOTES).is_file()
+    most = None if begun else _most_events(request)  # refuses what `gen` refuses before there is a folder
     settings = {"process": request.process, "gen": list(request.gen), "tolerance": request.tolerance}
     chain = Chain.of(
         request.folder,
-        "surrogate.json",
+        _NOTES,
         settings | {"accuracy": request.accuracy, "events": request.events},
         dict(os.environ),
         f"{request.folder} holds a surrogate of other settings",
     )
     run = _Run(request, chain)
-    found = _known(request) or _forecast(run)
+    found = _known(request) or _forecast(run, most or _most_events(request))
     _write(request.folder / FORECAST, found)
     if request.dry_run or found.chosen is None or not (found.pays or request.points):
         return found, None
@@ -148,14 +147,24 @@ def _known(request: Request) -> Forecast | None:
     """The forecast that an earlier run left: times are not measured again."""
     with suppress(OSError, ValueError):
         found = Forecast.model_validate_json(read_file(request.folder / FORECAST))
-        if request.points is None or (found.chosen is not None and found.chosen.events == request.points):
+        if found.points == request.points:
             return found
     return None
 
 
-def _forecast(run: _Run) -> Forecast:
+def _most_events(request: Request) -> int:
+    """Events that there can be: those of a file, or as many as are worth trying.
+
+    Raises:
+        AmpcliError: as `ampcli gen` refuses them.
+    """
+    some = () if request.has_file else ("--points", _FIRST)
+    planned = ask("gen", request.process, request.folder / "first.zarr", *request.gen, *some, "--dry-run")
+    return int(planned["plan"]["points"]) if request.has_file else _MOST_EVENTS
+
+
+def _forecast(run: _Run, available: int) -> Forecast:
     request = run.request
-    available = run.most
     path, first_seconds = run.gen("first", min(_FIRST, available), 1)
     first = open_store(path)
     first.require_exact()
@@ -177,6 +186,7 @@ def _forecast(run: _Run) -> Forecast:
         preset=None,
         rows=[],
         chosen=None,
+        points=request.points,
         pays=False,
     )
     if exact * request.events < _LEAST_SECONDS:

@@ -78,8 +78,8 @@ def _exact(predictor: Predictor) -> Native:
         if provider.identity() == record:
             return provider
     raise UsageError(
-        f"{predictor.manifest.reference} learned amplitudes of {record.name} {record.version} "
-        f"{record.options or ''}; libraries hold models of native ones of this version",
+        f"{predictor.manifest.reference} learned amplitudes of {record.name} {record.version}"
+        f"{f' {record.options}' if record.options else ''}; libraries hold models of native ones of this version",
         _OTHERWISE,
     )
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
@@ -39,12 +40,12 @@ def started(ampcli: Ampcli) -> Iterator[Started]:
         stdout.write(outcome.stdout + outcome.stderr)
         return SimpleNamespace(wait=lambda: outcome.code, terminate=lambda: None)
 
-    def ask(words: list[str], env: dict[str, str], stdout: int, check: bool) -> SimpleNamespace:
+    def ask(words: list[str], capture_output: bool, text: bool, check: bool) -> SimpleNamespace:
         outcome = ampcli.run(*words[3:])
-        return SimpleNamespace(returncode=outcome.code, stdout=outcome.stdout)
+        return SimpleNamespace(returncode=outcome.code, stdout=outcome.stdout, stderr=outcome.stderr)
 
     with undrawn(), pytest.MonkeyPatch.context() as patch:
-        patch.setattr(chain, "subprocess", SimpleNamespace(Popen=start, run=ask, PIPE=-1))
+        patch.setattr(chain, "subprocess", SimpleNamespace(Popen=start, run=ask))
         patch.setattr(trials, "LOOKS", 20_000)
         patch.setattr(trials, "LEAST_EPOCHS", 2)
         patch.setattr(trials, "LONGER", 1)
@@ -85,7 +86,7 @@ def test_forecast_and_surrogate(folder: Path) -> None:
 def test_nothing_is_done_twice(ampcli: Ampcli, folder: Path, started: Started) -> None:
     before = len(started)
     again = ("surrogate", PROCESS, *ASKED, "--out", folder / "s", "--registry", folder / "r")
-    found = ampcli(*again, "--dry-run", "--json").document
+    found = ampcli(*again, "--points", "4k", "--dry-run", "--json").document
     assert found["made"] is None
     assert found["forecast"] == json.loads((folder / "s" / "forecast.json").read_text())
     ampcli(*again, "--points", "4k")
@@ -125,6 +126,38 @@ def test_events_of_a_file(ampcli: Ampcli, started: Started, tmp_path: Path) -> N
     error = {each["model"]: each["curve"]["errors"][-1] for each in found["tried"]}
     assert error["ratio"] < 0.5 * error["nofa+"]
     assert [row["events"] for row in found["rows"]] == [2000]
+
+
+@pytest.mark.parametrize(
+    ("process", "gen", "code", "naming"),
+    [
+        ("e- e+ > d d~ x", "--sampling mixed", 2, 'unknown particle "x"'),
+        (PROCESS, "--y-cut 2", 2, "--y-cut 2"),
+        (PROCESS, "--momenta nothing.npz", 4, "nothing.npz"),
+        (PROCESS, "--provider python:nothing:here", 4, "no module nothing"),
+        (PROCESS, "--nonsense 3", 2, "No such option: --nonsense"),
+    ],
+)
+def test_what_gen_refuses(
+    ampcli: Ampcli, started: Started, process: str, gen: str, code: int, naming: str, tmp_path: Path
+) -> None:
+    """One error, with gen's exit code, and no folder."""
+    asked = ("surrogate", process, "--events", "1e9", "--gen", gen, "--out", tmp_path / "s")
+    ampcli.fails(code, *asked, "--registry", tmp_path / "r", naming=naming)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_signal_keeps_what_is_done(ampcli: Ampcli, tmp_path: Path) -> None:
+    """Exit code 75, the command that runs ends as well, and the next run goes on."""
+    asked = ("surrogate", PROCESS, "--events", "1e9", "--gen", "--sampling mixed", "--out", tmp_path / "s")
+    with ampcli.started(*asked, "--registry", tmp_path / "r") as running:
+        running.wait_until(lambda: "ampcli features" in running.stderr)
+        running.signal(signal.SIGTERM)
+        outcome = running.end()
+    assert outcome.code == 75
+    assert "Run the same command again" in outcome.stderr
+    notes = json.loads((tmp_path / "s" / "surrogate.json").read_text())
+    assert [line.split()[1] for line in notes["done"]][:2] == ["gen", "gen"]
 
 
 @pytest.mark.parametrize(
