@@ -197,6 +197,7 @@ def _forecast(run: _Run, available: int) -> Forecast:
     store = open_store(path)
     trials = Trials(run.chain, path, store, request.folder / "trials", provider, exact)
     allowed = ansaetze(store.process, store.plan.provider)
+    per_event, _ = amplitudes_per_event(store)  # of few events it fluctuates
     costs = Costs(
         exact=exact,
         check=check_seconds(provider, with_beams(store.read("momenta", slice(0, 2048)))),
@@ -219,6 +220,7 @@ def _forecast(run: _Run, available: int) -> Forecast:
     spent = trials.seconds + first_seconds + (request.workers - 1) / request.workers * seconds
     return nothing.model_copy(
         update={
+            "per_event": per_event,
             "trial_seconds": spent,
             "tried": tried,
             "refused": allowed.refused,
