@@ -42,14 +42,24 @@ class Chain:
         notes: the file.
         settings: what all commands follow from, noted as well.
         environment: of the commands.
+        within: the folder in which they run; None: this one.
     """
 
     notes: Path
     settings: dict[str, Any]
     environment: dict[str, str]
+    within: Path | None = None
 
     @classmethod
-    def of(cls, folder: Path, notes: str, settings: dict[str, Any], environment: dict[str, str], others: str) -> Chain:
+    def of(
+        cls,
+        folder: Path,
+        notes: str,
+        settings: dict[str, Any],
+        environment: dict[str, str],
+        others: str,
+        within: Path | None = None,
+    ) -> Chain:
         """The chain of a folder: a new one, or one that was begun there.
 
         Args:
@@ -60,7 +70,7 @@ class Chain:
             UsageError: the folder holds something else.
             IntegrityError: its notes are damaged.
         """
-        chain = cls(folder / notes, settings, environment)
+        chain = cls(folder / notes, settings, environment, within)
         if chain.notes.is_file():
             if (noted := chain._read()[0]) != settings:
                 found = ", ".join(f"{name} {value}" for name, value in noted.items() if settings.get(name) != value)
@@ -99,7 +109,8 @@ class Chain:
         if line in done:
             return done[line]
         begun = time.monotonic()
-        child = subprocess.Popen([sys.executable, "-m", "ampcli", *arguments], env=self.environment, stdout=sys.stderr)
+        command = [sys.executable, "-m", "ampcli", *arguments]
+        child = subprocess.Popen(command, env=self.environment, stdout=sys.stderr, cwd=self.within)
         try:
             code = child.wait()
         finally:  # asked to stop: so is the command, which then keeps what it has

@@ -36,6 +36,7 @@ def build_app() -> typer.Typer:
         features,
         gen,
         predict,
+        recipes,
         registry,
         reweight,
         speedup,
@@ -74,4 +75,5 @@ def build_app() -> typer.Typer:
     ):
         module.add(app)
     app.add_typer(registry.app, name="registry")
+    app.add_typer(recipes.app, name="recipes")
     return app

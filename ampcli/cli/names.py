@@ -19,3 +19,10 @@ def provider_names() -> tuple[str, ...]:
     from ampcli.amplitudes.providers import AUTO, PROVIDERS
 
     return (*PROVIDERS.names, AUTO)
+
+
+def recipe_names() -> list[str]:
+    """Of the recipes that come with ampcli."""
+    from ampcli.recipes import all_recipes
+
+    return [recipe.name for recipe in all_recipes()]

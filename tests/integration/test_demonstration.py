@@ -35,7 +35,7 @@ def started(ampcli: Ampcli) -> Iterator[Started]:
     """The command lines that demonstrations start, of which only those of 3 jets are asked for."""
     lines: Started = []
 
-    def start(words: list[str], env: dict[str, str], stdout: Any) -> SimpleNamespace:
+    def start(words: list[str], env: dict[str, str], stdout: Any, cwd: None) -> SimpleNamespace:
         assert words[1:3] == ["-m", "ampcli"]
         lines.append(words[3:])
         outcome = ampcli.run(*words[3:], variables={"AMPCLI_REGISTRY": env["AMPCLI_REGISTRY"]})
