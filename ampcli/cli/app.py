@@ -35,6 +35,7 @@ def build_app() -> typer.Typer:
         export,
         features,
         gen,
+        man,
         predict,
         recipes,
         registry,
@@ -72,6 +73,7 @@ def build_app() -> typer.Typer:
         demo,
         doctor,
         completion,
+        man,
     ):
         module.add(app)
     app.add_typer(registry.app, name="registry")

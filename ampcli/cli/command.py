@@ -60,7 +60,8 @@ _Config = Annotated[
     typer.Option("--config", is_eager=True, callback=read_config, help="TOML file with this command's options."),
 ]
 
-_COMMON = {
+#: Options of all commands.
+COMMON = {
     "config": (_Config, None),
     "json": (_Json, False),
     "quiet": (_Quiet, False),
@@ -100,7 +101,7 @@ def command(
 
 def names_of(function: Callable[..., Result]) -> set[str]:
     """Names of the options that a command has of its own, and of those that all have."""
-    return {*inspect.signature(function).parameters, *_COMMON}
+    return {*inspect.signature(function).parameters, *COMMON}
 
 
 def _late_command(complete: Callable[[], TyperCommand]) -> type[TyperCommand]:
@@ -147,7 +148,7 @@ def _runner(function: Callable[..., Result], late: Sequence[inspect.Parameter]) 
         *(p.replace(kind=inspect.Parameter.KEYWORD_ONLY) for p in own.values()),
         *(
             inspect.Parameter(key, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=annotation)
-            for key, (annotation, default) in _COMMON.items()
+            for key, (annotation, default) in COMMON.items()
         ),
     ]
     run.__signature__ = signature.replace(  # type: ignore[attr-defined]
