@@ -56,6 +56,17 @@ def open_standard_streams() -> None:
             setattr(sys, name, open(os.devnull, "r+" if name == "stdin" else "w"))  # noqa: SIM115
 
 
+def width() -> int | None:
+    """Of the terminal, in characters: COLUMNS, or what it says; None where nobody looks (a pipe, a file)."""
+    columns = os.environ.get("COLUMNS", "")
+    if columns.isdecimal() and int(columns) > 0:
+        return int(columns)
+    try:
+        return os.get_terminal_size(sys.stdout.fileno()).columns or None
+    except (OSError, ValueError):
+        return None
+
+
 def flag(name: str) -> str:
     """The option of the command line for a parameter."""
     return "--" + name.replace("_", "-")
