@@ -28,17 +28,17 @@ def aligned(rows: Sequence[Sequence[str]], left: int | None = 1, ruled: bool = F
     ]
 
 
-def fitting(rows: Sequence[Sequence[str]], width: int | None, least: Sequence[str]) -> list[list[str]]:
+def fitting(rows: Sequence[Sequence[str]], width: int, least: Sequence[str]) -> list[list[str]]:
     """The columns of a table that fit a width.
 
     Args:
         rows: the headings first.
-        width: in characters; None: there is no limit.
+        width: in characters.
         least: headings of columns that may go, those that go first in front.
     """
     table = [list(row) for row in rows]
     for heading in least:
-        if width is None or sum(max(map(len, column)) + 2 for column in zip(*table, strict=True)) - 2 <= width:
+        if sum(max(map(len, column)) + 2 for column in zip(*table, strict=True)) - 2 <= width:
             break
         place = table[0].index(heading)
         table = [[cell for at, cell in enumerate(row) if at != place] for row in table]

@@ -54,10 +54,9 @@ def places(registry: AnyRegistry, name: str, version: int) -> list[Path]:
     ]  # fmt: skip
 
 
-def references(folders: Sequence[Path]) -> list[str]:
-    """All versions of all models in registries' folders as ``name@version``, each once."""
-    found = [f"{name}@{v}" for folder in folders for name in names(folder) for v in versions(folder, name)]
-    return list(dict.fromkeys(found))
+def references(folder: Path) -> list[str]:
+    """All versions of all models in a registry's folder as ``name@version``."""
+    return [f"{name}@{version}" for name in names(folder) for version in versions(folder, name)]
 
 
 def aliases(folder: Path, name: str) -> dict[str, int]:

@@ -68,7 +68,6 @@ def uncertainty_text(manifest: Manifest) -> str | None:
     found = manifest.recalibration
     if found is None:
         return None
-    intervals = ", ".join(f"{level} % of the errors are within {k:.2f}" for level, k in found.intervals.items())
-    return (
-        f"calibrated on validation {' and '.join(found.measures)}: 68 % of the errors are within 1, {intervals} of them"
-    )
+    intervals = ", ".join(f"{level} % within {k:.2f}" for level, k in found.intervals.items())
+    measures = " and ".join(found.measures)
+    return f"calibrated on validation {measures}: 68 % of the errors are within one of them, {intervals}"

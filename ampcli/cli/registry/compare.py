@@ -11,7 +11,7 @@ import typer
 from ampcli.cli.command import RegistryOption, Result, command, show
 from ampcli.cli.effect import only_with
 from ampcli.cli.registry.arguments import Models
-from ampcli.cli.registry.tables import number, table
+from ampcli.cli.registry.tables import number, table, wrapped
 from ampcli.errors import BarNotMetError, NotFoundError
 
 if TYPE_CHECKING:
@@ -107,7 +107,7 @@ def _side_by_side(rows: list[Row]) -> str:
             measured = [metric_text(name, row.metrics[name]) for name in metrics]
             cells.append([row.model, row.trained_as, str(row.training_points), number(row.seconds), *measured])
         parts.append(f"{process}\n{table(cells, [name for name in _LEAST if name in cells[0]])}")
-    return "\n\n".join([*parts, LEGEND])
+    return "\n\n".join([*parts, wrapped(LEGEND)])
 
 
 def _on_store(

@@ -83,7 +83,7 @@ def _text(registry: Registry, listed: Sequence[Summary]) -> str:
     for folder, each in groupby(listed, key=lambda one: one.registry):
         parts.append(f"{_title(registry, folder)}\n{_table(list(each))}")
     shown = {each.registry for each in listed}
-    parts += [f"no models in {folder}" for folder in registry.named if folder not in shown]
+    parts += [f"no models in the registry {folder}" for folder in registry.named if folder not in shown]
     return "\n\n".join(parts)
 
 

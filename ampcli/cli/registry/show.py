@@ -8,7 +8,7 @@ import typer
 
 from ampcli.cli.command import RegistryOption, Result, command
 from ampcli.cli.names import models
-from ampcli.cli.registry.tables import printable, table
+from ampcli.cli.registry.tables import printable, table, wrapped
 
 if TYPE_CHECKING:
     from ampcli.registry.manifest import Manifest
@@ -87,7 +87,7 @@ def _described(manifest: Manifest) -> str:
     parts = [_entries(entries)]
     if manifest.metrics:
         rows = [[metric_name(name), metric_text(name, found)] for name, found in manifest.metrics.items()]
-        parts += [table([["metric", "value"], *rows]) + f"\n{LEGEND}"]
+        parts += [table([["metric", "value"], *rows]) + f"\n{wrapped(LEGEND)}"]
     return "\n\n".join([*parts, printable(manifest.card.strip(), and_lines=True)]).rstrip()
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Sequence
 
 from ampcli.cli.output import width
@@ -22,6 +23,11 @@ def table(rows: Sequence[Sequence[str]], least: Sequence[str] = ()) -> str:
     """
     cells = [[printable(cell) for cell in row] for row in rows]
     return "\n".join(aligned(fitting(cells, width(), least), left=None, ruled=True))
+
+
+def wrapped(text: str) -> str:
+    """Lines no wider than the terminal."""
+    return "\n".join(textwrap.wrap(text, width()))
 
 
 def number(value: float | None) -> str:

@@ -28,7 +28,7 @@ def verify_models(models: Models = None, registry: RegistryOption = None) -> Res
     if models:
         folders = [resolve(found_in, model) for model in expand_ranges(models)]
     else:
-        folders = [resolve(Registry((root,)), each) for root in found_in.own for each in references([root])]
+        folders = [resolve(Registry((root,)), each) for root in found_in.own for each in references(root)]
     check = partial(check_probe, registry=found_in)
     found: list[dict[str, object]] = []
     lines = []
