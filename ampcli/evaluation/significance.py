@@ -26,22 +26,19 @@ class Paired:
         error: its standard error, from the scatter of the differences.
         closer: share of the points where the first is closer to the exact amplitude (half of those where both are
             alike); closer_error: its standard error.
+        closer_sigma: how far this is from a half, in standard errors that it would have there (a sign test).
     """
 
     difference: float
     error: float
     closer: float
     closer_error: float
+    closer_sigma: float
 
     @property
     def sigma(self) -> float:
         """The difference in standard errors; 0 where there is none."""
         return self.difference / self.error if self.error > 0 else 0.0
-
-    @property
-    def closer_sigma(self) -> float:
-        """How far the share is from a half, in standard errors."""
-        return (self.closer - 0.5) / self.closer_error if self.closer_error > 0 else 0.0
 
 
 def paired(first: Floats, second: Floats, weight: Floats | None = None) -> Paired:
@@ -59,13 +56,15 @@ def paired(first: Floats, second: Floats, weight: Floats | None = None) -> Paire
     share = np.full(len(first), 1.0) if weight is None else weight
     share = share / share.sum()
     one, other = np.abs(first), np.abs(second)
-    closer = np.where(one == other, 0.5, (one < other).astype(np.float64))
+    sign = np.sign(other - one)
 
     def mean_and_error(values: Floats) -> tuple[float, float]:
         mean = float(share @ values)
         return mean, sqrt(float(share**2 @ (values - mean) ** 2))
 
-    return Paired(*mean_and_error(one - other), *mean_and_error(closer))
+    ahead, error = mean_and_error(sign)
+    chance = sqrt(float(share**2 @ sign**2))  # the error of `ahead`, if it were 0
+    return Paired(*mean_and_error(one - other), (1 + ahead) / 2, error / 2, ahead / chance if chance > 0 else 0.0)
 
 
 @dataclass(frozen=True)
@@ -85,7 +84,7 @@ class Pair:
     def document(self) -> dict[str, Any]:
         """With the names of both."""
         both = {"first": self.first, "second": self.second, "measure": self.measure}
-        return both | asdict(self.found) | {"sigma": self.found.sigma, "closer_sigma": self.found.closer_sigma}
+        return both | asdict(self.found) | {"sigma": self.found.sigma}
 
     @property
     def text(self) -> str:
@@ -97,14 +96,14 @@ class Pair:
             verdict = f"{self.first if found.difference < 0 else self.second} is better"
         return (
             f"{self.first} and {self.second}, {self.measure}: {verdict}; mean |Delta| differs by "
-            f"{with_error(found.difference, found.error, 100)} % ({abs(found.sigma):.1f} sigma, paired); "
+            f"{with_error(abs(found.difference), found.error, 100)} % ({abs(found.sigma):.1f} sigma, paired); "
             f"{self.first} is closer at {with_error(found.closer, found.closer_error, 100)} % of them "
             f"({abs(found.closer_sigma):.1f} sigma)"
         )
 
 
 def pairs(comparisons: Mapping[str, Comparison]) -> list[Pair]:
-    """The first model with each of the others, by what the points count.
+    """The first model with each of the others, by what the points count, where that is known well.
 
     Raises:
         UsageError: one model alone, or models whose test points are others.
@@ -121,6 +120,6 @@ def pairs(comparisons: Mapping[str, Comparison]) -> list[Pair]:
                 f"{first} and {second} split this store in different ways: their test points are not the same",
                 f"Compare them on a store that neither was trained on, with {setting('split')} all.",
             )
-        for measure, weight in one.measures.apart(len(one.delta)).items():
+        for measure, weight in one.measures.known(len(one.delta)).items():
             found.append(Pair(first, second, measure, paired(one.delta, other.delta, weight)))
     return found
