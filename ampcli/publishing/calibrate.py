@@ -62,4 +62,7 @@ def publish_calibrated(registry: AnyRegistry, reference: str, store: Store, name
         }
     )
     tensors = None if manifest.members else read_weights(folder, manifest)
-    return publish_model(registry, draft, predictor, tensors, read_probe(folder, manifest)["momenta"].numpy())
+    # Of a model that is in another registry there may be no version yet in the one that is written to.
+    above = manifest.version if draft.name == manifest.name else 0
+    probe = read_probe(folder, manifest)["momenta"].numpy()
+    return publish_model(registry, draft, predictor, tensors, probe, above)

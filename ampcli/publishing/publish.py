@@ -68,7 +68,12 @@ def with_honest_uncertainty(draft: Manifest, kind: UncertaintyKind, points: Vali
 
 
 def publish_model(
-    registry: AnyRegistry, draft: Manifest, predictor: Predictor, weights: dict[str, Tensor] | None, probe: FloatArray
+    registry: AnyRegistry,
+    draft: Manifest,
+    predictor: Predictor,
+    weights: dict[str, Tensor] | None,
+    probe: FloatArray,
+    above: int = 0,
 ) -> Manifest:
     """Publish a model as the next version of its name.
 
@@ -76,10 +81,11 @@ def publish_model(
         predictor: the model as it is in memory.
         weights: its tensors; None for an ensemble.
         probe: final-state momenta (n, n_final, 4) in GeV of the points whose predictions are kept.
+        above: a version of this name that is lower than the new one, wherever it is.
 
     Raises:
         IntegrityError: the model that was written does not predict what the one in memory does.
         AmpcliError: the registry cannot be written.
     """
     kept = make_probe(predictor.described_by(draft), probe)
-    return publish(registry, draft, weights, kept, partial(check_probe, registry=registry))
+    return publish(registry, draft, weights, kept, partial(check_probe, registry=registry), above)

@@ -39,7 +39,14 @@ Check = Callable[[Path, Manifest], None]
 """Recomputes the probe's predictions from a folder; raises IntegrityError where they disagree."""
 
 
-def publish(registry: AnyRegistry, draft: Manifest, weights: Tensors | None, probe: Tensors, check: Check) -> Manifest:
+def publish(
+    registry: AnyRegistry,
+    draft: Manifest,
+    weights: Tensors | None,
+    probe: Tensors,
+    check: Check,
+    above: int = 0,
+) -> Manifest:
     """Add the next version of a model to the registry.
 
     Args:
@@ -48,6 +55,7 @@ def publish(registry: AnyRegistry, draft: Manifest, weights: Tensors | None, pro
         weights: the model's tensors; None for an ensemble.
         probe: inputs and the predictions that `check` compares with.
         check: called with the staged folder, laid out like a published one, before anyone can see it.
+        above: a version of this name that is lower than the new one, wherever it is.
 
     Returns:
         The manifest as published.
@@ -67,7 +75,7 @@ def publish(registry: AnyRegistry, draft: Manifest, weights: Tensors | None, pro
         with writing(home):
             manifest = draft.model_copy(
                 update={
-                    "version": next_version(registry, draft.name),
+                    "version": max(next_version(registry, draft.name), above + 1),
                     "weights_sha256": None if weights is None else _store(folder / WEIGHTS, weights),
                     "probe_sha256": _store(folder / PROBE, probe),
                 }
