@@ -9,7 +9,7 @@ from ampcli.cli.registry.arguments import Model
 
 
 def add(app: typer.Typer) -> None:
-    command(app, "card", "ampcli registry card ee-5jets > ee-5jets.md")(card_of_model)
+    command(app, "card", "ampcli registry card ee-5jets")(card_of_model)
 
 
 def card_of_model(model: Model, registry: RegistryOption = None) -> Result:
