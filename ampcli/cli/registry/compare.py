@@ -146,8 +146,8 @@ def _on_store(
         return Result(document, text)
 
     def write() -> str:
-        from ampcli.plots.evaluation import plot_comparisons
+        from ampcli.plots.evaluation import plot_overlays
 
-        return f"\n{len(plot_comparisons(comparisons, document, out))} files in {out}"
+        return f"\n{len(plot_overlays(comparisons, document, out))} files in {out}"
 
     return Result(document, text, write)
