@@ -32,6 +32,7 @@ from ampcli.registry.storage import PROBE, WEIGHTS, Check, verify
 _SECONDS = 60.0  # without a byte, after which a server is taken for gone
 _CHUNK = 2**20
 _MOST_MODELS = 3000
+_LARGEST_TEXT = 2**26  # bytes of a manifest, or of a file of aliases
 
 #: Is told of each piece, in bytes.
 Advance = Callable[[int], object]
@@ -207,9 +208,18 @@ class _Arrival:
             raise IntegrityError(f"{self.source} sends more than {_MOST_MODELS} models")
 
     def _get(self, inside: str, to: Path, what: str) -> None:
+        size, is_text = 0, inside.endswith(".json")  # of others the manifest says what they are
+
+        def advance(more: int) -> None:
+            nonlocal size
+            size += more
+            if is_text and size > _LARGEST_TEXT:
+                raise IntegrityError(f"{inside} in {self.source} is too large: more than {_LARGEST_TEXT} bytes")
+            self.advance(more)
+
         try:
             with to.open("wb") as file:
-                self.there.get(inside, file, self.advance)
+                self.there.get(inside, file, advance)
                 file.flush()
                 os.fsync(file.fileno())
         except (FileNotFoundError, NotADirectoryError, IsADirectoryError):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -137,6 +137,16 @@ def _talks_nonsense(request: Server) -> bool:
     return True
 
 
+def _never_ends(request: Server) -> bool:
+    request.send_response(200)
+    request.end_headers()
+    with suppress(OSError):
+        while True:
+            request.wfile.write(b" " * 2**20)
+    request.close_connection = True
+    return True
+
+
 def _to_a_file(request: Server) -> bool:
     request.send_response(302)
     request.send_header("Location", "file:///etc/hostname")
@@ -155,6 +165,7 @@ def _to_a_file(request: Server) -> bool:
         (_redirects_for_ever, AmpcliError, "redirect"),
         (_talks_nonsense, AmpcliError, "try again"),
         (_to_a_file, AmpcliError, "302"),
+        (_never_ends, IntegrityError, "too large"),
     ],
 )
 def test_nothing_appears_when_something_is_wrong(
