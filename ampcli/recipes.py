@@ -66,11 +66,10 @@ def all_recipes() -> list[Recipe]:
     Raises:
         NotFoundError: this installation has none.
     """
-    root = shipped_recipes()
-    if root is None:
+    found = shipped_recipes()
+    if not found:
         raise NotFoundError("this installation of ampcli has no recipes", "Install the wheel, or use the checkout.")
-    paths = sorted(root.rglob("*.toml"))
-    return [Recipe(path.relative_to(root).with_suffix("").as_posix(), path, path.read_text()) for path in paths]
+    return [Recipe(name, path, path.read_text()) for name, path in found.items()]
 
 
 def find_recipe(name: str) -> Recipe:

@@ -12,7 +12,7 @@ from ampcli.evaluation.growth import Growth
 from ampcli.evaluation.metrics import THRESHOLDS, Metrics
 from ampcli.evaluation.reference import OverReference
 from ampcli.store.measures import ENOUGH
-from ampcli.text_table import aligned
+from ampcli.text_table import aligned, with_error
 
 _LEGEND = [
     "Delta = predicted/exact - 1 in %, (..) its error in the last digits; >1%: share that is further off;",
@@ -20,7 +20,6 @@ _LEGEND = [
     "log10 ratio: mean +- spread of log10(predicted/exact); MSE(log): of the standardised ln A",
 ]
 
-_ROUNDING = 1e-12
 _HONEST = 0.03  # how far from 68 % one sigma may be
 
 _Cell = Callable[[Metrics], str]
@@ -241,17 +240,6 @@ def _growth(found: list[Growth]) -> list[str]:
         "mean of so many members, in %, and points within 1, 2, 3 standard errors of it:",
         *aligned([header, *rows]),
     ]
-
-
-def with_error(value: float, error: float | None, scale: float = 1.0) -> str:
-    """`value` times `scale` with its error in brackets, in units of the last digits: ``0.0573(21)``."""
-    if not error or error < _ROUNDING * abs(value):
-        return f"{value * scale:.4g}"
-    value, error = value * scale, error * scale
-    decimals = 1 - int(f"{error:.1e}".partition("e")[2])
-    if not 0 <= decimals <= 8:
-        return f"{value:.4e} +- {error:.1e}"
-    return f"{value:.{decimals}f}({error * 10**decimals:.0f})"
 
 
 def _cross_section(c: CrossSection) -> list[str]:

@@ -1,20 +1,28 @@
-"""What comes with ampcli beside its code: recipes and trained models.
+"""What comes with ampcli besides code: trained models and recipes.
 
-A wheel holds them in this folder (``setup.py`` puts them here); a checkout beside the package.
+An installed package has them in this folder, where the build copies them (setup.py); a checkout has them at its root.
 """
 
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Literal
 
-_HERE = Path(__file__).resolve().parent
-
-
-def shipped_recipes() -> Path | None:
-    """The folder of the recipes; None where there are none."""
-    return _shipped("recipes")
+_HERE = Path(__file__).parent
+_CHECKOUT = _HERE.parents[1]
 
 
-def _shipped(name: str) -> Path | None:
-    places = (_HERE / name, _HERE.parents[1] / name)
-    return next((place for place in places if place.is_dir()), None)
+def shipped_folder(name: Literal["registry", "recipes"]) -> Path | None:
+    """The folder of the shipped models or recipes; None where an installation has none."""
+    folders = [_HERE / name]
+    if (_CHECKOUT / "pyproject.toml").is_file():  # else it is where packages are installed
+        folders.append(_CHECKOUT / name)
+    return next((folder for folder in folders if folder.is_dir()), None)
+
+
+def shipped_recipes() -> dict[str, Path]:
+    """The recipes by name, ``ee-4jets`` or ``fame/3jets``, sorted: tables of options for `--config`."""
+    folder = shipped_folder("recipes")
+    if folder is None:
+        return {}
+    return {file.relative_to(folder).with_suffix("").as_posix(): file for file in sorted(folder.rglob("*.toml"))}
