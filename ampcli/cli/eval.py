@@ -60,12 +60,15 @@ def evaluate(
     from ampcli.errors import UsageError
     from ampcli.evaluation.comparison import compare
     from ampcli.evaluation.report import notes, summary_table, table
+    from ampcli.extras import require
     from ampcli.inference.load import load_predictor
     from ampcli.store.reader import open_store
 
     *models, store = arguments
     if not models:
         raise UsageError("no model given", "Name one or more before the store: ampcli eval ee-4jets ee4.zarr")
+    if out is not None:
+        require("plots")
     set_threads(threads)
     predictors = [load_predictor(model, registry, device) for model in models]
     opened = open_store(Path(store))
