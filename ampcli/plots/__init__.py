@@ -1,7 +1,7 @@
 """Plots in settings of their own: the user's matplotlibrc and backend are for plots of the user's.
 
-They are read when matplotlib is imported, where a wrong one is an error, so the first import happens here without them.  matplotlib and
-mplhep are the extra ``plots``, which a command asks for before its work.
+They are read when matplotlib is imported, where a wrong one is an error, so the first import happens here without them.
+matplotlib and mplhep are the extra ``plots``: commands ask for it before their work.
 """
 
 from __future__ import annotations

@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 
 from ampcli.instructions import instruction_set
-from ampcli.phasespace import flat_points as module
 from ampcli.phasespace.compiled.engine import phase_space
 from ampcli.phasespace.flat_points import flat_points
 from ampcli.phasespace.jets import merging_scales
@@ -83,7 +82,10 @@ def test_the_edge_of_the_clustering(rng, on):
     scales = merging_scales(p, 2)[1]
     event = int(np.argmin(np.abs(scales - 0.05 * E**2)))
     # d_cut is 2 y_cut s: above and below the event's scale
-    without, with_it = (flat_points(cube, Selection(E, scales[event] * share / (2 * E**2)), on)[0].tolist() for share in (1 + 1e-9, 1 - 1e-9))
+    without, with_it = (
+        flat_points(cube, Selection(E, scales[event] * share / (2 * E**2)), on)[0].tolist()
+        for share in (1 + 1e-9, 1 - 1e-9)
+    )
     assert sorted([*without, event]) == with_it
 
 
