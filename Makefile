@@ -6,7 +6,7 @@ READY := $(VENV)/.ready
 COMPILED := setup.py $(wildcard $(foreach room,ampcli/amplitudes/native ampcli/features/compiled ampcli/phasespace/compiled \
     ampcli/training/compiled ampcli/inference/compiled ampcli/simd ampcli/library,$(room)/*.cpp $(room)/*.h $(room)/*.map))
 
-.PHONY: demo test lint completions clean
+.PHONY: demo test lint completions package wheel-test lower-bounds clean
 
 $(READY): pyproject.toml constraints.txt $(COMPILED)
 	$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13) and "ampcli needs Python 3.11 to 3.13; try: make PYTHON=python3.12")'
@@ -32,5 +32,15 @@ completions: $(READY)
 	$(BIN)/ampcli completion zsh > completions/_ampcli
 	$(BIN)/ampcli completion fish > completions/ampcli.fish
 
+# A wheel, built from the sdist, in a clean environment outside the checkout.
+package:
+	.ci/package $(PYTHON)
+
+wheel-test:
+	for python in python3.11 python3.12 python3.13; do .ci/package $$python || exit 1; done
+
+lower-bounds:
+	.ci/lower-bounds $(PYTHON)
+
 clean:
-	rm -rf $(VENV) .cache demo build *.egg-info
+	rm -rf $(VENV) .cache demo build dist *.egg-info

@@ -1,14 +1,16 @@
-"""The compiled parts of ampcli, each once per instruction set: Python modules, and the library that generators link.
+"""What is built: the compiled parts, each once per instruction set, and copies of trained models and recipes.
 
-The rest is in pyproject.toml.
+Compiled are Python modules, and the library that generators link.  The rest is in pyproject.toml.
 """
 
 import platform
 import re
+import shutil
 from pathlib import Path
 
 from pybind11.setup_helpers import Pybind11Extension, build_ext
 from setuptools import Extension, setup
+from setuptools.command.build_py import build_py
 
 FLAGS: dict[str, list[str]] = {"baseline": []}
 LANES = {"baseline": 2, "avx2": 4, "avx512": 8}
@@ -51,11 +53,42 @@ HEADERS = [
 ]
 
 
+#: Folders of the root that wheels have in `ampcli.shipped`; a checkout's are used where they are.
+SHIPPED = ("registry", "recipes")
+
+#: Where shells look for completions, below the folder of an environment.
+COMPLETIONS = {
+    "share/bash-completion/completions": ["completions/ampcli.bash"],
+    "share/zsh/site-functions": ["completions/_ampcli"],
+    "share/fish/vendor_completions.d": ["completions/ampcli.fish"],
+}
+
+
 def version() -> str:
-    """That of pyproject.toml."""
-    found = re.search(r'^version = "(.+)"$', Path("pyproject.toml").read_text(encoding="utf-8"), re.MULTILINE)
+    """That of the package, which cannot be imported yet."""
+    found = re.search(r'^__version__ = "(.+)"$', Path("ampcli/__init__.py").read_text(encoding="utf-8"), re.MULTILINE)
     assert found is not None
     return found[1]
+
+
+class BuildPython(build_py):
+    """Python files, and copies of the shipped folders."""
+
+    def run(self) -> None:
+        super().run()
+        if not self.editable_mode:
+            for source, target in self._copies().items():
+                target.parent.mkdir(parents=True, exist_ok=True)
+                shutil.copyfile(source, target)
+
+    def get_outputs(self, include_bytecode: bool = True) -> list[str]:
+        copies = {} if self.editable_mode else self._copies()
+        return [*super().get_outputs(include_bytecode), *map(str, copies.values())]
+
+    def _copies(self) -> dict[Path, Path]:
+        shipped = Path(self.build_lib) / "ampcli" / "shipped"
+        files = (file for folder in SHIPPED for file in sorted(Path(folder).rglob("*")))
+        return {file: shipped / file for file in files if file.is_file() and not file.name.startswith(".")}
 
 
 class Build(build_ext):
@@ -106,7 +139,8 @@ def module(package: str, name: str) -> Pybind11Extension:
 
 
 setup(
-    cmdclass={"build_ext": Build},
+    cmdclass={"build_py": BuildPython, "build_ext": Build},
+    data_files=list(COMPLETIONS.items()),
     ext_modules=[
         *(module(package, name) for package in PACKAGES for name in FLAGS),
         Extension(LIBRARY, [*PLAIN, *ENGINES], depends=[*HEADERS, SHOWN]),

@@ -10,7 +10,9 @@ from typing import Any
 import numpy as np
 import torch
 
+from ampcli import extras
 from ampcli.amplitudes.cache import cache_root
+from ampcli.amplitudes.protocol import ProviderKind
 from ampcli.amplitudes.providers import PROVIDERS
 from ampcli.device import usable_cores
 from ampcli.errors import AmpcliError
@@ -47,9 +49,17 @@ def diagnose(registry: Registry) -> dict[str, Any]:
         "cache free": f"{shutil.disk_usage(cache).free / 2**30:.1f} GiB",
         "registry": registry.listed,
         "amplitudes": f"ok ({names} agree on {process})" if len(ours) > 1 else f"ok ({names})",
-        "providers": ", ".join(f"{kind.name} {kind.version}" for kind in PROVIDERS),
+        "providers": ", ".join(map(_with_version, PROVIDERS)),
         "instruction set": instruction_set(),
+        **{f"extra {name}": state for name, state in extras.states().items()},
     }
+
+
+def _with_version(kind: ProviderKind) -> str:
+    try:
+        return f"{kind.name} {kind.version}"
+    except AmpcliError:  # of an extra
+        return f"{kind.name} (not installed)"
 
 
 def _require_writable(folder: Path) -> None:

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from ampcli.errors import AmpcliError
+from ampcli.extras import remedy
 
 BLOCK = 128
 """Threads of a block; __launch_bounds__ of the kernels."""
@@ -30,7 +31,7 @@ def compiled(source: Path, architecture: str) -> Any:
     except (ImportError, RuntimeError) as error:
         raise AmpcliError(
             f"computations on the GPU need cuda-core and NVRTC: {error}",
-            'Install them with `pip install "ampcli[cuda]"` (for a CUDA 12 torch: `pip install "cuda-core[cu12]"`).',
+            f'{remedy("cuda")} For a CUDA 12 torch: pip install "cuda-core[cu12]".',
         ) from error
 
 

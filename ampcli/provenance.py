@@ -13,7 +13,7 @@ import torch
 
 from ampcli.plugins import plugin_packages
 
-_PACKAGES = ("ampcli", "torch", "numpy", "zarr", "pyamplicol", "fastjet", "safetensors")
+_PACKAGES = ("ampcli", "torch", "numpy", "zarr", "pyamplicol", "safetensors")
 
 
 def package_versions() -> dict[str, str]:

@@ -7,7 +7,6 @@ that all of a user's ampcli processes share.  Evaluation never touches Symbolica
 from __future__ import annotations
 
 import hashlib
-import importlib.metadata
 import json
 import logging
 import platform
@@ -22,6 +21,7 @@ from ampcli.amplitudes import check, symbolica
 from ampcli.amplitudes.cache import cache_root
 from ampcli.amplitudes.ufo import Model
 from ampcli.errors import AmpcliError, LockedError, UsageError
+from ampcli.extras import version_of
 from ampcli.process import Process
 
 log = logging.getLogger(__name__)
@@ -31,8 +31,12 @@ OPTIONS = {"color-accuracy": "full", "execution-mode": "compiled"}
 
 
 def generator_version() -> str:
-    """Version of the installed pyamplicol (read without importing it)."""
-    return importlib.metadata.version("pyamplicol")
+    """Version of the installed pyamplicol (read without importing it).
+
+    Raises:
+        AmpcliError: it is not installed.
+    """
+    return version_of("pyamplicol", "pyamplicol")
 
 
 def artifact_folder(process: Process, model: Model | None = None) -> Path:

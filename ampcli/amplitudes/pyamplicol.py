@@ -192,7 +192,7 @@ class _PyAmplicolKind(ProviderKind):
     def covers(self, process: Process, unchecked: bool = False) -> str | None:
         """Of classes in which each process has to be compared itself, all are covered for now."""
         if importlib.util.find_spec("pyamplicol") is None:
-            return "the package pyamplicol is not installed"
+            return 'the package pyamplicol is not installed (pip install "ampcli[pyamplicol]")'
         known = coverage.class_of(process)
         if unchecked or known.fault is None or known.mixed:
             return None

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import copy
 import hashlib
-import importlib.metadata
 import json
 import re
 import shutil
@@ -22,6 +21,7 @@ from typing import Any
 from ampcli.amplitudes import symbolica
 from ampcli.amplitudes.cache import cache_root
 from ampcli.errors import AmpcliError, IntegrityError, LockedError, NotFoundError, UsageError, setting
+from ampcli.extras import version_of
 from ampcli.process import PARTICLES, Process, parse_process
 from ampcli.records.provider import ParticleRecord
 
@@ -201,7 +201,7 @@ def find_model(text: str) -> Model:
     Raises:
         NotFoundError: no such folder, restriction card or model.
         UsageError: a folder that holds no UFO model.
-        AmpcliError: it cannot be read.
+        AmpcliError: it cannot be read, or the package that reads it is not installed.
     """
     if _REFERENCE.fullmatch(text):
         file = _place(text) / _MODEL
@@ -223,7 +223,7 @@ def find_model(text: str) -> Model:
 
 
 def _place(reference: str) -> Path:
-    return cache_root() / "ufo" / importlib.metadata.version("ufo_model_loader") / reference
+    return cache_root() / "ufo" / version_of("ufo_model_loader", "pyamplicol") / reference
 
 
 def _folder(text: str) -> tuple[Path, str | None]:

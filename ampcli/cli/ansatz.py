@@ -34,9 +34,12 @@ def ansatz(
     """Measure how well splitting kernel times reduced amplitude approximates the exact amplitude."""
     from ampcli.errors import UsageError
     from ampcli.evaluation.ansatz import measure_ansatz
+    from ampcli.extras import require
     from ampcli.features.blocks import kind_of
     from ampcli.store.reader import open_store
 
+    if out is not None:
+        require("plots")
     for name in blocks:
         if not kind_of(name).undoes_emissions(name):
             raise UsageError(f'"{name}" undoes no emission', "Name emissions, such as fg1, iq1, fg1^2 or fg1+.")

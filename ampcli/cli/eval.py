@@ -65,6 +65,7 @@ def evaluate(
     from ampcli.errors import UsageError
     from ampcli.evaluation.comparison import compare
     from ampcli.evaluation.report import notes, summary_table, table
+    from ampcli.extras import require
     from ampcli.inference.load import load_predictor
     from ampcli.registry.naming import expand_ranges
     from ampcli.store.reader import open_store
@@ -72,6 +73,8 @@ def evaluate(
     *models, store = arguments
     if not models:
         raise UsageError("no model given", "Name one or more before the store: ampcli eval ee-4jets ee4.zarr")
+    if out is not None:
+        require("plots")
     set_threads(threads)
     predictors = [load_predictor(model, registry, device) for model in expand_ranges(models)]
     opened = open_store(Path(store))

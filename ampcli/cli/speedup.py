@@ -79,6 +79,7 @@ def speedup(
     """Measure the speed-up when surrogates replace exact amplitudes where their predicted uncertainty is small."""
     from ampcli.cli.numbers import parse_tolerance
     from ampcli.device import set_threads
+    from ampcli.extras import require
     from ampcli.inference.load import load_predictor
     from ampcli.registry.search import find_registry
     from ampcli.speedup.candidates import surrogates_for
@@ -89,6 +90,8 @@ def speedup(
 
     *models, store = arguments
     accuracy, fraction = parse_tolerance("--tolerance", tolerance)
+    if out is not None:
+        require("plots")
     set_threads(1)  # times are those of one core
     opened, root = open_store(Path(store)), find_registry(registry)
     opened.require_exact()

@@ -54,11 +54,14 @@ def trajectory(
     from ampcli.evaluation.trajectories import follow
     from ampcli.evaluation.trajectory_seeds import follow_seeds, parse_seeds
     from ampcli.evaluation.trajectory_table import seeds_table, trajectory_table
+    from ampcli.extras import require
     from ampcli.inference.load import load_predictor
     from ampcli.registry.naming import expand_ranges
 
     if show is not None and show >= count:
         raise UsageError(f"--show {show}: there are {count} trajectories, counted from 0")
+    if out is not None:
+        require("plots")
     set_threads(threads)
     predictors = [load_predictor(model, registry, device) for model in expand_ranges(models)]
     if seeds is None:

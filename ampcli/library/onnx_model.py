@@ -15,6 +15,7 @@ import numpy.typing as npt
 import torch
 
 from ampcli.errors import AmpcliError, UsageError
+from ampcli.extras import remedy
 from ampcli.inference.network import TrainedNetwork
 from ampcli.inference.predictor import Predictor
 from ampcli.models.antenna import LARGEST, AntennaAnsatz
@@ -108,7 +109,7 @@ class _Graph:
         try:
             import onnx
         except ImportError:
-            raise AmpcliError("the package onnx is missing", 'Install it: pip install "ampcli[onnx]".') from None
+            raise AmpcliError("the package onnx is missing", remedy("onnx")) from None
         self.onnx = onnx
         self.n_final = predictor.process.n_final
         self.name = predictor.manifest.reference

@@ -16,6 +16,7 @@ from torch import Tensor
 from torch.func import functional_call
 
 from ampcli.errors import AmpcliError
+from ampcli.extras import remedy
 from ampcli.records.architecture import Architecture
 
 _BLOCKS, _HEADS = 4, 4
@@ -57,7 +58,7 @@ class EquivariantNetwork:
         except ImportError as error:
             raise AmpcliError(
                 f"the network {self.kind} needs packages that are not installed: {error}",
-                "Install them with `pip install 'ampcli[equivariant]'`.",
+                remedy("equivariant"),
             ) from None
 
     @cached_property

@@ -7,7 +7,6 @@ import numpy.typing as npt
 
 from ampcli.kinematics import FloatArray
 from ampcli.phasespace.compiled.engine import phase_space
-from ampcli.phasespace.jets import EDGE, fastjet_exclusive_jets
 from ampcli.phasespace.selection import Selection
 
 
@@ -24,17 +23,10 @@ def flat_points(
         Which of the n they are (k,), and their momenta (k, n_final, 4) in GeV, E = |p| to rounding.
     """
     clustered = selection.cuts == "durham"
-    kept, rows, momenta, scale = phase_space(on).lepton_points(
+    kept, rows, momenta = phase_space(on).lepton_points(
         cube,
         sqrt_s=selection.sqrt_s,
         least_s=selection.y_cut * selection.sqrt_s**2,
         d_cut=selection.d_cut if clustered else 0.0,
-        edge=EDGE,
     )
-    rows, momenta, scale = rows[:kept], momenta[:kept], scale[:kept]
-    on_edge = np.flatnonzero(np.abs(scale - selection.d_cut) <= EDGE * selection.d_cut) if clustered else ()
-    if len(on_edge):
-        jets = fastjet_exclusive_jets(momenta[on_edge], selection.d_cut)
-        passed = np.delete(np.arange(kept), on_edge[jets < momenta.shape[1] - 1])
-        rows, momenta = rows[passed], momenta[passed]
-    return rows, momenta
+    return rows[:kept], momenta[:kept]

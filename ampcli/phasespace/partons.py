@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from ampcli.errors import AmpcliError, IntegrityError, NotFoundError, UsageError, setting
+from ampcli.extras import remedy
 from ampcli.files import read_file
 from ampcli.kinematics import FloatArray
 
@@ -32,7 +33,7 @@ def require_madspace() -> Any:
     except ImportError as error:
         raise AmpcliError(
             f"hadron collisions need the package madspace: {error}",
-            'Install it with `pip install "ampcli[lhc]"` (Python 3.11 and 3.12).',
+            remedy("lhc"),
         ) from error
     return madspace
 

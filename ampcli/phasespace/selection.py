@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ampcli.kinematics import FloatArray, dot, pair_positions
-from ampcli.phasespace.jets import EDGE, fastjet_exclusive_jets, merging_scales
+from ampcli.phasespace.jets import merging_scales
 
 Cuts = Literal["durham", "jade"]
 BoolArray = npt.NDArray[np.bool_]
@@ -55,10 +55,4 @@ class Selection:
 
     def clusters(self, momenta: FloatArray) -> BoolArray:
         """Which events have at least n_final - 1 exclusive jets: the second merging lies above d_cut."""
-        scale = merging_scales(momenta, 2)[1]
-        passed = scale > self.d_cut
-        on_edge = np.flatnonzero(np.abs(scale - self.d_cut) <= EDGE * self.d_cut)
-        if len(on_edge):
-            jets = fastjet_exclusive_jets(momenta[on_edge], self.d_cut)
-            passed[on_edge] = jets >= momenta.shape[1] - 1
-        return np.asarray(passed)
+        return np.asarray(merging_scales(momenta, 2)[1] > self.d_cut)

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ampcli.kinematics import FloatArray, massless_product, pair_positions
-from ampcli.phasespace.jets import fastjet_jets
+from ampcli.phasespace.jets import jets_of_partons
 from ampcli.phasespace.selection import Selection
 from ampcli.process import Process
 
@@ -39,7 +39,7 @@ def unresolved_regions(final: FloatArray, process: Process, selection: Selection
         final: (n, n_final, 4) in GeV.
     """
     quarks = (*process.final_positions("quark"), *process.final_positions("antiquark"))
-    jets = fastjet_jets(final, selection.d_cut)
+    jets = jets_of_partons(final, selection.d_cut)
     found = {name: np.zeros(len(final), dtype=bool) for name in REGIONS}
     patterns, event_pattern = np.unique(jets, axis=0, return_inverse=True)
     for number, pattern in enumerate(patterns):

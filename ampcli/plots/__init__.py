@@ -1,6 +1,7 @@
 """Plots in settings of their own: the user's matplotlibrc and backend are for plots of the user's.
 
 They are read when matplotlib is imported, where a wrong one is an error, so the first import happens here without them.
+matplotlib and mplhep are the extra ``plots``: commands ask for it before their work.
 """
 
 from __future__ import annotations
@@ -8,6 +9,8 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+
+from ampcli.extras import require
 
 
 @contextmanager
@@ -28,6 +31,8 @@ def _without_user_settings() -> Iterator[None]:
             else:
                 os.environ[name] = value
 
+
+require("plots")
 
 with _without_user_settings():
     import matplotlib  # noqa: F401

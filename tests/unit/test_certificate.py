@@ -11,7 +11,7 @@ import ampcli
 from ampcli.errors import UsageError
 from ampcli.events.repair import restored
 from ampcli.kinematics import checked_momenta, min_invariant, with_beams
-from ampcli.phasespace.jets import fastjet_exclusive_jets
+from ampcli.phasespace.jets import exclusive_jets
 from ampcli.phasespace.rambo import rambo
 from ampcli.process import parse_process
 from ampcli.records.region import Region
@@ -53,7 +53,7 @@ def test_flags_of_min_sij_and_jets(final):
     certificate = certify(manifest_of(), FOUR_JETS, final, np.full(len(final), 0.01))
     assert set(certificate.reasons) == {"min_sij", "jets"}
     low = min_invariant(final) < 1e-3 * 1e6
-    few = fastjet_exclusive_jets(final, 0.01 * 1e6) < 3
+    few = exclusive_jets(final, 0.01 * 1e6) < 3
     np.testing.assert_array_equal(certificate.reasons["min_sij"], low)
     np.testing.assert_array_equal(certificate.reasons["jets"], few)
     np.testing.assert_array_equal(certificate.outside, low | few)

@@ -319,7 +319,7 @@ IMPORTS = """
 import sys
 from ampcli.cli.main import run
 code = run(sys.argv[1:])
-heavy = {"torch", "zarr", "matplotlib", "numpy", "fastjet", "pyamplicol", "symbolica"} & set(sys.modules)
+heavy = {"torch", "zarr", "matplotlib", "numpy", "awkward", "pyamplicol", "symbolica"} & set(sys.modules)
 sys.exit(f"{code} {heavy}" if code or heavy else 0)
 """
 

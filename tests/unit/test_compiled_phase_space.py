@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 
 from ampcli.instructions import instruction_set
-from ampcli.phasespace import flat_points as module
 from ampcli.phasespace.compiled.engine import phase_space
 from ampcli.phasespace.flat_points import flat_points
 from ampcli.phasespace.jets import merging_scales
@@ -76,27 +75,18 @@ def test_flat_points_are_those_of_numpy(rng, legs, y_cut, cuts, on):
     np.testing.assert_allclose(momenta[..., 0] ** 2, (momenta[..., 1:] ** 2).sum(axis=2), rtol=1e-15)
 
 
-def test_fastjet_decides_on_the_edge(rng, monkeypatch):
+@pytest.mark.parametrize("on", SETS)
+def test_the_edge_of_the_clustering(rng, on):
     cube = rng.random((4, 4, 64))
     p = rambo(np.moveaxis(cube, (0, 1, 2), (2, 1, 0)), E)
     scales = merging_scales(p, 2)[1]
     event = int(np.argmin(np.abs(scales - 0.05 * E**2)))
-    asked = []
-
-    def decide(answer):
-        def jets(momenta, d_cut):
-            asked.append(len(momenta))
-            return np.full(len(momenta), answer)
-
-        return jets
-
-    selection = Selection(E, scales[event] / (2 * E**2), "durham")  # d_cut is 2 y_cut s
-    rows = {}
-    for answer in (2, 3):
-        monkeypatch.setattr(module, "fastjet_exclusive_jets", decide(answer))
-        rows[answer] = flat_points(cube, selection)[0].tolist()
-    assert asked == [1, 1]
-    assert sorted([*rows[2], event]) == rows[3]
+    # d_cut is 2 y_cut s: above and below the event's scale
+    without, with_it = (
+        flat_points(cube, Selection(E, scales[event] * share / (2 * E**2)), on)[0].tolist()
+        for share in (1 + 1e-9, 1 - 1e-9)
+    )
+    assert sorted([*without, event]) == with_it
 
 
 @pytest.mark.parametrize("on", SETS)

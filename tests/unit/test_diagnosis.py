@@ -50,7 +50,7 @@ def failure(capsys, code=1):
 def test_findings(tmp_path, monkeypatch, capsys):
     monkeypatch.setenv("AMPCLI_REGISTRY", str(tmp_path))
     found = findings(capsys)
-    for package in ("ampcli", "torch", "numpy", "zarr", "pyamplicol", "fastjet", "safetensors"):
+    for package in ("ampcli", "torch", "numpy", "zarr", "pyamplicol", "safetensors"):
         assert found[package] == importlib.metadata.version(package)
     assert found["python"] == platform.python_version()
     assert found["usable cores"] == usable_cores()
@@ -78,14 +78,17 @@ def test_a_package_that_is_missing(one_provider, monkeypatch, capsys):
     real = importlib.metadata.version
 
     def version(package):
-        if package == "fastjet":
+        if package in ("mplhep", "pyamplicol"):
             raise importlib.metadata.PackageNotFoundError(package)
         return real(package)
 
     monkeypatch.setattr(importlib.metadata, "version", version)
     found = findings(capsys)
-    assert "fastjet" not in found
+    assert "pyamplicol" not in found
     assert found["zarr"] == real("zarr")
+    assert found["extra plots"] == 'mplhep not installed: plots. Install it: pip install "ampcli[plots]".'
+    assert found["extra pyamplicol"].startswith("pyamplicol not installed: ")
+    assert found["extra hdf5"] == f"pylhe {real('pylhe')}"
 
 
 @pytest.mark.usefixtures("one_provider", "fresh_engine")

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
-
 import numpy as np
 import pytest
+from fastjet_reference import fastjet_exclusive_jets, fastjet_jets
 
-from ampcli.phasespace.jets import exclusive_jets, fastjet_exclusive_jets, merging_scales
+from ampcli.phasespace.jets import exclusive_jets, jets_of_partons, merging_scales
 from ampcli.phasespace.rambo import rambo
 
 E = 1000.0
@@ -66,10 +64,14 @@ def test_scales_are_where_fastjet_loses_a_jet(rng):
             assert fastjet_exclusive_jets(event, d * (1 + 1e-9))[0] <= 5 - step - 1
 
 
-def test_fastjet_decides_on_the_edge(rng):
-    p = events(rng, 30, 4)
-    for event, d in zip(p[:, None], merging_scales(p, 2)[1], strict=True):
-        assert exclusive_jets(event, d) == fastjet_exclusive_jets(event, d)
+@pytest.mark.parametrize("partons", [2, 3, 4, 5, 6])
+@pytest.mark.parametrize("y", [1e-3, 0.02, 0.5])
+def test_partons_of_jets_as_fastjet(rng, partons, y):
+    """Its numbers of jets are in another order: what counts is who shares one."""
+    p = events(rng, 200, partons, squeeze=0.1)
+    ours, theirs = (jets(p, y * E**2) for jets in (jets_of_partons, fastjet_jets))
+    np.testing.assert_array_equal(ours[:, :, None] == ours[:, None], theirs[:, :, None] == theirs[:, None])
+    np.testing.assert_array_equal(ours.max(axis=1) + 1, exclusive_jets(p, y * E**2))
 
 
 def test_distance_of_two_partons():
@@ -89,19 +91,3 @@ def test_scales_never_fall_and_ignore_the_order_of_legs(rng):
 def test_scales_grow_with_the_square_of_the_energy(rng):
     p = events(rng, 100, 4)
     np.testing.assert_allclose(merging_scales(10 * p), 100 * merging_scales(p), rtol=1e-12)
-
-
-BANNER = """
-import numpy as np, sys
-from ampcli.phasespace.jets import fastjet_exclusive_jets
-p = np.array([[[3.0, 3, 0, 0], [4, 0, 4, 0], [5, 0, 0, 5]]])
-print("before", end=" ")
-print(fastjet_exclusive_jets(p, 1.0)[0])
-"""
-
-
-def test_fastjet_banner_stays_off_stdout():
-    # A process of its own: FastJet prints its banner once per process.
-    done = subprocess.run([sys.executable, "-c", BANNER], capture_output=True, text=True, check=True)
-    assert done.stdout == "before 3\n"
-    assert "FastJet" in done.stderr

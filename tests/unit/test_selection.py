@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from fastjet_reference import fastjet_exclusive_jets
 
 from ampcli.kinematics import min_invariant
-from ampcli.phasespace.jets import fastjet_exclusive_jets, merging_scales
+from ampcli.phasespace.jets import merging_scales
 from ampcli.phasespace.rambo import rambo
 from ampcli.phasespace.selection import Selection
 
@@ -70,13 +71,13 @@ def test_quark_pair_counts_as_a_pair():
 
 
 @pytest.mark.parametrize("partons", [3, 4, 5])
-def test_on_the_edge_of_the_clustering_fastjet_decides(rng, partons):
+def test_beside_the_edge_of_the_clustering_fastjet_agrees(rng, partons):
     p = np.ascontiguousarray(rambo(rng.random((30, partons, 4)), 1.0))
     for event, scale in zip(p[:, None], merging_scales(p, 2)[1], strict=True):
-        # Choose the unit of energy so that the second merging lies at d_cut = 0.01 s up to rounding.
-        selection = Selection(float(np.sqrt(scale / 0.01)), 1e-6)
-        jets = fastjet_exclusive_jets(event, selection.d_cut)
-        assert selection.clusters(event)[0] == (jets[0] >= partons - 1)
+        for share in (1 - 1e-9, 1 + 1e-9):  # of d_cut = 0.01 s, at which the second merging lies
+            selection = Selection(float(np.sqrt(share * scale / 0.01)), 1e-6)
+            jets = fastjet_exclusive_jets(event, selection.d_cut)
+            assert selection.clusters(event)[0] == (jets[0] >= partons - 1) == (share < 1)
 
 
 def test_cuts_on_invariants_alone(rng):

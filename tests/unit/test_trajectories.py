@@ -14,7 +14,7 @@ from ampcli.evaluation.trajectory_seeds import follow_seeds, parse_seeds
 from ampcli.evaluation.trajectory_table import seeds_table, trajectory_table
 from ampcli.inference.load import load_predictor
 from ampcli.kinematics import checked_momenta, min_invariant, with_beams
-from ampcli.phasespace.jets import exclusive_jets, fastjet_jets
+from ampcli.phasespace.jets import exclusive_jets, jets_of_partons
 from ampcli.phasespace.rambo import rambo
 from ampcli.phasespace.selection import Selection
 from ampcli.phasespace.trajectories import trajectories
@@ -101,7 +101,7 @@ def test_the_quark_pair_is_not_red():
 def test_jets_of_partons():
     final = trajectories(4, 50, 5, E, 3).reshape(-1, 5, 4)
     d_cut = 0.01 * E**2
-    labels = fastjet_jets(final, d_cut)
+    labels = jets_of_partons(final, d_cut)
     counts = exclusive_jets(final, d_cut)
     assert len(np.unique(counts)) > 1
     for row, count in zip(labels, counts, strict=True):

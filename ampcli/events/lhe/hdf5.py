@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ampcli.errors import AmpcliError
+from ampcli.extras import remedy
 
 if TYPE_CHECKING:
     import pylhe
@@ -17,7 +18,7 @@ def require_writer() -> None:
     try:
         import pylhe  # noqa: F401
     except ImportError:
-        raise AmpcliError("HDF5 files need the package pylhe", 'Install it: pip install "ampcli[hdf5]".') from None
+        raise AmpcliError("HDF5 files need the package pylhe", remedy("hdf5")) from None
 
 
 def write_hdf5(text: Path, out: Path) -> None:

@@ -27,18 +27,18 @@ void write(const Momentum& p, int lane, double* to) {
   to[0] = p.e[lane], to[1] = p.x[lane], to[2] = p.y[lane], to[3] = p.z[lane];
 }
 
-// Points of the cube (4, legs, n) within the e+e- selection: their rows, their momenta (k, legs, 4) and the second merging
-// scale (k,), up to a share `edge` below d_cut.  d_cut = 0: any.
-py::tuple lepton_points(const Array& cube, double sqrt_s, double least_s, double d_cut, double edge) {
+// Points of the cube (4, legs, n) within the e+e- selection: their rows and their momenta (k, legs, 4).
+// d_cut, which the second merging scale exceeds; 0: any.
+py::tuple lepton_points(const Array& cube, double sqrt_s, double least_s, double d_cut) {
   require(cube.ndim() == 3 && cube.shape(0) == 4, "a cube of another shape");
   const int legs = int(cube.shape(1));
   const long n = cube.shape(2);
   require(legs >= 3 && legs <= MAX_FINAL && n % LANES == 0, "too many legs, or no multiple of eight events");
   Numbers rows(n);
-  Array momenta({n, long(legs), 4L}), scale(n);
+  Array momenta({n, long(legs), 4L});
   const double* u = cube.data();
   long long* row = rows.mutable_data();
-  double *to = momenta.mutable_data(), *merging = scale.mutable_data();
+  double* to = momenta.mutable_data();
   long kept = 0;
   {
     py::gil_scoped_release released;
@@ -47,20 +47,16 @@ py::tuple lepton_points(const Array& cube, double sqrt_s, double least_s, double
       rambo(u + start, n, legs, sqrt_s, p);
       Whole passed = 2.0 * least_product(p, legs) >= real(least_s);
       if (!any(passed)) continue;
-      Real second{};
-      if (d_cut > 0) {
-        second = second_merging(p, legs);
-        passed &= second >= real(d_cut * (1 - edge));
-      }
+      if (d_cut > 0) passed &= second_merging(p, legs) > real(d_cut);
       for (int lane = 0; lane < LANES; ++lane) {
         if (!passed[lane]) continue;
-        row[kept] = start + lane, merging[kept] = second[lane];
+        row[kept] = start + lane;
         for (int leg = 0; leg < legs; ++leg) write(p[leg], lane, to + (kept * legs + leg) * 4);
         ++kept;
       }
     }
   }
-  return py::make_tuple(kept, rows, momenta, scale);
+  return py::make_tuple(kept, rows, momenta);
 }
 
 // A map of random numbers to events of proton collisions within the cuts on jets.
@@ -199,7 +195,7 @@ PYBIND11_MODULE(AMPCLI_MODULE, module) {
   using namespace ampcli::phasespace;
   module.doc() = "Phase space (see rambo.h and jets.h)";
   module.def("lepton_points", &lepton_points, py::arg("cube"), py::kw_only(), py::arg("sqrt_s"), py::arg("least_s"),
-             py::arg("d_cut"), py::arg("edge"));
+             py::arg("d_cut"));
   module.def("functions", &functions, py::arg("values"));
   py::class_<Pair>(module, "Pair", py::module_local())
       .def(py::init([](const std::vector<int>& legs, const std::vector<bool>& charged, const std::vector<double>& mass2,
