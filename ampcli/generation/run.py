@@ -165,12 +165,14 @@ def fill(
     workers: int,
     resume: bool,
     on_rows: Callable[[int], None],
+    finish: bool = True,
 ) -> dict[str, Any] | None:
     """Make the missing ones of the `chosen` parts; finalise the store once all its parts are there.
 
     Args:
         resume: write parts that do not match their checksums again instead of failing.
         on_rows: told the number of rows of each finished part.
+        finish: finalise it.
 
     Returns:
         The store's attributes, or None while parts chosen by other processes are missing.
@@ -179,7 +181,7 @@ def fill(
         missing = set(parts.missing_parts(job.path, job.plan))
         todo = [number for number in chosen if number in missing]
         _make(pool, todo, on_rows)
-        if parts.missing_parts(job.path, job.plan):
+        if not finish or parts.missing_parts(job.path, job.plan):
             return None
         if resume and (damaged := list(_damaged(pool, job.plan))):
             for number in damaged:
