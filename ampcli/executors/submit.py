@@ -26,7 +26,7 @@ Kind = Literal["slurm", "local"]
 
 _LOGS = Path("ampcli-jobs")
 _ENDLESS = 10**6  # times that submitit may queue a task again
-_TEN_YEARS = 10 * 366 * 24 * 60  # minutes: submitit wants a limit for processes of this machine
+_TEN_YEARS = 10 * 366 * 24 * 60  # minutes: submitit wants a limit, and counts how often it was hit
 _FIRST_POLL, _LAST_POLL = 0.5, 30.0  # seconds between two questions to Slurm
 _LOCAL_POLL = 0.1  # seconds
 
@@ -120,7 +120,7 @@ def submit(jobs: Jobs, kind: Kind, options: Options, unset: Sequence[str]) -> St
         ) from None
     # wckey: submitit's own would be refused by many a cluster
     common = {"signal_delay_s": NOTICE, "wckey": None, "stderr_to_stdout": True, "array_parallelism": len(jobs.tasks)}
-    slurm.update_parameters(**common, additional_parameters=_underscored(options))
+    slurm.update_parameters(**common, time=_TEN_YEARS, additional_parameters=_underscored(options))
     started = Started(kind, folder, jobs, variables, slurm)
     started.tasks = started.start(jobs.tasks)
     if jobs.finish is not None:

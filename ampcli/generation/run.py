@@ -8,7 +8,7 @@ import threading
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from multiprocessing.process import BaseProcess
 from multiprocessing.synchronize import Event
@@ -183,14 +183,10 @@ def fill(
         _make(pool, todo, on_rows)
         if not finish or parts.missing_parts(job.path, job.plan):
             return None
-        if resume and (damaged := list(_damaged(pool, job.plan))):
-            for number in damaged:
-                parts.forget_part(job.path, number)
-            _make(pool, damaged, on_rows)
         return finalise.finalise(
             job.path,
             job.plan,
-            lambda numbers: pool.in_order("check", numbers),
+            lambda numbers: _mended(pool, on_rows) if resume else pool.in_order("check", numbers),
             lambda: job.source.attributes(job.path / parts.BOOKS) | job.evidence,
         )
 
@@ -214,13 +210,18 @@ def _make(pool: Pool[Job], numbers: list[int], on_rows: Callable[[int], None]) -
         on_rows(future.result())
 
 
-def _damaged(pool: Pool[Job], plan: Plan) -> Iterator[int]:
-    futures = pool.each("check", range(plan.parts))
-    for future in futures:
-        try:
-            future.result()
-        except IntegrityError:
-            yield pool.number_of(future)
+def _mended(pool: Pool[Job], on_rows: Callable[[int], None]) -> list[tuple[PartRecord, finalise.PartSums]]:
+    """What was found when every part was checked, after those that are damaged were made again."""
+    job, found = pool.job, {}
+    for future in pool.each("check", range(job.plan.parts)):
+        with suppress(IntegrityError):
+            found[pool.number_of(future)] = future.result()
+    damaged = [number for number in range(job.plan.parts) if number not in found]
+    for number in damaged:
+        parts.forget_part(job.path, number)
+    _make(pool, damaged, on_rows)
+    found.update(zip(damaged, pool.in_order("check", damaged), strict=True))
+    return [found[number] for number in range(job.plan.parts)]
 
 
 class Pool(Generic[_AnyJob]):
