@@ -129,7 +129,7 @@ class CommandLine:
         }
         if name not in known or name in self.without:
             raise UsageError(f"--scan {option}: `ampcli {self.context.info_name}` has no such option")
-        return known[name].type_cast_value(self.context, text)
+        return known[name].process_value(self.context, text)
 
 
 def _texts(value: Any) -> list[str]:
