@@ -14,7 +14,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 _PROGRAMS = ("munged", "mungekey", "slurmctld", "slurmd", "sbatch", "srun", "squeue", "scontrol", "scancel")
-_LIMIT = 100.0  # seconds after which a condition is taken to hang
+_LIMIT = 250.0  # seconds after which a condition is taken to hang
 
 _CONFIGURATION = """
 ClusterName=test

@@ -32,22 +32,19 @@ class Command:
         self._process = subprocess.Popen(self.words, env=known)
         try:
             code = self._process.wait()
-        finally:
-            self._stop()
+        finally:  # by an exception, too: submitit's handler of signals ends this process
+            self._process.terminate()
+            self._process.wait()
         if code == InterruptedRun.exit_code and _goes_on():
             signal.raise_signal(signal.SIGUSR2)  # submitit's handler calls `checkpoint` and queues the job again
         if code:
             sys.exit(code if code > 0 else 128 - code)
 
     def checkpoint(self) -> DelayedSubmission:
-        """What submitit runs the next time."""
-        self._stop()
-        return DelayedSubmission(Command(self.words, self.variables))
-
-    def _stop(self) -> None:
-        if self._process is not None and self._process.poll() is None:
+        """What submitit runs the next time; called in its handler of signals, where nothing may be waited for."""
+        if self._process is not None:
             self._process.terminate()
-            self._process.wait()
+        return DelayedSubmission(Command(self.words, self.variables))
 
 
 def _goes_on() -> bool:

@@ -29,6 +29,7 @@ _ENDLESS = 10**6  # times that submitit may queue a task again
 _TEN_YEARS = 10 * 366 * 24 * 60  # minutes: submitit wants a limit, and counts how often it was hit
 _FIRST_POLL, _LAST_POLL = 0.5, 30.0  # seconds between two questions to Slurm
 _LOCAL_POLL = 0.1  # seconds
+_LATE = 15.0  # seconds after which a network disk shows files of other machines
 
 
 @dataclass
@@ -143,6 +144,9 @@ def wait(started: Started, on_done: Callable[[int], None] = lambda tasks: None) 
     """
     if started.kind == "slurm":
         _wait_for_slurm(started.ids)
+        deadline = time.monotonic() + _LATE
+        while started.failed and time.monotonic() < deadline:
+            time.sleep(_FIRST_POLL)
         on_done(len(started.tasks))
         return
     try:
