@@ -191,11 +191,13 @@ class AsJobs:
 
 
 def _submitted(jobs: Jobs, values: Values, options: Mapping[str, str | bool], unset: list[str]) -> Result:
+    from ampcli import interrupt
     from ampcli.cli.command import Result, progress_bar, resumable
     from ampcli.errors import AmpcliError
     from ampcli.executors.submit import log_of, submit, wait
 
-    started = submit(jobs, values["executor"], options, unset)
+    with interrupt.held():  # all jobs, or none
+        started = submit(jobs, values["executor"], options, unset)
     document: dict[str, Any] = {
         "executor": started.kind,
         "jobs": started.ids,
@@ -207,10 +209,10 @@ def _submitted(jobs: Jobs, values: Values, options: Mapping[str, str | bool], un
         after = f", then job {started.ids[1]}" if started.finish else ""
         text = f"job {started.ids[0]}: {what}{after}; logs in {started.folder}"
         return Result(document | {"finished": False}, f"{text}\nsqueue --jobs {','.join(started.ids)}")
-    with (
-        resumable("finished parts are kept", "Run the same command again; gen with --resume."),
-        progress_bar("tasks", len(started.tasks)) as advance,
-    ):
+    kept = "finished parts are kept", "Run the same command again; gen with --resume."
+    if started.kind == "slurm":
+        kept = f"jobs {','.join(started.ids)} go on", f"scancel {' '.join(started.ids)} stops them."
+    with resumable(*kept), progress_bar("tasks", len(started.tasks)) as advance:
         wait(started, advance)
     if failed := started.failed:
         logs = ", ".join(str(log_of(job)) for job in failed[:4])

@@ -17,7 +17,7 @@ _DEFAULTS: dict[str, str | bool] = {"time": "60", "nodes": "1", "ntasks": "1", "
 #: Seconds before the time limit at which a task is asked to stop.
 NOTICE = 90
 
-_OWN = ("array", "dependency", "parsable", "signal", "test-only", "wait", "wrap")
+_OWN = ("array", "parsable", "signal", "test-only", "wait", "wrap")
 
 
 def sbatch_options(given: Iterable[str], jobs: Jobs) -> dict[str, str | bool]:

@@ -150,6 +150,7 @@ def wait(started: Started, on_done: Callable[[int], None] = lambda tasks: None) 
         on_done(len(started.tasks))
         return
     try:
+        on_done(0)  # stops here, if that was asked for while they were started
         _wait_for_processes(started.tasks, on_done)
         if started.jobs.finish is not None and not started.failed:
             started.finish = started.start([started.jobs.finish])

@@ -53,7 +53,7 @@ def test_options_of_sbatch() -> None:
     assert options["cpus-per-task"] == "4"
 
 
-@pytest.mark.parametrize("text", ["", "=4", "Mem=4", "mem=4\n#SBATCH --x", "array=1-4", "--dependency=afterok:1"])
+@pytest.mark.parametrize("text", ["", "=4", "Mem=4", "mem=4\n#SBATCH --x", "array=1-4", "--wrap=true"])
 def test_no_options_of_sbatch(text: str) -> None:
     with pytest.raises(UsageError, match=r"sbatch"):
         sbatch_options([text], Jobs("gen", [["gen"]]))
