@@ -109,7 +109,7 @@ def test_the_script_through_a_time_limit_and_a_drained_node(
     slurm("scontrol", "update", f"jobid={array}", "timelimit=10")  # else a slow machine would not get far in one minute
     slurm("scontrol", "update", f"nodename={slurm.node}", "state=resume")
     slurm.wait_until(lambda: not slurm.states(array))
-    assert slurm.fact(f"{array}_1", "Restarts") == slurm.fact(f"{array}_2", "Restarts") == "1"
+    assert all(int(slurm.fact(f"{array}_{number}", "Restarts")) >= 1 for number in (1, 2))
     assert open_store(store).digest == digest
 
 
