@@ -92,6 +92,7 @@ def here(ampcli: Ampcli, tmp_path: Path) -> Ampcli:
     return type(ampcli)(tmp_path, ampcli.environment | {"PYTHONPATH": str(Path(__file__).parents[2])})
 
 
+@pytest.mark.timeout(600)  # ten interpreters start, some after others
 def test_on_this_machine(here: Ampcli, make_store: Callable[..., Path], tmp_path: Path) -> None:
     """`--executor local`: tasks that a signal stops keep what is finished; they end in the store of one process."""
     gen = ("gen", *ASKED[:1], "shared.zarr", *ASKED[1:], "--executor", "local", "--tasks", "2")
