@@ -31,6 +31,7 @@ EXTRAS = {
     "hdf5": Extra("event files in HDF5", ("pylhe",)),
     "onnx": Extra("exports to ONNX", ("onnx",)),
     "equivariant": Extra("the networks lgatr and lloca", ("lgatr", "lloca")),
+    "hpc": Extra("jobs", ("submitit",)),
     "cuda": Extra("own kernels on GPUs", ("cuda-core",)),
 }
 

@@ -233,6 +233,7 @@ def generate_sample(
     part: tuple[int, int] = (1, 1),
     resume: bool = False,
     on_rows: Callable[[int], None] = lambda rows: None,
+    finish: bool = True,
 ) -> list[dict[str, Any]] | None:
     """Fill the stores of all channels of a sample that was begun.
 
@@ -243,6 +244,6 @@ def generate_sample(
     for each, channel in zip(job.jobs, job.plan.channels, strict=True):
         adapted = _survey_folder(job, channel) / ADAPTATION
         prepared = [adapted] if adapted.is_file() else []  # where it was removed, the store adapts again, to the same
-        found.append(generate(each, workers, part, resume, on_rows, prepared))
+        found.append(generate(each, workers, part, resume, on_rows, prepared, finish))
     finished = [attributes for attributes in found if attributes is not None]
     return finished if len(finished) == len(found) else None

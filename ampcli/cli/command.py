@@ -23,6 +23,7 @@ from typer.core import TyperCommand
 from ampcli import interrupt
 from ampcli.cli.configuration import check_variables, read_config, write_configuration
 from ampcli.cli.effect import effective, effects, refuse_without_effect
+from ampcli.cli.executor import AsJobs
 from ampcli.cli.output import Unfailing, shown, write_document, write_text
 from ampcli.errors import AmpcliError, InterruptedRun
 from ampcli.system_errors import explain
@@ -79,7 +80,7 @@ Late = Callable[[], Sequence[inspect.Parameter]]
 
 
 def command(
-    app: typer.Typer, name: str, example: str, late: Late = tuple
+    app: typer.Typer, name: str, example: str, late: Late = tuple, jobs: AsJobs | None = None
 ) -> Callable[[Callable[..., Result]], Callable[..., None]]:
     """Register a subcommand; `example` is shown below its help.
 
@@ -87,6 +88,7 @@ def command(
         late: parameters beside those of the function, which takes them as ``**options``, or in the place of those of
             the same name: for what is known once catalogues or heavy modules are read, which other commands, and the
             help of all of them, need not.
+        jobs: how it becomes jobs (``--executor``).
     """
 
     def register(function: Callable[..., Result]) -> Callable[..., None]:
@@ -94,10 +96,10 @@ def command(
 
         def complete() -> TyperCommand:
             alone = typer.Typer(rich_markup_mode=None, add_completion=False, pretty_exceptions_enable=False)
-            alone.command(name, epilog=epilog)(_runner(function, late()))
+            alone.command(name, epilog=epilog)(_runner(function, late(), jobs))
             return cast(TyperCommand, typer.main.get_command(alone))
 
-        run = _runner(function, ())
+        run = _runner(function, (), jobs)
         app.command(name, epilog=epilog, cls=TyperCommand if late is tuple else _late_command(complete))(run)
         return run
 
@@ -122,11 +124,15 @@ def _late_command(complete: Callable[[], TyperCommand]) -> type[TyperCommand]:
     return LateCommand
 
 
-def _runner(function: Callable[..., Result], late: Sequence[inspect.Parameter]) -> Callable[..., None]:
-    """What Typer calls: `function` with the options that all commands share, and those that are made late."""
+def _runner(
+    function: Callable[..., Result], late: Sequence[inspect.Parameter], jobs: AsJobs | None
+) -> Callable[..., None]:
+    """What Typer calls: `function` with the options that all commands share, those made late, and those of jobs."""
     signature = inspect.signature(function, eval_str=True)
     own = {p.name: p for p in signature.parameters.values() if p.kind != inspect.Parameter.VAR_KEYWORD}
     own |= {p.name: p for p in late}
+    of_jobs = {} if jobs is None else jobs.parameters
+    own |= of_jobs
     needs = effects(own.values())
 
     @functools.wraps(function)
@@ -136,12 +142,15 @@ def _runner(function: Callable[..., Result], late: Sequence[inspect.Parameter]) 
         check_variables(ctx)
         refuse_without_effect(ctx, needs, values)
         _parameters.clear()
-        _parameters.update(effective(needs, values))
+        _parameters.update({name: v for name, v in effective(needs, values).items() if name not in of_jobs})
         level = logging.INFO if shown.verbose else logging.ERROR if shown.quiet else logging.WARNING
         logging.basicConfig(level=level, format="%(message)s", stream=sys.stderr)
         # Zarr's unfinished reads, after an error or a signal
         logging.getLogger("asyncio").setLevel(logging.CRITICAL)
-        result = function(**values)
+        if jobs is not None and values["executor"] is not None:
+            result = jobs.run(ctx, values)
+        else:
+            result = function(**{name: value for name, value in values.items() if name not in of_jobs})
         show(result)
         if result.write is not None:
             with interrupt.held():  # a set of files is written to its end

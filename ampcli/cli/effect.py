@@ -81,7 +81,7 @@ def refuse_without_effect(ctx: typer.Context, needs: Mapping[str, list[Effect]],
     shown = {name: " ".join(map(str, v)) if isinstance(v, list) else v for name, v in values.items()}
     useless: dict[tuple[str, str], list[str]] = {}
     for name, needed in needs.items():
-        if _given(ctx, name, values[name]):
+        if given(ctx, name, values[name]):
             for effect in needed:
                 if not effect.holds(values):
                     useless.setdefault((effect.without, effect.hint), []).append(_named(ctx, name, values[name]))
@@ -95,7 +95,8 @@ def _is_set(value: Any) -> bool:
     return value is not None and value is not False and value != []
 
 
-def _given(ctx: typer.Context, name: str, value: Any) -> bool:
+def given(ctx: typer.Context, name: str, value: Any) -> bool:
+    """Whether an option was given, on the command line, in a variable or in a file."""
     source = ctx.get_parameter_source(name)
     if source is None or source.name not in _GIVEN:
         return False

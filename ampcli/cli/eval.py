@@ -10,11 +10,12 @@ import typer
 
 from ampcli.cli import names
 from ampcli.cli.command import RegistryOption, Result, command, save_configuration
+from ampcli.cli.executor import one_job
 from ampcli.cli.over_channels import Values, arguments_at, over_channels, store_of_arguments
 
 
 def add(app: typer.Typer) -> None:
-    command(app, "eval", "ampcli eval ee-4jets ee4.zarr --out plots/ee-4jets")(evaluate)
+    command(app, "eval", "ampcli eval ee-4jets ee4.zarr --out plots/ee-4jets", jobs=one_job())(evaluate)
 
 
 def _whole(values: Values, done: Mapping[str, Result]) -> Result:

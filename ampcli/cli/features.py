@@ -11,12 +11,13 @@ import typer
 from ampcli.cli.command import Result, command, names_of, progress_bar, resumable
 from ampcli.cli.declared import Owner, declared_parameters, given
 from ampcli.cli.effect import Effect, Values, only_if
+from ampcli.cli.executor import features_jobs
 from ampcli.cli.names import starting_with
 from ampcli.cli.over_channels import over_channels
 
 
 def add(app: typer.Typer) -> None:
-    command(app, "features", "ampcli features ee4.zarr fame", late=_block_parameters)(features)
+    command(app, "features", "ampcli features ee4.zarr fame", late=_block_parameters, jobs=features_jobs())(features)
 
 
 def _block_parameters() -> list[inspect.Parameter]:

@@ -11,15 +11,28 @@ import typer
 from ampcli.cli.command import RegistryOption, Result, command, progress_bar, resumable, save_configuration
 from ampcli.cli.effect import Values, not_with, only_if, only_with
 from ampcli.cli.event_options import OnShellOption, ProcessOnlyOption, RepairOption
+from ampcli.cli.executor import gen_jobs
 from ampcli.cli.gen_report import finished, planned
 from ampcli.cli.lepton_options import has_charged_leptons
 from ampcli.cli.names import provider_names, starting_with
+from ampcli.errors import UsageError
 
 
 def add(app: typer.Typer) -> None:
     command(
-        app, "gen", 'ampcli gen "e- e+ > d d~ g g" ee4.zarr --points 100k --y-cut 1e-3 --workers 2', late=_provider
+        app,
+        "gen",
+        'ampcli gen "e- e+ > d d~ g g" ee4.zarr --points 100k --y-cut 1e-3 --workers 2',
+        late=_provider,
+        jobs=gen_jobs(_check),
     )(gen)
+
+
+def _check(values: Values) -> None:
+    """Refuse before jobs are submitted what each of them would refuse; code that amplitudes need is made once, here."""
+    gen(**{**values, "dry_run": True})
+    if values["store"].exists() and not values["resume"]:
+        raise UsageError(f"{values['store']} exists already", "Continue it with --resume, or choose another name.")
 
 
 def _provider() -> list[inspect.Parameter]:
@@ -101,8 +114,18 @@ def gen(
     seed: Annotated[int, typer.Option(help="Seed of the phase-space points."), _SAMPLED] = 1,
     workers: Annotated[int, typer.Option(help="Processes that work at once.")] = 1,
     part: Annotated[
-        str | None, typer.Option(help="I/N: make only every N-th part, from the I-th (job arrays).")
+        str | None,
+        typer.Option(
+            help="I/N: make only every N-th part, from the I-th; slurm: I and N of this task of a Slurm array. The "
+            "last one to be done finishes the store."
+        ),
+        not_with("executor"),
     ] = None,
+    no_finish: Annotated[
+        bool,
+        typer.Option("--no-finish", help="Leave the end of the store to a command with --resume."),
+        only_with("part"),
+    ] = False,
     resume: Annotated[bool, typer.Option("--resume", help="Continue a store; rewrite damaged parts.")] = False,
     provider: str = "auto",
     model: Annotated[
@@ -253,7 +276,9 @@ def gen(
         only_if(lambda values: not _is_inclusive(values), 'for "{process}": name one channel'),
     ] = None,
     registry: RegistryOption = None,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be done, and stop.")] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Say what would be done, and stop."), not_with("executor")
+    ] = False,
 ) -> Result:
     """Generate phase-space points and their exact |M|^2 into a store."""
     from ampcli.amplitudes.protocol import Limits
@@ -308,7 +333,9 @@ def gen(
         registry=registry,
     )
     if _is_inclusive({"process": process, "define": define}):
-        return gen_sample(request, parse_definitions(define or [], flavours), workers, share, resume, dry_run)
+        return gen_sample(
+            request, parse_definitions(define or [], flavours), workers, share, resume, dry_run, not no_finish
+        )
     job = prepare(request)
     notes = [collisions.note, job.note, note_on(job.plan.provider, job.provider.process)]
     note = "\n".join(text for text in notes if text) or None
@@ -318,8 +345,10 @@ def gen(
         resumable(f"{store} keeps its finished parts", "Go on with --resume."),
         progress_bar("points", job.plan.points) as advance,
     ):
-        attributes = generate(job, workers, share, resume, advance)
+        attributes = generate(job, workers, share, resume, advance, finish=not no_finish)
     if attributes is None:
-        return Result({"store": str(store), "finished": False}, f"{store}: this share is done, others are missing")
+        return Result(
+            {"store": str(store), "finished": False}, f"{store}: this share is done, the store is not finished"
+        )
     save_configuration(store / BOOKS, "gen")
     return finished(job, attributes, note)

@@ -23,6 +23,7 @@ def gen_sample(
     share: tuple[int, int],
     resume: bool,
     dry_run: bool,
+    finish: bool,
 ) -> Result:
     """Make a sample of all channels, or say what would be made."""
     from ampcli.channels.generate import begin, generate_sample, prepare_sample
@@ -38,9 +39,11 @@ def gen_sample(
         with progress_bar("surveys", len(job.jobs)) as advance:
             job = begin(job, workers, resume or share[1] > 1, advance)
         with progress_bar("points", job.plan.points) as advance:
-            attributes = generate_sample(job, workers, share, resume, advance)
+            attributes = generate_sample(job, workers, share, resume, advance, finish)
     if attributes is None:
-        return Result({"store": str(path), "finished": False}, f"{path}: this share is done, others are missing")
+        return Result(
+            {"store": str(path), "finished": False}, f"{path}: this share is done, the sample is not finished"
+        )
     save_configuration(path, "gen")
     return _finished(path, job, totals(job.plan, attributes), note)
 

@@ -12,6 +12,7 @@ from ampcli.cli import names
 from ampcli.cli.command import RegistryOption, Result, command, progress_bar, resumable
 from ampcli.cli.effect import not_with, only_if
 from ampcli.cli.event_options import OnShellOption, ProcessOnlyOption, RepairOption, SkipBadOption
+from ampcli.cli.executor import one_job
 from ampcli.cli.over_channels import Values, model_at, over_channels
 
 if TYPE_CHECKING:
@@ -24,7 +25,7 @@ _OF_FILES = only_if(lambda values: not values["events"].is_dir(), "for a store")
 
 
 def add(app: typer.Typer) -> None:
-    command(app, "predict", "ampcli predict ee-4jets events.npz amplitudes.npz")(predict)
+    command(app, "predict", "ampcli predict ee-4jets events.npz amplitudes.npz", jobs=one_job())(predict)
 
 
 def _at(values: Values, store: Path, channel: str) -> dict[str, Any]:

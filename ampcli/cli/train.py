@@ -13,6 +13,7 @@ from ampcli.cli import names
 from ampcli.cli.command import RegistryOption, Result, command, names_of, progress_bar, resumable
 from ampcli.cli.declared import given
 from ampcli.cli.effect import only_with
+from ampcli.cli.executor import train_jobs
 from ampcli.cli.options import COPIES, LAYERS, TF32
 from ampcli.cli.over_channels import Values, model_at, name_at, over_channels
 
@@ -20,7 +21,8 @@ log = logging.getLogger(__name__)
 
 
 def add(app: typer.Typer) -> None:
-    command(app, "train", "ampcli train ee4.zarr --model fame --name ee-4jets --preset small", _model_parameters)(train)
+    example = "ampcli train ee4.zarr --model fame --name ee-4jets --preset small"
+    command(app, "train", example, _model_parameters, train_jobs())(train)
 
 
 def _model_parameters() -> list[inspect.Parameter]:

@@ -15,6 +15,7 @@ from ampcli.amplitudes.protocol import FallibleProvider, Limits
 from ampcli.amplitudes.providers import AUTO, asked_process, make_provider
 from ampcli.amplitudes.table import Table
 from ampcli.errors import AmpcliError, UsageError, setting
+from ampcli.executors.jobs import array_share
 from ampcli.files import replacing
 from ampcli.generation.given_points import GivenFile, GivenPoints
 from ampcli.generation.left_out import leave_out_failed, require_can_skip
@@ -175,13 +176,15 @@ def _require_space(store: Path, plan: Plan) -> None:
 
 
 def parse_part(text: str | None) -> tuple[int, int]:
-    """``I/N`` with 1 <= I <= N: this process makes the I-th of N shares of the parts."""
+    """``I/N`` with 1 <= I <= N: this process makes the I-th of N shares of the parts; ``slurm``: as the array says."""
     if text is None:
         return 1, 1
+    if text == "slurm":
+        return array_share(os.environ)
     try:
         share, shares = (int(word) for word in text.split("/"))
     except ValueError:
-        raise UsageError(f"{setting('part')} {text}: write it as I/N, for example 3/16") from None
+        raise UsageError(f"{setting('part')} {text}: write it as I/N, for example 3/16, or slurm") from None
     if not 1 <= share <= shares:
         raise UsageError(f"{setting('part')} {text}: I runs from 1 to N")
     return share, shares
@@ -194,11 +197,13 @@ def generate(
     resume: bool = False,
     on_rows: Callable[[int], None] = lambda rows: None,
     prepared: Sequence[Path] = (),
+    finish: bool = True,
 ) -> dict[str, Any] | None:
     """Fill the store of a prepared job.
 
     Args:
         prepared: files for a new store's books, such as an adaptation that a survey made.
+        finish: finish the store if all its parts are there.
 
     Returns:
         The finished store's attributes, or None while shares of other processes are missing.
@@ -233,7 +238,7 @@ def generate(
                 )
             job = leave_out_failed(job, workers, on_rows)
             chosen = range(job.plan.parts)
-        return fill(job, chosen, workers, resume, on_rows)
+        return fill(job, chosen, workers, resume, on_rows, finish)
     except UsageError:  # cuts that (almost) nothing passes show only while sampling: leave no empty store behind
         if created and len(parts.missing_parts(job.path, job.plan)) == job.plan.parts:
             shutil.rmtree(job.path)

@@ -8,7 +8,7 @@ import threading
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from multiprocessing.process import BaseProcess
 from multiprocessing.synchronize import Event
@@ -165,12 +165,14 @@ def fill(
     workers: int,
     resume: bool,
     on_rows: Callable[[int], None],
+    finish: bool = True,
 ) -> dict[str, Any] | None:
     """Make the missing ones of the `chosen` parts; finalise the store once all its parts are there.
 
     Args:
         resume: write parts that do not match their checksums again instead of failing.
         on_rows: told the number of rows of each finished part.
+        finish: finalise it.
 
     Returns:
         The store's attributes, or None while parts chosen by other processes are missing.
@@ -179,16 +181,12 @@ def fill(
         missing = set(parts.missing_parts(job.path, job.plan))
         todo = [number for number in chosen if number in missing]
         _make(pool, todo, on_rows)
-        if parts.missing_parts(job.path, job.plan):
+        if not finish or parts.missing_parts(job.path, job.plan):
             return None
-        if resume and (damaged := list(_damaged(pool, job.plan))):
-            for number in damaged:
-                parts.forget_part(job.path, number)
-            _make(pool, damaged, on_rows)
         return finalise.finalise(
             job.path,
             job.plan,
-            lambda numbers: pool.in_order("check", numbers),
+            lambda numbers: _mended(pool, on_rows) if resume else pool.in_order("check", numbers),
             lambda: job.source.attributes(job.path / parts.BOOKS) | job.evidence,
         )
 
@@ -212,13 +210,18 @@ def _make(pool: Pool[Job], numbers: list[int], on_rows: Callable[[int], None]) -
         on_rows(future.result())
 
 
-def _damaged(pool: Pool[Job], plan: Plan) -> Iterator[int]:
-    futures = pool.each("check", range(plan.parts))
-    for future in futures:
-        try:
-            future.result()
-        except IntegrityError:
-            yield pool.number_of(future)
+def _mended(pool: Pool[Job], on_rows: Callable[[int], None]) -> list[tuple[PartRecord, finalise.PartSums]]:
+    """What was found when every part was checked, after those that are damaged were made again."""
+    job, found = pool.job, {}
+    for future in pool.each("check", range(job.plan.parts)):
+        with suppress(IntegrityError):
+            found[pool.number_of(future)] = future.result()
+    damaged = [number for number in range(job.plan.parts) if number not in found]
+    for number in damaged:
+        parts.forget_part(job.path, number)
+    _make(pool, damaged, on_rows)
+    found.update(zip(damaged, pool.in_order("check", damaged), strict=True))
+    return [found[number] for number in range(job.plan.parts)]
 
 
 class Pool(Generic[_AnyJob]):

@@ -6,6 +6,8 @@ marker file; `ampcli.store.finalise` checks every part against its marker and wr
 
 from __future__ import annotations
 
+import os
+import re
 import socket
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, suppress
@@ -269,12 +271,23 @@ def remove_leftovers(path: Path, plan: Plan, number: int) -> None:
 
 def remove_all_leftovers(path: Path, plan: Plan) -> None:
     """Remove what killed processes left in a store, except where others are at work."""
-    for number in range(plan.parts):
+    for number in _with_leftovers(path, plan):
         with suppress(LockedError), _holding_part(path, number):
             remove_leftovers(path, plan, number)
     for folder in (path, path / BOOKS, *(path / name for name in plan.arrays)):
         remove_drafts(folder / ZARR)
     remove_drafts(path / BOOKS / PLAN)
+
+
+def _with_leftovers(path: Path, plan: Plan) -> list[int]:
+    """Parts of which something may be left; each folder is read once, not once for each part."""
+    drafts = [(path / BOOKS / "parts", re.compile(r"\.(\d+)\.json-.*"))]
+    drafts += [(path / name / "c", re.compile(r"(\d+)\..*\.partial")) for name in plan.arrays]
+    found: set[int] = set()
+    for folder, pattern in drafts:
+        with suppress(FileNotFoundError), os.scandir(folder) as entries:
+            found |= {int(match[1]) for entry in entries if (match := pattern.fullmatch(entry.name))}
+    return sorted(found)
 
 
 def missing_parts(path: Path, plan: Plan) -> list[int]:
