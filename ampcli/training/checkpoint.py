@@ -28,6 +28,9 @@ from ampcli.training.schedule import Progress
 
 log = logging.getLogger(__name__)
 
+BEFORE = ".before"
+"""How the name of the one before ends."""
+
 
 class EpochRecord(pydantic.BaseModel):
     """Losses of one replica after an epoch (a diverged replica's are not finite)."""
@@ -74,7 +77,7 @@ def save_checkpoint(file: Path, state: State, tensors: dict[str, Tensor]) -> Non
 
 def before(file: Path) -> Path:
     """Where the checkpoint before `file` is."""
-    return file.with_suffix(".before")
+    return file.with_suffix(BEFORE)
 
 
 def recover(file: Path) -> None:

@@ -14,7 +14,7 @@ from ampcli.errors import LockedError, UsageError, setting
 from ampcli.files import require_ordinary, writing
 from ampcli.locks import locked
 from ampcli.records.training import Recipe
-from ampcli.training.checkpoint import forget, load_last_good, recover
+from ampcli.training.checkpoint import BEFORE, forget, load_last_good, recover
 
 _CHECKPOINT = ".safetensors"
 
@@ -68,7 +68,7 @@ def _lock(checkpoint: Path) -> Iterator[None]:
 
 def _adopt_or_refuse_waiting(folder: Path, name: str, recipe: Recipe, checkpoint: Path) -> None:
     """Take over the checkpoint of the same recipe from an ampcli that had fewer settings; others are refused."""
-    for other in sorted({file.with_suffix(_CHECKPOINT) for file in folder.iterdir() if file.suffix != ".lock"}):
+    for other in _checkpoints(folder):
         try:
             with _lock(other):
                 recover(other)
@@ -84,3 +84,9 @@ def _adopt_or_refuse_waiting(folder: Path, name: str, recipe: Recipe, checkpoint
                 )
         except LockedError:  # it is running: a training of its own
             continue
+
+
+def _checkpoints(folder: Path) -> list[Path]:
+    """Those of all recipes; of some, a kill may have left the one before alone."""
+    found = {file for suffix in (_CHECKPOINT, BEFORE) for file in folder.glob(f"*{suffix}")}
+    return sorted({file.with_suffix(_CHECKPOINT) for file in found})
