@@ -23,6 +23,7 @@ from ampcli.training.checkpoint import (
     recover,
     save_checkpoint,
 )
+from ampcli.training.peers import Peers
 from ampcli.training.schedule import Progress
 from ampcli.training.train import TrainingRun, train
 
@@ -133,3 +134,31 @@ def test_only_the_one_before_is_left(tmp_path, store3, recipe_for) -> None:
     state = load_checkpoint(file, CPU)[0]
     (published,) = train(TrainingRun(store3, "m", tmp_path, CPU), recipe)
     assert published.training.run == state.run
+
+
+@pytest.mark.parametrize("resume", ["auto", "never", "elsewhere"])
+def test_started_again_by_a_launcher(tmp_path, store3, recipe_for, resume) -> None:
+    """However the training was first asked for, it goes on from its own checkpoint."""
+    recipe = recipe_for(store3, "plain", epochs=2)
+    with pytest.raises(InterruptedRun):
+        train(TrainingRun(store3, "m", tmp_path, CPU), recipe, stop=lambda: True)
+    (file,) = (tmp_path / ".training" / "m").glob("*.safetensors")
+    run = load_checkpoint(file, CPU)[0].run
+    asked = {"elsewhere": str(tmp_path / "elsewhere")}.get(resume, resume)
+    again = TrainingRun(store3, "m", tmp_path, CPU, resume=asked)
+    (published,) = train(again, recipe, peers=Peers(restarted=True))
+    assert published.training.run == run
+
+
+def test_never_forgets_what_was_there(tmp_path, store3, recipe_for) -> None:
+    recipe = recipe_for(store3, "plain", epochs=2)
+    for steps in (1, 2):
+        asked = iter(range(100))
+        with pytest.raises(InterruptedRun):
+            train(TrainingRun(store3, "m", tmp_path, CPU), recipe, stop=lambda n=steps, a=asked: next(a) >= n)
+    (file,) = (tmp_path / ".training" / "m").glob("*.safetensors")
+    old = load_checkpoint(file, CPU)[0].run
+    with pytest.raises(InterruptedRun):
+        train(TrainingRun(store3, "m", tmp_path, CPU, resume="never"), recipe, stop=lambda: True)
+    assert not before(file).exists()
+    assert load_checkpoint(file, CPU)[0].run != old
