@@ -37,8 +37,7 @@ def seconds(way: str, arguments: list[str]) -> float:
         done = subprocess.run(
             [sys.executable, *launch, *words],
             env=environment,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
+            capture_output=True,
             text=True,
         )
         if done.returncode != 0:

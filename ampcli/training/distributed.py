@@ -105,11 +105,13 @@ class ProcessGroup(Peers):
 
     def together(self, action: Callable[[], Result]) -> Result:
         result, error = _outcome(action)
-        where = f"process {self.rank + 1} of {self.size} (on {socket.gethostname()}): "
-        errors = self.gather(None if error is None else _portable(error, where if self.rank else ""))
-        for rank, found in enumerate(errors):
-            if found is not None:
-                raise (error if rank == self.rank == 0 and error is not None else self.alike(found)) from error
+        where = f"process {self.rank + 1} of {self.size} (on {socket.gethostname()}): " if self.rank else ""
+        errors = self.gather(None if error is None else _portable(error, where))
+        found = next((each for each in errors if each is not None), None)
+        if self.first and error is not None:
+            raise error
+        if found is not None:
+            raise self.alike(found) from error
         return result  # type: ignore[return-value]
 
     def require_same(self, what: Mapping[str, Any]) -> None:

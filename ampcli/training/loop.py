@@ -157,7 +157,7 @@ class Trainer:
         return self.peers.of_first(lambda: self.state.seconds < seconds)
 
     def _interrupt(self, checkpoint: Path) -> NoReturn:
-        self.save(checkpoint)
+        self.peers.of_first(lambda: self.save(checkpoint))  # launchers that see one process end may kill the others
         raise self.peers.alike(
             InterruptedRun(
                 f"interrupted in epoch {self.state.epoch + 1}, step {self.state.step}; {checkpoint} is written",
