@@ -67,7 +67,7 @@ def _collective() -> Iterator[None]:
         yield
     except RuntimeError as error:
         raise LostPeer(
-            f"another process of this training has ended, or did not answer: {str(error).splitlines()[0]}",
+            "another process of this training has ended, or did not answer",
             "What it said, if anything, is above. Run the same command again to go on.",
         ) from error
 

@@ -122,7 +122,7 @@ class Trainer:
             self._run(train, validation, checkpoint, seconds, on_epoch, self.peers.agreed(stop))
         except LostPeer as lost:  # between two steps nothing is half done
             self.save(checkpoint)
-            raise self.peers.alike(LostPeer(f"{lost.what}\n  {checkpoint} is written", lost.hint)) from lost
+            raise self.peers.alike(LostPeer(f"{lost.what}; {checkpoint} is written", lost.hint)) from lost
 
     def _run(
         self,
