@@ -29,8 +29,12 @@ def choose_device(name: str) -> torch.device:
 
 
 def usable_cores() -> int:
-    """Cores that this process may use (all of them on systems that do not say, such as macOS)."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    """Cores that this process may use (all of them on systems that do not say, such as macOS).
+
+    Of those that a launcher started on this machine (torchrun), each may use its share.
+    """
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return max(1, cores // int(os.environ.get("LOCAL_WORLD_SIZE", "1")))
 
 
 def set_threads(count: int | None) -> int:

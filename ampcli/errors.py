@@ -25,6 +25,8 @@ class AmpcliError(Exception):
     """Something failed.  `what` says what and where, `hint` what to do about it; both as `setting` marks them."""
 
     exit_code = 1
+    said_elsewhere = False
+    """Another process of the same command says it."""
 
     def __init__(self, what: str, hint: str | None = None) -> None:
         super().__init__(what)

@@ -84,6 +84,26 @@ def killed_everywhere(
         yield ended
 
 
+def killed_calls(function: Callable[..., object], arguments: Sequence[object], folder: Path) -> Iterator[int]:
+    """Call a function of a module in a process that is killed at its first, second, ... call that writes."""
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload([*PRELOADED])
+    for at in itertools.count(1):
+        process = context.Process(target=_call, args=(function, [*arguments], str(folder), at))
+        process.start()
+        process.join(_LIMIT)
+        if process.exitcode != KILLED:
+            assert process.exitcode == 0
+            return
+        yield at
+
+
+def _call(function: Callable[..., object], arguments: list[object], folder: str, at: int) -> None:
+    """In the forked process."""
+    _inject(os.path.realpath(folder), at, None)
+    function(*arguments)
+
+
 def _command(argv: list[str], folder: str, at: int | None, error: int | None, sender: Any) -> None:
     """In the forked process."""
     import threading

@@ -181,6 +181,12 @@ def show(result: Result) -> None:
         write_text(result.text.rstrip("\n") + "\n")
 
 
+def silence() -> None:
+    """From now on this run says nothing but errors: another process says the same."""
+    shown.json, shown.quiet = False, True
+    logging.getLogger().setLevel(logging.ERROR)
+
+
 def save_configuration(folder: Path, name: str) -> None:
     """Save this command's arguments, and the options that had an effect, as FOLDER/NAME.toml for ``--config``."""
     write_configuration(folder / f"{name}.toml", name, _parameters)

@@ -92,6 +92,8 @@ def _without_warnings() -> Iterator[None]:
 
 
 def _failed(error: BaseException, arguments: list[str]) -> int:
+    if isinstance(error, AmpcliError) and error.said_elsewhere:
+        return error.exit_code
     if isinstance(error, InterruptedRun):
         return _fail(error.told(flag), error.exit_code)
     if interrupt.asked() is not None or isinstance(error, KeyboardInterrupt):  # whatever came of it on its way here

@@ -29,7 +29,7 @@ def over_channels(
     store: Callable[[Values], Path | None],
     at: AtChannel,
     *,
-    publishes: Callable[[Values], str] | None = None,
+    publishes: Callable[[Values], str | None] | None = None,
     whole: Whole | None = None,
     of_channels: Collection[str] = (),
 ) -> Callable[[Callable[..., Result]], Callable[..., Result]]:
@@ -38,7 +38,7 @@ def over_channels(
     Args:
         store: where the store is among the values; None where none was asked for.
         at: the values that are others for a channel.
-        publishes: the name of the set that the published models become.
+        publishes: the name of the set that the published models become; None where another process publishes it.
         whole: what is said of all channels together.
         of_channels: parameters that `at` alone gives: they are no options.
     """
@@ -62,8 +62,8 @@ def over_channels(
             if not done:
                 raise next(iter(left_out.values()))
             together = _together(path, done, left_out)
-            if publishes is not None:
-                _add(together, _sets(path, publishes(values), values["registry"], done, left_out))
+            if publishes is not None and (set_name := publishes(values)) is not None:
+                _add(together, _sets(path, set_name, values["registry"], done, left_out))
             if whole is not None:
                 _add(together, whole(values, done))
             return together

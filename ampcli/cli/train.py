@@ -10,7 +10,7 @@ from typing import Annotated, Any
 import typer
 
 from ampcli.cli import names
-from ampcli.cli.command import RegistryOption, Result, command, names_of, progress_bar, resumable
+from ampcli.cli.command import RegistryOption, Result, command, names_of, progress_bar, resumable, silence
 from ampcli.cli.declared import given
 from ampcli.cli.effect import only_with
 from ampcli.cli.executor import train_jobs
@@ -37,9 +37,13 @@ def _at(values: Values, store: Path, channel: str) -> dict[str, Any]:
     return {"store": store, "name": name, "init_from": start, "part_of": values["name"]}
 
 
-@over_channels(
-    lambda values: values["store"], _at, publishes=lambda values: str(values["name"]), of_channels=("part_of",)
-)
+def _set_of(values: Values) -> str | None:
+    from ampcli.training.distributed import join
+
+    return str(values["name"]) if join().first else None
+
+
+@over_channels(lambda values: values["store"], _at, publishes=_set_of, of_channels=("part_of",))
 def train(
     store: Annotated[Path, typer.Argument(help="A store with the model's features, or a sample of many channels.")],
     name: Annotated[str, typer.Option(help="Name in the registry; of a sample: of the set of models NAME-CHANNEL.")],
@@ -110,47 +114,60 @@ def train(
     from ampcli.registry.storage import same_weights
     from ampcli.store.reader import open_store
     from ampcli.training.checkpoint import State
+    from ampcli.training.distributed import join
     from ampcli.training.seeds import recipe_seeds
     from ampcli.training.train import TrainingRun
     from ampcli.training.train import train as run_training
 
     if minutes is not None and not 0 < minutes < float("inf"):
         raise UsageError(f"--minutes {minutes:g}: a positive number is needed")
-    target = choose_device(device)
-    set_threads(threads)
-    opened = open_store(store)
-    common = {"batch_size": batch_size, "schedule": schedule, "activation": activation, "weight_decay": weight_decay}
-    common |= {"optimiser": optimiser, "learning_rate": learning_rate, "residual": residual}
-    settings = recipe_settings(model) | given(common)
-    if bayesian:
-        settings["network"] = "bayesian"
-    if not NETWORKS[settings["network"]].on_particles:
-        preset = settings["preset"] if preset is None else preset
-        settings |= {"preset": preset if hidden is None else "custom", "hidden": hidden_layers(preset, hidden)}
-    try:
-        settings["options"] = chosen(model)[0].options.model_validate(settings["options"] | given(options))
-        recipe = Recipe.model_validate(
-            {
-                "hidden": (),
-                **settings,
-                "seeds": recipe_seeds(seed, replicas),
-                "epochs": epochs,
-                "perturb": perturb,
-                "copy_epochs": copy_epochs,
-                "training_points": None
-                if training_points is None
-                else parse_count("--training-points", training_points),
-                "precision": precision,
-                "dataset_digest": opened.digest,
-                "init_from": init_from,
-            }
-        )
-    except pydantic.ValidationError as error:
-        wrong = error.errors()[0]
-        raise UsageError(f"--{str(wrong['loc'][0]).replace('_', '-')}: {wrong['msg']}") from None
-    seconds = None if minutes is None else 60 * minutes
     found = find_registry(registry)
-    run = TrainingRun(opened, name, found, target, resume, seconds, part_of)
+    peers = join()
+    if not peers.first:
+        silence()
+
+    def asked() -> tuple[TrainingRun, Recipe]:
+        target = peers.device(choose_device(device))
+        set_threads(threads)
+        opened = open_store(store)
+        common = {
+            "batch_size": batch_size,
+            "schedule": schedule,
+            "activation": activation,
+            "weight_decay": weight_decay,
+        }
+        common |= {"optimiser": optimiser, "learning_rate": learning_rate, "residual": residual}
+        settings = recipe_settings(model) | given(common)
+        if bayesian:
+            settings["network"] = "bayesian"
+        if not NETWORKS[settings["network"]].on_particles:
+            widths = settings["preset"] if preset is None else preset
+            settings |= {"preset": widths if hidden is None else "custom", "hidden": hidden_layers(widths, hidden)}
+        try:
+            settings["options"] = chosen(model)[0].options.model_validate(settings["options"] | given(options))
+            recipe = Recipe.model_validate(
+                {
+                    "hidden": (),
+                    **settings,
+                    "seeds": recipe_seeds(seed, replicas),
+                    "epochs": epochs,
+                    "perturb": perturb,
+                    "copy_epochs": copy_epochs,
+                    "training_points": None
+                    if training_points is None
+                    else parse_count("--training-points", training_points),
+                    "precision": precision,
+                    "dataset_digest": opened.digest,
+                    "init_from": init_from,
+                }
+            )
+        except pydantic.ValidationError as error:
+            wrong = error.errors()[0]
+            raise UsageError(f"--{str(wrong['loc'][0]).replace('_', '-')}: {wrong['msg']}") from None
+        seconds = None if minutes is None else 60 * minutes
+        return TrainingRun(opened, name, found, target, resume, seconds, part_of), recipe
+
+    run, recipe = peers.together(asked)
     with (
         resumable("the last checkpoint, if there is one, is kept", "Run the same command again."),
         progress_bar("epochs", epochs) as advance,
@@ -161,14 +178,14 @@ def train(
             for replica, records in enumerate(state.history, start=1):
                 log.info("epoch %d, replica %d: %s", state.epoch, replica, records[-1])
 
-        manifests = run_training(run, recipe, on_epoch)
+        manifests = run_training(run, recipe, on_epoch, peers=peers)
     lines = [
         f"{m.reference}: median |Delta| {m.metrics['median_abs_delta'].value:.3e}, "
         f"mean {m.metrics['mean_abs_delta'].value:.3e} on validation; "
         f"{m.training.epochs_done if m.training else 0} epochs, {m.seconds:.0f} s"
         for m in manifests
     ]
-    note = note_on(opened.plan.provider, opened.process)
+    note = note_on(run.store.plan.provider, run.store.process)
     document: dict[str, Any] = {"models": [m.document for m in manifests], **({"note": note} if note else {})}
     if same := {m.reference: other for m in manifests if (other := same_weights(found, m)) is not None}:
         document["same_weights"] = same

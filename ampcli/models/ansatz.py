@@ -63,6 +63,7 @@ class Ansatz(ABC, Generic[Own]):
     predicts_uncertainty: ClassVar[bool] = False  # for each point
     takes_signs: ClassVar[bool] = False  # learns values of either sign
     takes_errors: ClassVar[bool] = False  # learns from values with statistical errors, and has `noise`
+    mean_of_points: ClassVar[bool] = True  # losses are: those of a batch follow from those of its pieces
 
     @property
     @abstractmethod
@@ -84,7 +85,7 @@ class Ansatz(ABC, Generic[Own]):
     @classmethod
     @abstractmethod
     def fit(cls, process: Process, arrays: Arrays, amplitude: Tensor, options: Own, one_unit: bool = False) -> Self:
-        """Scales from the training split.
+        """Scales from the training split (by `ampcli.models.moments`, where several processes hold it).
 
         Args:
             arrays: (n, ...) and amplitude (n,), float64.

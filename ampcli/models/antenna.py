@@ -16,6 +16,7 @@ from ampcli.factorisation.antennas import colour_strings
 from ampcli.library.bundle import Value
 from ampcli.models.ansatz import Ansatz, Arrays, Batch, Shapes, shapes_of, unknown
 from ampcli.models.likelihood import heteroscedastic_loss, relative_sigma
+from ampcli.models.moments import median, smallest
 from ampcli.models.options import LikelihoodOptions
 from ampcli.models.scaling import Standardiser
 from ampcli.process import Process
@@ -69,13 +70,13 @@ class AntennaAnsatz(Ansatz[LikelihoodOptions]):
     ) -> Self:
         bare = cls.unfitted(process, shapes_of(arrays), options)
         strings = len(colour_strings(process.final_positions("gluon")))
-        s_pred = amplitude.min()
+        s_pred = smallest(amplitude)
         return replace(
             bare,
             features=Standardiser.fit(arrays["inputs"]),
             target=Standardiser.fit(torch.asinh(amplitude / s_pred)),
             s_pred=s_pred,
-            s_coef=(amplitude / arrays["terms"][:, :strings].sum(dim=1)).median() / 32,
+            s_coef=median(amplitude / arrays["terms"][:, :strings].sum(dim=1)) / 32,
         )
 
     def bundle(self) -> dict[str, Value]:

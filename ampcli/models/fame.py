@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from ampcli.models.ansatz import Ansatz, Arrays, Batch, Shapes, shapes_of, unknown
+from ampcli.models.moments import mean, smallest
 from ampcli.models.options import FameOptions
 from ampcli.models.scaling import MomentumInputs, Standardiser
 from ampcli.process import Process
@@ -60,14 +61,14 @@ class FameAnsatz(Ansatz[FameOptions]):
     ) -> Self:
         bare = cls.unfitted(process, shapes_of(arrays), options)
         log_recoil, columns = Standardiser.fit(arrays["recoil"].log()), len(bare.log_recoil.mean)
-        s_pred = amplitude.min()
+        s_pred = smallest(amplitude)
         return replace(
             bare,
             momenta=MomentumInputs.fit(_momenta(arrays), bare.momenta.orient),
             log_recoil=Standardiser(log_recoil.mean[:columns], log_recoil.deviation[:columns]),
             target=Standardiser.fit(torch.asinh(amplitude / s_pred)),
             s_pred=s_pred,
-            s_dipole=arrays["dipoles"][:, : bare.n_dipoles].mean(),
+            s_dipole=mean(arrays["dipoles"][:, : bare.n_dipoles]),
         )
 
     def inputs(self, arrays: Arrays) -> Tensor:

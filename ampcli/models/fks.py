@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
-from typing import Self
+from typing import ClassVar, Self
 
 import torch
 from torch import Tensor
@@ -49,6 +49,8 @@ class FksAnsatz(Ansatz[FksOptions]):
     Every network is trained on its own region only, with the mean and deviation of its target there; the sum of their
     losses trains them independently of each other, with one common schedule.
     """
+
+    mean_of_points: ClassVar[bool] = False  # each network's loss is a mean over its region in the batch
 
     momenta: MomentumInputs
     targets: Standardiser

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from ampcli.factorisation.representative import oriented
+from ampcli.models import moments
 
 _ROUNDING = 1e-10
 
@@ -24,8 +25,7 @@ class Standardiser:
     def fit(cls, values: Tensor) -> Standardiser:
         """Means and deviations of the columns of (..., columns), or of all values of a vector (n,)."""
         flat = values.reshape(-1, values.shape[-1]) if values.ndim > 1 else values.reshape(-1, 1)
-        deviation = flat.std(0, correction=0)
-        mean = flat.mean(0)
+        mean, deviation = moments.mean_and_deviation(flat)
         # A column that is constant up to rounding (ln s at a fixed energy) must not become an input of order one.
         varies = deviation > _ROUNDING * (1.0 + mean.abs())
         deviation = torch.where(varies, deviation, torch.ones_like(deviation))
@@ -36,12 +36,12 @@ class Standardiser:
     @classmethod
     def of_amplitudes(cls, values: Tensor) -> Standardiser:
         """Of |M|^2 itself, (n,) or (n, columns), which may be small in its unit without being constant."""
-        return cls(values.mean(0), values.std(0, correction=0))
+        return cls(*moments.mean_and_deviation(values))
 
     @classmethod
     def of_momenta(cls, values: Tensor) -> Standardiser:
         """One unit for all columns of (n, columns): the root mean square."""
-        return cls(torch.zeros_like(values[0]), values.square().mean().sqrt().expand_as(values[0]).contiguous())
+        return cls(torch.zeros_like(values[0]), moments.mean(values.square()).sqrt().expand_as(values[0]).contiguous())
 
     def apply(self, values: Tensor) -> Tensor:
         return (values - self.mean) / self.deviation

@@ -190,24 +190,26 @@ class Store:
         folder = self.path / _FEATURES / block
         return folder if folder.is_dir() else set_aside(folder)
 
-    def read_split(self, name: str, split: Split) -> FloatArray:
-        """The rows of a split of an array.
+    def read_split(self, name: str, split: Split, share: slice = slice(None)) -> FloatArray:
+        """The rows of a split of an array, or a share of them; parts without any are not read.
 
         Raises:
-            UsageError: the split is empty.
+            UsageError: there are none.
         """
-        chosen = self.split_rows(split)
+        chosen = self.split_rows(split)[share]
         if len(chosen) == 0:
             raise UsageError(f"{self.path} has no row in the split {split}", "Generate more points.")
         pieces = []
         for rows in map(self.plan.rows_of, range(self.plan.parts)):
             first, last = np.searchsorted(chosen, (rows.start, rows.stop))
+            if first == last:
+                continue
             pieces.append(self.read(name, rows)[chosen[first:last] - rows.start])
         return np.concatenate(pieces)
 
-    def amplitude_errors(self, split: Split) -> FloatArray | None:
+    def amplitude_errors(self, split: Split, share: slice = slice(None)) -> FloatArray | None:
         """Statistical errors (1 sigma) of the amplitudes of a split, (n,), where they have any."""
-        return self.read_split(_ERRORS, split) if _ERRORS in self.plan.arrays else None
+        return self.read_split(_ERRORS, split, share) if _ERRORS in self.plan.arrays else None
 
     def split_rows(self, split: Split) -> npt.NDArray[np.int64]:
         """Row numbers of a split, ascending."""
@@ -215,9 +217,17 @@ class Store:
             if self.split_rule == "rows":
                 self._known.codes = row_codes(self.rows)
             else:
-                parts = map(self.plan.rows_of, range(self.plan.parts))
-                self._known.codes = np.concatenate([event_codes(self.read("momenta", rows)) for rows in parts])
+                self._known.codes = self.event_codes(slice(None))
         return rows_in(self._known.codes, split)
+
+    def event_codes(self, parts: slice) -> npt.NDArray[np.uint8]:
+        """What splits by events follow from (`ampcli.store.splits`): a byte for each row of these parts."""
+        rows = map(self.plan.rows_of, range(self.plan.parts)[parts])
+        return np.concatenate([np.empty(0, np.uint8), *(event_codes(self.read("momenta", part)) for part in rows)])
+
+    def know_event_codes(self, codes: npt.NDArray[np.uint8]) -> None:
+        """Take over those of all parts, which others have read."""
+        self._known.codes = codes
 
     def split_by(self, rule: SplitRule) -> Store:
         """The same store, with its splits made by another rule."""

@@ -1,10 +1,16 @@
-"""Checkpoints: one safetensors file that holds tensors and, in its header, the rest of the state."""
+"""Checkpoints: one safetensors file that holds tensors and, in its header, the rest of the state.
+
+The one before it stays beside it: a disk that damages a checkpoint costs what came after that.
+"""
 
 from __future__ import annotations
 
 import hashlib
 import json
+import logging
+import os
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from uuid import uuid4
 
@@ -19,6 +25,11 @@ from ampcli.files import read_file, replacing, write_durably
 from ampcli.records.training import Recipe
 from ampcli.registry.upgrade import upgraded_recipe
 from ampcli.training.schedule import Progress
+
+log = logging.getLogger(__name__)
+
+BEFORE = ".before"
+"""How the name of the one before ends."""
 
 
 class EpochRecord(pydantic.BaseModel):
@@ -53,13 +64,32 @@ class State(pydantic.BaseModel):
 
 
 def save_checkpoint(file: Path, state: State, tensors: dict[str, Tensor]) -> None:
-    """Write a checkpoint; a crash leaves the previous one."""
+    """Write a checkpoint; what was there becomes the one before it, and a crash leaves one of them or both."""
     file.parent.mkdir(parents=True, exist_ok=True)
     on_cpu = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
     written = state.model_dump_json()
     data = save(on_cpu, metadata={"state": written, "sha256": json.dumps(_checksums(written, on_cpu))})
     with replacing(file) as fresh:
         write_durably(fresh, data)
+        with suppress(FileNotFoundError):
+            file.replace(before(file))
+
+
+def before(file: Path) -> Path:
+    """Where the checkpoint before `file` is."""
+    return file.with_suffix(BEFORE)
+
+
+def recover(file: Path) -> None:
+    """Make up for a kill between both renames of `save_checkpoint`."""
+    if before(file).is_file() and not os.path.lexists(file):
+        before(file).replace(file)
+
+
+def forget(file: Path) -> None:
+    """Remove a checkpoint and the one before it."""
+    before(file).unlink(missing_ok=True)
+    file.unlink(missing_ok=True)
 
 
 def load_checkpoint(file: Path, device: torch.device) -> tuple[State, dict[str, Tensor]]:
@@ -84,6 +114,24 @@ def load_checkpoint(file: Path, device: torch.device) -> tuple[State, dict[str, 
             f"the checkpoint {file} is damaged: {error}", f"Start again with {setting('resume')} never."
         ) from None
     return state, {name: tensor.to(device) for name, tensor in tensors.items()}
+
+
+def load_last_good(file: Path, device: torch.device) -> tuple[State, dict[str, Tensor]]:
+    """`load_checkpoint`, or where that is damaged, of the one before it, which takes its place.
+
+    Raises:
+        IntegrityError: both are damaged, or there is only one.
+    """
+    try:
+        return load_checkpoint(file, device)
+    except IntegrityError as error:
+        try:
+            state, tensors = load_checkpoint(before(file), device)
+        except (FileNotFoundError, IntegrityError):
+            raise error from None
+        log.warning("%s; going on from the one before it (epoch %d)", error.what, state.epoch + 1)
+        before(file).replace(file)
+        return state, tensors
 
 
 def _checksums(state: str, tensors: Mapping[str, Tensor]) -> dict[str, str]:

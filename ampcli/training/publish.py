@@ -14,6 +14,7 @@ from ampcli.inference.network import TrainedNetwork
 from ampcli.inference.predictor import Predictor
 from ampcli.kinematics import FloatArray, min_invariant
 from ampcli.models.kinds import KINDS
+from ampcli.models.moments import pooled, smallest
 from ampcli.provenance import git_commit, hardware, package_versions
 from ampcli.publishing.publish import Validation, measured, publish_model
 from ampcli.records.architecture import Architecture
@@ -122,10 +123,13 @@ class Publication:
 def training_region(store: Store, momenta: FloatArray, amplitude: FloatArray) -> Region:
     """Where the training points lie: predictions beyond are extrapolations."""
     logs = np.log(np.abs(amplitude))
+    mean, deviation = pooled(len(logs), float(logs.mean()), float(logs.std()))
     return Region(
-        log_amplitude_mean=float(logs.mean()),
-        log_amplitude_std=float(logs.std()),
-        min_sij_over_s=None if store.sqrt_s is None else float(min_invariant(momenta).min()) / store.sqrt_s**2,
+        log_amplitude_mean=mean,
+        log_amplitude_std=deviation,
+        min_sij_over_s=None
+        if store.sqrt_s is None
+        else smallest(float(min_invariant(momenta).min())) / store.sqrt_s**2,
     )
 
 

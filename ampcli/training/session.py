@@ -14,7 +14,7 @@ from ampcli.errors import LockedError, UsageError, setting
 from ampcli.files import require_ordinary, writing
 from ampcli.locks import locked
 from ampcli.records.training import Recipe
-from ampcli.training.checkpoint import load_checkpoint
+from ampcli.training.checkpoint import BEFORE, forget, load_last_good, recover
 
 _CHECKPOINT = ".safetensors"
 
@@ -36,6 +36,7 @@ def training_session(registry: Path, name: str, recipe: Recipe, start_anew: bool
     checkpoint = folder / (hashlib.sha256(recipe.model_dump_json().encode()).hexdigest()[:16] + _CHECKPOINT)
     try:
         with _lock(checkpoint):
+            recover(checkpoint)
             if os.path.lexists(checkpoint):
                 require_ordinary(checkpoint)
             elif not start_anew:
@@ -67,12 +68,14 @@ def _lock(checkpoint: Path) -> Iterator[None]:
 
 def _adopt_or_refuse_waiting(folder: Path, name: str, recipe: Recipe, checkpoint: Path) -> None:
     """Take over the checkpoint of the same recipe from an ampcli that had fewer settings; others are refused."""
-    for other in sorted(folder.glob(f"*{_CHECKPOINT}")):
+    for other in _checkpoints(folder):
         try:
             with _lock(other):
-                differing = recipe.differences(load_checkpoint(other, torch.device("cpu"))[0].recipe)
+                recover(other)
+                differing = recipe.differences(load_last_good(other, torch.device("cpu"))[0].recipe)
                 if not differing:
                     other.replace(checkpoint)
+                    forget(other)
                     _lock_file(other).unlink(missing_ok=True)
                     return
                 raise UsageError(
@@ -81,3 +84,9 @@ def _adopt_or_refuse_waiting(folder: Path, name: str, recipe: Recipe, checkpoint
                 )
         except LockedError:  # it is running: a training of its own
             continue
+
+
+def _checkpoints(folder: Path) -> list[Path]:
+    """Those of all recipes; of some, a kill may have left the one before alone."""
+    found = {file for suffix in (_CHECKPOINT, BEFORE) for file in folder.glob(f"*{suffix}")}
+    return sorted({file.with_suffix(_CHECKPOINT) for file in found})

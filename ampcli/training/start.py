@@ -14,6 +14,7 @@ from ampcli.registry.manifest import Manifest, read_manifest
 from ampcli.registry.resolve import resolve
 from ampcli.registry.search import AnyRegistry
 from ampcli.registry.storage import read_weights
+from ampcli.training.checkpoint import forget, load_checkpoint, load_last_good
 from ampcli.training.loop import Trainer
 from ampcli.training.seeds import network_seed
 
@@ -59,18 +60,23 @@ def first_parameters(
 def go_on(trainer: Trainer, recipe: Recipe, checkpoint: Path, resume: str) -> None:
     """Take over a checkpoint: the one of this recipe, if there is one (auto), none (never), or that of a path.
 
+    A training that a launcher started again goes on from its own one.
+
     Raises:
         NotFoundError: there is none at the path.
         UsageError: it has other settings.
     """
+    if trainer.peers.restarted and (resume == "never" or checkpoint.is_file()):
+        resume = "auto"
     if resume == "never":
+        forget(checkpoint)
         return
     file = checkpoint if resume == "auto" else Path(resume)
     if not file.is_file():
         if resume != "auto":
             raise NotFoundError(f"no checkpoint {file}")
         return
-    trainer.restore(file)
+    trainer.restore(file, load_last_good if resume == "auto" else load_checkpoint)
     if differing := recipe.differences(trainer.state.recipe):
         raise UsageError(
             f"the checkpoint {file} has other settings: " + ", ".join(differing),

@@ -18,22 +18,23 @@ from ampcli.store.reader import Split, Store
 
 
 def read_arrays(
-    store: Store, block: FeatureBlock | None, wanted: Collection[str], split: Split
+    store: Store, block: FeatureBlock | None, wanted: Collection[str], split: Split, share: slice = slice(None)
 ) -> tuple[dict[str, Tensor], Tensor]:
     """Momenta and the wanted arrays of a block (where it has them) of a split, and the exact amplitudes.
 
     Args:
         block: as the store holds it (`ampcli.store.features.stored_block`).
+        share: which of the split's rows.
 
     Returns:
         (n, ...) each, float64 on the CPU.
     """
-    arrays = {"momenta": torch.from_numpy(store.read_split("momenta", split))}
+    arrays = {"momenta": torch.from_numpy(store.read_split("momenta", split, share))}
     if block is not None:
         for name, shape in block.shapes().items():
             if name in wanted and 0 not in shape:
-                arrays[name] = torch.from_numpy(store.read_split(f"features/{block.name}/{name}", split))
-    return arrays, torch.from_numpy(store.read_split("amplitude", split))
+                arrays[name] = torch.from_numpy(store.read_split(f"features/{block.name}/{name}", split, share))
+    return arrays, torch.from_numpy(store.read_split("amplitude", split, share))
 
 
 @dataclass
@@ -65,9 +66,14 @@ class Table:
         """Rows of an index (R, batch): tensors (R, batch, ...)."""
         return self.rows.changed(lambda tensor: tensor[index])
 
+    def steps(self, order: Tensor, size: int, first: int) -> Iterator[Batch]:
+        """Batches of so many rows in an order (R, rows), from the one with the number `first` on."""
+        for step in range(first, order.shape[1] // size):
+            yield self.take(order[:, step * size : (step + 1) * size])
+
     def batches(self, size: int, replicas: int) -> Iterator[Batch]:
-        """The whole table in order, the same rows for every replica."""
-        for start in range(0, len(self), size):
+        """The rows that are here in order, the same for every replica."""
+        for start in range(0, len(self.rows.target), size):
             rows = itemgetter(slice(start, start + size))
             yield self.rows.changed(rows).changed(lambda tensor: tensor.expand(replicas, *tensor.shape))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -25,6 +26,7 @@ from ampcli.records.training import Recipe
 from ampcli.registry.storage import read_weights
 from ampcli.store.features import stored_block, write_features
 from ampcli.store.reader import Store, open_store
+from ampcli.training import perturbed
 from ampcli.training.ahead import Ahead, NotWanted
 from ampcli.training.perturbed import PerturbedCopies
 from ampcli.training.table import Table
@@ -208,3 +210,18 @@ def test_events_without_hadron_beams_are_refused(store4):
 def test_something_must_take_the_recoil(name):
     with pytest.raises(UsageError, match="one particle, or a pair of leptons, beside the jets"):
         recoiling_legs(parse_process(name))
+
+
+def test_copies_of_shares_are_those_of_one_process(store, monkeypatch):
+    monkeypatch.setattr(perturbed, "_CHUNK", 100)  # shares begin and end within chunks
+    block, (momenta, amplitude) = stored_block(store, "iq1+"), training_points(store)
+    whole, labels, new = copies_of(store).labelled(1)
+    bounds = [0, 130, 131, len(momenta)]
+    found = [
+        PerturbedCopies.of(store, recipe(), block, momenta[a:b], amplitude[a:b], a, len(momenta)).labelled(1)
+        for a, b in itertools.pairwise(bounds)
+    ]
+    for name, array in whole.items():
+        assert torch.equal(torch.cat([arrays[name] for arrays, *_ in found]), array), name
+    torch.testing.assert_close(torch.cat([labels for _, labels, _ in found]), labels, rtol=1e-12, atol=0)
+    assert sum(count for *_, count in found) == new
