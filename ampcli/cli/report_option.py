@@ -1,0 +1,60 @@
+"""`--report FILE.html`: the option, and what commands that have it share."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from ampcli.cli.command import configuration
+from ampcli.errors import UsageError
+
+if TYPE_CHECKING:
+    import torch
+
+    from ampcli.registry.manifest import Manifest
+    from ampcli.reports.page import Section
+    from ampcli.store.reader import Store
+
+
+def _as_page(path: Path | None) -> Path | None:
+    """Browsers go by the ending of a file's name.
+
+    Raises:
+        UsageError: another one.
+    """
+    if path is not None and path.suffix.lower() not in (".html", ".htm"):
+        raise UsageError(f"--report {path}: a page for browsers is written", "Call it something.html.")
+    return path
+
+
+ReportOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--report",
+        metavar="FILE.html",
+        callback=_as_page,
+        help="One page with tables, plots and where all of it comes from, for a browser.",
+        show_default="no page",
+    ),
+]
+
+
+def lineage(
+    command: str,
+    device: torch.device,
+    models: Iterable[Manifest],
+    registry: Path | None,
+    store: Store | None = None,
+) -> list[Section]:
+    """Sections on the command, the data and the models."""
+    from ampcli.registry.resolve import registry_root, resolve
+    from ampcli.reports.lineage import data_section, made_section, model_section
+
+    root = registry_root(registry)
+    sections = [made_section(command, configuration(command), device)]
+    if store is not None:
+        sections.append(data_section(store))
+    return [*sections, *(model_section(resolve(root, manifest.reference), manifest) for manifest in models)]
