@@ -49,12 +49,12 @@ def lineage(
     registry: Path | None,
     store: Store | None = None,
 ) -> list[Section]:
-    """Sections on the command, the data and the models."""
+    """Sections on the command ("eval", or "registry compare"), the data and the models."""
     from ampcli.registry.resolve import registry_root, resolve
     from ampcli.reports.lineage import data_section, made_section, model_section
 
     root = registry_root(registry)
-    sections = [made_section(command, configuration(command), device)]
+    sections = [made_section(command, configuration(command.split()[-1]), device)]
     if store is not None:
         sections.append(data_section(store))
     return [*sections, *(model_section(resolve(root, manifest.reference), manifest) for manifest in models)]

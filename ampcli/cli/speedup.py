@@ -202,10 +202,8 @@ def _strategies(report: Report) -> list[str]:
         off = f"{o.tolerance:.2e} +- {o.tolerance_error:.1e}"
         rows.append([s.name, s.provider, _ratio(s.executed), f"{o.factor:.3g}", used, off, thresholds])
     lines += [f"  {line}" for line in aligned(rows, left=2)]
-    needed = [s.events_needed for s in report.strategies if not s.certified]
-    if needed:  # the same for all: it follows from weights and tolerance
-        enough = "no number of events like these" if needed[0] is None else f"{needed[0]} events"
-        lines.append(f"  no threshold: {enough} can certify this: exact amplitudes alone")
+    if report.uncertified is not None:
+        lines.append(f"  {report.uncertified}")
     return lines
 
 

@@ -17,7 +17,7 @@ def conditions(source: AnyCollisions) -> str:
             found = [f"√s = {source.sqrt_s:g} GeV", f"s_ij > {source.y_cut:g} s"]
             return ", ".join([*found, *(["Durham jets"] if source.cuts == "durham" else [])])
         case ProtonCollisions():
-            cuts = described(source.cuts, source.leptons).replace("Delta R", "ΔR")
+            cuts = described(source.cuts, source.leptons).replace("Delta R", "ΔR").replace("eta", "η")
             return f"√s = {source.energy / 1000:g} TeV, {cuts}"
         case GivenEvents():
             energy = "" if source.sqrt_s is None else f"√s = {source.sqrt_s:g} GeV, "

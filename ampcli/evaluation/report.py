@@ -25,7 +25,6 @@ GROWTH = ("members", "median|Delta|", "mean|Delta|", "standard error", "in 1", "
 GROWTH_LEGEND = "mean of so many members, in %, and points within 1, 2, 3 standard errors of it"
 
 _ROUNDING = 1e-12
-_MOST_DIGITS = 8  # before or behind the point
 _HONEST = 0.03  # how far from 68 % one sigma may be
 
 _Cell = Callable[[Metrics], str]
@@ -258,9 +257,9 @@ def with_error(value: float, error: float | None, scale: float = 1.0) -> str:
         return f"{value * scale:.4g}"
     value, error = value * scale, error * scale
     decimals = 1 - int(f"{error:.1e}".partition("e")[2])
-    if -_MOST_DIGITS <= decimals < 0:
-        return f"{round(value, decimals):.0f}({round(error, decimals):.0f})"
-    if not 0 <= decimals <= _MOST_DIGITS:
+    if decimals == -1:
+        return f"{round(value, -1):.0f}({round(error, -1):.0f})"
+    if not 0 <= decimals <= 8:
         return f"{value:.4e} +- {error:.1e}"
     return f"{value:.{decimals}f}({error * 10**decimals:.0f})"
 

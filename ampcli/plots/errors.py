@@ -72,8 +72,8 @@ def plot_errors(
             edges = np.asarray(right[label]["edges"]) / unit
             density = np.asarray(right[label]["density"]) * unit
             axes.stairs(density, edges, linewidth=1.8, label=label, **looks[label])
-        axes.set_yscale("log")
-        if axes.dataLim.minposy < np.inf:  # not where every prediction is negative
+        if axes.dataLim.ymax > 0:  # not where every prediction is negative
+            axes.set_yscale("log")
             axes.set_ylim(axes.dataLim.minposy / 2, 3 * axes.dataLim.ymax)
         if widest > _ALIKE * narrowest:
             axes.set_xscale("symlog", linthresh=narrowest / unit)

@@ -91,12 +91,6 @@ def plot_scan(report: Report, name: str = "speedup-thresholds") -> Plot:
     def errors(axes: Axes) -> None:
         axes.set_xlabel(r"$|\Delta|$ of decided points")
         axes.set_ylabel("Points per bin")
-        if not any(signed.above + signed.below):
-            axes.set_xticks([])
-            axes.set_yticks([])
-            text = "No surrogate decides any point:\nno threshold is certified."
-            axes.text(0.5, 0.5, text, transform=axes.transAxes, ha="center", va="center")
-            return
         edges = 10.0 ** np.asarray(signed.edges)
         axes.stairs(signed.above, edges, label=r"$\Delta > 0$", linewidth=1.8)
         axes.stairs(signed.below, edges, label=r"$\Delta < 0$", linewidth=1.8)
@@ -109,6 +103,9 @@ def plot_scan(report: Report, name: str = "speedup-thresholds") -> Plot:
     numbers = {"scan": scan.model_dump(mode="json"), "signed_errors": signed.model_dump(mode="json")}
     caption = (
         f"What a threshold on the predicted uncertainty does ({report.best} over {report.yardstick}): share of events "
-        "that surrogates decide wrongly, speed-up, and errors of the points that they decide."
+        "that surrogates decide wrongly, speed-up, and the errors of points that they decide."
     )
+    if not any(signed.above + signed.below):
+        caption += " No point is decided by a surrogate: there is no certified threshold, and no error to show."
+        return Plot(name, caption, (tolerance, factor), numbers)
     return Plot(name, caption, (tolerance, factor, errors), numbers, columns=3, size=(6.4, 5.2))

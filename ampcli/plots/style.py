@@ -14,7 +14,6 @@ from typing import Any
 import matplotlib
 import mplhep
 import numpy as np
-from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.collections import Collection
 from matplotlib.figure import Figure
@@ -102,11 +101,13 @@ def plain(text: str) -> str:
     return text.replace("$", r"\$")
 
 
-def drawn(figure: Figure, axes: Axes, panel: Callable[[Axes], None]) -> None:
+def draw_panel(axes: Axes, panel: Callable[[Axes], None]) -> None:
     """Draw a panel; of what has so many points that vectors of it would be huge, an image is kept."""
     panel(axes)
-    for artist in figure.findobj(_is_heavy):
-        artist.set_rasterized(True)
+    artists: list[Line2D | Collection] = [*axes.lines, *axes.collections]
+    for artist in artists:
+        if _vertices(artist) > _MOST_VERTICES:
+            artist.set_rasterized(True)
 
 
 def _whole(plot: Plot) -> Figure:
@@ -117,7 +118,7 @@ def _whole(plot: Plot) -> Figure:
     figure = Figure(figsize=(width * columns, height * rows))
     places = list(figure.subplots(rows, columns, squeeze=False).flat)
     for axes, panel in zip(places, plot.panels, strict=False):
-        drawn(figure, axes, panel)
+        draw_panel(axes, panel)
     for unused in places[len(plot.panels) :]:
         unused.remove()
     if plot.about:
@@ -126,10 +127,7 @@ def _whole(plot: Plot) -> Figure:
     return figure
 
 
-def _is_heavy(artist: Artist) -> bool:
+def _vertices(artist: Line2D | Collection) -> int:
     if isinstance(artist, Line2D):
-        return len(np.asarray(artist.get_path().vertices)) > _MOST_VERTICES
-    if isinstance(artist, Collection):
-        vertices = sum(len(np.asarray(path.vertices)) for path in artist.get_paths())
-        return vertices + len(np.asarray(artist.get_offsets())) > _MOST_VERTICES
-    return False
+        return len(np.asarray(artist.get_path().vertices))
+    return sum(len(np.asarray(path.vertices)) for path in artist.get_paths()) + len(np.asarray(artist.get_offsets()))

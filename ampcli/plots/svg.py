@@ -8,7 +8,7 @@ import re
 import matplotlib
 from matplotlib.figure import Figure
 
-from ampcli.plots.style import Plot, drawn, style
+from ampcli.plots.style import Plot, draw_panel, style
 
 _DPI = 110  # of images within
 _HEAD = re.compile(r'<svg\b[^>]*\bviewBox="([^"]*)"[^>]*>')
@@ -28,7 +28,7 @@ def svg_panels(plot: Plot) -> list[str]:
 
 def _panel(plot: Plot, number: int) -> str:
     figure = Figure(figsize=plot.size)
-    drawn(figure, figure.subplots(), plot.panels[number])
+    draw_panel(figure.subplots(), plot.panels[number])
     file = io.BytesIO()
     nothing = dict.fromkeys(("Creator", "Date", "Format", "Type"))
     figure.savefig(file, format="svg", transparent=True, metadata=nothing)

@@ -64,7 +64,7 @@ def plot_uncertainty(
         for number, (measure, found) in enumerate(counts.items(), 1):
             density = found / (found.sum() * np.diff(edges))
             axes.stairs(density, edges, linewidth=1.8, color=f"C{number}", label=measure)
-        middle = (edges[1:] + edges[:-1]) / 2
+        middle = np.linspace(-_REACH, _REACH, 201)
         gaussian = np.exp(-(middle**2) / 2) / math.sqrt(2 * math.pi)
         axes.plot(middle, gaussian, color="0.3", linestyle="--", label="Gaussian")
         axes.set_yscale("log")

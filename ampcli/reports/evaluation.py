@@ -41,20 +41,25 @@ _COVERAGE = (
 
 
 def evaluation_page(
-    evaluations: Mapping[str, Evaluation], about: str, plots: Sequence[Plot], lineage: Sequence[Section]
+    evaluations: Mapping[str, Evaluation],
+    about: str,
+    plots: Sequence[Plot],
+    lineage: Sequence[Section],
+    more: Sequence[str] = (),
 ) -> Page:
     """What was found of models (name@version), of what points, and where all of it comes from.
 
     Args:
         plots: those of all models, and those of single ones, whose names end in these where there are several models.
         lineage: sections on data, models and command.
+        more: what else was found, such as differences between models.
     """
     of_one = {name: [plot for plot in plots if plot.name.endswith(f"-{name}")] for name in evaluations}
     common = [plot for plot in plots if not any(plot in own for own in of_one.values())]
     first = next(iter(evaluations.values()))
     seen = dict.fromkeys(note for each in evaluations.values() for note in each.seen)
     sections = [
-        Section("Result", notes=[*seen, *notes(first)], tables=[_summary(evaluations)], fields=_TERMS),
+        Section("Result", text=more, notes=[*seen, *notes(first)], tables=[_summary(evaluations)], fields=_TERMS),
         Section("Plots", plots=common),
     ]
     for name, evaluation in evaluations.items():

@@ -72,7 +72,7 @@ def made_section(command: str, configuration: str, device: torch.device) -> Sect
     """How this page was made.
 
     Args:
-        command: the name of the subcommand.
+        command: the name of the subcommand, as in "registry compare".
         configuration: its arguments and options, as TOML.
     """
     fields = {
@@ -81,7 +81,8 @@ def made_section(command: str, configuration: str, device: torch.device) -> Sect
         "machine": _said(hardware(device)),
         "packages": _said(package_versions()),
     }
-    code = {f"ampcli {command} --config {command}.toml, with {command}.toml:": configuration}
+    file = f"{command.split()[-1]}.toml"
+    code = {f"ampcli {command} --config {file}, with {file}:": configuration}
     return Section("How this was made", fields={name: value for name, value in fields.items() if value}, code=code)
 
 

@@ -20,8 +20,9 @@ def speedup_page(report: Report, about: str, text: str, plots: Sequence[Plot], l
         f"confidence. Thresholds were chosen on {report.points['chose']} validation events, certified on "
         f"{report.points['certified']} test events and judged on {report.points['judged']} others."
     )
+    notes = [*report.seen, *([] if report.uncertified is None else [report.uncertified])]
     sections = [
-        Section("Result", [asked], notes=report.seen, tables=[_strategies(report), _times(report)]),
+        Section("Result", [asked], notes=notes, tables=[_strategies(report), _times(report)]),
         *([Section("Models compared", tables=[_candidates(report)])] if report.candidates else []),
         Section("Plots", plots=plots),
         Section("In words", code={"As the command says it:": text}),
