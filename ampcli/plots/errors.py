@@ -107,8 +107,8 @@ def plot_cumulative(
     weights = weights or {}
     largest = max(float(np.abs(delta).max()) for delta in deltas.values())
     looks = _looks(deltas)
-    end = 10.0 ** np.ceil(np.log10(min(max(largest, 1.0), _LARGEST)))  # the tail of a bad model is on the axis as well
-    sizes = np.geomspace(1e-5, end, 101)
+    decades = 5 + int(np.ceil(np.log10(min(max(largest, 1.0), _LARGEST))))  # the tail of a bad model is on the axis too
+    sizes = np.geomspace(1e-5, 10.0 ** (decades - 5), 20 * decades + 1)
     fractions = {
         label: [weighted.share(np.abs(delta) > size, weights.get(label))[0] for size in sizes]
         for label, delta in deltas.items()
