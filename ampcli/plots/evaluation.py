@@ -19,11 +19,21 @@ from ampcli.weighted import part
 
 
 def comparison_plots(comparisons: Mapping[str, Comparison], about: str) -> list[Plot]:
-    """Of every set of models: errors, cumulative (both also for events, where these lie elsewhere than the points), and
-    cross_section where the points have weights; then those of each model (`model_plots`).
+    """Those of all models (`overlay_plots`), then those of each (`model_plots`).
 
     Args:
         about: what the points are (`ampcli.evaluation.about`).
+    """
+    plots = overlay_plots(comparisons, about)
+    for label, comparison in comparisons.items():
+        own = model_plots(comparison, "" if len(comparisons) == 1 else f"-{label}")
+        plots += [replace(plot, about=about) for plot in own]
+    return plots
+
+
+def overlay_plots(comparisons: Mapping[str, Comparison], about: str) -> list[Plot]:
+    """With a line for each model: errors, cumulative (both also for events, where these lie elsewhere than the points),
+    and cross_section where the points have weights.
     """
     deltas, weights = {}, {}
     for label, comparison in comparisons.items():
@@ -39,8 +49,6 @@ def comparison_plots(comparisons: Mapping[str, Comparison], about: str) -> list[
     }
     if curves:
         plots.append(plot_cross_section(curves))
-    for label, comparison in comparisons.items():
-        plots += model_plots(comparison, "" if len(comparisons) == 1 else f"-{label}")
     return [replace(plot, about=about) for plot in plots]
 
 
