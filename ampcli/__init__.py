@@ -22,7 +22,8 @@ def load(name: str, registry: str | Path | None = None, device: str = "auto") ->
 
     Args:
         name: model name with an optional version or alias; without one, the newest version.
-        registry: folder of the registry; by default ``AMPCLI_REGISTRY``, then ``./registry``.
+        registry: folder of the registry, or several with `os.pathsep` between them; by default ``AMPCLI_REGISTRY``,
+            then ``./registry``.  Models that ship with ampcli are found after those of all these.
         device: ``auto`` (CUDA where there is one), ``cpu`` or ``cuda``.
 
     Raises:

@@ -13,13 +13,12 @@ from ampcli.chain import Chain
 from ampcli.device import choose_device, usable_cores
 from ampcli.evaluation.about import about_split
 from ampcli.evaluation.comparison import compare
-from ampcli.evaluation.report import with_error
 from ampcli.files import replacing, write_durably
 from ampcli.inference.load import load_predictor
 from ampcli.plots.errors import plot_errors
 from ampcli.plots.style import save
 from ampcli.store.reader import open_store
-from ampcli.text_table import aligned
+from ampcli.text_table import aligned, with_error
 
 _REPLICAS = 3
 _COLUMNS = ("model", "jets", "test points", "median |Delta|", "mean |Delta|", "> 1 %", "> 5 %", "cross section")

@@ -19,9 +19,10 @@ from ampcli.kinematics import with_beams
 from ampcli.phasespace.rambo import rambo
 from ampcli.process import parse_process
 from ampcli.provenance import hardware, package_versions
+from ampcli.registry.search import Registry
 
 
-def diagnose(registry: Path) -> dict[str, Any]:
+def diagnose(registry: Registry) -> dict[str, Any]:
     """Findings by name.
 
     Raises:
@@ -44,7 +45,7 @@ def diagnose(registry: Path) -> dict[str, Any]:
         "usable cores": usable_cores(),
         "cache": str(cache),
         "cache free": f"{shutil.disk_usage(cache).free / 2**30:.1f} GiB",
-        "registry": f"{registry}{'' if registry.is_dir() else ' (not there)'}",
+        "registry": registry.listed,
         "amplitudes": f"ok ({names} agree on {process})" if len(ours) > 1 else f"ok ({names})",
         "providers": ", ".join(f"{kind.name} {kind.version}" for kind in PROVIDERS),
         "instruction set": instruction_set(),

@@ -36,7 +36,8 @@ from ampcli.inference.probe import read_probe
 from ampcli.instructions import instruction_set
 from ampcli.kinematics import with_beams
 from ampcli.models.mlp import Mlp
-from ampcli.registry.resolve import registry_root, resolve
+from ampcli.registry.resolve import resolve
+from ampcli.registry.search import find_registry
 
 MODELS = ("ddx-zgggg-fg1", "ddx-zgggg-iq1", "ddx-zgggg-nofa", "dg-zdggg-fg1", "dg-zdggg-fq1", "ee-5jets")
 
@@ -92,7 +93,7 @@ def measure(name: str, registry: Path | None, events: int, repeats: int) -> dict
     """A row of the table."""
     predictor = load_predictor(name, registry, device="cpu")
     [network] = predictor.networks
-    probe = read_probe(resolve(registry_root(registry), name), predictor.manifest)["momenta"]
+    probe = read_probe(resolve(find_registry(registry), name), predictor.manifest)["momenta"]
     final = probe.repeat(-(-events // len(probe)), 1, 1)[:events].contiguous()
     turns = in_turn(calls_of(network, final, Native(predictor.process)), events, repeats)
     row: dict[str, Any] = {"model": name, "us": {key: statistics.median(values) for key, values in turns.items()}}

@@ -36,7 +36,7 @@ from ampcli.inference.compiled.engine import Member, bundle_of, ways
 from ampcli.inference.load import load_predictor
 from ampcli.instructions import instruction_set
 from ampcli.kinematics import with_beams
-from ampcli.models.mlp import PRESETS
+from ampcli.models.presets import PRESETS
 from ampcli.store.reader import open_store
 from ampcli.text_table import aligned
 

@@ -25,7 +25,7 @@ import torch
 from ampcli.device import set_threads
 from ampcli.evaluation.metrics import Floats
 from ampcli.inference.load import load_predictor
-from ampcli.registry.resolve import registry_root
+from ampcli.registry.search import find_registry
 from ampcli.speedup.candidates import rank_candidates
 from ampcli.speedup.cascades import Cascade, Seconds, cascades
 from ampcli.speedup.certify import WeightSpread, certified_scale, critical_scales
@@ -156,7 +156,7 @@ def simulate(repeats: int, sizes: Sequence[int], tolerances: Sequence[float]) ->
 
 def execute(store: str, models: Sequence[str], names: Sequence[str], registry: str) -> None:
     set_threads(1)
-    opened, root = open_store(Path(store)), registry_root(Path(registry))
+    opened, root = open_store(Path(store)), find_registry(Path(registry))
     predictors = [load_predictor(model, registry, "cpu") for model in models]
     trainings = [trained_networks(root, predictor.manifest) for predictor in predictors]
     report = measure_speedup(

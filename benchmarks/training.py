@@ -31,8 +31,9 @@ from torch.utils.data import DataLoader, TensorDataset
 
 from ampcli.models.ansatz import Batch
 from ampcli.models.factorised import FactorisedAnsatz
-from ampcli.models.mlp import PRESETS, Mlp
+from ampcli.models.mlp import Mlp
 from ampcli.models.options import LikelihoodOptions
+from ampcli.models.presets import PRESETS
 from ampcli.models.scaling import Standardiser
 from ampcli.records.training import Recipe
 from ampcli.training.loop import Trainer

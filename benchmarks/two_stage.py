@@ -26,7 +26,7 @@ from ampcli.inference.load import load_predictor
 from ampcli.kinematics import FloatArray
 from ampcli.phasespace.hadron_sampler import BLOCK, Adaptation
 from ampcli.phasespace.two_stage import choose_stages, draw_two_stage
-from ampcli.registry.resolve import registry_root
+from ampcli.registry.search import find_registry
 
 
 def source_of(arguments: argparse.Namespace, books: Path, seed: int, two_stage: bool, report: Path | None = None):
@@ -42,7 +42,7 @@ def source_of(arguments: argparse.Namespace, books: Path, seed: int, two_stage: 
 
 def by_trained(arguments: argparse.Namespace, source: ProtonPoints, books: Path, seed: int):
     """Prepares two stages with a model of the registry; returns what draws so many events."""
-    predictor = load_predictor(arguments.trained, registry_root(arguments.registry), "cpu")
+    predictor = load_predictor(arguments.trained, find_registry(arguments.registry), "cpu")
 
     def surrogate(momenta: FloatArray) -> FloatArray:
         amplitude, _ = predictor.predict_final(np.ascontiguousarray(momenta[:, 2:]))

@@ -8,3 +8,4 @@ _ampcli_completion() {
 }
 
 complete -o default -F _ampcli_completion ampcli
+COMP_WORDBREAKS=${COMP_WORDBREAKS//@/}

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import stat
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import torch
@@ -9,8 +14,9 @@ from samples import DATASET, PROVIDER, REGION
 
 from ampcli.errors import IntegrityError
 from ampcli.registry.manifest import Manifest, Member, manifest_sha256, read_manifest
+from ampcli.registry.members import member_folders
 from ampcli.registry.resolve import resolve
-from ampcli.registry.storage import member_folder, publish, read_probe, read_weights
+from ampcli.registry.storage import publish, read_probe, read_weights
 
 
 def draft(name: str = "line", **entries: object) -> Manifest:
@@ -28,7 +34,7 @@ def draft(name: str = "line", **entries: object) -> Manifest:
 # The models of these tests are straight lines, slope * x + offset; an ensemble is its members' mean.
 def predictions(folder: Path, manifest: Manifest, x: torch.Tensor) -> torch.Tensor:
     if manifest.kind == "ensemble":
-        folders = [member_folder(folder.parent.parent, member.model) for member in manifest.members]
+        folders = member_folders(folder.parent.parent, manifest)
         return torch.stack([predictions(f, read_manifest(f), x) for f in folders]).mean(0)
     weights = read_weights(folder, manifest)
     return weights["slope"] * x + weights["offset"]
@@ -62,3 +68,22 @@ def publish_mean(root: Path) -> Manifest:
 
 def everything(root: Path) -> set[str]:
     return {str(path.relative_to(root)) for path in root.rglob("*")}
+
+
+@contextmanager
+def read_only(folder: Path) -> Iterator[None]:
+    """A folder that cannot be written: by its mode, or, for root, whom modes do not stop, by its mount."""
+    if os.getuid() == 0:
+        subprocess.run(["mount", "--bind", folder, folder], check=True)
+        try:
+            subprocess.run(["mount", "-o", "remount,bind,ro", folder], check=True)
+            yield
+        finally:
+            subprocess.run(["umount", folder], check=True)
+    else:
+        mode = stat.S_IMODE(folder.stat().st_mode)
+        folder.chmod(0o555)
+        try:
+            yield
+        finally:
+            folder.chmod(mode)

@@ -19,6 +19,7 @@ from ampcli.files import read_file, replacing, write_durably
 from ampcli.inference.load import load_predictor
 from ampcli.kinematics import with_beams
 from ampcli.records.base import Frozen
+from ampcli.registry.search import Registry
 from ampcli.speedup.spent import amplitudes_per_event
 from ampcli.speedup.timing import check_seconds
 from ampcli.store.reader import open_store
@@ -50,7 +51,7 @@ class Request:
     accuracy: float
     tolerance: float
     name: str
-    registry: Path
+    registry: Registry
     folder: Path
     gen: tuple[str, ...]
     points: int | None
@@ -248,7 +249,7 @@ def _made(run: _Run, found: Forecast) -> Made:
     assert found.model is not None
     path, _ = run.gen(f"events-{row.events}", row.events, 3)
     features = next(tried.features for tried in found.tried if tried.model == found.model)
-    registry = ("--registry", request.registry)
+    registry = ("--registry", request.registry.option)
     run.chain("features", path, features)
     learning = ("--preset", found.preset, "--epochs", row.epochs, "--threads", 1)
     run.chain("train", path, "--model", found.model, "--name", request.name, *learning, *registry)

@@ -7,6 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
+from ampcli.cli import names
 from ampcli.cli.command import RegistryOption, Result, command
 from ampcli.cli.over_channels import Values, model_at, name_at, over_channels
 
@@ -26,7 +27,10 @@ def _name(values: Values) -> str:
 
 @over_channels(lambda values: values["store"], _at, publishes=_name)
 def calibrate(
-    model: Annotated[str, typer.Argument(help="name, name@3 or name@alias, of a model or a set.")],
+    model: Annotated[
+        str,
+        typer.Argument(help="name, name@3 or name@alias, of a model or a set.", autocompletion=names.models),
+    ],
     store: Annotated[Path, typer.Argument(help="Store or sample whose validation points judge the uncertainties.")],
     name: Annotated[
         str | None, typer.Option(help="Name of the calibrated model.", show_default="the next version of the model")
@@ -37,11 +41,11 @@ def calibrate(
     """Publish a model again with uncertainties that hold on the validation points of a store."""
     from ampcli.device import set_threads
     from ampcli.publishing.calibrate import publish_calibrated
-    from ampcli.registry.resolve import registry_root
+    from ampcli.registry.search import find_registry
     from ampcli.store.reader import open_store
 
     set_threads(threads)
-    manifest = publish_calibrated(registry_root(registry), model, open_store(store), name)
+    manifest = publish_calibrated(find_registry(registry), model, open_store(store), name)
     assert manifest.recalibration is not None
     scales = manifest.recalibration.scales
     intervals = ", ".join(f"{level} % within {k:.2f}" for level, k in manifest.recalibration.intervals.items())

@@ -47,7 +47,12 @@ _parameters: dict[str, Any] = {}
 
 RegistryOption = Annotated[
     Path | None,
-    typer.Option("--registry", envvar="AMPCLI_REGISTRY", help="Registry folder.", show_default="./registry"),
+    typer.Option(
+        "--registry",
+        envvar="AMPCLI_REGISTRY",
+        help="Registry folder, or several with : between them: all are read, the first is written to.",
+        show_default="./registry",
+    ),
 ]
 
 _Json = Annotated[bool, typer.Option("--json", help="One JSON document on stdout; everything else on stderr.")]

@@ -10,6 +10,9 @@ import typer
 COMPLETE_VARIABLE = "_AMPCLI_COMPLETE"
 
 
+#: Else bash takes the alias of name@alias for a word of its own.
+_WHOLE_WORDS = "COMP_WORDBREAKS=${COMP_WORDBREAKS//@/}\n"
+
 _EXAMPLE = "Example: ampcli completion bash > ~/.local/share/bash-completion/completions/ampcli"
 
 
@@ -22,4 +25,4 @@ def completion(shell: Annotated[Literal["bash", "zsh", "fish"], typer.Argument(h
     from typer.completion import get_completion_script  # type: ignore[attr-defined]
 
     script = get_completion_script(prog_name="ampcli", complete_var=COMPLETE_VARIABLE, shell=shell)
-    sys.stdout.write(script.rstrip("\n") + "\n")
+    sys.stdout.write(script.rstrip("\n") + "\n" + (_WHOLE_WORDS if shell == "bash" else ""))

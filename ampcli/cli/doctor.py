@@ -15,8 +15,8 @@ def add(app: typer.Typer) -> None:
 def doctor(registry: RegistryOption = None) -> Result:
     """Check this installation: packages, cache, registry, devices; evaluates one amplitude."""
     from ampcli.diagnosis import diagnose
-    from ampcli.registry.resolve import registry_root
+    from ampcli.registry.search import find_registry
 
-    findings = diagnose(registry_root(registry))
+    findings = diagnose(find_registry(registry))
     text = "\n".join(aligned([[name, str(value)] for name, value in findings.items()], left=None))
     return Result(findings, text)

@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 
 import typer
 
+from ampcli.cli import names
 from ampcli.cli.command import RegistryOption, Result, command
 from ampcli.cli.effect import only_with
 from ampcli.cli.over_channels import Values, model_at, name_at, over_channels
@@ -17,10 +18,9 @@ def add(app: typer.Typer) -> None:
 
 
 def _at(values: Values, store: Path, channel: str) -> dict[str, Any]:
-    from ampcli.registry.resolve import expand_range
+    from ampcli.registry.naming import expand_ranges
 
-    references = [reference for member in values["members"] for reference in expand_range(member)]
-    members = [model_at(values, reference, channel) for reference in references]
+    members = [model_at(values, reference, channel) for reference in expand_ranges(values["members"])]
     return {"name": name_at(values["name"], channel), "members": members, "data": store}
 
 
@@ -29,7 +29,9 @@ def ensemble(
     name: Annotated[str, typer.Argument(help="Name of the ensemble in the registry.")],
     members: Annotated[
         list[str],
-        typer.Argument(help="Two or more models of one process, or sets; name@1-20: a range."),
+        typer.Argument(
+            help="Two or more models of one process, or sets; name@1-20: a range.", autocompletion=names.models
+        ),
     ],
     combine: Annotated[
         Literal["mean", "covariance"],
@@ -48,13 +50,13 @@ def ensemble(
     """Combine trained models into one with an uncertainty."""
     from ampcli.device import choose_device, set_threads
     from ampcli.publishing.ensemble import build_ensemble
-    from ampcli.registry.resolve import registry_root
+    from ampcli.registry.search import find_registry
     from ampcli.store.reader import open_store
     from ampcli.uncertainty.kind import UncertaintyKind
 
     set_threads(threads)
     opened = None if data is None else open_store(data)
-    manifest = build_ensemble(registry_root(registry), name, members, combine, opened, choose_device(device))
+    manifest = build_ensemble(find_registry(registry), name, members, combine, opened, choose_device(device))
     text = f"{manifest.reference}: {combine} of {', '.join(member.model for member in manifest.members)}"
     if "median_abs_delta" in manifest.metrics:
         text += f"; median |Delta| {manifest.metrics['median_abs_delta'].value:.3e} on validation"

@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 
 import typer
 
+from ampcli.cli import names
 from ampcli.cli.command import RegistryOption, Result, command, save_configuration
 from ampcli.cli.over_channels import Values, arguments_at, over_channels, store_of_arguments
 from ampcli.cli.report_option import ReportOption
@@ -22,11 +23,13 @@ def _whole(values: Values, done: Mapping[str, Result]) -> Result:
     from ampcli.channels.sample import open_sample
     from ampcli.channels.totals import totals
     from ampcli.evaluation.whole import Part, whole_evaluation
+    from ampcli.registry.naming import expand_ranges
 
     plan, stores = open_sample(store_of_arguments(values))
     sample = totals(plan, [store.attributes for store in stores])
     sections = {channel.name: channel.cross_section for channel in sample.channels}
     *models, _ = values["arguments"]
+    models = expand_ranges(models)
     wholes = {
         model: whole_evaluation(
             [Part(sections[name], each.found[number]) for name, each in done.items()], sample.cross_section
@@ -42,7 +45,9 @@ def evaluate(
     arguments: Annotated[
         list[str],
         typer.Argument(
-            metavar="MODEL... STORE", help="name, name@3 or name@alias; a store (sample) with exact amplitudes."
+            metavar="MODEL... STORE",
+            help="name, name@3, name@1-3 or name@alias; a store (sample) with exact amplitudes.",
+            autocompletion=names.models,
         ),
     ],
     split: Annotated[
@@ -63,13 +68,14 @@ def evaluate(
     from ampcli.evaluation.comparison import compare
     from ampcli.evaluation.report import notes, summary_table, table
     from ampcli.inference.load import load_predictor
+    from ampcli.registry.naming import expand_ranges
     from ampcli.store.reader import open_store
 
     *models, store = arguments
     if not models:
         raise UsageError("no model given", "Name one or more before the store: ampcli eval ee-4jets ee4.zarr")
     set_threads(threads)
-    predictors = [load_predictor(model, registry, device) for model in models]
+    predictors = [load_predictor(model, registry, device) for model in expand_ranges(models)]
     opened = open_store(Path(store))
     found = compare(predictors, opened, split)
     comparisons = {p.manifest.reference: each for p, each in zip(predictors, found, strict=True)}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import inspect
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterable
 from typing import Annotated, Any, get_args
 
 import typer
@@ -12,7 +12,7 @@ from typer.models import OptionInfo
 
 from ampcli.cli.declared import Owner, declared_parameters
 from ampcli.cli.effect import Effect, not_with, only_if
-from ampcli.cli.names import starting_with
+from ampcli.cli.names import presets, starting_with
 from ampcli.cli.options import LAYERS
 from ampcli.models.kinds import chosen, model_names
 from ampcli.training.optimiser import OPTIMISERS
@@ -34,7 +34,12 @@ def model_parameters(common: Collection[str]) -> list[inspect.Parameter]:
     helps = {parameter.name: f"{_help(parameter)} For {_models(_having(parameter.name))}." for parameter in own}
     helps["optimiser"] = f"{' or '.join(OPTIMISERS.names)}."
     flags = [*(parameter for parameter in settings if parameter.name in common), *own]
-    return [_model(), _bayesian(), *(_with_help(flag, helps.get(flag.name, _help(flag))) for flag in flags)]
+    completions = {"preset": presets, "optimiser": lambda: OPTIMISERS.names}
+    return [
+        _model(),
+        _bayesian(),
+        *(_with_help(flag, helps.get(flag.name, _help(flag)), completions.get(flag.name)) for flag in flags),
+    ]
 
 
 def _model() -> inspect.Parameter:
@@ -80,8 +85,9 @@ def _help(parameter: inspect.Parameter) -> str:
     return str(_option(parameter).help)
 
 
-def _with_help(parameter: inspect.Parameter, text: str) -> inspect.Parameter:
+def _with_help(parameter: inspect.Parameter, text: str, names: Callable[[], Iterable[str]] | None) -> inspect.Parameter:
     kind, option, *effects = get_args(parameter.annotation)
     other = copy.copy(option)
     other.help = text
+    other.autocompletion = None if names is None else starting_with(names)
     return parameter.replace(annotation=Annotated[(kind, other, *effects)])

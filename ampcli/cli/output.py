@@ -56,6 +56,20 @@ def open_standard_streams() -> None:
             setattr(sys, name, open(os.devnull, "r+" if name == "stdin" else "w"))  # noqa: SIM115
 
 
+_WIDTH = 120
+
+
+def width() -> int:
+    """Of the terminal, in characters: COLUMNS, or what it says, or in a pipe or a file what people can read."""
+    columns = os.environ.get("COLUMNS", "")
+    if columns.isdecimal() and int(columns) > 0:
+        return int(columns)
+    try:
+        return os.get_terminal_size(sys.stdout.fileno()).columns or _WIDTH
+    except (OSError, ValueError):
+        return _WIDTH
+
+
 def flag(name: str) -> str:
     """The option of the command line for a parameter."""
     return "--" + name.replace("_", "-")

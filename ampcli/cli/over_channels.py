@@ -88,9 +88,9 @@ def model_at(values: Values, reference: str, channel: str) -> str:
         NotFoundError: there is none.
     """
     from ampcli.registry import sets
-    from ampcli.registry.resolve import registry_root
+    from ampcli.registry.search import find_registry
 
-    return sets.model_at(registry_root(values["registry"]), reference, channel)
+    return sets.model_at(find_registry(values["registry"]), reference, channel)
 
 
 def store_of_arguments(values: Values) -> Path:
@@ -100,10 +100,12 @@ def store_of_arguments(values: Values) -> Path:
 
 def arguments_at(values: Values, store: Path, channel: str) -> dict[str, Any]:
     """The models, the store, the folder for files and the page of a channel, of commands that have these."""
+    from ampcli.registry.naming import expand_ranges
+
     *models, _ = values["arguments"]
     out = None if values["out"] is None else values["out"] / channel
     page = None if (asked := values["report"]) is None else asked.with_stem(f"{asked.stem}-{channel}")
-    arguments = [*(model_at(values, model, channel) for model in models), str(store)]
+    arguments = [*(model_at(values, model, channel) for model in expand_ranges(models)), str(store)]
     return {"arguments": arguments, "out": out, "report": page}
 
 
@@ -117,11 +119,11 @@ def _sets(
     """The published models of all channels become sets."""
     from ampcli.channels.record import read_sample_plan
     from ampcli.publishing.sets import publish_sets
-    from ampcli.registry.resolve import registry_root
+    from ampcli.registry.search import find_registry
 
     models = {channel: [m.reference for m in each.found] for channel, each in done.items()}
     reasons = {channel: str(error).splitlines()[0] for channel, error in left_out.items()}
-    sets = publish_sets(registry_root(registry), name, read_sample_plan(path), models, reasons)
+    sets = publish_sets(find_registry(registry), name, read_sample_plan(path), models, reasons)
     lines = [f"{each.reference}: a set of {len(each.members)} models for {each.process}" for each in sets]
     return Result({"sets": [each.document for each in sets]}, "\n".join(lines))
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from ampcli.cli import names
 from ampcli.cli.command import RegistryOption, Result, command, progress_bar, resumable
 from ampcli.cli.effect import not_with, only_if
 from ampcli.cli.event_options import OnShellOption, ProcessOnlyOption, RepairOption, SkipBadOption
@@ -34,7 +35,10 @@ def _at(values: Values, store: Path, channel: str) -> dict[str, Any]:
 
 @over_channels(lambda values: values["events"], _at)
 def predict(
-    model: Annotated[str, typer.Argument(help="name, name@3 or name@alias, of a model or a set.")],
+    model: Annotated[
+        str,
+        typer.Argument(help="name, name@3 or name@alias, of a model or a set.", autocompletion=names.models),
+    ],
     events: Annotated[Path, typer.Argument(help="npz file with momenta (n, legs, 4), .lhe file, store, or sample.")],
     out: Annotated[Path, typer.Argument(help="New file .npz or .zarr: amplitude, uncertainty, outside, event (n,).")],
     process_only: ProcessOnlyOption = False,

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     import torch
 
     from ampcli.registry.manifest import Manifest
+    from ampcli.registry.search import AnyRegistry
     from ampcli.reports.page import Section
     from ampcli.store.reader import Store
 
@@ -46,14 +47,15 @@ def lineage(
     command: str,
     device: torch.device,
     models: Iterable[Manifest],
-    registry: Path | None,
+    registry: AnyRegistry | None,
     store: Store | None = None,
 ) -> list[Section]:
     """Sections on the command ("eval", or "registry compare"), the data and the models."""
-    from ampcli.registry.resolve import registry_root, resolve
+    from ampcli.registry.resolve import resolve
+    from ampcli.registry.search import find_registry
     from ampcli.reports.lineage import data_section, made_section, model_section
 
-    root = registry_root(registry)
+    root = find_registry(registry)
     sections = [made_section(command, configuration(command.split()[-1]), device)]
     if store is not None:
         sections.append(data_section(store))

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
+from ampcli.cli import names
 from ampcli.cli.command import RegistryOption, Result, command, progress_bar, resumable
 from ampcli.cli.effect import only_with
 from ampcli.cli.event_options import OnShellOption
@@ -55,7 +56,10 @@ def reweight(
     ] = None,
     model: Annotated[
         list[str] | None,
-        typer.Option(help="A weight with this surrogate or set, name, name@3 or name@alias, over its exact |M|^2."),
+        typer.Option(
+            help="A weight with this surrogate or set, name, name@3 or name@alias, over its exact |M|^2.",
+            autocompletion=names.models,
+        ),
     ] = None,
     colour: Annotated[
         Literal["leading"] | None, typer.Option(help="A weight with |M|^2 at leading colour over full colour.")

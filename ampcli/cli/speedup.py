@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from ampcli.cli import names
 from ampcli.cli.command import RegistryOption, Result, command, save_configuration
 from ampcli.cli.effect import only_if
 from ampcli.cli.names import provider_names, starting_with
@@ -47,6 +48,7 @@ def speedup(
         typer.Argument(
             metavar="[MODEL...] STORE",
             help="One or two models, the quicker first; of more, or of all in the registry, the best one or two.",
+            autocompletion=names.models,
         ),
     ],
     tolerance: Annotated[
@@ -80,7 +82,7 @@ def speedup(
     from ampcli.cli.numbers import parse_tolerance
     from ampcli.device import set_threads
     from ampcli.inference.load import load_predictor
-    from ampcli.registry.resolve import registry_root
+    from ampcli.registry.search import find_registry
     from ampcli.speedup.candidates import surrogates_for
     from ampcli.speedup.measure import measure_speedup, providers_of
     from ampcli.speedup.objective import Objective
@@ -90,7 +92,7 @@ def speedup(
     *models, store = arguments
     accuracy, fraction = parse_tolerance("--tolerance", tolerance)
     set_threads(1)  # times are those of one core
-    opened, root = open_store(Path(store)), registry_root(registry)
+    opened, root = open_store(Path(store)), find_registry(registry)
     opened.require_exact()
     goal = Objective(objective)
     goal.require_possible(opened)

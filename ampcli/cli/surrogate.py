@@ -50,8 +50,8 @@ def surrogate(
     from ampcli.cli.numbers import parse_count, parse_tolerance
     from ampcli.device import usable_cores
     from ampcli.errors import UsageError
-    from ampcli.registry.manifest import check_name
-    from ampcli.registry.resolve import registry_root
+    from ampcli.registry.naming import check_name
+    from ampcli.registry.search import find_registry
 
     accuracy, fraction = parse_tolerance("--tolerance", tolerance)
     named = check_name(_name_of(process) if name is None else name)
@@ -66,7 +66,7 @@ def surrogate(
         accuracy=accuracy,
         tolerance=fraction,
         name=named,
-        registry=registry_root(registry),
+        registry=find_registry(registry),
         folder=folder,
         gen=_options(process, gen, fraction),
         points=counts.get("--points"),

@@ -9,6 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
+from ampcli.cli import names
 from ampcli.cli.command import RegistryOption, Result, command, names_of, progress_bar, resumable
 from ampcli.cli.declared import given
 from ampcli.cli.effect import only_with
@@ -85,7 +86,9 @@ def train(
         str,
         typer.Option(help="auto: go on where a run of this name stopped; never: start anew; or a checkpoint."),
     ] = "auto",
-    init_from: Annotated[str | None, typer.Option(help="Start from the weights of this model.")] = None,
+    init_from: Annotated[
+        str | None, typer.Option(help="Start from the weights of this model.", autocompletion=names.models)
+    ] = None,
     registry: RegistryOption = None,
     part_of: str | None = None,
     **options: Any,
@@ -98,10 +101,11 @@ def train(
     from ampcli.device import choose_device, set_threads
     from ampcli.errors import UsageError
     from ampcli.models.kinds import chosen, recipe_settings
-    from ampcli.models.mlp import hidden_layers
     from ampcli.models.network import NETWORKS
+    from ampcli.models.presets import hidden_layers
     from ampcli.records.training import Recipe
-    from ampcli.registry.resolve import registry_root
+    from ampcli.registry.search import find_registry
+    from ampcli.registry.storage import same_weights
     from ampcli.store.reader import open_store
     from ampcli.training.checkpoint import State
     from ampcli.training.seeds import recipe_seeds
@@ -140,10 +144,11 @@ def train(
             }
         )
     except pydantic.ValidationError as error:
-        found = error.errors()[0]
-        raise UsageError(f"--{str(found['loc'][0]).replace('_', '-')}: {found['msg']}") from None
+        wrong = error.errors()[0]
+        raise UsageError(f"--{str(wrong['loc'][0]).replace('_', '-')}: {wrong['msg']}") from None
     seconds = None if minutes is None else 60 * minutes
-    run = TrainingRun(opened, name, registry_root(registry), target, resume, seconds, part_of)
+    found = find_registry(registry)
+    run = TrainingRun(opened, name, found, target, resume, seconds, part_of)
     with (
         resumable("the last checkpoint, if there is one, is kept", "Run the same command again."),
         progress_bar("epochs", epochs) as advance,
@@ -162,6 +167,10 @@ def train(
         for m in manifests
     ]
     note = note_on(opened.plan.provider, opened.process)
-    document = {"models": [m.document for m in manifests], **({"note": note} if note else {})}
+    document: dict[str, Any] = {"models": [m.document for m in manifests], **({"note": note} if note else {})}
+    if same := {m.reference: other for m in manifests if (other := same_weights(found, m)) is not None}:
+        document["same_weights"] = same
+        lines += [f"{model} has the same weights as {other}: nothing new was learned" for model, other in same.items()]
+    lines.append(f"published in {found.top}")
     text = "\n".join([*lines, note] if note else lines)
     return Result(document, text, found=tuple(manifests))

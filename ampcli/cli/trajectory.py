@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from ampcli.cli import names
 from ampcli.cli.command import RegistryOption, Result, command, save_configuration
 from ampcli.cli.effect import not_with, only_with
 from ampcli.cli.report_option import ReportOption
@@ -19,7 +20,12 @@ def add(app: typer.Typer) -> None:
 
 
 def trajectory(
-    models: Annotated[list[str], typer.Argument(help="Models of one e+e- process: name, name@3 or name@alias.")],
+    models: Annotated[
+        list[str],
+        typer.Argument(
+            help="Models of one e+e- process: name, name@3, name@1-3 or name@alias.", autocompletion=names.models
+        ),
+    ],
     count: Annotated[int, typer.Option(min=1, max=1_000_000, help="Trajectories.")] = 50,
     points: Annotated[int, typer.Option(min=2, max=1_000_000, help="Points on each.")] = 400,
     seed: Annotated[int, typer.Option(min=0, help="Seed of their ends."), not_with("seeds")] = 1,
@@ -51,11 +57,12 @@ def trajectory(
     from ampcli.evaluation.trajectory_seeds import SeedsResult, follow_seeds, parse_seeds
     from ampcli.evaluation.trajectory_table import seeds_table, trajectory_table
     from ampcli.inference.load import load_predictor
+    from ampcli.registry.naming import expand_ranges
 
     if show is not None and show >= count:
         raise UsageError(f"--show {show}: there are {count} trajectories, counted from 0")
     set_threads(threads)
-    predictors = [load_predictor(model, registry, device) for model in models]
+    predictors = [load_predictor(model, registry, device) for model in expand_ranges(models)]
     result: TrajectoryResult | SeedsResult
     if seeds is None:
         followed, one_seed = follow(predictors, count, points, seed, y_cut)

@@ -69,6 +69,11 @@ class Collisions(Frozen):
         """Arrays of the store besides momenta, amplitude and weight, and the shape of a row."""
         return {}
 
+    @property
+    @abstractmethod
+    def described(self) -> str:
+        """Beams, cuts and sampling in a line, for people."""
+
     @abstractmethod
     def jets(self, final: FloatArray, process: Process) -> IntArray:
         """Number of jets of events (n, n_final, 4) in GeV; shape (n,)."""

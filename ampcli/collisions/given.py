@@ -41,6 +41,11 @@ class GivenEvents(Collisions):
         return without_later(self, dump, "others", "repaired", "columns", "failed")
 
     @property
+    def described(self) -> str:
+        energy = "sqrt(s) varies" if self.sqrt_s is None else f"sqrt(s) = {self.sqrt_s:g} GeV"
+        return f"events of a file (SHA-256 {self.sha256[:12]}...), {energy}; its cuts are not recorded"
+
+    @property
     def are_sampled(self) -> bool:
         return False
 

@@ -38,6 +38,12 @@ class LeptonCollisions(SampledCollisions):
         return True
 
     @property
+    def described(self) -> str:
+        jets = f", n - 1 Durham jets at d_cut = {self.selection.d_cut:g} GeV^2" if self.cuts == "durham" else ""
+        events = "unweighted events" if self.are_unweighted else f"{self.sampling} sampling of phase space"
+        return f"sqrt(s) = {self.sqrt_s:g} GeV, min s_ij > {self.y_cut:g} s{jets}; {events}"
+
+    @property
     def are_unweighted(self) -> bool:
         return self.overweight is not None or self.refined is not None
 

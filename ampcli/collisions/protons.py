@@ -10,7 +10,7 @@ import pydantic
 from ampcli.collisions.base import BoolArray, Energy, IntArray, Perturbation, SampledCollisions
 from ampcli.collisions.flavours import Flavours
 from ampcli.kinematics import FloatArray
-from ampcli.phasespace.cuts import JetCuts, LeptonCuts
+from ampcli.phasespace.cuts import JetCuts, LeptonCuts, described
 from ampcli.phasespace.perturb import perturbed_events, recoiling_legs
 from ampcli.phasespace.running_coupling import ONE_LOOP, Running
 from ampcli.process import Process
@@ -58,6 +58,15 @@ class ProtonCollisions(SampledCollisions):
     @property
     def y_cut(self) -> None:
         return None
+
+    @property
+    def described(self) -> str:
+        scale = "H_T/2" if self.scale is None else f"{self.scale:g} GeV"
+        events = "unweighted" if self.are_unweighted else "weighted"
+        return (
+            f"protons at {self.energy / 1000:g} TeV, {described(self.cuts, self.leptons)}; scale {scale}; "
+            f"PDF {self.pdf}; {events} events"
+        )
 
     @property
     def are_unweighted(self) -> bool:

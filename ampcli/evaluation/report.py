@@ -12,7 +12,7 @@ from ampcli.evaluation.growth import Growth
 from ampcli.evaluation.metrics import THRESHOLDS, Metrics
 from ampcli.evaluation.reference import OverReference
 from ampcli.store.measures import ENOUGH
-from ampcli.text_table import aligned
+from ampcli.text_table import aligned, with_error
 
 LEGEND = [
     "Delta = predicted/exact - 1 in %, (..) its error in the last digits; >1%: share that is further off;",
@@ -24,7 +24,6 @@ LEGEND = [
 GROWTH = ("members", "median|Delta|", "mean|Delta|", "standard error", "in 1", "2", "3")
 GROWTH_LEGEND = "mean of so many members, in %, and points within 1, 2, 3 standard errors of it"
 
-_ROUNDING = 1e-12
 _HONEST = 0.03  # how far from 68 % one sigma may be
 
 _Cell = Callable[[Metrics], str]
@@ -249,19 +248,6 @@ def growth_rows(found: list[Growth]) -> list[list[str]]:
         ]
         for g in shown
     ]
-
-
-def with_error(value: float, error: float | None, scale: float = 1.0) -> str:
-    """`value` times `scale` with its error in brackets, in units of the last digits: ``0.0573(21)``."""
-    if not error or error < _ROUNDING * abs(value):
-        return f"{value * scale:.4g}"
-    value, error = value * scale, error * scale
-    decimals = 1 - int(f"{error:.1e}".partition("e")[2])
-    if decimals == -1:
-        return f"{round(value, -1):.0f}({round(error, -1):.0f})"
-    if not 0 <= decimals <= 8:
-        return f"{value:.4e} +- {error:.1e}"
-    return f"{value:.{decimals}f}({error * 10**decimals:.0f})"
 
 
 def cross_section_fields(c: CrossSection) -> dict[str, str]:

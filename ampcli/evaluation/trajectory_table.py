@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from ampcli.evaluation.metrics import THRESHOLDS
-from ampcli.evaluation.report import with_error
 from ampcli.evaluation.trajectories import Accuracy, TrajectoryResult
 from ampcli.evaluation.trajectory_seeds import AccuracyOverSeeds, SeedsResult, Spread
 from ampcli.phasespace.unresolved import REGIONS
-from ampcli.text_table import aligned
+from ampcli.text_table import aligned, with_error
 
 _LIMITS = [f">{name}" for name in THRESHOLDS]
 COLUMNS = ["region", "", "model", "y_cut", "of points", "median|Delta|", *_LIMITS]

@@ -26,7 +26,8 @@ from ampcli.inference.load import load_folder, load_predictor
 from ampcli.inference.predictor import Predictor
 from ampcli.kinematics import FloatArray
 from ampcli.registry.manifest import manifest_sha256, read_manifest
-from ampcli.registry.resolve import registry_root, resolve
+from ampcli.registry.resolve import resolve
+from ampcli.registry.search import find_registry
 from ampcli.uncertainty.certificate import largest_usual, relative_size
 
 _LEAST = 0.05
@@ -134,12 +135,12 @@ def refined_points(source: PointSource, provider: Provider, model: str, registry
         UsageError: the model describes other amplitudes, or tells no point from another.
         NotFoundError: no such model.
     """
-    root = registry_root(registry)
-    folder = resolve(root, model)
+    found = find_registry(registry)
+    folder = resolve(found, model)
     manifest = read_manifest(folder)
     collisions = source.collisions
     require_amplitudes(manifest, str(provider.process), collisions.sqrt_s, provider.identity(), "the new store")
-    kind = load_folder(folder, manifest, torch.device("cpu")).uncertainty_kind
+    kind = load_folder(folder, manifest, torch.device("cpu"), found).uncertainty_kind
     largest = largest_usual(manifest)
     if not kind.by_point or largest is None:
         raise UsageError(

@@ -14,28 +14,34 @@ from ampcli.inference.predictor import Predictor
 from ampcli.inference.tensors import network_parameters, restored_ansatz
 from ampcli.process import Process
 from ampcli.registry.manifest import Features, Manifest, read_manifest
-from ampcli.registry.resolve import registry_root, resolve
-from ampcli.registry.storage import member_folders, read_weights
+from ampcli.registry.members import member_folders
+from ampcli.registry.resolve import resolve
+from ampcli.registry.search import AnyRegistry, find_registry
+from ampcli.registry.storage import read_weights
 
 
-def load_predictor(name: str, registry: str | Path | None = None, device: str = "auto") -> Predictor:
+def load_predictor(name: str, registry: AnyRegistry | str | None = None, device: str = "auto") -> Predictor:
     """Load ``name``, ``name@3`` or ``name@alias`` (see `ampcli.load`)."""
-    root = registry_root(Path(registry) if registry is not None else None)
-    folder = resolve(root, name)
-    return load_folder(folder, read_manifest(folder), choose_device(device))
+    found = find_registry(registry)
+    folder = resolve(found, name)
+    return load_folder(folder, read_manifest(folder), choose_device(device), found)
 
 
-def load_folder(folder: Path, manifest: Manifest, device: torch.device) -> Predictor:
-    """Load the model in a version's folder; the members of an ensemble come from the same registry.
+def load_folder(
+    folder: Path, manifest: Manifest, device: torch.device, registry: AnyRegistry | None = None
+) -> Predictor:
+    """Load the model in a version's folder.
+
+    Args:
+        registry: where the members of an ensemble are; None: beside it.
 
     Raises:
         IntegrityError: files that are missing, damaged, or do not fit each other.
     """
-    root = folder.parent.parent
     if not manifest.members:
         return Predictor(manifest, [_network(folder, manifest, device)], device)
     networks = []
-    for path in member_folders(root, manifest):
+    for path in member_folders(folder.parent.parent if registry is None else registry, manifest):
         member = read_manifest(path)
         if (member.process, member.sqrt_s, member.members) != (manifest.process, manifest.sqrt_s, []):
             raise IntegrityError(f"{member.reference} cannot be a member of {manifest.reference}: {member.process}")

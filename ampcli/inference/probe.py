@@ -14,6 +14,7 @@ from ampcli.inference.predictor import Predictor
 from ampcli.inference.tensors import require_probe
 from ampcli.kinematics import FloatArray
 from ampcli.registry.manifest import Manifest
+from ampcli.registry.search import AnyRegistry
 from ampcli.registry.storage import read_probe
 
 #: Largest relative change of a probe's prediction between machines: single precision, amplified where the terms
@@ -32,14 +33,17 @@ def make_probe(predictor: Predictor, final: FloatArray) -> dict[str, Tensor]:
     }
 
 
-def check_probe(folder: Path, manifest: Manifest) -> None:
+def check_probe(folder: Path, manifest: Manifest, registry: AnyRegistry | None = None) -> None:
     """Reload a model and compare its predictions with its probe (of older models: amplitudes alone).
+
+    Args:
+        registry: where the members of an ensemble are; None: beside it.
 
     Raises:
         IntegrityError: they differ by more than `PROBE_TOLERANCE`, or flags do.
     """
     probe = read_probe(folder, manifest)
-    predictor = load_folder(folder, manifest, torch.device("cpu"))
+    predictor = load_folder(folder, manifest, torch.device("cpu"), registry)
     try:
         require_probe(probe, predictor.process)
     except IntegrityError as error:

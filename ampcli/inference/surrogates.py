@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
 
 from ampcli.amplitudes.providers import PROVIDERS
 from ampcli.channels.groups import flavours_of
@@ -14,9 +13,10 @@ from ampcli.events.served import Served, Target, targets_of
 from ampcli.inference.load import load_folder
 from ampcli.inference.predictor import Predictor
 from ampcli.registry.manifest import Manifest, read_manifest
-from ampcli.registry.resolve import registry_root, resolve
+from ampcli.registry.members import member_folders
+from ampcli.registry.resolve import resolve
+from ampcli.registry.search import AnyRegistry, find_registry
 from ampcli.registry.sets import SurrogateSet, read_entry
-from ampcli.registry.storage import member_folders
 
 
 @dataclass(frozen=True)
@@ -59,7 +59,7 @@ class Surrogates:
         )
 
 
-def load_surrogates(name: str, registry: str | Path | None = None, device: str = "auto") -> Surrogates:
+def load_surrogates(name: str, registry: AnyRegistry | str | None = None, device: str = "auto") -> Surrogates:
     """Load a model or a set: ``name``, ``name@3`` or ``name@alias``.
 
     A model serves all processes with its |M|^2 (`ampcli.channels.groups`), a set those of its channels.
@@ -68,12 +68,12 @@ def load_surrogates(name: str, registry: str | Path | None = None, device: str =
         NotFoundError: no such registry, entry, version or alias.
         IntegrityError: a manifest, the weights or a member of the set do not verify.
     """
-    root = registry_root(Path(registry) if registry is not None else None)
-    folder, target = resolve(root, name), choose_device(device)
+    found = find_registry(registry)
+    folder, target = resolve(found, name), choose_device(device)
     entry = read_entry(folder)
     if isinstance(entry, Manifest):
-        return alone(load_folder(folder, entry, target))
-    predictors = tuple(load_folder(path, read_manifest(path), target) for path in member_folders(root, entry))
+        return alone(load_folder(folder, entry, target, found))
+    predictors = tuple(load_folder(path, read_manifest(path), target) for path in member_folders(found, entry))
     channels = tuple(channel.name for channel in entry.channels if channel.member is not None)
     return Surrogates(entry.reference, f"a process of {entry.reference}", predictors, channels, _targets(entry))
 

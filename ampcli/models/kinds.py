@@ -106,6 +106,19 @@ def chosen(model: str) -> tuple[ModelKind, Choice]:
     raise UsageError(f"{setting('model')} {model}: unknown", f"Known: {', '.join(model_names())}, ...")
 
 
+def name_of(kind: str, block: str | None, network: str, options: Options) -> str:
+    """The name (``--model``) under which a model was trained, from what its manifest says.
+
+    Where several names differ in the settings of the training alone, the one of the same options, or the first.
+    """
+    found = {}
+    for name in dict.fromkeys([*KINDS[kind].models, *([block] if block else [])]):
+        choice = KINDS[kind].choose(name)
+        if choice is not None and choice.block == block and network in choice.networks:
+            found[name] = choice.options
+    return next((name for name in found if found[name] == options), next(iter(found), kind))
+
+
 def recipe_settings(model: str) -> dict[str, Any]:
     """The part of a recipe (`ampcli.records.training.Recipe`) that the name of a model decides.
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 from datetime import UTC, datetime
-from pathlib import Path
 
 import torch
 
@@ -15,8 +14,10 @@ from ampcli.inference.seen import require_unseen
 from ampcli.inference.stored import StoredPoints
 from ampcli.provenance import git_commit, package_versions
 from ampcli.publishing.publish import Validation, publish_model, with_honest_uncertainty
-from ampcli.registry.manifest import Manifest, check_name, read_manifest
+from ampcli.registry.manifest import Manifest, read_manifest
+from ampcli.registry.naming import check_name
 from ampcli.registry.resolve import resolve
+from ampcli.registry.search import AnyRegistry
 from ampcli.registry.storage import read_probe, read_weights
 from ampcli.store.measures import measures
 from ampcli.store.reader import Store
@@ -25,7 +26,7 @@ from ampcli.uncertainty.kind import UncertaintyKind
 log = logging.getLogger(__name__)
 
 
-def publish_calibrated(root: Path, reference: str, store: Store, name: str | None = None) -> Manifest:
+def publish_calibrated(registry: AnyRegistry, reference: str, store: Store, name: str | None = None) -> Manifest:
     """Publish the next version of a model, which differs in its recalibration, and in what its certificate takes for
     an unusual spread.
 
@@ -38,13 +39,13 @@ def publish_calibrated(root: Path, reference: str, store: Store, name: str | Non
     """
     if name is not None:
         check_name(name)
-    folder = resolve(root, reference)
+    folder = resolve(registry, reference)
     manifest = read_manifest(folder)
     require_described(manifest, store)
     store, seen = require_unseen([manifest], store, "validation")
     for note in seen:
         log.warning("%s", note)
-    predictor = load_folder(folder, manifest, torch.device("cpu"))
+    predictor = load_folder(folder, manifest, torch.device("cpu"), registry)
     kind = predictor.uncertainty_kind
     if kind is UncertaintyKind.NONE:
         raise UsageError(f"{manifest.reference} has no uncertainty that could be calibrated")
@@ -61,4 +62,7 @@ def publish_calibrated(root: Path, reference: str, store: Store, name: str | Non
         }
     )
     tensors = None if manifest.members else read_weights(folder, manifest)
-    return publish_model(root, draft, predictor, tensors, read_probe(folder, manifest)["momenta"].numpy())
+    # Of a model that is in another registry there may be no version yet in the one that is written to.
+    above = manifest.version if draft.name == manifest.name else 0
+    probe = read_probe(folder, manifest)["momenta"].numpy()
+    return publish_model(registry, draft, predictor, tensors, probe, above)

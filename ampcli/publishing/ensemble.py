@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Literal
 
 import numpy as np
@@ -20,7 +19,9 @@ from ampcli.provenance import git_commit, package_versions
 from ampcli.publishing.independence import require_different, require_independent
 from ampcli.publishing.publish import Validation, measured, publish_model
 from ampcli.registry.manifest import Dataset, Manifest, Member, manifest_sha256, read_manifest
-from ampcli.registry.resolve import expand_range, resolve
+from ampcli.registry.naming import expand_ranges
+from ampcli.registry.resolve import resolve
+from ampcli.registry.search import AnyRegistry
 from ampcli.registry.storage import read_probe
 from ampcli.store.measures import measures
 from ampcli.store.reader import Store
@@ -39,7 +40,7 @@ _CARDS = {
 
 
 def build_ensemble(
-    root: Path,
+    registry: AnyRegistry,
     name: str,
     references: list[str],
     combine: Combination,
@@ -58,7 +59,7 @@ def build_ensemble(
             something else, or none where the combination needs one; members that predict negative amplitudes, or that
             are copies of each other, or (combined by their mean) not independent.
     """
-    folders = [resolve(root, reference) for entry in references for reference in expand_range(entry)]
+    folders = [resolve(registry, reference) for reference in expand_ranges(references)]
     manifests = [read_manifest(folder) for folder in folders]
     if len(folders) < 2:
         raise UsageError("an ensemble needs at least two members", "Train more with `ampcli train --replicas R`.")
@@ -76,7 +77,7 @@ def build_ensemble(
         if manifest.provider != first.provider:
             raise UsageError(f"{manifest.reference} and {first.reference} learned from different amplitudes")
     if combine == "mean":
-        require_independent(root, manifests)
+        require_independent(registry, manifests)
     settings: dict[str, object] = {
         "name": name,
         "kind": "ensemble",
@@ -117,7 +118,7 @@ def build_ensemble(
         found = points.predicted(predictor) if combined is None else combined
         validation = Validation(points.exact, found, measures(points.store, points.split), points.errors)
         draft = measured(draft, predictor.uncertainty_kind, validation, recalibrate=combine == "covariance")
-    return publish_model(root, draft, predictor, None, probe)
+    return publish_model(registry, draft, predictor, None, probe)
 
 
 def _others(manifests: list[Manifest]) -> list[Dataset]:

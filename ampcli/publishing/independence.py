@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Sequence
-from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
@@ -12,6 +11,7 @@ import numpy.typing as npt
 from ampcli.errors import AmpcliError, UsageError, setting
 from ampcli.registry.manifest import Manifest, read_manifest
 from ampcli.registry.resolve import resolve
+from ampcli.registry.search import AnyRegistry
 
 _HINT = f"Train others with another {setting('seed')}, or with `ampcli train --replicas R`."
 
@@ -34,13 +34,13 @@ def require_different(manifests: Sequence[Manifest], predictions: npt.NDArray[np
             raise UsageError(f"{one.reference} and {other.reference} are copies of one network", _HINT)
 
 
-def require_independent(root: Path, manifests: Sequence[Manifest]) -> None:
+def require_independent(registry: AnyRegistry, manifests: Sequence[Manifest]) -> None:
     """Make sure that models were trained apart from each other.
 
     Raises:
         UsageError: two began with the same weights on the same points, or come from one model.
     """
-    lines = [_lineage(root, manifest) for manifest in manifests]
+    lines = [_lineage(registry, manifest) for manifest in manifests]
     for (one, mine), (other, theirs) in itertools.combinations(zip(manifests, lines, strict=True), 2):
         names = f"{one.reference} and {other.reference}"
         if shared := sorted(mine & theirs):
@@ -57,7 +57,7 @@ def require_independent(root: Path, manifests: Sequence[Manifest]) -> None:
             )
 
 
-def _lineage(root: Path, manifest: Manifest) -> set[str]:
+def _lineage(registry: AnyRegistry, manifest: Manifest) -> set[str]:
     """A model and all that it was initialised from, or is a calibrated copy of; by name where these are gone."""
     found: set[str] = set()
     waiting = [manifest]
@@ -66,7 +66,7 @@ def _lineage(root: Path, manifest: Manifest) -> set[str]:
         found.add(current.reference)
         for name in current.parents:
             try:
-                parent = read_manifest(resolve(root, name))
+                parent = read_manifest(resolve(registry, name))
             except AmpcliError:
                 found.add(name)
                 continue

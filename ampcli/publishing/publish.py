@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
+from functools import partial
 
 from torch import Tensor
 
@@ -12,6 +12,7 @@ from ampcli.inference.predictor import Predicted, Predictor
 from ampcli.inference.probe import check_probe, make_probe
 from ampcli.kinematics import FloatArray
 from ampcli.registry.manifest import Manifest
+from ampcli.registry.search import AnyRegistry
 from ampcli.registry.storage import publish
 from ampcli.store.measures import Measures
 from ampcli.uncertainty.certificate import relative_size, unusual_spread
@@ -67,7 +68,12 @@ def with_honest_uncertainty(draft: Manifest, kind: UncertaintyKind, points: Vali
 
 
 def publish_model(
-    root: Path, draft: Manifest, predictor: Predictor, weights: dict[str, Tensor] | None, probe: FloatArray
+    registry: AnyRegistry,
+    draft: Manifest,
+    predictor: Predictor,
+    weights: dict[str, Tensor] | None,
+    probe: FloatArray,
+    above: int = 0,
 ) -> Manifest:
     """Publish a model as the next version of its name.
 
@@ -75,9 +81,11 @@ def publish_model(
         predictor: the model as it is in memory.
         weights: its tensors; None for an ensemble.
         probe: final-state momenta (n, n_final, 4) in GeV of the points whose predictions are kept.
+        above: a version of this name that is lower than the new one, wherever it is.
 
     Raises:
         IntegrityError: the model that was written does not predict what the one in memory does.
         AmpcliError: the registry cannot be written.
     """
-    return publish(root, draft, weights, make_probe(predictor.described_by(draft), probe), check_probe)
+    kept = make_probe(predictor.described_by(draft), probe)
+    return publish(registry, draft, weights, kept, partial(check_probe, registry=registry), above)

@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 
 from ampcli.channels.record import SamplePlan
 from ampcli.errors import UsageError
 from ampcli.provenance import git_commit, package_versions
 from ampcli.registry.manifest import Member
 from ampcli.registry.resolve import resolve
+from ampcli.registry.search import AnyRegistry
 from ampcli.registry.sets import SetChannel, SurrogateSet, pinned, read_entry
 from ampcli.registry.storage import publish_set
 
 
 def publish_sets(
-    root: Path, name: str, plan: SamplePlan, models: Mapping[str, Sequence[str]], reasons: Mapping[str, str]
+    registry: AnyRegistry,
+    name: str,
+    plan: SamplePlan,
+    models: Mapping[str, Sequence[str]],
+    reasons: Mapping[str, str],
 ) -> list[SurrogateSet]:
     """The first model of every channel becomes a set, the second ones (of more replicas) another, and so on.
 
@@ -32,7 +36,7 @@ def publish_sets(
                 name=channel.name,
                 process=channel.process,
                 flavours=channel.flavours,
-                member=pinned(root, chosen[channel.name]) if channel.name in chosen else None,
+                member=pinned(registry, chosen[channel.name]) if channel.name in chosen else None,
                 reason=reasons.get(channel.name),
             )
             for channel in plan.channels
@@ -45,11 +49,11 @@ def publish_sets(
             packages=package_versions(),
             git_commit=git_commit(),
         )
-        published.append(publish_set(root, draft))
+        published.append(publish_set(registry, draft))
     return published
 
 
-def join_sets(root: Path, name: str, references: Sequence[str]) -> SurrogateSet:
+def join_sets(registry: AnyRegistry, name: str, references: Sequence[str]) -> SurrogateSet:
     """One set from several for the same process: every channel has the model of the first one that has a model of it.
 
     A model alone counts as a set of one, for the channel of its process.
@@ -58,7 +62,7 @@ def join_sets(root: Path, name: str, references: Sequence[str]) -> SurrogateSet:
         UsageError: no set among them, sets of other channels, or a model of none of these.
         NotFoundError: no such entry.
     """
-    entries = [read_entry(resolve(root, reference)) for reference in references]
+    entries = [read_entry(resolve(registry, reference)) for reference in references]
     sets = [entry for entry in entries if isinstance(entry, SurrogateSet)]
     if not sets:
         raise UsageError("models alone do not say which channels there are", "Name a set among them.")
@@ -71,7 +75,7 @@ def join_sets(root: Path, name: str, references: Sequence[str]) -> SurrogateSet:
         if isinstance(entry, SurrogateSet):
             members |= {channel.name: channel.member for channel in entry.channels if channel.member is not None}
         elif found := [channel.name for channel in first.channels if channel.process == entry.process]:
-            members[found[0]] = pinned(root, entry.reference)
+            members[found[0]] = pinned(registry, entry.reference)
         else:
             raise UsageError(f'{entry.reference} is for "{entry.process}", no channel of {first.reference}')
     channels = tuple(
@@ -88,7 +92,7 @@ def join_sets(root: Path, name: str, references: Sequence[str]) -> SurrogateSet:
         "git_commit": git_commit(),
     }
     draft = SurrogateSet.model_validate(first.model_dump(exclude={"created"}) | update)
-    return publish_set(root, draft)
+    return publish_set(registry, draft)
 
 
 def _channels_of(entry: SurrogateSet) -> list[tuple[object, ...]]:

@@ -9,88 +9,102 @@ import tarfile
 from pathlib import Path, PurePosixPath
 
 from ampcli.errors import IntegrityError, NotFoundError, UsageError
-from ampcli.files import rename_if_free, replacing, staged, sync_folder, writing
-from ampcli.registry.manifest import MANIFEST, NAME, VERSION, manifest_sha256
+from ampcli.files import replacing, staged, sync_folder, writing
+from ampcli.registry.intake import FILES, take_in
+from ampcli.registry.manifest import MANIFEST
+from ampcli.registry.members import member_folders
+from ampcli.registry.naming import NAME, VERSION
+from ampcli.registry.renamed import renamed
+from ampcli.registry.search import AnyRegistry, as_registry
 from ampcli.registry.sets import read_entry
-from ampcli.registry.storage import PROBE, WEIGHTS, Check, member_folder, verify
+from ampcli.registry.storage import Check, verify
 
-_FILES = (MANIFEST, WEIGHTS, PROBE)
+ENDING = ".tar"
+
 _MOST_FILES = 10_000
 _LARGEST_MANIFEST = 2**26  # an ensemble of a thousand models with their correlations has a third of it
 #: What `tarfile` raises at damaged headers, besides its own error.
 _UNREADABLE = (tarfile.TarError, ValueError, OverflowError, EOFError, RecursionError)
-_ENTRY = re.compile(rf"{NAME}/{VERSION}/({'|'.join(map(re.escape, _FILES))})")
+_ENTRY = re.compile(rf"{NAME}/{VERSION}/({'|'.join(map(re.escape, FILES))})")
 
 
-def export_model(folder: Path, archive: Path) -> list[str]:
+def export_model(folder: Path, archive: Path, registry: AnyRegistry | None = None) -> list[str]:
     """Write a version, with the members of an ensemble or a set, to a new tar file.
+
+    Args:
+        registry: where members are; None: beside it.
 
     Returns:
         The models in it, as ``name@version``.
 
     Raises:
         IntegrityError: the model does not verify.
-        UsageError: the file exists.
+        UsageError: the file exists, or its name is not that of a tar.
         NotFoundError: its folder does not.
         AmpcliError: its folder cannot be written.
     """
+    if archive.suffix != ENDING:
+        raise UsageError(
+            f"{archive}: models are exported as a plain tar, whose name ends in {ENDING}",
+            f"Weights hardly compress: call it {archive.name.partition('.')[0]}{ENDING}.",
+        )
     if archive.exists():
         raise UsageError(f"{archive} is already there", "Choose another file, or remove that one.")
     if not archive.parent.is_dir():
         raise NotFoundError(f"there is no folder {archive.parent}", "Make it first.")
-    verify(folder)
-    folders = _with_members(folder)
+    registry = folder.parent.parent if registry is None else registry
+    verify(folder, registry=registry)
+    folders = _with_members(folder, registry)
     with replacing(archive) as fresh, tarfile.open(fresh, "w") as tar:
         for source in folders:
-            for name in _FILES:
+            for name in FILES:
                 if (source / name).exists():
                     inside = f"{source.parent.name}/{source.name}/{name}"
                     tar.add(source / name, inside, recursive=False, filter=_anonymous)
     return [f"{source.parent.name}@{source.name}" for source in folders]
 
 
-def import_model(root: Path, archive: Path, check: Check | None = None) -> list[str]:
+def import_model(
+    registry: AnyRegistry, archive: Path, check: Check | None = None, name: str | None = None
+) -> list[str]:
     """Add the models of an exported file to a registry, all verified before any appears.
 
     A version that is already there, identical, is left as it is; damaged weights or probes of it are replaced.
 
     Args:
-        root: the registry's folder, created if need be.
+        registry: they are added to its first folder, which is created if need be.
         archive: what `export_model` wrote.
         check: recomputes the probe's predictions as well.
+        name: what the model is to be called here, and its members ``NAME-MEMBER``; None: as it was.
 
     Returns:
         The models in the file, as ``name@version``.
 
     Raises:
         NotFoundError: there is no such file.
+        UsageError: what cannot name a model, or a name for several.
         IntegrityError: it is not such a file, holds anything else, does not verify, or holds a version that
             is different in the registry.
         AmpcliError: the registry cannot be written.
     """
     if not archive.is_file():
         raise NotFoundError(f"there is no file {archive}")
-    with staged(root, "import") as staging:  # a registry in itself: members are found in it
-        with writing(root):
+    top = as_registry(registry).top
+    with staged(top, "import") as staging:  # a registry in itself: members are found in it
+        with writing(top):
             folders = _unpack(archive, staging)
-        for folder in folders:
-            verify(folder, check)
-        targets = [root / folder.parent.name / folder.name for folder in folders]
-        for folder, target in zip(folders, targets, strict=True):
-            if os.path.lexists(target):
-                _require_same(folder, target, archive)
-        with writing(root):
-            for folder, target in zip(folders, targets, strict=True):
-                _add(folder, target, archive)
-    return [f"{target.parent.name}@{target.name}" for target in targets]
+            if name is not None:
+                for folder in folders:
+                    verify(folder)
+                folders = renamed(folders, name, staging / ".renamed")
+        return take_in(registry, folders, archive, check)
 
 
-def _with_members(folder: Path) -> list[Path]:
+def _with_members(folder: Path, registry: AnyRegistry) -> list[Path]:
     """The version's folder, after those of its members and theirs, each once."""
-    root = folder.parent.parent
     found: dict[Path, None] = {}
-    for member in read_entry(folder).members:
-        found.update(dict.fromkeys(_with_members(member_folder(root, member.model))))
+    for member in member_folders(registry, read_entry(folder)):
+        found.update(dict.fromkeys(_with_members(member, registry)))
     return [*found, folder]
 
 
@@ -139,7 +153,7 @@ def _checked_entries(tar: tarfile.TarFile, archive: Path) -> list[tarfile.TarInf
         if not entry.isreg() or expands or _ENTRY.fullmatch(entry.name) is None:
             raise IntegrityError(
                 f"{archive} holds {entry.name[:200]!r}, which is no part of a model",
-                f"Only files NAME/VERSION/{{{', '.join(_FILES)}}} are accepted, without holes.",
+                f"Only files NAME/VERSION/{{{', '.join(FILES)}}} are accepted, without holes.",
             )
         if entry.name in entries:
             raise IntegrityError(f'{archive} holds "{entry.name}" twice')
@@ -149,34 +163,3 @@ def _checked_entries(tar: tarfile.TarFile, archive: Path) -> list[tarfile.TarInf
             raise IntegrityError(f'{archive}: "{entry.name}" of {entry.size} bytes is too large for a manifest')
         entries[entry.name] = entry
     return list(entries.values())
-
-
-def _add(folder: Path, target: Path, archive: Path) -> None:
-    """Put a verified version where it belongs, unless it is there already.
-
-    Raises:
-        IntegrityError: a different version of that name is there, or one whose manifest cannot be read.
-    """
-    target.parent.mkdir(exist_ok=True)
-    if not os.path.lexists(target) and rename_if_free(folder, target):
-        return
-    _require_same(folder, target, archive)
-    try:
-        verify(target)
-    except IntegrityError:  # the manifest says what the other files are: these
-        for name in _FILES:
-            if (folder / name).exists():
-                (folder / name).replace(target / name)
-        sync_folder(target)
-
-
-def _require_same(folder: Path, target: Path, archive: Path) -> None:
-    try:
-        read_entry(target)
-    except IntegrityError as error:
-        raise IntegrityError(error.what, f"Remove {target}, then import {archive} again.") from None
-    if manifest_sha256(folder) != manifest_sha256(target):
-        raise IntegrityError(
-            f"{target} is a different model from {target.parent.name}@{target.name} in {archive}",
-            "Versions never change: import into another registry.",
-        )

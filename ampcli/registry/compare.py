@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import math
 import re
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from typing import Any
 
 from ampcli.errors import UsageError
 from ampcli.registry.manifest import Manifest, Metric
+from ampcli.registry.summary import model_of
 
 _REQUIREMENT = re.compile(r"\s*([^\s<>=]+)\s*(<=|>=)\s*(\S+)\s*")
 
@@ -18,10 +20,17 @@ class Row:
 
     model: str
     kind: str
+    trained_as: str
     process: str
     training_points: int
     seconds: float | None
     metrics: dict[str, Metric | None]
+
+    @property
+    def document(self) -> dict[str, Any]:
+        """For programs."""
+        metrics = {name: None if found is None else found.model_dump() for name, found in self.metrics.items()}
+        return asdict(self) | {"metrics": metrics}
 
 
 def compare(manifests: list[Manifest]) -> list[Row]:
@@ -31,6 +40,7 @@ def compare(manifests: list[Manifest]) -> list[Row]:
         Row(
             manifest.reference,
             manifest.kind,
+            model_of(manifest),
             manifest.process,
             manifest.dataset.splits.get("train", manifest.dataset.points),
             manifest.seconds,

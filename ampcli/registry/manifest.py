@@ -24,6 +24,7 @@ from ampcli.records.base import Frozen
 from ampcli.records.provider import ProviderRecord
 from ampcli.records.region import Region
 from ampcli.records.training import Training
+from ampcli.registry.naming import NAME, VERSION, check_name
 from ampcli.registry.upgrade import upgraded
 from ampcli.seal import SEAL, check_seal, sealed
 
@@ -37,25 +38,8 @@ SET = "set"
 SET_SCHEMA_VERSION: Literal[4] = 4
 """Of manifests of sets, which an ampcli that knows none refuses as newer than itself."""
 
-NAME = r"[a-z0-9][a-z0-9._-]{0,127}"
-VERSION = r"[1-9][0-9]{0,8}"
 SEALED_SINCE = 2
-LAST_VERSION = 10**9 - 1
 _CHANGED_HINT = "Import the model again, or take another version."
-
-
-def check_name(name: str) -> str:
-    """The name of a model, unchanged.
-
-    Raises:
-        UsageError: it could not be a folder's name on every machine, or could be mistaken for a path.
-    """
-    if re.fullmatch(NAME, name) is None:
-        raise UsageError(
-            f'"{name}" cannot name a model',
-            'Use up to 128 lower-case letters, digits, ".", "_" and "-", beginning with a letter or a digit.',
-        )
-    return name
 
 
 class Metric(Frozen):

@@ -1,6 +1,6 @@
 """Sets of surrogates: one model for each channel of a process with multiparticles, as one entry of the registry.
 
-``REGISTRY/NAME/VERSION/manifest.json`` alone: the members are models of the same registry, pinned by the checksums of
+``REGISTRY/NAME/VERSION/manifest.json`` alone: the members are models of the registry, pinned by the checksums of
 their manifests.  Channels without a model are named, with the reason.
 """
 
@@ -20,14 +20,16 @@ from ampcli.registry.manifest import (
     SET_SCHEMA_VERSION,
     Manifest,
     Member,
-    check_name,
     manifest_sha256,
     read_document,
     read_manifest,
     require_place,
     valid,
 )
+from ampcli.registry.members import member_folders
+from ampcli.registry.naming import check_name
 from ampcli.registry.resolve import resolve
+from ampcli.registry.search import AnyRegistry, as_registry
 from ampcli.seal import SEAL, sealed
 
 
@@ -124,38 +126,38 @@ def read_entry(folder: Path) -> Manifest | SurrogateSet:
     return found
 
 
-def model_at(root: Path, reference: str, channel: str) -> str:
+def model_at(registry: AnyRegistry, reference: str, channel: str) -> str:
     """The model for a channel: of a set its member, a model itself.
 
     Raises:
         NotFoundError: no such entry, or the set has no model of this channel.
         IntegrityError: a damaged manifest, or a member that is not the one that the set is made of.
     """
-    entry = read_entry(resolve(root, reference))
+    entry = read_entry(resolve(registry, reference))
     if isinstance(entry, Manifest):
         return reference
     member = entry.member_of(channel)
-    if pinned(root, member.model) != member:
+    if pinned(registry, member.model) != member:
         raise IntegrityError(
-            f"{member.model} in the registry {root} is not the one that {entry.reference} is made of",
+            f"{member.model} in {as_registry(registry)} is not the one that {entry.reference} is made of",
             f"Import {entry.reference} again into a registry of its own.",
         )
     return member.model
 
 
-def manifests_of(root: Path, reference: str, of_sets: bool = True) -> list[Manifest]:
+def manifests_of(registry: AnyRegistry, reference: str, of_sets: bool = True) -> list[Manifest]:
     """That of a model, or those of the members of a set.
 
     Args:
         of_sets: those of members too, which are models of the registry themselves.
     """
-    entry = read_entry(resolve(root, reference))
+    entry = read_entry(resolve(registry, reference))
     if isinstance(entry, Manifest):
         return [entry]
-    return [read_manifest(resolve(root, member.model)) for member in entry.members] if of_sets else []
+    return [read_manifest(folder) for folder in member_folders(registry, entry)] if of_sets else []
 
 
-def pinned(root: Path, reference: str) -> Member:
+def pinned(registry: AnyRegistry, reference: str) -> Member:
     """A model of the registry, pinned."""
-    folder = resolve(root, reference)
+    folder = resolve(registry, reference)
     return Member(model=f"{folder.parent.name}@{folder.name}", manifest_sha256=manifest_sha256(folder))

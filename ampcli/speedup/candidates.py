@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-from pathlib import Path
 
 from pydantic import FiniteFloat
 
@@ -13,7 +12,7 @@ from ampcli.inference.seen import require_unseen
 from ampcli.models.kinds import KINDS
 from ampcli.records.base import Frozen
 from ampcli.registry.manifest import Manifest
-from ampcli.registry.resolve import names, resolve
+from ampcli.registry.search import Registry, newest
 from ampcli.registry.sets import read_entry
 from ampcli.speedup.cascades import Seconds, cascades
 from ampcli.speedup.objective import Goal
@@ -35,16 +34,16 @@ class Candidate(Frozen):
     value: FiniteFloat | None
 
 
-def surrogates_for(store: Store, root: Path) -> list[str]:
-    """The latest versions of all models of a registry that describe a store, whose test points they did not see, and
-    that predict their own uncertainty.
+def surrogates_for(store: Store, registry: Registry) -> list[str]:
+    """The latest versions of all models of a registry (`Registry.own`) that describe a store, whose test points they
+    did not see, and that predict their own uncertainty.
 
     Raises:
         NotFoundError: there is none.
     """
     found = []
-    for name in names(root):
-        manifest = read_entry(resolve(root, name))
+    for folder in newest(registry.own):
+        manifest = read_entry(folder)
         if not isinstance(manifest, Manifest) or manifest.members or not KINDS[manifest.kind].predicts_uncertainty:
             continue
         try:
@@ -55,7 +54,7 @@ def surrogates_for(store: Store, root: Path) -> list[str]:
         found.append(manifest.reference)
     if not found:
         raise NotFoundError(
-            f"the registry {root} has no surrogate of {store.plan.process} with these parameters",
+            f"{registry} has no surrogate of {store.plan.process} with these parameters",
             "Train one with `ampcli train --model fg1+`, or name the models.",
         )
     return found

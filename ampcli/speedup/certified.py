@@ -20,7 +20,8 @@ from ampcli.kinematics import FloatArray
 from ampcli.process import Process
 from ampcli.records.provider import MIXTURE, ProviderRecord
 from ampcli.registry.manifest import manifest_sha256
-from ampcli.registry.resolve import registry_root, resolve
+from ampcli.registry.resolve import resolve
+from ampcli.registry.search import find_registry
 from ampcli.speedup.cascades import Cascade
 from ampcli.speedup.mixture import Mixture
 from ampcli.speedup.report import Strategy
@@ -152,14 +153,14 @@ class MixtureProvider(Provider):
 
     def identity(self) -> ProviderRecord:
         exact = self.exact.identity()
-        root = registry_root(self.registry)
+        found = find_registry(self.registry)
         return ProviderRecord(
             name=MIXTURE,
             version=VERSION,
             options={
                 "exact": f"{exact.name} {exact.version}",
                 "models": ", ".join(self.certified.models),
-                "manifests": ", ".join(manifest_sha256(resolve(root, name)) for name in self.certified.models),
+                "manifests": ", ".join(manifest_sha256(resolve(found, name)) for name in self.certified.models),
                 "strategy": self._strategy.name,
                 "thresholds": ", ".join(map(repr, self._strategy.outcome.thresholds)),
                 "certified": f"{self.certified.accuracy:g}:{self.certified.tolerance:g}",

@@ -7,14 +7,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from pathlib import Path
 
 import numpy as np
 from pydantic import FiniteFloat
 
 from ampcli.records.base import Frozen
 from ampcli.registry.manifest import Manifest, read_manifest
-from ampcli.registry.storage import member_folder
+from ampcli.registry.members import member_folders
+from ampcli.registry.search import AnyRegistry
 from ampcli.store.reader import Store
 
 _SHARE_FROM = 8192  # events, for the share of copies that are new
@@ -75,9 +75,9 @@ def spent_on(manifests: Sequence[Manifest], store: Store) -> Spent:
     )
 
 
-def trained_networks(registry: Path, manifest: Manifest) -> list[Manifest]:
+def trained_networks(registry: AnyRegistry, manifest: Manifest) -> list[Manifest]:
     """The manifests of an ensemble's members; a single model is its own."""
-    return [read_manifest(member_folder(registry, member.model)) for member in manifest.members] or [manifest]
+    return [read_manifest(folder) for folder in member_folders(registry, manifest)] or [manifest]
 
 
 def amplitudes_per_event(store: Store) -> tuple[float, bool]:

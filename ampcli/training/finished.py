@@ -9,7 +9,7 @@ from pathlib import Path
 from ampcli.errors import IntegrityError
 from ampcli.records.training import Recipe
 from ampcli.registry.manifest import Manifest
-from ampcli.registry.resolve import versions
+from ampcli.registry.search import versions
 from ampcli.registry.sets import SurrogateSet, read_entry
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from contextlib import suppress
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import torch
@@ -21,7 +20,7 @@ from ampcli.records.architecture import Architecture
 from ampcli.records.region import Region
 from ampcli.records.training import Recipe, Training
 from ampcli.registry.manifest import Dataset, Features, Manifest, read_manifest
-from ampcli.registry.resolve import versions
+from ampcli.registry.search import AnyRegistry, as_registry, versions
 from ampcli.store.measures import measures
 from ampcli.store.reader import Store
 from ampcli.training.checkpoint import State
@@ -34,7 +33,7 @@ _PROBE_POINTS = 64
 class Publication:
     """What the manifests of all replicas of a training share."""
 
-    registry: Path
+    registry: AnyRegistry
     name: str
     store: Store
     block: FeatureBlock | None
@@ -57,9 +56,10 @@ class Publication:
         return [self._found(trainer.state, n) or self._published(trainer, n) for n in replicas]
 
     def _found(self, state: State, replica: int) -> Manifest | None:
-        for version in reversed(versions(self.registry, self.name)):
+        top = as_registry(self.registry).top
+        for version in reversed(versions(top, self.name)):
             with suppress(IntegrityError, UsageError):  # a damaged version, or a set, is not one of these
-                manifest = read_manifest(self.registry / self.name / str(version))
+                manifest = read_manifest(top / self.name / str(version))
                 training = manifest.training
                 known = training and (training.run, training.epochs_done, manifest.seed)
                 if known == (state.run, state.epoch, state.recipe.seeds[replica]):

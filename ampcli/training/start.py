@@ -12,18 +12,19 @@ from ampcli.records.architecture import Architecture
 from ampcli.records.training import Recipe
 from ampcli.registry.manifest import Manifest, read_manifest
 from ampcli.registry.resolve import resolve
+from ampcli.registry.search import AnyRegistry
 from ampcli.registry.storage import read_weights
 from ampcli.training.loop import Trainer
 from ampcli.training.seeds import network_seed
 
 
-def parent_of(registry: Path, recipe: Recipe) -> Manifest | None:
+def parent_of(registry: AnyRegistry, recipe: Recipe) -> Manifest | None:
     """The model that a training starts from, if it is one."""
     return None if recipe.init_from is None else read_manifest(resolve(registry, recipe.init_from))
 
 
 def first_parameters(
-    registry: Path, recipe: Recipe, network: Network, architecture: Architecture, parent: Manifest | None
+    registry: AnyRegistry, recipe: Recipe, network: Network, architecture: Architecture, parent: Manifest | None
 ) -> Tensor:
     """Parameters (R, P) of the first step.
 

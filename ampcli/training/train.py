@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from pathlib import Path
 from threading import Event
 from typing import Any
 
@@ -20,7 +19,9 @@ from ampcli.models.kinds import KINDS, ModelKind
 from ampcli.models.network import NETWORKS
 from ampcli.records.architecture import Architecture
 from ampcli.records.training import Recipe
-from ampcli.registry.manifest import Manifest, check_name
+from ampcli.registry.manifest import Manifest
+from ampcli.registry.naming import check_name
+from ampcli.registry.search import AnyRegistry, as_registry
 from ampcli.store.features import stored_block
 from ampcli.store.reader import Store
 from ampcli.training.ahead import Ahead
@@ -41,7 +42,7 @@ class TrainingRun:
 
     store: Store
     name: str
-    registry: Path
+    registry: AnyRegistry
     device: torch.device
     resume: str = "auto"  # auto | never | path of a checkpoint
     seconds: float | None = None
@@ -118,13 +119,13 @@ def train(
     )
     with (
         tf32_products(recipe.precision == "tf32"),
-        training_session(run.registry, run.name, recipe, run.resume == "never") as checkpoint,
+        training_session(as_registry(run.registry).top, run.name, recipe, run.resume == "never") as checkpoint,
         held() as signalled,  # the end of a step is a safe point, the middle of one or of publishing is not
     ):
         if (
             run.resume == "auto"
             and not checkpoint.is_file()
-            and (left := finished(run.registry, run.name, run.part_of, recipe))
+            and (left := finished(as_registry(run.registry).top, run.name, run.part_of, recipe))
         ):
             return left
         go_on(trainer, recipe, checkpoint, run.resume)

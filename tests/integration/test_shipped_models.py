@@ -12,7 +12,8 @@ from ampcli.amplitudes.native.provider import Native
 from ampcli.inference.load import load_predictor
 from ampcli.kinematics import with_beams
 from ampcli.registry.manifest import read_manifest
-from ampcli.registry.resolve import names, resolve
+from ampcli.registry.resolve import resolve
+from ampcli.registry.search import names
 from ampcli.registry.storage import read_probe
 
 if TYPE_CHECKING:

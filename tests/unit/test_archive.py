@@ -206,3 +206,31 @@ def test_import_mends_a_damaged_version(tmp_path: Path, name: str, damage: str) 
     assert import_model(tmp_path / "registry", archive, check) == ["line@1"]
     assert (folder / name).read_bytes() == sound
     verify(folder, check)
+
+
+@pytest.mark.parametrize("name", ["line.tar.gz", "line.tgz", "line.zip", "line"])
+def test_what_is_no_plain_tar_is_not_written_under_its_name(tmp_path: Path, name: str) -> None:
+    publish_line(tmp_path / "registry")
+    with pytest.raises(UsageError, match=r"call it line\.tar"):
+        export_model(resolve(tmp_path / "registry", "line"), tmp_path / name)
+    assert not (tmp_path / name).exists()
+
+
+def test_an_ensemble_under_another_name(tmp_path: Path) -> None:
+    here, there, archive = tmp_path / "here", tmp_path / "there", tmp_path / "mean.tar"
+    publish_mean(here)
+    export_model(resolve(here, "mean"), archive)
+    publish_line(there, "member", slope=9.0)
+    publish_line(there, "mean", slope=9.0)
+    models = ["theirs-member@1", "theirs-member@2", "theirs@1"]
+    assert import_model(there, archive, check, "theirs") == models
+    before = everything(there)
+    assert import_model(there, archive, check, "theirs") == models
+    assert everything(there) == before
+    folder = resolve(there, "theirs")
+    verify(folder, check)
+    assert [member.model for member in read_manifest(folder).members] == models[:2]
+    assert read_manifest(folder).card.endswith("It was called mean@1 where it was made.")
+    with pytest.raises(UsageError, match="cannot name a model"):
+        import_model(there, archive, check, "../theirs")
+    assert everything(there) == before

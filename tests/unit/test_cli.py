@@ -334,7 +334,17 @@ def test_help_is_light(arguments):
     assert done.returncode == 0, done.stderr
 
 
-@pytest.mark.parametrize("words", ["train s --model ", "features s f", "gen P s --provider "])
+@pytest.mark.parametrize(
+    "words",
+    [
+        "train s --model ",
+        "train s --preset ",
+        "features s f",
+        "gen P s --provider ",
+        "registry show ee",
+        "eval ee-5jets@",
+    ],
+)
 def test_completion_is_light(words):
     asked = {
         "COMP_WORDS": f"ampcli {words}",

@@ -23,7 +23,8 @@ from ampcli.models.options import LikelihoodOptions
 from ampcli.phasespace.rambo import rambo
 from ampcli.process import parse_process
 from ampcli.records.architecture import Architecture
-from ampcli.registry.resolve import registry_root, resolve
+from ampcli.registry.resolve import resolve
+from ampcli.registry.search import find_registry
 
 _ORDER = ("baseline", "avx2", "avx512")
 SETS = _ORDER[: _ORDER.index(instruction_set()) + 1]
@@ -111,7 +112,7 @@ def test_features_are_those_of_torch(text: str, on: str) -> None:
 def test_shipped_models(name: str) -> None:
     predictor = load_predictor(name, device="cpu")
     [network] = predictor.networks
-    probe = read_probe(resolve(registry_root(None), name), predictor.manifest)["momenta"]
+    probe = read_probe(resolve(find_registry(), name), predictor.manifest)["momenta"]
     for final in (probe, symmetric(str(predictor.process))):
         for on, way in WAYS:
             found = Member(content_of(network), way, on).predict(final)

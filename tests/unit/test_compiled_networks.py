@@ -25,7 +25,8 @@ from ampcli.models.options import LikelihoodOptions
 from ampcli.phasespace.rambo import rambo
 from ampcli.process import Process, parse_process
 from ampcli.records.architecture import Architecture
-from ampcli.registry.resolve import registry_root, resolve
+from ampcli.registry.resolve import resolve
+from ampcli.registry.search import find_registry
 
 _ORDER = ("baseline", "avx2", "avx512")
 WAYS = [(on, way) for on in _ORDER[: _ORDER.index(instruction_set()) + 1] for way in ways(on)]
@@ -129,7 +130,7 @@ def test_every_shape_of_network(hidden, activation, residual) -> None:
 def test_shipped_models(name: str) -> None:
     predictor = load_predictor(name, device="cpu")
     [network] = predictor.networks
-    final = read_probe(resolve(registry_root(None), name), predictor.manifest)["momenta"]
+    final = read_probe(resolve(find_registry(), name), predictor.manifest)["momenta"]
     for on, way in WAYS:
         require_same(compiled(network, on, way).predict(final), network.predict(network.arrays(final)), way)
 
@@ -137,7 +138,7 @@ def test_shipped_models(name: str) -> None:
 def test_a_predictor_uses_it() -> None:
     predictor = load_predictor("ddx-zgggg-fg1", device="cpu")
     [network] = predictor.networks
-    final = read_probe(resolve(registry_root(None), "ddx-zgggg-fg1"), predictor.manifest)["momenta"]
+    final = read_probe(resolve(find_registry(), "ddx-zgggg-fg1"), predictor.manifest)["momenta"]
     assert network.compiled is not None
     expected, relative = network.compiled.predict(final)
     found = predictor.predicted(final.numpy())

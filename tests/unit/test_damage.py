@@ -19,8 +19,9 @@ import ampcli
 from ampcli.cli.main import run
 from ampcli.errors import IntegrityError, UsageError
 from ampcli.records.training import Recipe
+from ampcli.registry.aliases import ALIASES
 from ampcli.registry.manifest import MANIFEST, read_manifest
-from ampcli.registry.resolve import ALIASES, aliases, resolve, set_alias
+from ampcli.registry.resolve import aliases, resolve, set_alias
 from ampcli.registry.storage import PROBE, WEIGHTS
 from ampcli.seal import SEAL, sealed
 from ampcli.training.checkpoint import EpochRecord, State, load_checkpoint, save_checkpoint
@@ -42,7 +43,7 @@ def copy(registry: Path, tmp_path: Path) -> Path:
     """The models, with the alias fame3@best."""
     root = tmp_path / "registry"
     shutil.copytree(registry, root)
-    set_alias(root, "fame3", "best", 2)
+    set_alias(root, "fame3@2", "best")
     return root
 
 
@@ -80,7 +81,7 @@ def test_aliases_of_older_files_are_read_and_sealed_when_one_is_set(copy: Path) 
     path = copy / "fame3" / ALIASES
     path.write_text('{"best": 3, "paper": 1}')
     assert resolve(copy, "fame3@best").name == "3"
-    set_alias(copy, "fame3", "new", 2)
+    set_alias(copy, "fame3@2", "new")
     assert aliases(copy, "fame3") == {"best": 3, "paper": 1, "new": 2}
     assert SEAL in json.loads(path.read_bytes())
 

@@ -19,7 +19,7 @@ from ampcli.models.single import SingleAnsatz
 from ampcli.phasespace.rambo import rambo
 from ampcli.process import parse_process
 from ampcli.publishing.ensemble import build_ensemble
-from ampcli.registry.resolve import expand_range
+from ampcli.registry.naming import expand_range
 from ampcli.training.optimiser import OPTIMISERS
 from ampcli.training.train import TrainingRun, train
 

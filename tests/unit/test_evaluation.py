@@ -12,7 +12,8 @@ from ampcli.evaluation.evaluation import Evaluation
 from ampcli.evaluation.growth import growth
 from ampcli.evaluation.metrics import proportion
 from ampcli.evaluation.regions import regions
-from ampcli.evaluation.report import table, with_error
+from ampcli.evaluation.report import table
+from ampcli.text_table import with_error
 from ampcli.uncertainty.certificate import Certificate
 from ampcli.weighted import mean_error, median_error
 

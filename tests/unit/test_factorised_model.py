@@ -26,8 +26,9 @@ from ampcli.models import factorised
 from ampcli.models.ansatz import Batch, shapes_of
 from ampcli.models.factorised import FactorisedAnsatz
 from ampcli.models.kinds import recipe_settings
-from ampcli.models.mlp import Mlp, hidden_layers
+from ampcli.models.mlp import Mlp
 from ampcli.models.options import LikelihoodOptions
+from ampcli.models.presets import hidden_layers
 from ampcli.phasespace.rambo import rambo, with_masses
 from ampcli.process import Process, parse_process
 from ampcli.records.training import Recipe

@@ -189,7 +189,7 @@ CALLS = {
     "export": (["export", "s.zarr", "o.lhe"], "ampcli.store.reader.open_store"),
     "eval": (["eval", "m", "s.zarr"], "ampcli.inference.load.load_predictor"),
     "ensemble": (["ensemble", "e", "m@1", "m@2"], "ampcli.publishing.ensemble.build_ensemble"),
-    "registry": (["registry", "list"], "ampcli.registry.resolve.registry_root"),
+    "registry": (["registry", "list"], "ampcli.registry.search.find_registry"),
 }
 
 

@@ -16,9 +16,10 @@ from ampcli.features.fame import FameBlock
 from ampcli.models.ansatz import Batch, shapes_of
 from ampcli.models.fame import FameAnsatz
 from ampcli.models.kinds import KINDS
-from ampcli.models.mlp import PRESETS, Mlp, hidden_layers
+from ampcli.models.mlp import Mlp
 from ampcli.models.options import FameOptions, MomentumOptions
 from ampcli.models.plain import PlainAnsatz
+from ampcli.models.presets import PRESETS, hidden_layers
 from ampcli.models.scaling import MomentumInputs, Standardiser
 from ampcli.process import parse_process
 

@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import json
-import os
-import stat
 import subprocess
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
-from lines import check, draft, everything, publish_line, publish_mean
+from lines import check, draft, everything, publish_line, publish_mean, read_only
 
 from ampcli.cli.main import run
 from ampcli.errors import AmpcliError, IntegrityError, LockedError, NotFoundError, UsageError
@@ -26,28 +23,10 @@ from ampcli.registry.manifest import (
     manifest_bytes,
     read_manifest,
 )
-from ampcli.registry.resolve import aliases, names, references, registry_root, resolve, set_alias, versions
+from ampcli.registry.resolve import aliases, references, resolve, set_alias
+from ampcli.registry.search import find_registry, names, versions
+from ampcli.registry.shipped import shipped_registry
 from ampcli.registry.storage import PROBE, WEIGHTS, publish, read_probe, read_weights, verify
-
-
-@contextmanager
-def read_only(folder: Path) -> Iterator[None]:
-    """A folder that cannot be written: by its mode, or, for root, whom modes do not stop, by its mount."""
-    if os.getuid() == 0:
-        subprocess.run(["mount", "--bind", folder, folder], check=True)
-        try:
-            subprocess.run(["mount", "-o", "remount,bind,ro", folder], check=True)
-            yield
-        finally:
-            subprocess.run(["umount", folder], check=True)
-    else:
-        mode = stat.S_IMODE(folder.stat().st_mode)
-        folder.chmod(0o555)
-        try:
-            yield
-        finally:
-            folder.chmod(mode)
-
 
 # --- publishing
 
@@ -112,6 +91,7 @@ PUBLISH_FIVE = """
 import sys, torch
 from pathlib import Path
 from ampcli.registry.manifest import Manifest
+from ampcli.registry.shipped import shipped_registry
 from ampcli.registry.storage import publish
 sys.path.insert(0, "tests")
 from samples import DATASET, PROVIDER, REGION
@@ -182,7 +162,7 @@ def test_a_read_only_registry(tmp_path: Path) -> None:
                 write()
             assert caught.value.exit_code == 1
     with read_only(home), pytest.raises(AmpcliError, match=r"cannot write to .*line"):
-        set_alias(root, "line", "best", 1)
+        set_alias(root, "line@1", "best")
     assert references(root) == ["line@1"]
 
 
@@ -191,18 +171,19 @@ def test_a_read_only_registry(tmp_path: Path) -> None:
 
 def test_the_root_is_the_option_then_the_variable_then_here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AMPCLI_REGISTRY", "variable")
-    assert registry_root(tmp_path) == tmp_path
-    assert registry_root(None) == Path("variable")
+    monkeypatch.chdir(tmp_path)
+    assert find_registry(tmp_path).named == (tmp_path,)
+    assert find_registry().named == (Path("variable"),)
     monkeypatch.delenv("AMPCLI_REGISTRY")
-    assert registry_root(None) == Path("registry")
+    assert find_registry().named == (Path("registry"),)
 
 
 def test_references_resolve(tmp_path: Path) -> None:
     for _ in range(11):
         publish_line(tmp_path)
-    set_alias(tmp_path, "line", "best", 3)
-    set_alias(tmp_path, "line", "paper", 2)
-    set_alias(tmp_path, "line", "best", 10)
+    set_alias(tmp_path, "line@3", "best")
+    set_alias(tmp_path, "line@2", "paper")
+    set_alias(tmp_path, "line@10", "best")
     assert aliases(tmp_path, "line") == {"best": 10, "paper": 2}
     found = {reference: resolve(tmp_path, reference).name for reference in ("line", "line@2", "line@best")}
     assert found == {"line": "11", "line@2": "2", "line@best": "10"}  # by number: "9" is not newer than "11"
@@ -228,18 +209,19 @@ def test_what_is_no_reference(tmp_path: Path, reference: str) -> None:
 
 @pytest.mark.parametrize(
     ("reference", "hint"),
-    [("other", "It holds: line"), ("line@2", "Versions: 1"), ("line@best", "Aliases: old; versions: 1")],
+    [("other", "Models there: line"), ("line@2", "Versions: 1"), ("line@best", "Aliases: old; versions: 1")],
 )
 def test_what_is_not_there(tmp_path: Path, reference: str, hint: str) -> None:
     publish_line(tmp_path)
-    set_alias(tmp_path, "line", "old", 1)
+    set_alias(tmp_path, "line@1", "old")
     with pytest.raises(NotFoundError, match=hint):
         resolve(tmp_path, reference)
 
 
 def test_an_absent_registry_and_an_empty_one(tmp_path: Path) -> None:
     with pytest.raises(NotFoundError, match="there is no registry"):
-        names(tmp_path / "absent")
+        _ = find_registry(tmp_path / "absent").own
+    assert names(tmp_path / "absent") == []
     assert names(tmp_path) == []
 
 
@@ -247,13 +229,13 @@ def test_an_absent_registry_and_an_empty_one(tmp_path: Path) -> None:
 def test_aliases_that_are_refused(tmp_path: Path, alias: str) -> None:
     publish_line(tmp_path)
     with pytest.raises(UsageError, match="cannot be an alias"):
-        set_alias(tmp_path, "line", alias, 1)
+        set_alias(tmp_path, "line@1", alias)
 
 
 def test_aliases_of_versions_that_are_not_there(tmp_path: Path) -> None:
     publish_line(tmp_path)
     with pytest.raises(NotFoundError, match="no version 2"):
-        set_alias(tmp_path, "line", "best", 2)
+        set_alias(tmp_path, "line@2", "best")
     assert aliases(tmp_path, "line") == {}
 
 
@@ -267,16 +249,16 @@ with filelock.FileLock(sys.argv[1]):
 
 def test_aliases_held_by_another_process(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     publish_line(tmp_path)
-    monkeypatch.setattr("ampcli.registry.resolve._LOCK_SECONDS", 0.05)
+    monkeypatch.setattr("ampcli.registry.aliases._LOCK_SECONDS", 0.05)
     command = [sys.executable, "-c", HOLD, tmp_path / "line" / ".lock"]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         assert process.stdout.readline() == "held\n"
         with pytest.raises(LockedError, match="another process holds"):
-            set_alias(tmp_path, "line", "best", 1)
+            set_alias(tmp_path, "line@1", "best")
         assert aliases(tmp_path, "line") == {}
         process.communicate("")  # the holder ends and lets go
-    set_alias(tmp_path, "line", "best", 1)
+    set_alias(tmp_path, "line@1", "best")
     assert aliases(tmp_path, "line") == {"best": 1}
 
 
@@ -388,26 +370,36 @@ def test_the_commands(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Non
         captured = capsys.readouterr()
         return captured.err if code and "--json" not in arguments else captured.out
 
+    def listed() -> dict[str, Any]:
+        return json.loads(ampcli("list", "--json"))
+
     assert "there is no registry" in ampcli("list", code=4)
     root.mkdir()
-    assert json.loads(ampcli("list", "--json")) == {"registry": str(root), "models": []}
+    assert [model["name"] for model in listed()["models"] if model["registry"] == str(root)] == []
+    assert f"no models in the registry {root}" in ampcli("list")
     assert "no models to compare" in ampcli("compare", "--require", "loss<=1", code=4)
 
-    metrics = {"median_abs_delta": Metric(value=0.0123, error=0.0004)}
+    metrics = {name: Metric(value=0.0123, error=0.0004) for name in ("median_abs_delta", "mean_abs_delta")}
     publish_line(root, metrics=metrics, card="Only for straight lines.")
     publish_line(root, metrics=metrics, seconds=12.0)
     assert ampcli("alias", "line@1", "best") == "line@best is line@1\n"
-    assert json.loads(ampcli("list", "--json"))["models"] == [
-        {
-            "name": "line",
-            "versions": [1, 2],
-            "aliases": {"best": 1},
-            "kind": "plain",
-            "process": "e- e+ > d d~ g",
-            "median_abs_delta": {"value": 0.0123, "error": 0.0004},
-        }
-    ]
-    assert "0.0123 ± 0.0004" in ampcli("list")
+    first, *shipped = listed()["models"]
+    newest = root / "line" / "2"
+    assert first == {
+        "registry": str(root),
+        "name": "line",
+        "versions": [1, 2],
+        "aliases": {"best": 1},
+        "kind": "plain",
+        "trained_as": "plain",
+        "process": "e- e+ > d d~ g",
+        "accuracy": {"value": 0.0123, "error": 0.0004},
+        "bytes": sum(file.stat().st_size for file in newest.iterdir()),
+        "created": read_manifest(newest).created,
+        "broken": None,
+    }
+    assert {model["registry"] for model in shipped} == {str(shipped_registry())}  # found without being named
+    assert "1.23 %" in ampcli("list", "--name", "l*")
     shown = ampcli("show", "line@best")
     assert "line@1" in shown
     assert "Only for straight lines." in shown
