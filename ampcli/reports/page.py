@@ -100,7 +100,7 @@ def rendered(page: Page) -> str:
 
 def typeset(text: str) -> str:
     """What the terminal spells out: Delta, +- and exponents."""
-    return text.replace("Delta", "Δ").replace(" +- ", " ± ").replace("|M|^2", "|M|²")
+    return text.replace("Delta R", "ΔR").replace("Delta", "Δ").replace(" +- ", " ± ").replace("|M|^2", "|M|²")
 
 
 def _text(environment: jinja2.Environment, name: str) -> str:
