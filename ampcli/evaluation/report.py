@@ -48,8 +48,8 @@ _OVERALL: dict[str, _Cell] = {
     "log10 ratio": lambda m: "-" if m.mean_log_ratio is None else f"{m.mean_log_ratio:+.1e} +- {m.std_log_ratio:.1e}",
     "MSE(log)": lambda m: "-" if m.mse_standardised_log is None else f"{m.mse_standardised_log:.2e}",
 }
-_ACCURACIES = ("median|Delta|", "mean|Delta|", ">1%", "MSE(log)")
-OF_MODELS = (*_ACCURACIES, "in 68%", "95%", "99%", "least 95%")
+ACCURACIES = ("median|Delta|", "mean|Delta|", ">1%", "MSE(log)")
+OF_MODELS = (*ACCURACIES, "in 68%", "95%", "99%", "least 95%")
 OF_GROUPS: dict[str, _Cell] = {
     "share": lambda m: _percent(m.share.value),
     **{name: _OVERALL[name] for name in ("median|Delta|", "mean|Delta|", *(f">{name}" for name in THRESHOLDS))},
@@ -103,7 +103,7 @@ def summary_rows(evaluations: Mapping[str, Evaluation]) -> list[list[str]]:
     rows = []
     for name, e in sorted(evaluations.items(), key=lambda item: item[1].overall.mean_abs_delta):
         columns = measures_of(e).values()
-        cells = [_OVERALL[key](m.overall) for key in _ACCURACIES for m in columns]
+        cells = [_OVERALL[key](m.overall) for key in ACCURACIES for m in columns]
         cells += [
             "-" if m.calibration is None else _percent(m.calibration.intervals[level].observed.value)
             for level in ("68", "95", "99")

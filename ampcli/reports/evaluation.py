@@ -8,6 +8,7 @@ from ampcli.evaluation.coverage import LEAST_COVERAGE, VARIABLES
 from ampcli.evaluation.coverage_report import coverage_row
 from ampcli.evaluation.evaluation import Evaluation
 from ampcli.evaluation.report import (
+    ACCURACIES,
     GROWTH,
     GROWTH_LEGEND,
     OF_GROUPS,
@@ -59,7 +60,7 @@ def evaluation_page(
     first = next(iter(evaluations.values()))
     seen = dict.fromkeys(note for each in evaluations.values() for note in each.seen)
     sections = [
-        Section("Result", text=more, notes=[*seen, *notes(first)], tables=[_summary(evaluations)], fields=_TERMS),
+        Section("Result", text=more, notes=[*seen, *notes(first)], tables=_summary(evaluations), fields=_TERMS),
         Section("Plots", plots=common),
     ]
     for name, evaluation in evaluations.items():
@@ -67,10 +68,15 @@ def evaluation_page(
     return Page(f"Accuracy of {', '.join(evaluations)}", about, [*sections, *lineage])
 
 
-def _summary(evaluations: Mapping[str, Evaluation]) -> Table:
+def _summary(evaluations: Mapping[str, Evaluation]) -> list[Table]:
+    """Accuracy and coverage apart: both together are too wide for a page."""
     measures = list(measures_of(next(iter(evaluations.values()))))
-    columns = ["model", "uncertainty", *_in_each(OF_MODELS, measures)]
-    return Table(columns, summary_rows(evaluations), "Models, the most accurate first; Δ in %.")
+    columns, rows = ["model", "uncertainty", *_in_each(OF_MODELS, measures)], summary_rows(evaluations)
+    end = 2 + len(ACCURACIES) * len(measures)
+    return [
+        Table(["model", *columns[2:end]], [[row[0], *row[2:end]] for row in rows], "Models, the best first; Δ in %."),
+        Table([*columns[:2], *columns[end:]], [[*row[:2], *row[end:]] for row in rows], "Their uncertainties."),
+    ]
 
 
 def _model(name: str, evaluation: Evaluation, plots: Sequence[Plot]) -> Section:
