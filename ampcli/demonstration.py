@@ -5,15 +5,18 @@ from __future__ import annotations
 import json
 import os
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from ampcli.chain import Chain
 from ampcli.device import choose_device, usable_cores
+from ampcli.evaluation.about import about_split
 from ampcli.evaluation.comparison import compare
 from ampcli.files import replacing, write_durably
 from ampcli.inference.load import load_predictor
 from ampcli.plots.errors import plot_errors
+from ampcli.plots.style import save
 from ampcli.store.reader import open_store
 from ampcli.text_table import aligned, with_error
 
@@ -89,7 +92,8 @@ def _compare(folder: Path, store: Path, names: tuple[str, ...], jets: int) -> No
     predictors = [load_predictor(name, folder / "registry", device) for name in names]
     found = compare(predictors, opened, "test")
     deltas = {name: comparison.delta for name, comparison in zip(names, found, strict=True)}
-    plot_errors(deltas, folder / "plots", f"errors-{jets}jets")
+    about = about_split(opened, "test", len(found[0].delta))
+    save(replace(plot_errors(deltas, f"errors-{jets}jets"), about=about), folder / "plots")
 
 
 def _table(models: list[dict[str, Any]]) -> str:

@@ -51,6 +51,8 @@ def with_error(value: float, error: float | None, scale: float = 1.0) -> str:
         return f"{value * scale:.4g}"
     value, error = value * scale, error * scale
     decimals = 1 - int(f"{error:.1e}".partition("e")[2])
+    if decimals == -1:
+        return f"{round(value, -1):.0f}({round(error, -1):.0f})"
     if not 0 <= decimals <= 8:
         return f"{value:.4e} +- {error:.1e}"
     return f"{value:.{decimals}f}({error * 10**decimals:.0f})"

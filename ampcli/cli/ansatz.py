@@ -62,9 +62,14 @@ def ansatz(
         return Result(document, text)
 
     def write() -> str:
-        from ampcli.plots.ansatz import plot_ansatz
+        from dataclasses import replace
 
-        written = plot_ansatz(measured, out)
+        from ampcli.evaluation.about import about_split
+        from ampcli.plots.ansatz import plot_ansatz
+        from ampcli.plots.style import save
+
+        points = max(each.quality.points for each in measured.values())
+        written = save(replace(plot_ansatz(measured), about=about_split(opened, split, points)), out)
         save_configuration(out, "ansatz")
         return f"\n{len(written)} files in {out}"
 

@@ -21,7 +21,7 @@ import typer
 from typer.core import TyperCommand
 
 from ampcli import interrupt
-from ampcli.cli.configuration import check_variables, read_config, write_configuration
+from ampcli.cli.configuration import check_variables, configuration_text, read_config, write_configuration
 from ampcli.cli.effect import effective, effects, refuse_without_effect
 from ampcli.cli.executor import AsJobs
 from ampcli.cli.output import Unfailing, shown, write_document, write_text
@@ -187,8 +187,13 @@ def silence() -> None:
     logging.getLogger().setLevel(logging.ERROR)
 
 
+def configuration(name: str) -> str:
+    """This command's arguments, and the options that had an effect, as TOML for ``--config``."""
+    return configuration_text(name, _parameters)
+
+
 def save_configuration(folder: Path, name: str) -> None:
-    """Save this command's arguments, and the options that had an effect, as FOLDER/NAME.toml for ``--config``."""
+    """Save `configuration` as FOLDER/NAME.toml."""
     write_configuration(folder / f"{name}.toml", name, _parameters)
 
 

@@ -130,18 +130,22 @@ def _meant(variable: str, known: set[str]) -> str | None:
     return f"Did you mean {close[0]}?" if close else None
 
 
+def configuration_text(name: str, values: Mapping[str, Any]) -> str:
+    """A command's arguments and options as ``--config`` reads them; names that are not UTF-8 are left out."""
+    import tomli_w
+
+    text = {key: _writable(value) for key, value in values.items()}
+    return tomli_w.dumps({name: {key: value for key, value in text.items() if _is_utf8(value)}})
+
+
 def write_configuration(file: Path, name: str, values: Mapping[str, Any]) -> None:
-    """Write a command's arguments and options so that ``--config`` reads them; names that are not UTF-8 are left out.
+    """Write `configuration_text`.
 
     Raises:
         AmpcliError: nothing can be written there.
     """
-    import tomli_w
-
-    text = {key: _writable(value) for key, value in values.items()}
-    document = tomli_w.dumps({name: {key: value for key, value in text.items() if _is_utf8(value)}})
     with replacing(file) as draft:
-        draft.write_bytes(document.encode())
+        draft.write_bytes(configuration_text(name, values).encode())
 
 
 def _writable(value: Any) -> Any:

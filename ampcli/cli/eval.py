@@ -12,6 +12,7 @@ from ampcli.cli import names
 from ampcli.cli.command import RegistryOption, Result, command, save_configuration
 from ampcli.cli.executor import one_job
 from ampcli.cli.over_channels import Values, arguments_at, over_channels, store_of_arguments
+from ampcli.cli.report_option import ReportOption
 
 
 def add(app: typer.Typer) -> None:
@@ -56,6 +57,7 @@ def evaluate(
     out: Annotated[
         Path | None, typer.Option(help="Folder for evaluation.json and the plots.", show_default="no files")
     ] = None,
+    report: ReportOption = None,
     device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
     threads: Annotated[int | None, typer.Option(help="CPU threads.", show_default="all cores")] = None,
     registry: RegistryOption = None,
@@ -94,14 +96,27 @@ def evaluate(
         text = f"{store} ({split})\n\n{summary_table(evaluations)}"
     text += f"\n\n{note}" if note else ""
     results = tuple(evaluations[p.manifest.reference] for p in predictors)
-    if out is None:
+    if out is None and report is None:
         return Result(document, text, found=results)
 
     def write() -> str:
-        from ampcli.plots.evaluation import plot_comparisons
+        from ampcli.cli.report_option import lineage
+        from ampcli.evaluation.about import about_split
+        from ampcli.plots.evaluation import comparison_plots, write_comparisons
 
-        written = plot_comparisons(comparisons, document, out)
-        save_configuration(out, "eval")
-        return f"\n{len(written)} files in {out}"
+        about = about_split(opened, split, results[0].points)
+        plots, lines = comparison_plots(comparisons, about), [""]
+        if out is not None:
+            lines.append(f"{len(write_comparisons(document, plots, out))} files in {out}")
+            save_configuration(out, "eval")
+        if report is not None:
+            from ampcli.reports.evaluation import evaluation_page
+            from ampcli.reports.page import write_page
+
+            models = {p.manifest.reference: p.manifest for p in predictors}.values()
+            sources = lineage("eval", predictors[0].device, models, registry, opened)
+            write_page(evaluation_page(evaluations, about, plots, sources), report)
+            lines.append(f"report in {report}")
+        return "\n".join(lines)
 
     return Result(document, text, write, results)

@@ -99,15 +99,14 @@ def store_of_arguments(values: Values) -> Path:
 
 
 def arguments_at(values: Values, store: Path, channel: str) -> dict[str, Any]:
-    """The models, the store and the folder for files of a channel, of commands that have these."""
+    """The models, the store, the folder for files and the page of a channel, of commands that have these."""
     from ampcli.registry.naming import expand_ranges
 
     *models, _ = values["arguments"]
     out = None if values["out"] is None else values["out"] / channel
-    return {
-        "arguments": [*(model_at(values, model, channel) for model in expand_ranges(models)), str(store)],
-        "out": out,
-    }
+    page = None if (asked := values["report"]) is None else asked.with_stem(f"{asked.stem}-{channel}")
+    arguments = [*(model_at(values, model, channel) for model in expand_ranges(models)), str(store)]
+    return {"arguments": arguments, "out": out, "report": page}
 
 
 def _sets(

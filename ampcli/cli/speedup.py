@@ -14,6 +14,7 @@ from ampcli.cli.effect import only_if
 from ampcli.cli.names import provider_names, starting_with
 from ampcli.cli.output import say, shown
 from ampcli.cli.over_channels import Values, arguments_at, over_channels, store_of_arguments
+from ampcli.cli.report_option import ReportOption
 from ampcli.text_table import aligned
 
 if TYPE_CHECKING:
@@ -65,6 +66,7 @@ def speedup(
     out: Annotated[
         Path | None, typer.Option(help="Folder for speedup.json and the plots.", show_default="no files")
     ] = None,
+    report: ReportOption = None,
     objective: Annotated[
         Literal["mixture", "unweighting", "break-even"],
         typer.Option(
@@ -102,28 +104,34 @@ def speedup(
     predictors = [load_predictor(model, registry, device) for model in models]
     trainings = [trained_networks(root, predictor.manifest) for predictor in predictors]
     providers = providers_of(opened, provider or [], _say)
-    report = measure_speedup(predictors, trainings, opened, providers, accuracy, fraction, batch, goal, _say)
-    text = _text(report)
+    measured = measure_speedup(predictors, trainings, opened, providers, accuracy, fraction, batch, goal, _say)
+    text = _text(measured)
     described = {"store": store, "dataset_digest": opened.digest, "plan": opened.plan.model_dump(mode="json")}
-    document = {**described, **report.model_dump(mode="json")}
-    if out is None:
-        return Result(document, text, found=(report,))
+    document = {**described, **measured.model_dump(mode="json")}
+    if out is None and report is None:
+        return Result(document, text, found=(measured,))
 
     def write() -> str:
-        import json
+        from ampcli.cli.report_option import lineage
+        from ampcli.evaluation.about import about_split
+        from ampcli.plots.speedup import speedup_plots, write_speedup
 
-        from ampcli.files import replacing
-        from ampcli.plots.speedup import plot_scan, plot_speedup
-        from ampcli.speedup.certified import REPORT
+        about = about_split(opened, "test", measured.points["judged"])
+        plots, lines = speedup_plots(measured, about), [""]
+        if out is not None:
+            lines.append(f"{len(write_speedup(document, plots, out))} files in {out}")
+            save_configuration(out, "speedup")
+        if report is not None:
+            from ampcli.reports.page import write_page
+            from ampcli.reports.speedup import speedup_page
 
-        out.mkdir(parents=True, exist_ok=True)
-        with replacing(out / REPORT) as draft:
-            draft.write_text(json.dumps(document, indent=1) + "\n")
-        written = plot_speedup(report, out, "speedup-curves") + plot_scan(report, out, "speedup-thresholds")
-        save_configuration(out, "speedup")
-        return f"\n{1 + len(written)} files in {out}"
+            used = [p for p in predictors if p.manifest.reference in measured.models]
+            sources = lineage("speedup", used[0].device, [p.manifest for p in used], registry, opened)
+            write_page(speedup_page(measured, about, text, plots, sources), report)
+            lines.append(f"report in {report}")
+        return "\n".join(lines)
 
-    return Result(document, text, write, (report,))
+    return Result(document, text, write, (measured,))
 
 
 def _say(step: str) -> None:
@@ -170,8 +178,8 @@ def _value(value: float | None, objective: Objective) -> str:
 def _times(report: Report) -> list[str]:
     rows = [["what", "time"], *([f"exact, {name}", _us(seconds)] for name, seconds in report.exact.items())]
     about = ["", *[""] * len(report.exact)]
-    for model, t in zip(report.models, report.surrogates, strict=True):
-        rows.append([model, _us(t.total)])
+    for number, (model, t) in enumerate(zip(report.models, report.surrogates, strict=True), 1):
+        rows.append([f"surrogate {number}, {model}", _us(t.total)])
         about.append(f"features {_us(t.features)}, reduced {_us(t.reduced_amplitude)}, network {_us(t.network)}")
     rows.append(["checks of momenta", _us(report.checks)])
     about.append("in the exact times, and added to mixtures")
@@ -199,10 +207,8 @@ def _strategies(report: Report) -> list[str]:
         off = f"{o.tolerance:.2e} +- {o.tolerance_error:.1e}"
         rows.append([s.name, s.provider, _ratio(s.executed), f"{o.factor:.3g}", used, off, thresholds])
     lines += [f"  {line}" for line in aligned(rows, left=2)]
-    needed = [s.events_needed for s in report.strategies if not s.certified]
-    if needed:  # the same for all: it follows from weights and tolerance
-        enough = "no number of events like these" if needed[0] is None else f"{needed[0]} events"
-        lines.append(f"  no threshold: {enough} can certify this: exact amplitudes alone")
+    if report.uncertified is not None:
+        lines.append(f"  {report.uncertified}")
     return lines
 
 

@@ -10,6 +10,7 @@ import typer
 from ampcli.cli import names
 from ampcli.cli.command import RegistryOption, Result, command, save_configuration
 from ampcli.cli.effect import not_with, only_with
+from ampcli.cli.report_option import ReportOption
 
 
 def add(app: typer.Typer) -> None:
@@ -38,12 +39,13 @@ def trajectory(
     show: Annotated[
         int | None,
         typer.Option(min=0, help="The trajectory to draw, from 0.", show_default="the one of the largest span"),
-        only_with("out"),
+        only_with("out", "report"),
     ] = None,
     out: Annotated[
         Path | None,
         typer.Option(help="Folder for trajectories.json, trajectories.npz and the plots.", show_default="no files"),
     ] = None,
+    report: ReportOption = None,
     device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
     threads: Annotated[int | None, typer.Option(help="CPU threads.", show_default="all cores")] = None,
     registry: RegistryOption = None,
@@ -51,8 +53,8 @@ def trajectory(
     """Follow models along random trajectories through phase space, into regions that they were not trained on."""
     from ampcli.device import set_threads
     from ampcli.errors import UsageError
-    from ampcli.evaluation.trajectories import follow
-    from ampcli.evaluation.trajectory_seeds import follow_seeds, parse_seeds
+    from ampcli.evaluation.trajectories import TrajectoryResult, follow
+    from ampcli.evaluation.trajectory_seeds import SeedsResult, follow_seeds, parse_seeds
     from ampcli.evaluation.trajectory_table import seeds_table, trajectory_table
     from ampcli.extras import require
     from ampcli.inference.load import load_predictor
@@ -64,20 +66,33 @@ def trajectory(
         require("plots")
     set_threads(threads)
     predictors = [load_predictor(model, registry, device) for model in expand_ranges(models)]
+    result: TrajectoryResult | SeedsResult
     if seeds is None:
-        followed, result = follow(predictors, count, points, seed, y_cut)
-        document, text = result.model_dump(mode="json"), trajectory_table(result)
+        followed, one_seed = follow(predictors, count, points, seed, y_cut)
+        result, text = one_seed, trajectory_table(one_seed)
     else:
         followed, over_seeds = follow_seeds(predictors, count, points, parse_seeds(seeds), y_cut)
-        document, text = over_seeds.model_dump(mode="json"), seeds_table(over_seeds)
-    if out is None:
+        result, text = over_seeds, seeds_table(over_seeds)
+    document = result.model_dump(mode="json")
+    if out is None and report is None:
         return Result(document, text)
 
     def write() -> str:
-        from ampcli.plots.trajectory_files import write_trajectories
+        from ampcli.cli.report_option import lineage
+        from ampcli.plots.trajectory_files import trajectory_plots, write_trajectories
 
-        written = write_trajectories(followed, document, predictors[0].process, show, out)
-        save_configuration(out, "trajectory")
-        return f"\n{len(written)} files in {out}"
+        plots, lines = trajectory_plots(followed, predictors[0].process, result.sqrt_s, show), [""]
+        if out is not None:
+            lines.append(f"{len(write_trajectories(followed, document, plots, out))} files in {out}")
+            save_configuration(out, "trajectory")
+        if report is not None:
+            from ampcli.reports.page import write_page
+            from ampcli.reports.trajectory import trajectory_page
+
+            learned = {p.manifest.reference: p.manifest for p in predictors}.values()
+            sources = lineage("trajectory", predictors[0].device, learned, registry)
+            write_page(trajectory_page(result, plots, sources), report)
+            lines.append(f"report in {report}")
+        return "\n".join(lines)
 
     return Result(document, text, write)

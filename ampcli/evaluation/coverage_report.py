@@ -23,7 +23,7 @@ def coverage_lines(columns: Mapping[str, Measured]) -> list[str]:
     for name in VARIABLES:
         for measure, found in columns.items():
             if bins := found.coverage.get(name):
-                rows.append(_row(name, measure, worst(bins)))
+                rows.append(coverage_row(name, measure, worst(bins)))
     if not any(found.coverage for found in columns.values()):
         return []
     header = ["coverage; worst bin of", "", "", "share", "in 68%", "95%", "99%"]
@@ -61,7 +61,8 @@ def _range(name: str, found: CoverageBin) -> str:
     return f"{found.low:.4g} to {found.high:.4g} {VARIABLES[name].unit}".rstrip()
 
 
-def _row(name: str, measure: str, found: CoverageBin) -> list[str]:
+def coverage_row(name: str, measure: str, found: CoverageBin) -> list[str]:
+    """Variable, measure, range, share of the weight, what the 68, 95 and 99 % intervals hold."""
     held = (_percent(found.intervals[level]) for level in ("68", "95", "99"))
     return [VARIABLES[name].name, measure, _range(name, found), f"{100 * found.share:.3g}%", *held]
 

@@ -14,11 +14,15 @@ from ampcli.evaluation.reference import OverReference
 from ampcli.store.measures import ENOUGH
 from ampcli.text_table import aligned, with_error
 
-_LEGEND = [
+LEGEND = [
     "Delta = predicted/exact - 1 in %, (..) its error in the last digits; >1%: share that is further off;",
     "points: averages over phase space; events: over the cross section;",
-    "log10 ratio: mean +- spread of log10(predicted/exact); MSE(log): of the standardised ln A",
+    "log10 ratio: mean +- spread of log10(predicted/exact); MSE(log): of the standardised ln A;",
+    "y_cut, s: regions of min s_ij, the smallest invariant of two outgoing particles, over y_cut s or s",
 ]
+
+GROWTH = ("members", "median|Delta|", "mean|Delta|", "standard error", "in 1", "2", "3")
+GROWTH_LEGEND = "mean of so many members, in %, and points within 1, 2, 3 standard errors of it"
 
 _HONEST = 0.03  # how far from 68 % one sigma may be
 
@@ -44,8 +48,9 @@ _OVERALL: dict[str, _Cell] = {
     "log10 ratio": lambda m: "-" if m.mean_log_ratio is None else f"{m.mean_log_ratio:+.1e} +- {m.std_log_ratio:.1e}",
     "MSE(log)": lambda m: "-" if m.mse_standardised_log is None else f"{m.mse_standardised_log:.2e}",
 }
-_OF_MODELS = ("median|Delta|", "mean|Delta|", ">1%", "MSE(log)")
-_OF_GROUPS: dict[str, _Cell] = {
+ACCURACIES = ("median|Delta|", "mean|Delta|", ">1%", "MSE(log)")
+OF_MODELS = (*ACCURACIES, "in 68%", "95%", "99%", "least 95%")
+OF_GROUPS: dict[str, _Cell] = {
     "share": lambda m: _percent(m.share.value),
     **{name: _OVERALL[name] for name in ("median|Delta|", "mean|Delta|", *(f">{name}" for name in THRESHOLDS))},
 }
@@ -53,18 +58,18 @@ _OF_GROUPS: dict[str, _Cell] = {
 
 def table(evaluation: Evaluation) -> str:
     """Aligned tables: all points, then each multiplicity, region and flag; the cross sections; what to know."""
-    columns = _columns(evaluation)
-    lines = [*_LEGEND, "", *aligned([["", *columns], *_overall(evaluation)])]
+    columns = measures_of(evaluation)
+    lines = [*LEGEND, "", *aligned([["", *columns], *overall_rows(evaluation)])]
     if evaluation.uncertainty_kind is not None:
         calibrated = evaluation.before_recalibration is not None
         lines.append(f"uncertainties: {evaluation.uncertainty_kind.described(calibrated)}")
-    lines += ["", *aligned([*_two_headers(list(_OF_GROUPS), list(columns), "rows"), *_groups(evaluation)])]
+    lines += ["", *aligned([*_two_headers(list(OF_GROUPS), list(columns), "rows"), *group_rows(evaluation)])]
     if covered := coverage_lines(columns):
         lines += ["", *covered]
     if evaluation.cross_section is not None:
-        lines += ["", *_cross_section(evaluation.cross_section)]
+        lines += ["", *aligned([[*item] for item in cross_section_fields(evaluation.cross_section).items()], left=None)]
     if evaluation.growth:
-        lines += ["", *_growth(evaluation.growth)]
+        lines += ["", f"{GROWTH_LEGEND}:", *aligned([[*GROWTH], *growth_rows(evaluation.growth)])]
     if evaluation.overall.negative:
         lines += [
             "",
@@ -77,12 +82,28 @@ def table(evaluation: Evaluation) -> str:
 
 def summary_table(evaluations: Mapping[str, Evaluation]) -> str:
     """One line for each model, from the most accurate one on (AS, Table 4, and the mean accuracies of Figs. 5 to 9)."""
-    measures = list(_columns(next(iter(evaluations.values()))))
-    names = [*_OF_MODELS, "in 68%", "95%", "99%", "least 95%"]
+    measures = list(measures_of(next(iter(evaluations.values()))))
+    rows = summary_rows(evaluations)
+    lines = [
+        *LEGEND[:2],
+        "in 68%, 95%, 99%: within these intervals of the predicted uncertainty, which is the model's own,",
+        "that of an ensemble, or typical (one relative size for all points: it tells none apart);",
+        "least 95%: what they hold in the worst bin of pT, Delta R, ln |M|^2, ... (one model alone says which)",
+        "",
+        *aligned([*_two_headers(list(OF_MODELS), measures, "uncertainty"), *rows], left=2),
+    ]
+    told = [note for e in evaluations.values() for note in e.seen]
+    if found := [*dict.fromkeys(told), *notes(next(iter(evaluations.values())))]:
+        lines += ["", *found]
+    return "\n".join(lines)
+
+
+def summary_rows(evaluations: Mapping[str, Evaluation]) -> list[list[str]]:
+    """A row for each model, the most accurate first: name, uncertainty, then each of `OF_MODELS` in each measure."""
     rows = []
     for name, e in sorted(evaluations.items(), key=lambda item: item[1].overall.mean_abs_delta):
-        columns = _columns(e).values()
-        cells = [_OVERALL[key](m.overall) for key in _OF_MODELS for m in columns]
+        columns = measures_of(e).values()
+        cells = [_OVERALL[key](m.overall) for key in ACCURACIES for m in columns]
         cells += [
             "-" if m.calibration is None else _percent(m.calibration.intervals[level].observed.value)
             for level in ("68", "95", "99")
@@ -90,18 +111,7 @@ def summary_table(evaluations: Mapping[str, Evaluation]) -> str:
         ]
         cells += ["-" if (least := least_coverage(m)) is None else _percent(least) for m in columns]
         rows.append([name, "-" if e.uncertainty_kind is None else str(e.uncertainty_kind), *cells])
-    lines = [
-        *_LEGEND[:-1],
-        "in 68%, 95%, 99%: within these intervals of the predicted uncertainty, which is the model's own,",
-        "that of an ensemble, or typical (one relative size for all points: it tells none apart);",
-        "least 95%: what they hold in the worst bin of pT, Delta R, ln |M|^2, ... (one model alone says which)",
-        "",
-        *aligned([*_two_headers(names, measures, "uncertainty"), *rows], left=2),
-    ]
-    told = [note for e in evaluations.values() for note in e.seen]
-    if found := [*dict.fromkeys(told), *notes(next(iter(evaluations.values())))]:
-        lines += ["", *found]
-    return "\n".join(lines)
+    return rows
 
 
 def notes(evaluation: Evaluation) -> list[str]:
@@ -130,13 +140,15 @@ def notes(evaluation: Evaluation) -> list[str]:
     return found
 
 
-def _columns(evaluation: Evaluation) -> dict[str, Measured]:
+def measures_of(evaluation: Evaluation) -> dict[str, Measured]:
+    """Points, and events where they are known."""
     columns: dict[str, Measured] = {"points": evaluation}
     return columns if evaluation.events is None else columns | {"events": evaluation.events}
 
 
-def _overall(evaluation: Evaluation) -> list[list[str]]:
-    measures = list(_columns(evaluation).values())
+def overall_rows(evaluation: Evaluation) -> list[list[str]]:
+    """What was measured, and what was found in each of `measures_of`, over all points."""
+    measures = list(measures_of(evaluation).values())
     rows = [[name, *(cell(m.overall) for m in measures)] for name, cell in _OVERALL.items()]
     if evaluation.by_certificate:
         outside = [m.by_certificate.get("outside") for m in measures]
@@ -195,8 +207,9 @@ def _calibration(found: list[Calibration | None], prefix: str) -> list[list[str]
     ]
 
 
-def _groups(evaluation: Evaluation) -> list[list[str]]:
-    measures = list(_columns(evaluation).values())
+def group_rows(evaluation: Evaluation) -> list[list[str]]:
+    """Multiplicities, regions and flags: name, rows, then each of `OF_GROUPS` in each measure."""
+    measures = list(measures_of(evaluation).values())
     rows = []
     for groups, label in (
         ([m.by_multiplicity for m in measures], "{} jets"),
@@ -206,7 +219,7 @@ def _groups(evaluation: Evaluation) -> list[list[str]]:
         for name in dict.fromkeys(name for group in groups for name in group):
             found = [group.get(name) for group in groups]
             count = max(m.points for m in found if m is not None)
-            cells = ("-" if m is None else cell(m) for cell in _OF_GROUPS.values() for m in found)
+            cells = ("-" if m is None else cell(m) for cell in OF_GROUPS.values() for m in found)
             rows.append([label.format(name), str(count), *cells])
     return rows
 
@@ -221,10 +234,10 @@ def _flagged(name: str) -> str:
     return f"{name} training" if name in ("inside", "outside") else f"flag: {name}"
 
 
-def _growth(found: list[Growth]) -> list[str]:
-    """A line for 1, 2, 3, 5, 10, ... members, and for all."""
+def growth_rows(found: list[Growth]) -> list[list[str]]:
+    """`GROWTH` for 1, 2, 3, 5, 10, ... members, and for all."""
     shown = [g for g in found if g.members in (1, 2, 3, 5, 10) or g is found[-1]]
-    rows = [
+    return [
         [
             str(g.members),
             f"{100 * g.median_abs_delta:.4g}",
@@ -235,25 +248,21 @@ def _growth(found: list[Growth]) -> list[str]:
         ]
         for g in shown
     ]
-    header = ["members", "median|Delta|", "mean|Delta|", "standard error", "in 1", "2", "3"]
-    return [
-        "mean of so many members, in %, and points within 1, 2, 3 standard errors of it:",
-        *aligned([header, *rows]),
-    ]
 
 
-def _cross_section(c: CrossSection) -> list[str]:
+def cross_section_fields(c: CrossSection) -> dict[str, str]:
+    """The cross sections of both in words, by name."""
     bound = "; the error is a lower bound" if c.error_is_lower_bound else ""
-    lines = [
-        f"cross-section, exact    {with_error(c.sigma_exact, c.sigma_exact_error)} pb (Monte Carlo{bound})",
-        f"cross-section, network  {with_error(c.sigma_network, c.sigma_network_error)} pb (Monte Carlo{bound})",
-        f"network/exact - 1       {with_error(c.relative_difference, c.relative_difference_error, 100)} %"
+    found = {
+        "cross-section, exact": f"{with_error(c.sigma_exact, c.sigma_exact_error)} pb (Monte Carlo{bound})",
+        "cross-section, network": f"{with_error(c.sigma_network, c.sigma_network_error)} pb (Monte Carlo{bound})",
+        "network/exact - 1": f"{with_error(c.relative_difference, c.relative_difference_error, 100)} %"
         f" (same points{bound})",
-        f"worth                   {c.effective_events:.0f} events of equal weight",
-    ]
+        "worth": f"{c.effective_events:.0f} events of equal weight",
+    }
     if c.network_error_correlated is not None and c.network_error_uncorrelated is not None:
-        lines.append(
-            f"network uncertainty     {c.network_error_correlated:.2e} pb if the same at all points, "
+        found["network uncertainty"] = (
+            f"{c.network_error_correlated:.2e} pb if the same at all points, "
             f"{c.network_error_uncorrelated:.2e} pb if independent"
         )
-    return lines
+    return found

@@ -8,10 +8,14 @@ from ampcli.evaluation.trajectory_seeds import AccuracyOverSeeds, SeedsResult, S
 from ampcli.phasespace.unresolved import REGIONS
 from ampcli.text_table import aligned, with_error
 
+_LIMITS = [f">{name}" for name in THRESHOLDS]
+COLUMNS = ["region", "", "model", "y_cut", "of points", "median|Delta|", *_LIMITS]
+SEEDS_COLUMNS = ["region", "", "model", "y_cut", "seeds", "of points", "median|Delta|", *_LIMITS, f"most {_LIMITS[-1]}"]
 
-def trajectory_table(result: TrajectoryResult) -> str:
-    """A row for each region and model; fractions of points in per cent, with errors in the last digits."""
-    rows = [["region", "", "model", "y_cut", "of points", "median|Delta|", *(f">{name}" for name in THRESHOLDS)]]
+
+def trajectory_rows(result: TrajectoryResult) -> list[list[str]]:
+    """`COLUMNS` of each region and model; fractions of points in per cent, with errors in the last digits."""
+    rows = []
     for name, meaning in REGIONS.items():
         for reference, model in result.models.items():
             if (accuracy := model.regions[name]).points:
@@ -20,10 +24,15 @@ def trajectory_table(result: TrajectoryResult) -> str:
         for reference, model in result.models.items():
             if (accuracy := model.certificate[name]).points:
                 rows.append([name, "the training region", reference, f"{model.y_cut:g}", *_cells(accuracy)])
+    return rows
+
+
+def trajectory_table(result: TrajectoryResult) -> str:
+    """A row for each region and model."""
     lines = [
         f"{result.process}, {result.count} trajectories of {result.points} points, seed {result.seed}; in %:",
         "",
-        *aligned(rows, left=3),
+        *aligned([COLUMNS, *trajectory_rows(result)], left=3),
     ]
     negative = {
         reference: sum(model.certificate[name].negative for name in ("inside", "outside"))
@@ -33,13 +42,9 @@ def trajectory_table(result: TrajectoryResult) -> str:
     return "\n".join(lines)
 
 
-def seeds_table(result: SeedsResult) -> str:
-    """The same over several seeds: mean +- spread of one seed, in per cent."""
-    seeds = f"{result.seeds[0]} to {result.seeds[-1]}"
-    thresholds = [f">{name}" for name in THRESHOLDS]
-    rows = [
-        ["region", "", "model", "y_cut", "seeds", "of points", "median|Delta|", *thresholds, f"most {thresholds[-1]}"]
-    ]
+def seeds_rows(result: SeedsResult) -> list[list[str]]:
+    """`SEEDS_COLUMNS` of each region and model: mean +- spread of one seed, in per cent."""
+    rows = []
     named = [(name, meaning, "regions") for name, meaning in REGIONS.items()]
     named += [(name, "the training region", "certificate") for name in ("inside", "outside")]
     for name, meaning, kind in named:
@@ -50,11 +55,17 @@ def seeds_table(result: SeedsResult) -> str:
                 most = f"{100 * spreads[-1].largest:.2g}"
                 cells = [str(found.seeds), *map(_mean_and_spread, spreads), most]
                 rows.append([name, meaning, reference, f"{model.y_cut:g}", *cells])
+    return rows
+
+
+def seeds_table(result: SeedsResult) -> str:
+    """The same over several seeds."""
+    seeds = f"{result.seeds[0]} to {result.seeds[-1]}"
     lines = [
         f"{result.process}, {result.count} trajectories of {result.points} points for each seed, {seeds}; in %,",
         "mean +- spread of one seed:",
         "",
-        *aligned(rows, left=3),
+        *aligned([SEEDS_COLUMNS, *seeds_rows(result)], left=3),
     ]
     for reference, model in result.models.items():
         inside = model.certificate["inside"]

@@ -85,21 +85,46 @@ def emissions(process: Process, radiation: Radiation) -> list[tuple[int, int]]:
     Raises:
         UsageError: the process has too few such radiations, or no spectator for them.
     """
-    legs = process.legs
-    gluons = [i for i in process.jet_legs if legs[i].kind == "gluon"]
-    kinds = (("gluon",) if radiation.gluon else ()) + (("quark", "antiquark") if radiation.quark else ())
-    emitters = [i for i in (range(2) if radiation.initial else process.jet_legs) if legs[i].kind in kinds]
-    found = [(i, j) for i in emitters for j in gluons if (i < j if legs[i].kind == "gluon" else i != j)]
-    spectators = len(process.jet_legs) - (1 if radiation.initial else 2)
+    found, spectators = _pairs(process, radiation), _spectators(process, radiation)
     if len(found) < radiation.rank or spectators < 1:
-        massive = [leg.name for leg in legs[2:] if leg.kind in kinds and leg.mass > 0 and not radiation.initial]
+        kinds = _emitters(radiation)
+        massive = [leg.name for leg in process.outgoing if leg.kind in kinds and leg.mass > 0 and not radiation.initial]
         undone = f" ({' and '.join(dict.fromkeys(massive))} are massive: what they emit is not undone)"
         raise UsageError(
             f'"{process}" has {len(found)} radiations {radiation.name[:2].upper()} and {max(spectators, 0)} spectators '
             f"for them: no {radiation.name.upper()}{undone if massive else ''}",
-            "Choose a lower rank or another type: fg, fq, fa, ig, iq.",
+            _hint(process),
         )
     return found
+
+
+def _emitters(radiation: Radiation) -> tuple[str, ...]:
+    """Kinds of legs that may emit."""
+    return (("gluon",) if radiation.gluon else ()) + (("quark", "antiquark") if radiation.quark else ())
+
+
+def _pairs(process: Process, radiation: Radiation) -> list[tuple[int, int]]:
+    legs, kinds = process.legs, _emitters(radiation)
+    gluons = [i for i in process.jet_legs if legs[i].kind == "gluon"]
+    emitters = [i for i in (range(2) if radiation.initial else process.jet_legs) if legs[i].kind in kinds]
+    return [(i, j) for i in emitters for j in gluons if (i < j if legs[i].kind == "gluon" else i != j)]
+
+
+def _spectators(process: Process, radiation: Radiation) -> int:
+    return len(process.jet_legs) - (1 if radiation.initial else 2)
+
+
+def _hint(process: Process) -> str:
+    """The radiations that a process has."""
+    ranks = {}
+    for kind in ("fg", "fq", "fa", "ig", "iq"):
+        radiation = Radiation(kind[0] == "i", kind[1] in "ga", 1, quark=kind[1] in "qa")
+        if _spectators(process, radiation) > 0:
+            ranks[kind] = len(_pairs(process, radiation))
+    known = [f"{kind}1" + (f" to {kind}{rank}" if rank > 1 else "") for kind, rank in ranks.items() if rank]
+    if not known:
+        return 'It has no emission to undo: take the features "invariants", or `train --model nofa` without any.'
+    return f'"{process}" has {", ".join(known)}.'
 
 
 def reduced_process(process: Process) -> Process:

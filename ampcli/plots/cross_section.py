@@ -3,35 +3,32 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import Path
 
 import matplotlib
 import numpy as np
-from matplotlib.figure import Figure
+from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 from matplotlib.ticker import EngFormatter
 
 from ampcli.errors import UsageError
 from ampcli.evaluation.cross_section import Curve
 from ampcli.evaluation.metrics import Floats
-from ampcli.plots.style import save, style
+from ampcli.plots.style import Plot
 
 
-def plot_cross_section(curves: Mapping[str, Curve], folder: Path, name: str = "cross_section") -> list[Path]:
+def plot_cross_section(curves: Mapping[str, Curve], name: str = "cross_section") -> Plot:
     """|network / exact - 1| of the cross-section (solid) and its Monte Carlo error (dashed), in per cent.
 
     Args:
         curves: label -> `CrossSection.curve`; a label's two lines share their colour.
-        folder, name: writes NAME.png, NAME.pdf and NAME.json there.
 
     Raises:
         UsageError: nothing to plot.
     """
     if not curves:
         raise UsageError("the plot of the cross-section needs at least one curve")
-    with style():
-        figure = Figure(figsize=(7.6, 5.6))
-        axes = figure.subplots()
+
+    def draw(axes: Axes) -> None:
         colours = matplotlib.rcParams["axes.prop_cycle"].by_key()["color"]
         for i, (label, curve) in enumerate(curves.items()):
             colour = colours[i % len(colours)]
@@ -51,7 +48,12 @@ def plot_cross_section(curves: Mapping[str, Curve], folder: Path, name: str = "c
             Line2D([], [], color="0.35", linestyle="--", label="Monte Carlo error"),
         ]
         axes.legend(handles=kinds, loc="upper right")
-        return save(figure, {label: curve.model_dump() for label, curve in curves.items()}, folder, name)
+
+    caption = (
+        "The cross section of the network over the exact one on the same points, and the Monte Carlo error, as the "
+        "sample grows."
+    )
+    return Plot(name, caption, (draw,), {label: curve.model_dump() for label, curve in curves.items()})
 
 
 def _percent(values: list[float]) -> Floats:

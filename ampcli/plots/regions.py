@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import numpy as np
-from matplotlib.figure import Figure
+from matplotlib.axes import Axes
 
 from ampcli.errors import UsageError
 from ampcli.evaluation.metrics import Floats
-from ampcli.plots.style import save, style
+from ampcli.plots.style import Plot
 
 _QUANTILES = {"2.5%": 0.025, "16%": 0.16, "50%": 0.5, "84%": 0.84, "97.5%": 0.975}
 _BINS_PER_DECADE = 8
@@ -18,16 +16,13 @@ _FLOOR_SIJ = 1e-14
 _FLOOR_PERCENT = 1e-6
 
 
-def plot_regions(
-    delta: Floats, min_sij: Floats, y_cut: float | None, folder: Path, name: str = "regions"
-) -> list[Path]:
+def plot_regions(delta: Floats, min_sij: Floats, y_cut: float | None, name: str = "regions") -> Plot:
     """Median of |Delta| in per cent with its central 68 % and 95 % bands, in bins of min s_ij / s.
 
     Args:
         delta: (n,) predicted / exact - 1, n >= 1.
         min_sij: (n,) smallest s_ij / s of the point, dimensionless.
         y_cut: the training points' cut on it, drawn as a line, or None.
-        folder, name: writes NAME.png, NAME.pdf and NAME.json there.
 
     Raises:
         UsageError: nothing to plot, or arrays that do not belong together.
@@ -40,10 +35,9 @@ def plot_regions(
     bins = np.clip(np.searchsorted(edges, log_sij, side="right") - 1, 0, len(edges) - 2)
     groups = [percent[bins == i] for i in range(len(edges) - 1)]
     bands = {key: np.array([np.quantile(group, q) for group in groups]) for key, q in _QUANTILES.items()}
-    with style():
-        figure = Figure(figsize=(7.6, 5.6))
-        axes = figure.subplots()
-        x = 10**edges
+    x = 10**edges
+
+    def draw(axes: Axes) -> None:
         axes.stairs(bands["97.5%"], x, baseline=bands["2.5%"], fill=True, color="#d5e3ff", label="95 % of points")
         axes.stairs(bands["84%"], x, baseline=bands["16%"], fill=True, color="#9dbdff", label="68 % of points")
         axes.stairs(bands["50%"], x, baseline=None, color="#1f3f8f", linewidth=2, label="Median")
@@ -57,13 +51,15 @@ def plot_regions(
         axes.set_xlabel(r"$\min\, s_{ij}/s$")
         axes.set_ylabel(r"$|\Delta| = |\mathrm{network}/\mathrm{exact} - 1|$  [%]")
         axes.legend(loc="upper right", ncols=2)
-        numbers = {
-            "y_cut": y_cut,
-            "min_sij_edges": x.tolist(),
-            "points": [len(group) for group in groups],
-            "abs_delta_percent": {key: values.tolist() for key, values in bands.items()},
-        }
-        return save(figure, numbers, folder, name)
+
+    numbers = {
+        "y_cut": y_cut,
+        "min_sij_edges": x.tolist(),
+        "points": [len(group) for group in groups],
+        "abs_delta_percent": {key: values.tolist() for key, values in bands.items()},
+    }
+    caption = "|Δ| against the smallest invariant of two outgoing particles: small where the amplitude is singular."
+    return Plot(name, caption, (draw,), numbers)
 
 
 def _edges(log_sij: Floats) -> Floats:

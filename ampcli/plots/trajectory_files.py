@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,17 +13,29 @@ import numpy as np
 from ampcli.evaluation.trajectories import TrajectoryPoints, most_varied
 from ampcli.files import replacing
 from ampcli.plots.errors import plot_cumulative
+from ampcli.plots.style import Plot, save
 from ampcli.plots.trajectories import plot_amplitudes, plot_kinematics
 from ampcli.process import Process
 
 
-def write_trajectories(
-    points: TrajectoryPoints, document: Mapping[str, object], process: Process, show: int | None, folder: Path
-) -> list[Path]:
-    """Write trajectories.json (what the command reports), trajectories.npz (all points), and the plots.
+def trajectory_plots(points: TrajectoryPoints, process: Process, sqrt_s: float, show: int | None) -> list[Plot]:
+    """trajectory and kinematics of one trajectory (`show`, or that of the largest span), cumulative errors of all."""
+    number = most_varied(points) if show is None else show
+    count, steps = points.exact.shape
+    about = f"{process}, √s = {sqrt_s:g} GeV, no cuts"
+    one = f"{about}, {steps} points"
+    deltas = {reference: (m.amplitude / points.exact - 1.0).ravel() for reference, m in points.models.items()}
+    return [
+        replace(plot_amplitudes(points, process, number), about=one),
+        replace(plot_kinematics(points, process, number), about=one),
+        replace(plot_cumulative(deltas), about=f"{about}, {count} trajectories of {steps} points"),
+    ]
 
-    trajectory and kinematics show one of them (`show`, or the one of the largest span), cumulative the errors of all.
-    """
+
+def write_trajectories(
+    points: TrajectoryPoints, document: Mapping[str, object], plots: Sequence[Plot], folder: Path
+) -> list[Path]:
+    """Write trajectories.json (what the command reports), trajectories.npz (all points), and the plots."""
     folder.mkdir(parents=True, exist_ok=True)
     arrays: dict[str, Any] = {"momenta": points.momenta, "exact": points.exact, "min_sij_over_s": points.min_sij}
     for reference, model in points.models.items():
@@ -37,9 +50,4 @@ def write_trajectories(
         np.savez(file, **arrays)
     with replacing(numbers) as draft:
         draft.write_text(json.dumps(document, indent=2, allow_nan=False) + "\n")
-    number = most_varied(points) if show is None else show
-    written = plot_amplitudes(points, number, folder)
-    written += plot_kinematics(points, process, number, folder)
-    deltas = {reference: (m.amplitude / points.exact - 1.0).ravel() for reference, m in points.models.items()}
-    written += plot_cumulative(deltas, folder)
-    return [numbers, table, *written]
+    return [numbers, table, *(path for plot in plots for path in save(plot, folder))]

@@ -76,3 +76,13 @@ class Report(Frozen):
     unweighting: dict[str, Unweighting] | None
     seen: list[str]
     """What has to be said about points that the models may have seen before."""
+
+    @property
+    def uncertified(self) -> str | None:
+        """In words, what could certify the tolerance where no threshold of some strategy keeps it."""
+        needed = [s.events_needed for s in self.strategies if not s.certified]
+        if not needed:
+            return None
+        # the same for all: it follows from weights and tolerance
+        enough = "no number of events like these" if needed[0] is None else f"{needed[0]} events"
+        return f"no threshold: {enough} can certify this: exact amplitudes alone"

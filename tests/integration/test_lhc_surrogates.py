@@ -110,9 +110,8 @@ def test_the_speed_up_of_the_best_models(
 ) -> None:
     out = tmp_path / "speed"
     monkeypatch.setattr(timing, "_LEAST_SECONDS", 0.01)  # how precise the times are is not asked for
-    said = ampcli(
-        "speedup", chain.store, "--tolerance", "0.5:0.05", "--batch", "512", "--out", out, "--json", *chain.where
-    )
+    asked = ("--tolerance", "0.5:0.05", "--batch", "512", "--out", out, "--report", tmp_path / "speed.html", "--json")
+    said = ampcli("speedup", chain.store, *asked, *chain.where)
     found = said.document
     assert [name.partition("@")[0] for name in found["compared"]] == ["both", "iq1", "nofa"]
     tried = sorted(candidate["models"] for candidate in found["candidates"])

@@ -15,6 +15,7 @@ from ampcli.generation.generate import GenerationRequest, generate, prepare
 from ampcli.generation.proton_points import ProtonSettings
 from ampcli.kinematics import with_beams
 from ampcli.plots.ansatz import plot_ansatz
+from ampcli.plots.style import save
 from ampcli.store.features import write_features
 from ampcli.store.reader import Store, open_store
 
@@ -73,7 +74,7 @@ def test_features_that_undo_nothing(store):
 
 def test_the_plot(store, tmp_path):
     measured = {name: measure_ansatz(store, name, "test") for name in ("fg1+", "iq1")}
-    written = plot_ansatz(measured, tmp_path)
+    written = save(plot_ansatz(measured), tmp_path)
     assert sorted(path.name for path in written) == ["ansatz.json", "ansatz.pdf", "ansatz.png"]
     numbers = json.loads((tmp_path / "ansatz.json").read_text())
     assert numbers["quality"] == {label: points.quality.model_dump(mode="json") for label, points in measured.items()}

@@ -369,7 +369,7 @@ def test_table_is_aligned_and_complete():
     header = next(line for line in lines if "rows  points  events" in line)
     assert {len(line) for line in body} == {len(header)}
     assert header.split() == ["rows", *["points", "events"] * 6]
-    overall = lines[4 : lines.index("", 4)]
+    overall = lines[5 : lines.index("", 5)]
     assert overall[0].split() == ["points", "events"]
     assert {len(line) for line in overall} == {len(overall[0])}
     assert sum(line.startswith("cross-section") for line in lines) == 2
@@ -385,6 +385,7 @@ def test_table_is_aligned_and_complete():
     [
         (0.057341, 0.00213, "0.0573(21)"),
         (379.4, 12.3, "379(12)"),
+        (167.49, 141.2, "170(140)"),
         (1234567.0, 4321.0, "1.2346e+06 +- 4.3e+03"),
         (0.5, None, "0.5"),
         (0.5, 0.0, "0.5"),

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from ampcli.files import replacing
 from ampcli.phasespace.hadron_sampler import Adaptation
 from ampcli.phasespace.vegas import VegasGrid
-from ampcli.plots.style import save
+from ampcli.plots.style import Plot, save
 
 
 def listed(folder):
@@ -44,10 +45,10 @@ def test_the_adaptation_of_a_sampler(tmp_path, monkeypatch):
 
 
 def test_a_plot(tmp_path, monkeypatch):
-    written = save(Figure(), {"number": 1}, tmp_path, "errors")
+    written = save(Plot("errors", "", (Axes.grid,), {"number": 1}), tmp_path)
     assert listed(tmp_path) == sorted(path.name for path in written) == ["errors.json", "errors.pdf", "errors.png"]
     before = {path: path.read_bytes() for path in written}
     monkeypatch.setattr(Figure, "savefig", no_space)
     with pytest.raises(OSError, match="No space"):
-        save(Figure(), {"number": 2}, tmp_path, "errors")
+        save(Plot("errors", "", (Axes.grid,), {"number": 2}), tmp_path)
     assert {path: path.read_bytes() for path in tmp_path.iterdir()} == before

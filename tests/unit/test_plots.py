@@ -6,22 +6,21 @@ from types import SimpleNamespace
 import matplotlib
 import numpy as np
 import pytest
-from matplotlib.figure import Figure
 
 from ampcli.errors import UsageError
 from ampcli.evaluation.comparison import Comparison
 from ampcli.evaluation.cross_section import Curve
 from ampcli.plots.cross_section import plot_cross_section
 from ampcli.plots.errors import plot_errors
-from ampcli.plots.evaluation import plot_comparisons
+from ampcli.plots.evaluation import comparison_plots
 from ampcli.plots.regions import plot_regions
-from ampcli.plots.style import save
+from ampcli.plots.style import Plot, save
 from ampcli.store.measures import Measures
 
 
-def numbers(paths):
+def numbers(plot, folder):
+    paths = save(plot, folder)
     assert [path.suffix for path in paths] == [".png", ".pdf", ".json"]
-    folder = paths[0].parent
     assert sorted(folder.iterdir()) == sorted(paths)  # no temporary files left
     assert paths[0].read_bytes().startswith(b"\x89PNG")
     assert paths[1].read_bytes().startswith(b"%PDF")
@@ -31,7 +30,7 @@ def numbers(paths):
 def test_errors(tmp_path):
     good = np.array([0.0, 0.5e-2, -0.5e-2, 0.5e-2])
     bad = np.array([1e-2, 3.0, -2.0, -1.0])
-    found = numbers(plot_errors({"good": good, "bad, 50 %": bad}, tmp_path / "new" / "folder"))
+    found = numbers(plot_errors({"good": good, "bad, 50 %": bad}), tmp_path / "new" / "folder")
     left = found["log10_abs_delta_percent"]
     histogram = left["histograms"]["good"]
     assert histogram["underflow"] == 1
@@ -48,36 +47,35 @@ def test_errors(tmp_path):
 
 def test_ratio_axis_adapts_to_the_errors(tmp_path):
     delta = 1e-4 * np.random.default_rng(0).normal(size=20_000)
-    found = numbers(plot_errors({"model": delta}, tmp_path))["log10_ratio"]
+    found = numbers(plot_errors({"model": delta}), tmp_path)["log10_ratio"]["histograms"]["model"]
     expected = 2.807 * 1e-4 / np.log(10)  # the 99.5 % quantile of a Gaussian's size
     assert found["edges"][-1] == pytest.approx(expected, rel=0.05)
-    histogram = found["histograms"]["model"]
-    assert histogram["underflow"] + histogram["overflow"] == pytest.approx(100, abs=2)
-    assert sum(histogram["counts"]) == 20_000
+    assert found["underflow"] + found["overflow"] == pytest.approx(100, abs=2)
+    assert sum(found["counts"]) == 20_000
 
 
 @pytest.mark.parametrize("delta", [0.0, -2.0])
 def test_errors_of_degenerate_models(tmp_path, delta):
-    found = numbers(plot_errors({"model": np.full(3, delta)}, tmp_path))
+    found = numbers(plot_errors({"model": np.full(3, delta)}), tmp_path)
     assert sum(found["log10_ratio"]["histograms"]["model"]["counts"]) == (3 if delta > -1 else 0)
 
 
 def test_cross_section(tmp_path):
     curve = Curve(points=[10, 20, 30], relative_difference=[1e-3, 0.0, -2e-4], monte_carlo_error=[0.1, 0.07, 0.06])
-    found = numbers(plot_cross_section({"fame@1": curve, "single@2": curve}, tmp_path))
+    found = numbers(plot_cross_section({"fame@1": curve, "single@2": curve}), tmp_path)
     assert found == {"fame@1": curve.model_dump(), "single@2": curve.model_dump()}
 
 
 def test_cross_section_of_a_perfect_network(tmp_path):
     curve = Curve(points=[1], relative_difference=[0.0], monte_carlo_error=[0.0])
-    assert numbers(plot_cross_section({"perfect": curve}, tmp_path))["perfect"]["points"] == [1]
+    assert numbers(plot_cross_section({"perfect": curve}), tmp_path)["perfect"]["points"] == [1]
 
 
 def test_regions(tmp_path):
     rng = np.random.default_rng(1)
     min_sij = 10 ** rng.uniform(-5, 0, 4000)
     delta = np.where(min_sij < 1e-3, 0.05, -0.001)
-    found = numbers(plot_regions(delta, min_sij, 1e-3, tmp_path))
+    found = numbers(plot_regions(delta, min_sij, 1e-3), tmp_path)
     edges, points = np.array(found["min_sij_edges"]), np.array(found["points"])
     assert edges[0] == pytest.approx(min_sij.min())
     assert edges[-1] == pytest.approx(min_sij.max())
@@ -90,28 +88,27 @@ def test_regions(tmp_path):
 
 @pytest.mark.parametrize("min_sij", [np.array([0.3]), np.zeros(5), np.array([0.1, 0.2]), np.geomspace(1e-9, 1, 30)])
 def test_regions_of_few_points(tmp_path, min_sij):
-    found = numbers(plot_regions(np.full(len(min_sij), 0.01), min_sij, None, tmp_path))
+    found = numbers(plot_regions(np.full(len(min_sij), 0.01), min_sij, None), tmp_path)
     assert sum(found["points"]) == len(min_sij)
     assert found["abs_delta_percent"]["50%"] == pytest.approx([1.0] * len(found["points"]))
 
 
-def test_nothing_to_plot(tmp_path):
+def test_nothing_to_plot():
     empty = np.empty(0)
     with pytest.raises(UsageError, match="at least one point"):
-        plot_errors({"model": empty}, tmp_path)
+        plot_errors({"model": empty})
     with pytest.raises(UsageError, match="at least one point"):
-        plot_errors({}, tmp_path)
+        plot_errors({})
     with pytest.raises(UsageError, match="at least one curve"):
-        plot_cross_section({}, tmp_path)
+        plot_cross_section({})
     with pytest.raises(UsageError, match=r"\(3,\) and \(2,\)"):
-        plot_regions(np.ones(3), np.ones(2), None, tmp_path)
-    assert list(tmp_path.iterdir()) == []
+        plot_regions(np.ones(3), np.ones(2), None)
 
 
 def test_a_failed_plot_leaves_the_old_one_whole(tmp_path):
     (tmp_path / "plot.json").write_text("old")
     with pytest.raises(ValueError, match="JSON"):
-        save(Figure(), {"value": float("nan")}, tmp_path, "plot")
+        save(Plot("plot", "", (), {"value": float("nan")}), tmp_path)
     assert [path.name for path in tmp_path.iterdir()] == ["plot.json"]
     assert (tmp_path / "plot.json").read_text() == "old"
 
@@ -119,13 +116,13 @@ def test_a_failed_plot_leaves_the_old_one_whole(tmp_path):
 def test_plots_leave_matplotlib_as_it_was_and_repeat_exactly(tmp_path):
     before = dict(matplotlib.rcParams)
     curve = Curve(points=[1, 2], relative_difference=[0.1, 0.2], monte_carlo_error=[0.3, 0.2])
-    first = [path.read_bytes() for path in plot_cross_section({"a": curve}, tmp_path)]
-    second = [path.read_bytes() for path in plot_cross_section({"a": curve}, tmp_path)]
+    first = [path.read_bytes() for path in save(plot_cross_section({"a": curve}), tmp_path)]
+    second = [path.read_bytes() for path in save(plot_cross_section({"a": curve}), tmp_path)]
     assert dict(matplotlib.rcParams) == before
     assert first == second
 
 
-def test_events_beside_points(tmp_path):
+def test_events_beside_points():
     rng = np.random.default_rng(4)
     delta = np.concatenate([0.001 * rng.normal(size=2000), 0.02 * rng.normal(size=2000)])
     events = np.repeat([1.0, 3.0], 2000)  # the worse half has three quarters of the cross section
@@ -136,8 +133,9 @@ def test_events_beside_points(tmp_path):
         np.repeat([0.001, 0.02], 2000),
         Measures(events=events),
     )
-    plot_comparisons({"m": comparison}, {}, tmp_path)
-    found = {name: json.loads((tmp_path / f"{name}.json").read_text()) for name in ("cumulative", "uncertainty")}
+    plots = comparison_plots({"m": comparison}, "4000 points")
+    assert {plot.about for plot in plots} == {"4000 points"}
+    found = {plot.name: plot.numbers for plot in plots}
     fractions = found["cumulative"]["fraction_above"]
     assert set(fractions) == {"m", "m, events"}
     above = int(np.searchsorted(found["cumulative"]["abs_delta"], 0.005))

@@ -491,6 +491,8 @@ def test_unknown_blocks(name):
         ("d d~ > z g g g", "fg4", "has 3 radiations FG"),
         ("d d~ > z g g g", "fg1^2", '"d d~ > z g g" has 1 radiations FG and 0 spectators'),
         ("g g > z d d~ g g", "fg1^2", '"g g > z d d~ g" has 0 radiations FG'),
+        ("u u~ > z g g", "fg1", '"u u~ > z g g" has iq1 to iq4.'),
+        ("g g > t t~ g", "fq1", "no emission to undo"),
     ],
 )
 def test_blocks_that_do_not_apply(process, name, said):

@@ -12,6 +12,7 @@ from ampcli.cli.command import RegistryOption, Result, command, show
 from ampcli.cli.effect import only_with
 from ampcli.cli.registry.arguments import Models
 from ampcli.cli.registry.tables import number, table, wrapped
+from ampcli.cli.report_option import ReportOption
 from ampcli.errors import BarNotMetError, NotFoundError
 
 if TYPE_CHECKING:
@@ -53,6 +54,7 @@ def compare_models(
         typer.Option(help="Folder for evaluation.json and the overlay plots.", show_default="no files"),
         only_with("store"),
     ] = None,
+    report: Annotated[ReportOption, only_with("store")] = None,
     device: Annotated[str, typer.Option(help="auto, cpu or cuda."), only_with("store")] = "auto",
     threads: Annotated[
         int | None, typer.Option(help="CPU threads.", show_default="all cores"), only_with("store")
@@ -75,7 +77,7 @@ def compare_models(
         rows = compare(manifests)
         result = Result({"models": [row.document for row in rows]}, _side_by_side(rows))
     else:
-        result = _on_store(found, manifests, store, split, out, device, threads)
+        result = _on_store(found, manifests, store, split, out, report, device, threads)
     result.document["missed"] = missed
     if missed:
         show(result)
@@ -116,6 +118,7 @@ def _on_store(
     store: Path,
     split: Literal["test", "validation", "all"],
     out: Path | None,
+    report: Path | None,
     device: str,
     threads: int | None,
 ) -> Result:
@@ -142,12 +145,25 @@ def _on_store(
         "notes": notes(next(iter(evaluations.values()))),
     }
     text = "\n".join([f"{store} ({split})", "", summary_table(evaluations), "", *(each.text for each in found)])
-    if out is None:
+    if out is None and report is None:
         return Result(document, text)
 
     def write() -> str:
-        from ampcli.plots.evaluation import plot_overlays
+        from ampcli.cli.report_option import lineage
+        from ampcli.evaluation.about import about_split
+        from ampcli.plots.evaluation import overlay_plots, write_comparisons
 
-        return f"\n{len(plot_overlays(comparisons, document, out))} files in {out}"
+        about = about_split(opened, split, next(iter(evaluations.values())).points)
+        plots, lines = overlay_plots(comparisons, about), [""]
+        if out is not None:
+            lines.append(f"{len(write_comparisons(document, plots, out))} files in {out}")
+        if report is not None:
+            from ampcli.reports.evaluation import evaluation_page
+            from ampcli.reports.page import write_page
+
+            sources = lineage("registry compare", predictors[0].device, manifests, registry, opened)
+            write_page(evaluation_page(evaluations, about, plots, sources, [each.text for each in found]), report)
+            lines.append(f"report in {report}")
+        return "\n".join(lines)
 
     return Result(document, text, write)

@@ -1,0 +1,1 @@
+"""Results as one page for a browser: tables, plots, and where all of it comes from."""
