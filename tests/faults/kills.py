@@ -1,0 +1,89 @@
+"""Commands that are killed (SIGKILL) at a call that writes, or at any moment, and then run again."""
+
+from __future__ import annotations
+
+import signal
+import time
+from pathlib import Path
+
+import numpy as np
+
+from faults import bench
+from faults.bench import Below, ampcli
+from faults.scenes import SCENES, Undisturbed, clear
+from faults.starts import Starts
+from faults.trials import Campaign as _Campaign
+from faults.trials import Judged, Verdict
+
+_KILLED = -signal.SIGKILL
+
+#: Of each scene, at most so many calls that write, and so many random moments.
+_PLENTY, _SOME = (60, 40), (40, 20)
+_TRIALS = {
+    "gen": _PLENTY,
+    "gen, two workers": (0, 15),
+    "gen, three shares": (0, 30),
+    "gen, mixed sampling": (20, 20),
+    "gen, protons": (20, 15),
+    "finalise": _PLENTY,
+    "train": _PLENTY,
+}
+
+
+class Campaign(_Campaign):
+    name = "kills"
+    short = 16
+
+    def __init__(self, room: Path) -> None:
+        super().__init__(room)
+        self.starts = Starts(room / "starts")
+        self.undisturbed = {
+            name: Undisturbed.measured(scene, self.fresh(self.starts(scene.start))) for name, scene in SCENES.items()
+        }
+        #: Scene, "call" or "moment", and which; spread evenly, so that the first few are a sample of all.
+        self.trials = [trial for _, trial in sorted(one for name in SCENES for one in self._trials(name))]
+
+    @property
+    def count(self) -> int:
+        return len(self.trials)
+
+    def _trials(self, name: str) -> list[tuple[float, tuple[str, str, int]]]:
+        calls, (most, moments) = self.undisturbed[name].calls, _TRIALS.get(name, _SOME)
+        tried = min(calls, most)
+        at_calls = [((i + 0.5) / tried, (name, "call", 1 + i * calls // tried)) for i in range(tried)]
+        return at_calls + [((i + 0.5) / moments, (name, "moment", i)) for i in range(moments)]
+
+    def describe(self, number: int) -> str:
+        name, kind, at = self.trials[number]
+        return f"{name}: at {kind} {at}"
+
+    def play(self, number: int, rng: np.random.Generator) -> Judged:
+        name, kind, at = self.trials[number]
+        undisturbed = self.undisturbed[name]
+        folder = self.fresh(self.starts(undisturbed.scene.start))
+        if kind == "call":
+            below = Below(at, torn=bool(rng.integers(2)), haste=undisturbed.scene.haste)
+            kills = int(ampcli(*undisturbed.scene.words, folder=folder, below=below).code == _KILLED)
+        else:
+            kills = sum(_killed(undisturbed, folder, rng) for _ in range(rng.integers(1, 4)))
+        undisturbed.complete(folder)
+        return Judged(f"{self.describe(number)}, {kills} killed", Verdict.SURVIVED)
+
+
+def _killed(undisturbed: Undisturbed, folder: Path, rng: np.random.Generator) -> int:
+    """Kill one of the processes of a scene at a random moment; how many died of that."""
+    if undisturbed.is_complete(folder):
+        return 0
+    scene = undisturbed.scene
+    commands = [scene.again] if scene.again and any(folder.iterdir()) else scene.commands
+    running = [bench.start(words, folder, Below(haste=scene.haste)) for words in commands]
+    time.sleep(rng.uniform(0.0, 1.1 * undisturbed.seconds * len(running)))
+    if "train" in scene.words and rng.integers(2):
+        running[0].signal(signal.SIGTERM)  # it writes a checkpoint, and may be killed while it does
+        time.sleep(rng.uniform(0.0, 0.05))
+    running[rng.integers(len(running))].kill()
+    ends = [one.end() for one in running]
+    for ended in ends:
+        if ended.code != _KILLED:
+            clear(ended, 2, 75)
+    return sum(ended.code == _KILLED for ended in ends)
