@@ -13,7 +13,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from faults import bench, report
-from faults.trials import FINE, Campaign, record
+from faults.trials import Campaign, record
+from faults.verdicts import FINE
 
 CAMPAIGNS = ("kills", "flips", "crowds", "shortages", "fuzz")
 

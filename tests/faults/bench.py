@@ -20,7 +20,7 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import IO, Any
 
-from faults.trials import Fault, Verdict
+from faults.verdicts import Fault, Verdict
 
 LIMIT = 90.0  # seconds until a command is taken to hang
 

@@ -12,9 +12,10 @@ from faults import bench
 from faults.bench import Ended, made
 from faults.content import content, differences
 from faults.scenes import clear
-from faults.starts import FEATURES, GEN, ONE, Starts, Words
+from faults.starts import FEATURES, GEN, ONE, Words
 from faults.trials import Campaign as _Campaign
-from faults.trials import Fault, Judged, Verdict
+from faults.trials import Judged
+from faults.verdicts import Fault, Verdict
 
 _ROUNDS = 100
 _WRITERS, _PUBLISHERS = 16, 8
@@ -24,12 +25,11 @@ _FEW_PARTS: Words = (*GEN[:4], "4k", *GEN[5:])
 
 class Campaign(_Campaign):
     name = "crowds"
-    short = 4
+    short = 2
     count = 2 * _ROUNDS
 
     def __init__(self, room: Path) -> None:
         super().__init__(room)
-        self.starts = Starts(room / "starts")
         self.whole = {}
         for words in (_MANY_PARTS, _FEW_PARTS):
             folder = self.fresh()

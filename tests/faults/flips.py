@@ -28,11 +28,11 @@ from faults.starts import (
     GEN_PYAMPLICOL,
     ONE,
     TRAIN_LONG,
-    Starts,
     Words,
 )
 from faults.trials import Campaign as _Campaign
-from faults.trials import Fault, Judged, Verdict
+from faults.trials import Judged
+from faults.verdicts import Fault, Verdict
 
 #: Exit codes that say what is wrong: usage (the file is another store's), not found, integrity, or failed.
 _REFUSALS = (1, 2, 4, 5)
@@ -149,13 +149,11 @@ TARGETS = {
 
 class Campaign(_Campaign):
     name = "flips"
-    short = 34
+    short = 10
 
     def __init__(self, room: Path) -> None:
         super().__init__(room)
-        self.starts = Starts(room / "starts")
-        self.expected = {name: self._expected(target) for name, target in TARGETS.items()}
-        self.files = {name: self._files(target) for name, target in TARGETS.items()}
+        self._results: dict[str, list[object]] = {}
         self.unread: dict[tuple[str, str], bool] = {}
         tried = [((i + 0.5) / t.trials, name, i) for name, t in TARGETS.items() for i in range(t.trials)]
         #: Target and index, spread evenly.
@@ -170,7 +168,8 @@ class Campaign(_Campaign):
 
     def play(self, number: int, rng: np.random.Generator) -> Judged:
         name, index = self.trials[number]
-        target, files = TARGETS[name], self.files[name]
+        target, files = TARGETS[name], self._files(TARGETS[name])
+        self._expected(name)
         folder = self.fresh(self.starts(target.start))
         file = files[index % len(files)]  # each comes up
         before = (folder / file).read_bytes()
@@ -179,7 +178,7 @@ class Campaign(_Campaign):
         after[at] ^= mask
         (folder / file).write_bytes(after)
         case = f"{name}: {file}, byte {at} ^ {mask:#04x}"
-        codes = self._read(target, folder, self.expected[name], case)
+        codes = self._read(target, folder, self._expected(name), case)
         if any(codes):
             self._repair(target, folder, case)
             return Judged(case, Verdict.DETECTED, f"exit codes {sorted({code for code in codes if code})}")
@@ -227,13 +226,19 @@ class Campaign(_Campaign):
             folder = self.fresh(self.starts(target.start))
             (folder / file).unlink()
             try:
-                codes = self._read(target, folder, self.expected[name], f"{file} is missing")
+                codes = self._read(target, folder, self._expected(name), f"{file} is missing")
             except Fault:
                 codes = [1]
             self.unread[name, str(file)] = not any(codes)
         return self.unread[name, str(file)]
 
-    def _expected(self, target: Target) -> list[object]:
+    def _expected(self, name: str) -> list[object]:
+        """What the readers come to without damage."""
+        if name not in self._results:
+            self._results[name] = self._undamaged(TARGETS[name])
+        return self._results[name]
+
+    def _undamaged(self, target: Target) -> list[object]:
         results = []
         folder = self.fresh(self.starts(target.start))
         for reader in target.readers:

@@ -1,4 +1,4 @@
-"""Nonsense as input, in process: it is taken, or refused by one of ampcli's own errors, in time and in little memory."""
+"""Nonsense as input, in process: taken, or refused by one of ampcli's own errors, in time and in little memory."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from pathlib import Path
 import numpy as np
 
 from faults.readers import READERS, Run
-from faults.starts import Starts
 from faults.trials import Campaign as _Campaign
-from faults.trials import Judged, Trial, Verdict, told
+from faults.trials import Judged, Trial, told
+from faults.verdicts import Verdict
 
 _LIMIT = 10.0  # seconds for one input
 _MEMORY = 1 << 31  # bytes that a process may take besides what it has
@@ -25,11 +25,10 @@ _CHUNK = 1000  # inputs of one process
 
 class Campaign(_Campaign):
     name = "fuzz"
-    short = 1200
+    short = 600
 
     def __init__(self, room: Path) -> None:
         super().__init__(room)
-        self.starts = Starts(room / "starts")
         for name in ("registry", "archive", "checkpoint", "set", "parts"):
             self.starts(name)
         tried = [((i + 0.5) / count, name, i) for name, (count, _) in READERS.items() for i in range(count)]

@@ -10,10 +10,10 @@ import numpy as np
 
 from faults import bench
 from faults.bench import Below, ampcli
-from faults.scenes import SCENES, Undisturbed, clear
-from faults.starts import Starts
+from faults.scenes import SCENES, Measurements, Undisturbed, clear
 from faults.trials import Campaign as _Campaign
-from faults.trials import Judged, Verdict
+from faults.trials import Judged
+from faults.verdicts import Verdict
 
 _KILLED = -signal.SIGKILL
 
@@ -32,36 +32,34 @@ _TRIALS = {
 
 class Campaign(_Campaign):
     name = "kills"
-    short = 16
+    short = 10
 
     def __init__(self, room: Path) -> None:
         super().__init__(room)
-        self.starts = Starts(room / "starts")
-        self.undisturbed = {
-            name: Undisturbed.measured(scene, self.fresh(self.starts(scene.start))) for name, scene in SCENES.items()
-        }
+        self.undisturbed = Measurements(self)
+        tried = [
+            ((i + 0.5) / many, (name, kind, i))
+            for name in SCENES
+            for kind, many in zip(("call", "moment"), _TRIALS.get(name, _SOME), strict=True)
+            for i in range(many)
+        ]
         #: Scene, "call" or "moment", and which; spread evenly, so that the first few are a sample of all.
-        self.trials = [trial for _, trial in sorted(one for name in SCENES for one in self._trials(name))]
+        self.trials = [trial for _, trial in sorted(tried)]
 
     @property
     def count(self) -> int:
         return len(self.trials)
 
-    def _trials(self, name: str) -> list[tuple[float, tuple[str, str, int]]]:
-        calls, (most, moments) = self.undisturbed[name].calls, _TRIALS.get(name, _SOME)
-        tried = min(calls, most)
-        at_calls = [((i + 0.5) / tried, (name, "call", 1 + i * calls // tried)) for i in range(tried)]
-        return at_calls + [((i + 0.5) / moments, (name, "moment", i)) for i in range(moments)]
-
     def describe(self, number: int) -> str:
-        name, kind, at = self.trials[number]
-        return f"{name}: at {kind} {at}"
+        name, kind, index = self.trials[number]
+        return f"{name}: {kind} {index}"
 
     def play(self, number: int, rng: np.random.Generator) -> Judged:
-        name, kind, at = self.trials[number]
+        name, kind, index = self.trials[number]
         undisturbed = self.undisturbed[name]
         folder = self.fresh(self.starts(undisturbed.scene.start))
         if kind == "call":
+            at = 1 + index * undisturbed.calls // _TRIALS.get(name, _SOME)[0]
             below = Below(at, torn=bool(rng.integers(2)), haste=undisturbed.scene.haste)
             kills = int(ampcli(*undisturbed.scene.words, folder=folder, below=below).code == _KILLED)
         else:

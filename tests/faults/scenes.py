@@ -10,7 +10,8 @@ from faults import bench
 from faults.bench import Below, Ended, ampcli
 from faults.content import content, differences
 from faults.starts import FEATURES, GEN, GEN_MIXED, GEN_PROTONS, ONE, TRAIN_TWO, Words
-from faults.trials import Fault, Verdict
+from faults.trials import Campaign
+from faults.verdicts import Fault, Verdict
 
 
 @dataclass(frozen=True)
@@ -105,6 +106,19 @@ class Undisturbed:
             clear(ampcli(*words, folder=folder, below=below or Below(haste=self.scene.haste), environment=environment))
         if left := differences(content(folder), self.whole):
             raise Fault(Verdict.LOST, left)
+
+
+class Measurements(dict[str, Undisturbed]):
+    """Scenes by name, measured when they are first asked for."""
+
+    def __init__(self, campaign: Campaign) -> None:
+        super().__init__()
+        self._campaign = campaign
+
+    def __missing__(self, name: str) -> Undisturbed:
+        folder = self._campaign.fresh(self._campaign.starts(SCENES[name].start))
+        self[name] = Undisturbed.measured(SCENES[name], folder)
+        return self[name]
 
 
 def clear(ended: Ended, *allowed: int) -> Ended:

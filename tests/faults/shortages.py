@@ -17,10 +17,10 @@ import numpy as np
 
 from faults import bench
 from faults.bench import Below, Ended, ampcli
-from faults.scenes import SCENES, Undisturbed, clear, disk_use
-from faults.starts import Starts
+from faults.scenes import SCENES, Measurements, Undisturbed, clear, disk_use
 from faults.trials import Campaign as _Campaign
-from faults.trials import Fault, Judged, Verdict
+from faults.trials import Judged
+from faults.verdicts import Fault, Verdict
 
 _DAY = 86400.0
 _FROZEN = 0.5  # seconds that a command may take more than usual before it counts as waiting for a lock
@@ -52,14 +52,11 @@ _TRIALS = {
 
 class Campaign(_Campaign):
     name = "shortages"
-    short = 15
+    short = 10
 
     def __init__(self, room: Path) -> None:
         super().__init__(room)
-        self.starts = Starts(room / "starts")
-        self.undisturbed = {
-            name: Undisturbed.measured(SCENES[name], self.fresh(self.starts(SCENES[name].start))) for name in _SINGLE
-        }
+        self.undisturbed = Measurements(self)
         tried = [((i + 0.5) / count, kind, i) for kind, count in _TRIALS.items() for i in range(count)]
         self.trials = [trial[1:] for trial in sorted(tried)]
         self.kinds: dict[str, Callable[[Undisturbed, Path, np.random.Generator], Iterator[Ended]]] = {

@@ -12,35 +12,13 @@ from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
-from enum import StrEnum
 from pathlib import Path
 from typing import TextIO
 
 import numpy as np
 
-
-class Verdict(StrEnum):
-    """How a trial ended; the capital ones are faults of ampcli."""
-
-    SURVIVED = "survived"  # the next run ends with what an undisturbed one makes
-    DETECTED = "detected"  # one clear error with its exit code
-    HARMLESS = "harmless"  # the same result, because nothing depends on what was changed
-    WRONG = "WRONG"  # another result, and nobody was told
-    LOST = "LOST"  # the next run does not end with what an undisturbed one makes, or leaves something behind
-    INTERNAL = "INTERNAL"  # a traceback, an internal error, no clear message, or a crash
-    HANG = "HANG"
-
-
-FINE = (Verdict.SURVIVED, Verdict.DETECTED, Verdict.HARMLESS)
-
-
-class Fault(Exception):
-    """Ends a trial with the verdict that ampcli failed."""
-
-    def __init__(self, verdict: Verdict, note: str) -> None:
-        super().__init__(note)
-        self.verdict = verdict
-        self.note = note
+from faults.starts import Starts
+from faults.verdicts import FINE, Fault, Verdict
 
 
 @dataclass(frozen=True)
@@ -70,15 +48,19 @@ class Trial:
 
 
 class Campaign(ABC):
-    """Trials of one kind, numbered from 0."""
+    """Trials of one kind, numbered from 0.
+
+    Args:
+        room: a folder for all that they make.
+    """
 
     name: str
     #: How many trials `--short` takes.
     short: int
 
     def __init__(self, room: Path) -> None:
-        """Make what trials start from, in the folder `room`."""
         self.room = room
+        self.starts = Starts(room.parent / "starts")
 
     @property
     @abstractmethod
