@@ -114,36 +114,36 @@ TARGETS = {
     "store": Target(
         "registry",
         _STORE,
-        240,
+        180,
         (_EVAL, Reader((*FEATURES, "--json"), _document), Reader((*GEN, "--resume"), _of("s.zarr/amplitude"))),
         ((*GEN, "--resume"), (*FEATURES, "--replace")),
     ),
-    "store, unfinished": Target("half", _STORE, 120, (Reader((*GEN, "--resume"), _of("s.zarr")),)),
-    "store, not finalised": Target("parts", _STORE, 120, (Reader((*GEN, "--resume"), _of("s.zarr")),)),
+    "store, unfinished": Target("half", _STORE, 90, (Reader((*GEN, "--resume"), _of("s.zarr")),)),
+    "store, not finalised": Target("parts", _STORE, 90, (Reader((*GEN, "--resume"), _of("s.zarr")),)),
     "store, largest weight": Target(
-        "half mixed", r"/\.ampcli/(?!.*\.lock$)", 30, (Reader((*GEN_MIXED, "--resume"), _of("s.zarr")),)
+        "half mixed", r"/\.ampcli/(?!.*\.lock$)", 24, (Reader((*GEN_MIXED, "--resume"), _of("s.zarr")),)
     ),
-    "store, adaptation and grids": Target("half protons", r"\.npz$", 40, (Reader((*GEN_PROTONS, "--resume"), _store),)),
+    "store, adaptation and grids": Target("half protons", r"\.npz$", 30, (Reader((*GEN_PROTONS, "--resume"), _store),)),
     "store, kept values": Target(
-        "values", r"values-.*\.npz$", 40, (Reader((*GEN_FAULTY, "--resume", "--skip-bad"), _of("s.zarr")),)
+        "values", r"values-.*\.npz$", 30, (Reader((*GEN_FAULTY, "--resume", "--skip-bad"), _of("s.zarr")),)
     ),
-    "checkpoint": Target("checkpoint", r"\.training/", 120, (Reader((*TRAIN_LONG, "--json"), _of("registry/m")),)),
-    "manifests": Target("registry", _MODEL_FILES + "manifest", 160, _MODELS),
-    "aliases": Target("registry", "aliases", 50, _MODELS),
-    "weights": Target("registry", _MODEL_FILES + "weights", 60, _MODELS),
-    "probes": Target("registry", _MODEL_FILES + "probe", 60, _MODELS),
-    "set": Target("set", r"^registry/", 80, (_predict("zj@best", "s.zarr", "-ddx_zg"), _VERIFY, _LIST)),
-    "sample": Target("set", _STORE, 80, (_predict("zj", "s.zarr", "-ddx_zg"),)),
-    "archive": Target("archive", r"^c\.tar$", 60, (Reader(_IMPORT, _of("new")),)),
+    "checkpoint": Target("checkpoint", r"\.training/", 90, (Reader((*TRAIN_LONG, "--json"), _of("registry/m")),)),
+    "manifests": Target("registry", _MODEL_FILES + "manifest", 110, _MODELS),
+    "aliases": Target("registry", "aliases", 40, _MODELS),
+    "weights": Target("registry", _MODEL_FILES + "weights", 40, _MODELS),
+    "probes": Target("registry", _MODEL_FILES + "probe", 40, _MODELS),
+    "set": Target("set", r"^registry/", 60, (_predict("zj@best", "s.zarr", "-ddx_zg"), _VERIFY, _LIST)),
+    "sample": Target("set", _STORE, 60, (_predict("zj", "s.zarr", "-ddx_zg"),)),
+    "archive": Target("archive", r"^c\.tar$", 40, (Reader(_IMPORT, _of("new")),)),
     "amplitude cache": Target(
         "generated",
         r"^cache/(?!.*\.lock$)",
-        100,
+        80,
         (Reader(GEN_PYAMPLICOL, _of("p.zarr")),),
         environment={"AMPCLI_CACHE": "cache"},
     ),
-    "exported library": Target("exported", r"^lib/(?!libampcli\.so)", 50, (Reader(GEN_EXPORTED, _of("l.zarr")),)),
-    "event file": Target("events", r"^events\.npz$", 30, (_predict("m@1", "events.npz"),)),
+    "exported library": Target("exported", r"^lib/(?!libampcli\.so)", 36, (Reader(GEN_EXPORTED, _of("l.zarr")),)),
+    "event file": Target("events", r"^events\.npz$", 24, (_predict("m@1", "events.npz"),)),
 }
 
 

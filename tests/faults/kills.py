@@ -18,13 +18,13 @@ from faults.verdicts import Verdict
 _KILLED = -signal.SIGKILL
 
 #: Of each scene, at most so many calls that write, and so many random moments.
-_PLENTY, _SOME = (60, 40), (40, 20)
+_PLENTY, _SOME = (40, 25), (20, 8)
 _TRIALS = {
     "gen": _PLENTY,
-    "gen, two workers": (0, 15),
-    "gen, three shares": (0, 30),
-    "gen, mixed sampling": (20, 20),
-    "gen, protons": (20, 15),
+    "gen, two workers": (0, 12),
+    "gen, three shares": (0, 24),
+    "gen, mixed sampling": (16, 8),
+    "gen, protons": (12, 8),
     "finalise": _PLENTY,
     "train": _PLENTY,
 }

@@ -117,31 +117,39 @@ def numbers(starts: Starts) -> Run:
 
 
 def configurations(starts: Starts) -> Run:
-    """TOML files of options, those of several commands."""
+    """TOML files of options, of several commands: read, and given to the options."""
+    import tomllib
+
+    import tomli_w
     import typer
 
     from ampcli.cli.app import build_app
-    from ampcli.cli.configuration import read_config
 
-    commands: Any = typer.main.get_command(build_app())
-    names = ["gen", "train", "features", "eval", "predict", "export", "surrogate"]
+    application: Any = typer.main.get_command(build_app())
+    words = {"gen": ["e- e+ > d d~ g", "s"], "train": ["s"], "features": ["s", "fame"], "eval": ["m", "s"]}
+    words |= {"predict": ["m", "s", "o"], "export": ["s", "o"], "surrogate": ["d d~ > z g"]}
     written = [
         b'[gen]\npoints = "500k"\nsqrt_s = 500.0\nparameter = ["alpha_s=0.13", "m_z=91.2"]\nresume = true\n',
         b'[train]\nname = "m"\nmodel = "fame+"\nepochs = 3\nhidden = "64,64"\nlearning_rate = 1e-3\n',
         b'seed = 7\nworkers = 2\n[gen]\n"y-cut" = 0.01\nstore = """a\nb"""\n[[x]]\nd = 1979-05-27T07:32:00Z\n',
+        b'[surrogate]\nevents = "1e8"\ntolerance = "0.03:1e-3"\n[predict]\nskip_bad = true\nthreads = 1\n',
         next(starts("registry").glob("s.zarr/.ampcli/gen.toml")).read_bytes(),
         *(path.read_bytes() for path in sorted((_ROOT / "recipes").glob("*.toml"))[:5]),
     ]
 
     def run(rng: np.random.Generator) -> None:
-        name = pick(rng, names)
-        path = Path("c.toml")
-        data = mutators.bytes_mutated(pick(rng, written), rng, written)
+        data = pick(rng, written)
+        if rng.random() < 0.6:
+            with suppress(TypeError, ValueError, AttributeError):  # what TOML cannot hold
+                data = tomli_w.dumps(mutators.document_mutated(tomllib.loads(data.decode()), rng)).encode()
+        else:
+            data = mutators.bytes_mutated(data, rng, written)
         if rng.random() < 0.02:
             data += pick(rng, [b"a" + b".a" * 5000, b"[" * 5000, b"a = " + b"[" * 5000 + b"]" * 5000, b"a={" * 2000])
-        path.write_bytes(data)
-        command = commands.commands[name]
-        read_config(command.context_class(command, info_name=name), path)
+        Path("c.toml").write_bytes(data)
+        name = pick(rng, sorted(words))
+        with suppress(typer.TyperException):  # of values that are not those of an option
+            application.commands[name].make_context(name, [*words[name], "--config", "c.toml"])
 
     return run
 
@@ -401,7 +409,7 @@ def bundles(starts: Starts) -> Run:
         changed = bytearray(mutators.bytes_mutated(data, rng))
         if len(changed) > 16 and rng.random() < 0.8:
             changed[12:16] = zlib.crc32(changed[16:]).to_bytes(4, "little")
-        with suppress(CError), Model(bytes(changed)) as model:
+        with suppress(CError, UnicodeDecodeError), Model(bytes(changed)) as model:
             model.info()
             model.evaluate(final)
         read_bundle(bytes(changed))
