@@ -6,8 +6,8 @@ import hashlib
 import json
 from pathlib import Path
 
-#: Entries of manifests that differ from run to run: times, the number of the run, and the seal over them.
-_VARYING = ("created", "seconds", "seal", "hardware", "git_commit", "training")
+#: Entries of manifests and markers that differ from run to run: times, machine, user, and the seal over them.
+_VARYING = ("created", "seconds", "seal", "hardware", "git_commit", "host")
 
 
 def content(root: Path) -> dict[str, str]:
@@ -28,15 +28,16 @@ def content(root: Path) -> dict[str, str]:
 
 def _stable(path: Path) -> bytes:
     data = path.read_bytes()
-    if path.name == "manifest.json":
-        try:
-            document = json.loads(data)
-        except ValueError:  # of a draft that a killed process left
-            return data
-        training = document.get("training") or {}
-        kept = {key: value for key, value in document.items() if key not in _VARYING}
-        data = json.dumps([kept, {key: value for key, value in training.items() if key != "run"}]).encode()
-    return data
+    is_marker = path.parent.name == "parts" and path.suffix == ".json"
+    if path.name != "manifest.json" and not is_marker:
+        return data
+    try:
+        document = json.loads(data)
+    except ValueError:  # of a draft that a killed process left
+        return data
+    training = document.pop("training", None) or {}
+    kept = {key: value for key, value in document.items() if key not in _VARYING}
+    return json.dumps([kept, {key: value for key, value in training.items() if key != "run"}]).encode()
 
 
 def differences(found: dict[str, str], expected: dict[str, str]) -> str:

@@ -143,7 +143,7 @@ def document_mutated(document: Any, rng: np.random.Generator) -> Any:
             except (KeyError, IndexError):
                 continue
         elif kind == 5 and isinstance(holder[key], int | float) and not isinstance(holder[key], bool):
-            holder[key] = holder[key] * pick(rng, [-1, 2, 0.5, 10, 1e6]) + pick(rng, [0, 1, -1])
+            holder[key] = holder[key] * pick(rng, [-1, 2, 10, 10**6]) + pick(rng, [0, 1, -1])
         elif kind == 6:
             holder[key] = _nested(int(rng.integers(1, 50)))
         elif isinstance(holder, dict):
