@@ -20,8 +20,9 @@ _TITLES = {
 _WHAT = {
     "kills": """\
 Commands killed (SIGKILL) at their k-th call of the system that writes (of a write, half of the bytes may have reached
-the disk), or one to three times in a row at a random moment; then the same command again. The store's files, weights,
-manifests and aliases must be those of an undisturbed run, byte for byte (but for times), and nothing may be left.""",
+the disk), or one to three times in a row at a random moment; then the same command again. The store's files,
+weights, manifests and aliases must be those of an undisturbed run, byte for byte (but for times), and no
+more.""",
     "flips": """\
 One byte of one file is another. Every command that reads it must say so, with one clear error and its exit code, or
 come to the same result. Damaged stores and features must come back by `gen --resume` and `features --replace`.""",
@@ -34,7 +35,8 @@ _WHAT = {
     "kills": """\
 Commands killed (SIGKILL) at their k-th call of the system that writes (of a write, half of the bytes may have reached
 the disk), or one to three times in a row at a random moment; then the same command again. The store's files,
-weights, manifests and aliases must be those of an undisturbed run, byte for byte (but for times), and nothing else may be left.""",
+weights, manifests and aliases must be those of an undisturbed run, byte for byte (but for times), and no
+more.""",
     "flips": """\
 One byte of one file is another. Every command that reads it must say so, with one clear error and its exit code, or
 come to the same result. Damaged stores and features must come back by `gen --resume` and `features --replace`.""",
