@@ -52,7 +52,9 @@ Real inputs, changed as documents, arrays and archives, and as bytes (seals and 
 read in process. Harmless: taken as what it says. No input may raise anything but ampcli's own errors, take more than
 10 s or 2 GB, or leave 200 MB.""",
     "jobs": """\
-Tasks of arrays killed (SIGKILL) or cancelled at random moments under a real Slurm of one node, and requeued.""",
+Arrays of four tasks that share a store, features and trainings as jobs of a real Slurm of one node: in each, two to
+five times, at a random moment, a task is killed (SIGKILL), asked to stop (SIGTERM; exit code 75 queues it again), or
+queued again by `scontrol requeue`; then the command again. The result must be that of an undisturbed run.""",
 }
 
 
@@ -97,11 +99,11 @@ Commit {about["commit"] or "unknown"}; {packages}; {machine["device"]}, {machine
         for trial in found:
             cases.setdefault(trial["case"].partition(":")[0], Counter())[trial["verdict"]] += 1
         text += f"\n## {_TITLES[name]}\n\n{_WHAT[name]}\n\n{_table('case', sorted(cases.items()))}"
-        if name == "kills":
+        if name in ("kills", "jobs"):
             killed = sum(
                 int(trial["case"].rpartition(", ")[2].split()[0]) for trial in found if "killed" in trial["case"]
             )
-            text += f"\n{killed} kills met a living process.\n"
+            text += f"\n{killed} of them met a living process.\n"
         if reasons := Counter(t["note"] for t in found if t["verdict"] == Verdict.HARMLESS and name == "flips"):
             text += "\nWhy flips were harmless:\n\n"
             text += "".join(f"- {count}: {reason}\n" for reason, count in reasons.most_common())

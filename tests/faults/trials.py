@@ -58,6 +58,11 @@ class Campaign(ABC):
     #: How many trials `--short` takes.
     short: int
 
+    @classmethod
+    def missing(cls) -> str | None:
+        """Why it cannot run here."""
+        return None
+
     def __init__(self, room: Path) -> None:
         self.room = room
         self.starts = Starts(room.parent / "starts")
