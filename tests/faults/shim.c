@@ -16,6 +16,8 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <pthread.h>
+#include <semaphore.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdatomic.h>
@@ -228,6 +230,32 @@ int clock_gettime(clockid_t clock, struct timespec *now) {
         now->tv_nsec = (long)(1e9 * (fast - (double)now->tv_sec));
     }
     return code;
+}
+
+/* Moments of the fast clock, which a program waits for, in the system's. */
+static const struct timespec *slowed(clockid_t clock, const struct timespec *moment, struct timespec *place) {
+    if (clock != CLOCK_MONOTONIC || !armed() || fault.haste == 1.0) return moment;
+    double slow = ((double)moment->tv_sec + 1e-9 * (double)moment->tv_nsec) / fault.haste;
+    place->tv_sec = (time_t)slow;
+    place->tv_nsec = (long)(1e9 * (slow - (double)place->tv_sec));
+    return place;
+}
+
+int clock_nanosleep(clockid_t clock, int flags, const struct timespec *moment, struct timespec *rest) {
+    struct timespec place;
+    if (flags & TIMER_ABSTIME) moment = slowed(clock, moment, &place);
+    return REAL(clock_nanosleep)(clock, flags, moment, rest);
+}
+
+int sem_clockwait(sem_t *semaphore, clockid_t clock, const struct timespec *moment) {
+    struct timespec place;
+    return REAL(sem_clockwait)(semaphore, clock, slowed(clock, moment, &place));
+}
+
+int pthread_cond_clockwait(pthread_cond_t *condition, pthread_mutex_t *mutex, clockid_t clock,
+                           const struct timespec *moment) {
+    struct timespec place;
+    return REAL(pthread_cond_clockwait)(condition, mutex, clock, slowed(clock, moment, &place));
 }
 
 int gettimeofday(struct timeval *restrict now, void *restrict zone) {

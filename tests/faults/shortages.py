@@ -218,6 +218,8 @@ def _failed(one: Undisturbed, folder: Path, below: Below | None, prepare: Callab
 
 def _after_lease(one: Undisturbed, folder: Path) -> None:
     """The command again, which may be told that another holds the lock, until the lease has ended."""
+    if one.is_complete(folder):
+        return
     ended = ampcli(*(one.scene.again or one.scene.words), folder=folder, environment={"AMPCLI_LEASE": "1"})
     clear(ended, 2, 6)
     if ended.code == 6:
