@@ -6,7 +6,7 @@ READY := $(VENV)/.ready
 COMPILED := setup.py $(wildcard $(foreach room,ampcli/amplitudes/native ampcli/features/compiled ampcli/phasespace/compiled \
     ampcli/training/compiled ampcli/inference/compiled ampcli/simd ampcli/library,$(room)/*.cpp $(room)/*.h $(room)/*.map))
 
-.PHONY: demo test lint completions package wheel-test lower-bounds clean
+.PHONY: demo test faults lint completions package wheel-test lower-bounds clean
 
 $(READY): pyproject.toml constraints.txt $(COMPILED)
 	$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13) and "ampcli needs Python 3.11 to 3.13; try: make PYTHON=python3.12")'
@@ -21,6 +21,11 @@ demo: $(READY)
 
 test: $(READY)
 	$(BIN)/python -m pytest -n 2 --dist worksteal
+
+# About half an hour on two cores; as root it mounts small disks.
+faults: $(READY)
+	PYTHONPATH=tests $(BIN)/python -m faults --out faults-results
+	PYTHONPATH=tests $(BIN)/python -m faults --out faults-results --report docs/results/faults.md
 
 lint: $(READY)
 	$(BIN)/ruff check .

@@ -30,16 +30,16 @@ def git_commit() -> str | None:
     folder = Path(__file__).parent
     if not (folder.parent / ".git").exists():
         return None
+    # `git describe --dirty` would write the index: whoever is killed meanwhile leaves a lock that stops every commit
+    command = ["git", "--no-optional-locks", "-C", str(folder), "status", "--porcelain=v2", "--branch"]
     try:
-        done = subprocess.run(
-            ["git", "-C", str(folder), "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*"],
-            capture_output=True,
-            text=True,
-            check=True,
-        )
+        done = subprocess.run([*command, "--untracked-files=no"], capture_output=True, text=True, check=True)
     except (OSError, subprocess.CalledProcessError):
         return None
-    return done.stdout.strip() or None
+    lines = done.stdout.splitlines()
+    commit = next((line.split()[2] for line in lines if line.startswith("# branch.oid ")), "(initial)")
+    changed = any(not line.startswith("#") for line in lines)
+    return None if commit == "(initial)" else f"{commit}{'-dirty' if changed else ''}"
 
 
 def hardware(device: torch.device) -> dict[str, str | int]:

@@ -202,6 +202,9 @@ def progress_bar(unit: str, total: int | None) -> Iterator[Callable[[int], None]
     """A bar on stderr, on a terminal and without ``-q``; yields the function that advances it."""
     from tqdm import tqdm
 
+    tqdm.monitor_interval = (
+        0  # its thread, which cannot start where memory is short, would be for bars that stand still
+    )
     drawn = sys.stderr.isatty() and not shown.quiet
     with tqdm(total=total, unit=f" {unit}", unit_scale=True, disable=not drawn, file=Unfailing(sys.stderr)) as bar:
 

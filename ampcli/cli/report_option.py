@@ -10,6 +10,7 @@ import typer
 
 from ampcli.cli.command import configuration
 from ampcli.errors import UsageError
+from ampcli.extras import require
 
 if TYPE_CHECKING:
     import torch
@@ -25,9 +26,12 @@ def _as_page(path: Path | None) -> Path | None:
 
     Raises:
         UsageError: another one.
+        AmpcliError: what makes plots is not installed.
     """
-    if path is not None and path.suffix.lower() not in (".html", ".htm"):
-        raise UsageError(f"--report {path}: a page for browsers is written", "Call it something.html.")
+    if path is not None:
+        if path.suffix.lower() not in (".html", ".htm"):
+            raise UsageError(f"--report {path}: a page for browsers is written", "Call it something.html.")
+        require("plots")
     return path
 
 

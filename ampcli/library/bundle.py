@@ -84,6 +84,13 @@ def read_bundle(data: bytes) -> dict[str, Value]:
         raise IntegrityError(f"a bundle of format {version}; this ampcli reads {FORMAT}")
     if size != len(data) or checksum != zlib.crc32(data[_CHECKED_FROM:]):
         raise IntegrityError("the bundle is damaged", "Export it again.")
+    try:
+        return _content(data, count, names_size)
+    except (ValueError, KeyError, struct.error) as error:
+        raise IntegrityError(f"a bundle whose entries are not valid: {error}") from None
+
+
+def _content(data: bytes, count: int, names_size: int) -> dict[str, Value]:
     names_at = _HEADER.size + _ENTRY.size * count
     names = data[names_at : names_at + names_size]
     content: dict[str, Value] = {}

@@ -244,12 +244,31 @@ def write_part(path: Path, plan: Plan, number: int, part: Part) -> None:
     with _holding_part(path, number):
         remove_leftovers(path, plan, number)
         for name in plan.arrays:
-            clear(path / name / "c" / str(number))  # whatever stands there
             values = arrays[name]
             if values.shape != (rows.stop - rows.start, *plan.arrays[name]):
                 raise ValueError(f"{name} of part {number + 1} has the shape {values.shape}")
-            write_shard(shard_file(path, name, number, values.ndim), values, plan.shard_rows, plan.chunk_rows)
+            shard = shard_file(path, name, number, values.ndim)
+            _clear_way(path / name / "c" / str(number), shard)
+            write_shard(shard, values, plan.shard_rows, plan.chunk_rows)
         _leave_marker(path, plan, number, part.record(plan))
+
+
+def _clear_way(place: Path, shard: Path) -> None:
+    """Remove whatever stands at the place of a part, but for its shard, which the new one replaces in one step.
+
+    Another process may have written that shard, and others may be reading it.
+    """
+    if place == shard:
+        if place.is_dir():
+            clear(place)
+    elif place.is_symlink() or not place.is_dir():
+        clear(place)
+    else:
+        for entry in place.iterdir():
+            if entry == shard or entry in shard.parents:
+                _clear_way(entry, shard)
+            else:
+                clear(entry)
 
 
 def _holding_part(path: Path, number: int) -> AbstractContextManager[None]:

@@ -258,10 +258,19 @@ class Store:
             ) from None
         if {SEAL, "arrays"} & set(attributes):  # blocks of older versions have no checksums
             check_seal(attributes, folder, hint)
+            if not _are_sums(attributes.get("arrays")):
+                raise IntegrityError(f"the attributes of {folder} hold no checksums of its parts", hint)
         if self._known.blocks.get(block) != attributes:
             self._known.forget(f"{_FEATURES}/{block}/")
             self._known.blocks[block] = attributes
         return dict(attributes)
+
+
+def _are_sums(value: object) -> bool:
+    """Whether these are lists of checksums by the names of arrays."""
+    return isinstance(value, dict) and all(
+        isinstance(sums, list) and all(isinstance(one, str) for one in sums) for sums in value.values()
+    )
 
 
 def _sum(attributes: Mapping[str, Any], array: str, number: int) -> str | None:

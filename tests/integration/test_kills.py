@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from faults import KILLED, Ended, killed_everywhere, run_failing
+from failing import KILLED, Ended, killed_everywhere, run_failing
 
 from ampcli.registry.resolve import references
 from ampcli.store.reader import Store

@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+import threading
 import tomllib
 from pathlib import Path
 
@@ -14,7 +15,7 @@ import typer
 
 from ampcli import errors
 from ampcli.cli.app import build_app
-from ampcli.cli.command import Result, command
+from ampcli.cli.command import Result, command, progress_bar
 from ampcli.cli.main import run
 from ampcli.cli.numbers import parse_count
 from ampcli.errors import UsageError
@@ -384,3 +385,11 @@ def test_errors_survive_pickling():
     for kind in (errors.UsageError, errors.InterruptedRun, errors.IntegrityError):
         copy = pickle.loads(pickle.dumps(kind("what", "hint")))
         assert (type(copy), copy.what, copy.hint, str(copy)) == (kind, "what", "hint", "what\n  hint")
+
+
+def test_a_progress_bar_needs_no_thread():
+    """Where memory is short none can start, and tqdm would warn of it."""
+    before = set(threading.enumerate())
+    with progress_bar("points", 3) as advance:
+        advance(1)
+        assert set(threading.enumerate()) == before

@@ -163,6 +163,13 @@ def test_the_reader_says_what_is_wrong(reader, at, value, message):
     assert message in result.stdout
 
 
+@pytest.mark.parametrize(("at", "value"), [(24, b"\xff" * 8), (112, b"\xff\xff\0\0"), (116, b"\x06"), (80, bytes(8))])
+def test_python_refuses_what_is_not_valid(at, value):
+    data = write_bundle(CONTENT)
+    with pytest.raises(IntegrityError, match="not valid"):
+        read_bundle(with_checksum(data[:at] + value + data[at + len(value) :]))
+
+
 def test_damage_is_noticed(reader):
     data = write_bundle(CONTENT)
     for broken in (data[:-64], data + bytes(64), data[:40], b"", data[:300] + b"\xff" + data[301:], b"x" + data[1:]):

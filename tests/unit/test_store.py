@@ -243,6 +243,27 @@ def test_a_missing_array(store):
         open_store(store)
 
 
+def test_a_part_that_is_written_twice_is_there_all_the_time(store, monkeypatch):
+    """Of several processes with --resume, one may write a part again that others are reading."""
+    of, before = plan(), content(store)
+    junk = store / "momenta" / "c" / "1" / "0" / "0.deadbeef.partial"
+    junk.touch()
+    written = []
+
+    def looking(file: Path, *words) -> None:
+        written.append(file.read_bytes())
+        write_shard(file, *words)
+
+    monkeypatch.setattr(parts, "write_shard", looking)
+    parts.write_part(store, of, 1, part(of, 1))
+    assert len(written) == 3
+    assert content(store) == before
+
+
+def content(path: Path) -> dict[str, bytes]:
+    return {str(file.relative_to(path)): file.read_bytes() for file in path.rglob("*") if file.is_file()}
+
+
 def test_an_empty_split(tmp_path):
     of = plan(1)
     parts.initialise(tmp_path / "one.zarr", of)

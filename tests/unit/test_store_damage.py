@@ -241,6 +241,19 @@ def test_attributes_that_contradict_each_other_are_refused_even_under_a_seal(mad
         open_store(path)
 
 
+@pytest.mark.parametrize("sums", [None, [], "x", {"recoil": 5}, {"recoil": {}}, {"recoil": [1, 2]}])
+def test_features_without_checksums_are_refused_even_under_a_seal(made, tmp_path, sums):
+    path = tmp_path / "s.zarr"
+    shutil.copytree(made("finished", 7), path)
+
+    def change(document: dict) -> None:
+        document["attributes"] = sealed(document["attributes"] | {"arrays": sums})
+
+    rewrite(path / "features" / "fame" / "zarr.json", change)
+    with pytest.raises(IntegrityError):
+        open_store(path).read("features/fame/recoil", slice(5))
+
+
 def test_without_its_dot_folder(made, request_for, tmp_path):
     """What `cp *` and uploads of artifacts leave of a store."""
     sound, path = made("finished", 7), tmp_path / "s.zarr"

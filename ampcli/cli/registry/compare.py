@@ -14,6 +14,7 @@ from ampcli.cli.registry.arguments import Models
 from ampcli.cli.registry.tables import number, table, wrapped
 from ampcli.cli.report_option import ReportOption
 from ampcli.errors import BarNotMetError, NotFoundError
+from ampcli.extras import require
 
 if TYPE_CHECKING:
     from ampcli.registry.compare import Row
@@ -129,6 +130,8 @@ def _on_store(
     from ampcli.inference.load import load_predictor
     from ampcli.store.reader import open_store
 
+    if out is not None:
+        require("plots")
     set_threads(threads)
     names = [manifest.reference for manifest in manifests]
     opened = open_store(store)

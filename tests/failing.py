@@ -1,6 +1,6 @@
 """Commands that die, or fail, at their k-th call that writes: what an interruption or a full disk leaves behind.
 
-How to use it, here and in `benchmarks/faults.py` (it needs nothing of pytest)::
+How to use it (the campaign of tests/faults does the same by real calls of the system, and more)::
 
     for at in itertools.count(1):
         restore_the_input()
