@@ -20,6 +20,8 @@ REPOSITORY = Path(__file__).resolve().parents[2]
 #: Pages of the repository that are pages of the site, where they exist.
 PAGES = {"README.md": "index.md", "CHANGELOG.md": "changelog.md", "CONTRIBUTING.md": "contributing.md"}
 
+#: A link that is called by its file.
+_CALLED_BY_FILE = re.compile(r"\[([\w./-]+\.md)\](?=\(([^)\s#]+))")
 _LINK = re.compile(r"(?<=\]\()(?![a-z]+:|#)([^)\s#]+)")
 _LANGUAGES = {".py": "python", ".cpp": "cpp", ".c": "c", ".f90": "fortran", ".toml": "toml", ".sh": "bash", ".h": "c"}
 _FETCHED = re.compile(r"<(?:script|img|iframe|link)\b[^>]*?\b(?:src|href)=\"?(?:https?:)?//[^\">\s]+")
@@ -45,8 +47,8 @@ def on_files(files: Files, *, config: Any) -> Files:
     return files
 
 
-def on_page_markdown(markdown: str, *, page: Any, **_: Any) -> str:
-    """Turn links of the checkout into those of the site."""
+def on_page_markdown(markdown: str, *, page: Any, config: Any, **_: Any) -> str:
+    """Turn links of the checkout into those of the site; what they call by its file is called by its title."""
     names = {place: name for name, place in PAGES.items()}
     here = page.file.src_uri
     name = names.get(here, f"docs/{here}")
@@ -55,7 +57,14 @@ def on_page_markdown(markdown: str, *, page: Any, **_: Any) -> str:
     for target, found in reversed(list(_targets(name, markdown))):
         link = posixpath.relpath(_place(target), posixpath.dirname(here) or ".")
         markdown = markdown[: found.start()] + link + markdown[found.end() :]
-    return markdown
+    titles = {place: title for section in config.nav for pages in section.values() for page in pages
+              for title, place in page.items()}  # fmt: skip
+
+    def called(found: re.Match[str]) -> str:
+        place = posixpath.normpath(posixpath.join(posixpath.dirname(here), found[2]))
+        return f"[{titles.get(place, found[1])}]"
+
+    return _CALLED_BY_FILE.sub(called, markdown)
 
 
 def on_post_page(output: str, *, page: Any, **_: Any) -> str:

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from documentation import REPOSITORY, Block, blocks, command_words, shell_lines
 
-_SMALLER = re.compile(r"^  (--.+?) --> (--.+)$", re.MULTILINE)
+_SMALLER = re.compile(r"^  (--.+?) becomes (--.+)$", re.MULTILINE)
 _NUMBER = re.compile(r"\b[0-9a-f]{16}\b|[-+]?(?<![a-z@])\d[\d.,]*(?:e[-+]?\d+)?(?:\(\d+\))?\b", re.IGNORECASE)
 
 
