@@ -6,7 +6,7 @@ READY := $(VENV)/.ready
 COMPILED := setup.py $(wildcard $(foreach room,ampcli/amplitudes/native ampcli/features/compiled ampcli/phasespace/compiled \
     ampcli/training/compiled ampcli/inference/compiled ampcli/simd ampcli/library,$(room)/*.cpp $(room)/*.h $(room)/*.map))
 
-.PHONY: demo test faults lint completions package wheel-test lower-bounds clean
+.PHONY: demo test faults lint docs completions package wheel-test lower-bounds clean
 
 $(READY): pyproject.toml constraints.txt $(COMPILED)
 	$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13) and "ampcli needs Python 3.11 to 3.13; try: make PYTHON=python3.12")'
@@ -32,6 +32,10 @@ lint: $(READY)
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
+# As a site in site/; index.html needs no server.
+docs: $(READY)
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
+
 completions: $(READY)
 	$(BIN)/ampcli completion bash > completions/ampcli.bash
 	$(BIN)/ampcli completion zsh > completions/_ampcli
@@ -48,4 +52,4 @@ lower-bounds:
 	.ci/lower-bounds $(PYTHON)
 
 clean:
-	rm -rf $(VENV) .cache demo build dist *.egg-info
+	rm -rf $(VENV) .cache demo build dist site *.egg-info

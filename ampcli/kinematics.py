@@ -43,12 +43,21 @@ def shaped_momenta(momenta: npt.ArrayLike, process: Process) -> FloatArray:
             f"momenta of {process} must have the shape {expected}, not {array.shape}",
             "Legs are ordered as in the process string, incoming first, each as E, px, py, pz in GeV.",
         )
-    if array.dtype != np.float64:
+    require_double(array)
+    return np.ascontiguousarray(array)
+
+
+def require_double(momenta: npt.NDArray[Any]) -> None:
+    """Make sure that momenta are in double precision.
+
+    Raises:
+        UsageError: they are not.
+    """
+    if momenta.dtype != np.float64:
         raise UsageError(
-            f"momenta must be float64, not {array.dtype}",
+            f"momenta must be float64, not {momenta.dtype}",
             "Give them in double precision (astype(float)); lower precision moves legs off their mass shell.",
         )
-    return np.ascontiguousarray(array)
 
 
 def plain_array(momenta: npt.ArrayLike) -> npt.NDArray[Any]:

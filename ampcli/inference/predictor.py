@@ -12,10 +12,20 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from ampcli.amplitudes.protocol import Provider
+from ampcli.amplitudes.providers import provider_of
 from ampcli.errors import UsageError
 from ampcli.events.repair import restored
 from ampcli.inference.network import TrainedNetwork
-from ampcli.kinematics import FloatArray, at_rest, beams_along_z, checked_momenta, plain_array, with_beams
+from ampcli.kinematics import (
+    FloatArray,
+    at_rest,
+    beams_along_z,
+    checked_momenta,
+    plain_array,
+    require_double,
+    with_beams,
+)
 from ampcli.registry.manifest import Manifest
 from ampcli.uncertainty.certificate import Certificate, Prediction, certify, relative_size
 from ampcli.uncertainty.covariance import combine_by_covariance
@@ -45,7 +55,12 @@ class Predicted:
 
 
 class Predictor:
-    """A model of the registry, loaded."""
+    """A model of the registry, loaded (`ampcli.load`).
+
+    Attributes:
+        process: what it predicts; its legs are in the order in which momenta are expected.
+        manifest: all that the registry knows of the model (docs/registry.md).
+    """
 
     def __init__(self, manifest: Manifest, networks: list[TrainedNetwork], device: torch.device) -> None:
         self.manifest = manifest
@@ -53,13 +68,26 @@ class Predictor:
         self.networks = networks
         self.device = device
 
+    def __repr__(self) -> str:
+        energy = "" if self.manifest.sqrt_s is None else f" at {self.manifest.sqrt_s:g} GeV"
+        return f"<Predictor {self.manifest.reference}: {self.process}{energy}>"
+
+    def exact(self) -> Provider:
+        """The exact amplitude that the model learned, with its parameters.
+
+        Raises:
+            UsageError: it cannot be computed here: values of a file, another version of the provider.
+        """
+        return provider_of(self.manifest.provider, self.process)
+
     def predict(self, momenta: npt.ArrayLike) -> Prediction:
         """Amplitude and uncertainty of events.
 
         Args:
-            momenta: (n, n_final, 4) final-state momenta, or (n, n_external, 4) with the beams first; GeV, in the frame
-                of the training (e+e-: centre of mass, beams along z).  Events in float32 are put back on their mass
-                shell first.
+            momenta: (n, n_final, 4) final-state momenta, or (n, n_external, 4) with the beams first, E, px, py, pz in
+                GeV, legs in the order of `process`, in the frame of the training (e+e-: centre of mass, beams along
+                z).  One event may leave out the first axis: it is a batch of one.  Events in float32 are put back on
+                their mass shell first.
 
         Returns:
             |M|^2 in GeV^(4 - 2 n_final) and its uncertainty (1 sigma), (n,) each, as a pair that also knows which
@@ -70,8 +98,8 @@ class Predictor:
             recalibration, it is applied.  NaN: not known (never 0).
 
         Raises:
-            UsageError: momenta that are not physical, or not at the centre-of-mass energy of the training, or so
-                degenerate that the amplitude is not a finite number.
+            UsageError: momenta of another shape, that are not physical, or not at the centre-of-mass energy of the
+                training, or so degenerate that the amplitude is not a finite number.
         """
         final = self._checked(plain_array(momenta))
         amplitude, uncertainty = self.predict_final(final)
@@ -99,9 +127,19 @@ class Predictor:
         return certify(self.manifest, self.process, final, relative_size(amplitude, uncertainty))
 
     def _checked(self, momenta: npt.NDArray[Any]) -> FloatArray:
+        if momenta.ndim == 2:
+            momenta = momenta[None]
+        n_final, n_external = self.process.n_final, self.process.n_external
+        if momenta.ndim != 3 or momenta.shape[1:] not in ((n_final, 4), (n_external, 4)):
+            raise UsageError(
+                f"momenta of {self.process} must have the shape (events, {n_final}, 4), or (events, {n_external}, 4) "
+                f"with the beams first, not {momenta.shape}",
+                "Legs are ordered as in the process string, each as E, px, py, pz in GeV.",
+            )
         if momenta.dtype == np.float32:
             momenta = restored(momenta, self.process, self.manifest.sqrt_s)
-        if momenta.ndim == 3 and momenta.shape[1:] == (self.process.n_final, 4) and momenta.dtype == np.float64:
+        require_double(momenta)
+        if momenta.shape[1] == n_final:
             momenta = with_beams(momenta)
         physical = checked_momenta(momenta, self.process)
         off_axis = ~beams_along_z(physical)

@@ -55,7 +55,11 @@ class _Known:
 
 @dataclass(frozen=True)
 class Store:
-    """A finished store; arrays are read when they are asked for."""
+    """A finished store (`ampcli.open_store`); arrays are read when they are asked for.
+
+    Attributes:
+        plan: what was asked for: process, provider, points, cuts, seed (docs/store.md).
+    """
 
     path: Path
     plan: Plan
@@ -64,16 +68,22 @@ class Store:
     split_rule: SplitRule = "events"
     _known: _Known = field(default_factory=_Known, repr=False, compare=False)
 
+    def __repr__(self) -> str:
+        return f"<Store {self.path}: {self.rows} points of {self.process}>"
+
     @property
     def process(self) -> Process:
+        """The process; its legs are in the order of the momenta."""
         return self.plan.provider.described(self.plan.process)
 
     @property
     def rows(self) -> int:
+        """Number of points."""
         return self.plan.points
 
     @property
     def digest(self) -> str:
+        """SHA-256 of plan and content: the same for the same points and amplitudes."""
         return str(self.attributes["digest"])
 
     @property
@@ -83,10 +93,12 @@ class Store:
 
     @property
     def sqrt_s(self) -> float | None:
+        """Centre-of-mass energy in GeV; None where it varies."""
         return self.plan.source.sqrt_s
 
     @property
     def y_cut(self) -> float | None:
+        """Smallest s_ij / s of e+e- points; None where there is no such cut."""
         return self.plan.source.y_cut
 
     def require_exact(self) -> None:
