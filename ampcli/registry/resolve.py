@@ -6,6 +6,8 @@ an ensemble are pinned to is found by its checksum, in whichever registry it is.
 
 from __future__ import annotations
 
+import functools
+import logging
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -14,7 +16,9 @@ from ampcli.registry import aliases as aliasing
 from ampcli.registry.aliases import Pointer, read_pointers
 from ampcli.registry.manifest import manifest_sha256
 from ampcli.registry.naming import split_reference
-from ampcli.registry.search import AnyRegistry, as_registry, is_version, names, versions
+from ampcli.registry.search import AnyRegistry, Registry, as_registry, is_version, names, versions
+
+log = logging.getLogger(__name__)
 
 
 def resolve(registry: AnyRegistry, reference: str) -> Path:
@@ -26,10 +30,17 @@ def resolve(registry: AnyRegistry, reference: str) -> Path:
         IntegrityError: damaged aliases, or one that meant another manifest.
     """
     registry = as_registry(registry)
+    folder = _resolved(registry, reference)
+    if registry.shipped is not None and folder.is_relative_to(registry.shipped) and registry.absent:
+        _warn_of(", ".join(map(str, registry.absent)), folder.parent.name)
+    return folder
+
+
+def _resolved(registry: Registry, reference: str) -> Path:
     name, selector = split_reference(reference)
     having = [folder for folder in registry.folders if versions(folder, name)]
     if not having:
-        held = sorted({each for folder in registry.folders for each in names(folder)})
+        held = list(dict.fromkeys(each for folder in registry.folders for each in names(folder)))
         raise NotFoundError(f'no model "{name}" in {registry}', f"Models there: {_listed(held)}.")
     if selector is None:
         return having[0] / name / str(versions(having[0], name)[-1])
@@ -43,6 +54,11 @@ def resolve(registry: AnyRegistry, reference: str) -> Path:
         f'"{name}" has no alias "{selector}" in {registry}',
         f"Aliases: {_listed(known)}; versions: {_listed(_all_versions(having, name))}.",
     )
+
+
+@functools.cache  # once is enough
+def _warn_of(absent: str, name: str) -> None:
+    log.warning("there is no registry %s: %s is the one that ships with ampcli", absent, name)
 
 
 def places(registry: AnyRegistry, name: str, version: int) -> list[Path]:

@@ -59,6 +59,11 @@ class Registry:
         return [self.shipped]
 
     @property
+    def absent(self) -> list[Path]:
+        """What was asked for and is not there; nobody asked for the default."""
+        return [folder for folder in self.named if not folder.is_dir() and self.named != (default_place(),)]
+
+    @property
     def option(self) -> str:
         """The named ones as a value of ``--registry``."""
         return os.pathsep.join(map(str, self.named))

@@ -284,7 +284,7 @@ def test_damaged_models(ampcli: Ampcli, copied: Trained, flip_byte: Flip, tmp_pa
 
 def test_models_that_are_not_there(ampcli: Ampcli, trained: Trained, tmp_path: Path) -> None:
     registry = ("--registry", trained.registry)
-    ampcli.fails(4, "eval", "no-such", trained.store, *registry, naming=('no model "no-such"', "It holds: m"))
+    ampcli.fails(4, "eval", "no-such", trained.store, *registry, naming=('no model "no-such"', "Models there: m"))
     ampcli.fails(4, "eval", "m@7", trained.store, *registry, naming=("no version 7", "Versions: 1"))
     ampcli.fails(4, "registry", "show", "m@worst", *registry, naming=('no alias "worst"', "best"))
     ampcli.fails(4, "ensemble", "e", "m", "no-such", *registry, naming='no model "no-such"')

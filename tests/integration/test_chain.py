@@ -228,7 +228,8 @@ def test_registry_commands_and_a_move_to_another_registry(ampcli: Ampcli, chain:
 
     ampcli("registry", "alias", "ee-3jets@2", "best", **ours)
     listed = ampcli("registry", "list", "--json", **ours).document["models"]
-    assert [(m["name"], m["versions"], m["aliases"]) for m in listed] == [
+    own = [m for m in listed if m["registry"] == str(registry)]
+    assert [(m["name"], m["versions"], m["aliases"]) for m in own] == [
         ("ee-3jets", [1, 2], {"best": 2}),
         ("ee-3jets-mean", [1], {}),
         ("ee-3jets-plain", [1], {}),

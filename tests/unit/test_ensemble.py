@@ -80,7 +80,7 @@ def test_members_are_pinned(copy, ensemble):
 
 def test_a_lost_member(copy, ensemble):
     shutil.rmtree(copy / "fame3" / "2")
-    with pytest.raises(IntegrityError, match="fame3@2, a member of mean3@1, is not in the registry"):
+    with pytest.raises(IntegrityError, match="fame3@2, a member of mean3@1, is not in the registr"):
         ampcli.load("mean3", copy)
 
 

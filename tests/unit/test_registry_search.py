@@ -73,6 +73,15 @@ def test_the_shipped_registry_is_the_last_and_not_written_to(
     assert (named.top, named.shipped) == (Path("registry"), None)
 
 
+def test_a_shipped_model_in_the_place_of_one_that_is_not_there_is_said(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    resolve(find_registry(tmp_path), "ee-4jets")
+    assert not caplog.records
+    resolve(find_registry(tmp_path / "typo"), "ee-4jets")
+    assert "typo: ee-4jets is the one that ships with ampcli" in caplog.text
+
+
 def test_where_the_shipped_registry_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     package = tmp_path / "ampcli"
     monkeypatch.setattr(shipped, "_HERE", package / "shipped")
