@@ -19,7 +19,7 @@ from ampcli.amplitudes.native.provider import Native
 from ampcli.amplitudes.providers import PROVIDERS
 from ampcli.cli.main import run
 from ampcli.device import usable_cores
-from ampcli.registry.shipped import shipped_registry
+from ampcli.shipped import shipped_folder
 
 
 @pytest.fixture
@@ -56,7 +56,7 @@ def test_findings(tmp_path, monkeypatch, capsys):
     assert found["python"] == platform.python_version()
     assert found["usable cores"] == usable_cores()
     assert found["threads"] == torch.get_num_threads()
-    assert found["registry"] == f"{tmp_path}, {shipped_registry()}"
+    assert found["registry"] == f"{tmp_path}, {shipped_folder('registry')}"
     free = shutil.disk_usage(found["cache"]).free / 2**30
     assert float(found["cache free"].removesuffix(" GiB")) == pytest.approx(free, abs=2)
     assert found["amplitudes"] == "ok (native and pyamplicol agree on e- e+ > d d~ g)"
@@ -71,7 +71,7 @@ def test_every_finding_is_a_line(one_provider, tmp_path, monkeypatch, capsys):
     found = findings(capsys)
     assert [line.split("  ")[0].strip() for line in lines] == list(found)
     by_hand = dict(zip(found, (line[max(map(len, found)) :].strip() for line in lines), strict=True))
-    assert by_hand["registry"] == f"registry (not there), {shipped_registry()}"
+    assert by_hand["registry"] == f"registry (not there), {shipped_folder('registry')}"
     assert by_hand["amplitudes"] == "ok (native)"
 
 

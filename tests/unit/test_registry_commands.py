@@ -9,7 +9,6 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from ampcli.registry.shipped import shipped_registry
 from lines import publish_line, publish_mean
 
 from ampcli.cli.main import run
@@ -17,6 +16,7 @@ from ampcli.models.kinds import chosen
 from ampcli.registry.manifest import Metric, read_manifest
 from ampcli.registry.resolve import resolve, set_alias
 from ampcli.registry.search import names
+from ampcli.shipped import shipped_folder
 from ampcli.store.reader import Store
 
 Say = Callable[..., str]
@@ -69,7 +69,7 @@ def test_every_shipped_model_has_the_name_that_it_was_trained_under(
     """Words of `train --model`, not classes of ours."""
     monkeypatch.chdir(tmp_path)
     found = json.loads(say("list", "--json"))["models"]
-    root = shipped_registry()
+    root = shipped_folder("registry")
     assert root is not None
     assert [each["name"] for each in found] == names(root)
     words = {each["trained_as"] for each in found} - {"ensemble"}
