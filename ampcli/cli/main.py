@@ -5,6 +5,7 @@ Nothing that takes time is imported before `main` listens to signals.
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 from collections.abc import Iterator
@@ -100,6 +101,8 @@ def _failed(error: BaseException, arguments: list[str]) -> int:
         return _interrupted(arguments)
     if isinstance(error, AmpcliError):
         return _fail(error.told(flag), error.exit_code)
+    if isinstance(error, RuntimeError) and str(error) == "can't start new thread":  # of Python, which drops the number
+        error = OSError(errno.EAGAIN, os.strerror(errno.EAGAIN))
     if isinstance(error, OSError):
         from ampcli.system_errors import explain
 

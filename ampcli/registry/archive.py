@@ -162,4 +162,17 @@ def _checked_entries(tar: tarfile.TarFile, archive: Path) -> list[tarfile.TarInf
         if entry.name.endswith(MANIFEST) and entry.size > _LARGEST_MANIFEST:
             raise IntegrityError(f'{archive}: "{entry.name}" of {entry.size} bytes is too large for a manifest')
         entries[entry.name] = entry
+    _require_end(tar, archive)
     return list(entries.values())
+
+
+def _require_end(tar: tarfile.TarFile, archive: Path) -> None:
+    """Make sure that the members that were found are all: `tarfile` takes a damaged header for the end of the archive.
+
+    Raises:
+        IntegrityError: where the last of them ends, the two blocks of zeros that end an archive are not.
+    """
+    with archive.open("rb") as file:
+        file.seek(tar.offset)
+        if file.read(2 * tarfile.BLOCKSIZE) != bytes(2 * tarfile.BLOCKSIZE):
+            raise IntegrityError(f"{archive} is damaged, or cut off, after its first {len(tar.getmembers())} files")

@@ -10,11 +10,17 @@ from pathlib import Path
 _VARYING = ("created", "seconds", "seal", "hardware", "git_commit", "host")
 
 
-def content(root: Path) -> dict[str, str]:
-    """SHA-256 of every file below a folder, but for locks, notes of the command, and what differs from run to run."""
+def content(root: Path, drafts: bool = True) -> dict[str, str]:
+    """SHA-256 of every file below a folder, but for locks, notes of the command, and what differs from run to run.
+
+    Args:
+        drafts: look at what killed processes may have left as well: hidden files and folders.
+    """
     found = {}
     for path in sorted(root.rglob("*")):
         name = str(path.relative_to(root))
+        if not drafts and any(part.startswith(".") and part != ".ampcli" for part in Path(name).parts):
+            continue
         if path.name.endswith(".lock") or path.parent.name == "locks" or path.name == "gen.toml":
             continue
         if path.is_symlink():

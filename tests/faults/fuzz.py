@@ -12,7 +12,8 @@ from pathlib import Path
 
 import numpy as np
 
-from faults.readers import READERS, Run
+from faults.mutators import Run
+from faults.readers import READERS
 from faults.trials import Campaign as _Campaign
 from faults.trials import Judged, Trial, told
 from faults.verdicts import Verdict

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -90,21 +89,24 @@ class Undisturbed:
         ended, calls, roomy = bench.calls(scene.words, folder, Below(haste=scene.haste))
         return cls(scene, content(folder), before, ended.seconds, calls, roomy, disk_use(folder) - used)
 
-    def is_complete(self, folder: Path) -> bool:
+    def is_complete(self, folder: Path, drafts: bool = True) -> bool:
         """Whether all is done, where that can be seen; some commands, once more, would make another version."""
-        return self.whole != self.before and content(folder) == self.whole
+        return self.whole != self.before and content(folder, drafts) == self.whole
 
-    def complete(self, folder: Path, below: Below | None = None, environment: Mapping[str, str] | None = None) -> None:
+    def complete(self, folder: Path, below: Below | None = None, drafts: bool = True) -> None:
         """What anybody does next: the command again.
+
+        Args:
+            drafts: those of killed processes must be gone then.
 
         Raises:
             Fault: it does not end with what an undisturbed run makes.
         """
-        if self.is_complete(folder):
+        if self.is_complete(folder, drafts):
             return
         for words in [self.scene.again] if self.scene.again else self.scene.commands:
-            clear(ampcli(*words, folder=folder, below=below or Below(haste=self.scene.haste), environment=environment))
-        if left := differences(content(folder), self.whole):
+            clear(ampcli(*words, folder=folder, below=below or Below(haste=self.scene.haste)))
+        if left := differences(content(folder, drafts), self.whole):
             raise Fault(Verdict.LOST, left)
 
 

@@ -234,3 +234,19 @@ def test_an_ensemble_under_another_name(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="cannot name a model"):
         import_model(there, archive, check, "../theirs")
     assert everything(there) == before
+
+
+@pytest.mark.parametrize("cut", [False, True])
+def test_import_takes_no_damaged_header_for_the_end(tmp_path: Path, cut: bool) -> None:
+    """`tarfile` does, and would import the models before it."""
+    here, there, archive = tmp_path / "here", tmp_path / "there", tmp_path / "mean.tar"
+    publish_mean(here)
+    export_model(resolve(here, "mean"), archive)
+    with tarfile.open(archive) as tar:
+        middle = tar.getmembers()[3].offset
+    data = bytearray(archive.read_bytes())
+    data[middle + 100] ^= 0x0C
+    archive.write_bytes(data[:middle] if cut else data)
+    with pytest.raises(IntegrityError, match="after its first 3 files"):
+        import_model(there, archive)
+    assert not there.exists()

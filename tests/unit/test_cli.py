@@ -181,6 +181,12 @@ def test_full_disks_are_explained(capsys, monkeypatch):
     assert "no space left on the disk (store.zarr)" in capsys.readouterr().err
 
 
+def test_threads_that_cannot_start_are_explained(capsys, monkeypatch):
+    application(monkeypatch, RuntimeError("can't start new thread"))
+    assert run(["fail"]) == 1
+    assert "no more processes or threads can be started\n  Raise the limit" in capsys.readouterr().err
+
+
 def test_tracebacks_only_on_request(capsys, monkeypatch):
     application(monkeypatch, ZeroDivisionError("it failed"))
     assert run(["fail", "-vv"]) == 1
