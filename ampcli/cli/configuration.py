@@ -15,7 +15,7 @@ from ampcli.errors import NotFoundError, UsageError
 from ampcli.files import read_file, replacing
 
 #: Variables that are no command's option.
-_SHARED = {"AMPCLI_REGISTRY", "AMPCLI_CACHE"}
+_SHARED = {"AMPCLI_REGISTRY", "AMPCLI_CACHE", "AMPCLI_LEASE"}
 
 # Parsing takes time and memory that grow as the square of the depth of a key: no configuration is near these.
 _MOST_BYTES = 1 << 18
