@@ -17,6 +17,7 @@ from uuid import uuid4
 
 from ampcli.errors import AmpcliError, IntegrityError
 from ampcli.holders import Holder, beating
+from ampcli.objects import ObjectPath
 
 _NO_ACCESS = (errno.EACCES, errno.EPERM, errno.EROFS)
 _NO_PLACE = (errno.ENOTDIR, errno.EISDIR, errno.ENAMETOOLONG, errno.ELOOP)
@@ -33,6 +34,8 @@ def read_file(path: Path) -> bytes:
         IntegrityError: it is something else than a file.
         AmpcliError: it may not be read.
     """
+    if isinstance(path, ObjectPath):
+        return path.read_bytes()
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     except OSError as error:
@@ -56,7 +59,9 @@ def require_ordinary(path: Path, status: os.stat_result | None = None) -> None:
         FileNotFoundError: it is not there.
         IntegrityError: it is a folder, a pipe, a socket or a device.
     """
-    if not stat.S_ISREG((status or path.stat()).st_mode):
+    if isinstance(path, ObjectPath):
+        path.size()
+    elif not stat.S_ISREG((status or path.stat()).st_mode):
         raise IntegrityError(f"{path} is not an ordinary file", _NO_FILE_HINT)
 
 
@@ -117,6 +122,12 @@ def replacing(path: Path) -> Iterator[Path]:
     Raises:
         AmpcliError: nothing can be written there.
     """
+    if isinstance(path, ObjectPath):
+        with tempfile.TemporaryDirectory() as folder:
+            draft = Path(folder) / path.name
+            yield draft
+            path.write_bytes(draft.read_bytes())
+        return
     with writing(path.parent), new_file(path) as fresh:
         yield fresh
         fresh.replace(path)
@@ -143,7 +154,12 @@ def drafted(target: Path) -> Iterator[Path]:
 
 def remove_drafts(target: Path) -> None:
     """Remove what killed processes left of their drafts of a file or folder."""
-    _remove_leftovers(target.parent, _hidden(target))
+    _remove_leftovers(target.parent, re.escape(_hidden(target)))
+
+
+def remove_all_drafts(folder: Path) -> None:
+    """Remove what killed processes left of their drafts of anything in a folder."""
+    _remove_leftovers(folder, r"\..+")
 
 
 def _hidden(path: Path) -> str:
@@ -158,7 +174,8 @@ def _draft(place: Path, stem: str, is_folder: bool) -> Iterator[Path]:
 
     It is removed where it was left, and so are first those of the same stem whose writers are dead.
     """
-    _remove_leftovers(place, stem)
+    os.fspath(place)  # refuses URLs
+    _remove_leftovers(place, re.escape(stem))
     writer = Holder.this_process()
     fresh = place / f"{stem}-{writer.machine}-{writer.pid}-{writer.start}-{uuid4().hex[:8]}"
     with writing(place):
@@ -182,8 +199,10 @@ def _touch(draft: Path) -> bool:
 
 
 def _remove_leftovers(place: Path, stem: str) -> None:
-    """Remove the drafts of dead processes."""
-    pattern = re.compile(re.escape(stem) + r"-([0-9a-f]{8})-(\d+)-(\d*)-[0-9a-f]{8}")
+    """Remove the drafts of dead processes whose names begin with what `stem` matches."""
+    if isinstance(place, ObjectPath):  # objects appear whole
+        return
+    pattern = re.compile(stem + r"-([0-9a-f]{8})-(\d+)-(\d*)-[0-9a-f]{8}")
     with suppress(OSError), os.scandir(place) as entries:
         for match in filter(None, [pattern.fullmatch(entry.name) for entry in entries]):
             lives = Holder(match[1], int(match[2]), match[3]).lives
@@ -243,6 +262,9 @@ def rename_if_free(folder: Path, target: Path) -> bool:
 
 def clear(place: Path) -> None:
     """Remove whatever stands at a place: a file, a link, a pipe, a folder with all it holds, or nothing."""
+    if isinstance(place, ObjectPath):
+        place.remove()
+        return
     try:
         place.unlink()
     except (FileNotFoundError, NotADirectoryError):
@@ -251,6 +273,30 @@ def clear(place: Path) -> None:
         if not place.is_dir():
             raise
         shutil.rmtree(place)
+
+
+def make_way(file: Path, above: Path) -> None:
+    """Remove what keeps a file from being renamed to `file`: a folder there, or no folder on the way from `above`."""
+    if isinstance(file, ObjectPath):
+        return
+    for folder in reversed(file.relative_to(above).parents[:-1]):
+        if not (above / folder).is_dir():
+            clear(above / folder)
+            break
+    if file.is_dir() and not file.is_symlink():
+        shutil.rmtree(file)
+    file.parent.mkdir(parents=True, exist_ok=True)
+
+
+def file_names(folder: Path) -> set[str]:
+    """Names of the ordinary files in a folder."""
+    if isinstance(folder, ObjectPath):
+        return {name for name in folder.sizes() if "/" not in name}
+    try:
+        with os.scandir(folder) as entries:
+            return {entry.name for entry in entries if entry.is_file()}
+    except (FileNotFoundError, NotADirectoryError):
+        return set()
 
 
 def put_in_place(draft: Path, target: Path) -> None:
@@ -278,6 +324,8 @@ def set_aside(target: Path) -> Path:
 
 def restore_set_aside(target: Path) -> None:
     """Finish what a killed `put_in_place` left: the old folder comes back, or goes away if the new one is there."""
+    if isinstance(target, ObjectPath):  # never set aside
+        return
     aside = set_aside(target)
     if aside.is_dir() and not target.is_dir():
         aside.rename(target)

@@ -1,8 +1,8 @@
 """Processes that hold something: who they are, whether they live, and the signs of life that they give.
 
-`flock` would tell whether a holder lives, but on network disks it fails, or holds on one machine only.  So whoever holds
-something writes down who it is.  On its own machine anybody can look whether it still runs; elsewhere it counts as alive
-as long as something that it keeps changing does change.
+`flock` would tell whether a holder lives, but on network disks it fails, or holds on one machine only.  So whoever
+holds something writes down who it is.  On its own machine anybody can look whether it still runs; elsewhere it counts
+as alive as long as something that it keeps changing does change.
 """
 
 from __future__ import annotations

@@ -30,25 +30,27 @@ import re
 import socket
 import stat
 import time
-from collections.abc import Hashable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 from uuid import uuid4
 
 import pydantic
 
-from ampcli.errors import LockedError
+from ampcli.errors import AmpcliError, LockedError
 from ampcli.files import new_file
 from ampcli.holders import Holder, beating, lease
+from ampcli.objects import ObjectPath
 from ampcli.records.base import Frozen
 
 log = logging.getLogger(__name__)
 
 _POLL = 0.05, 1.0  # seconds between two looks at a lock, first and later
 _EMPTY = 2.0  # seconds between the creation of a lock and its content are more than enough
+_BEAT = b"\n"
 _NO_LINKS = (errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK, errno.EXDEV)
 
 
@@ -92,7 +94,7 @@ class Seen:
     """What stood in a lock: its content, and something that changes with every sign of life."""
 
     content: bytes
-    version: Hashable
+    version: tuple[Any, ...]
 
     @property
     def held(self) -> Held | None:
@@ -131,14 +133,16 @@ class Watched:
     """States of locks, and since when they have not changed."""
 
     def __init__(self) -> None:
-        self._since: dict[str, tuple[Hashable, float]] = {}
+        self._since: dict[str, tuple[tuple[Any, ...], float]] = {}
 
-    def unchanged(self, cell: object, version: Hashable) -> float:
+    def unchanged(self, cell: object, version: tuple[Any, ...]) -> float:
         """For how many seconds a lock has been seen in this state and no other."""
         now = time.monotonic()
-        if self._since.get(str(cell), (None, 0.0))[0] != version:
-            self._since[str(cell)] = version, now
-        return now - self._since[str(cell)][1]
+        before, since = self._since.get(str(cell), (None, now))
+        if before != version:
+            since = now
+        self._since[str(cell)] = version, since
+        return now - since
 
     def is_stale(self, cell: object, seen: Seen) -> bool:
         """Whether a lock may be taken over."""
@@ -190,7 +194,7 @@ class FileCell:
         except OSError as error:
             if error.errno not in (errno.ELOOP, errno.ENXIO):
                 raise
-            return Seen(b"", None)
+            return Seen(b"", ())
         with open(descriptor, "rb", buffering=0) as opened:
             status = os.fstat(descriptor)
             content = opened.read() if stat.S_ISREG(status.st_mode) else b""
@@ -246,6 +250,50 @@ class FileCell:
         return True
 
 
+@dataclass(frozen=True)
+class ObjectCell:
+    """An object, which the server replaces for one process only where they ask it on the same condition."""
+
+    path: ObjectPath
+
+    def __str__(self) -> str:
+        return str(self.path)
+
+    def create(self, content: bytes) -> bool:
+        return self.path.create(content)
+
+    def look(self) -> Seen | None:
+        try:
+            content, tag, when = self.path.read_version()
+        except FileNotFoundError:
+            return None
+        return Seen(content.rstrip(_BEAT), (tag, when))
+
+    def take_over(self, seen: Seen, content: bytes, watched: Watched) -> bool:
+        return self.path.replace_version(seen.version[0], content)
+
+    def drop(self, content: bytes) -> bool:
+        seen = self.look()
+        if seen is None or seen.content != content:
+            return False
+        self.path.unlink()
+        return True
+
+    def beat(self, content: bytes) -> bool:
+        """Another number of line ends gives the object another tag."""
+        try:
+            found, tag, _ = self.path.read_version()
+        except FileNotFoundError:
+            return False
+        except AmpcliError:  # a server that does not answer may do so later
+            return True
+        if found.rstrip(_BEAT) != content:
+            return False
+        with suppress(AmpcliError):
+            self.path.replace_version(tag, content + _BEAT * ((len(found) - len(content)) % 100 + 1))
+        return True
+
+
 @contextmanager
 def locked(file: Path, message: str, hint: str, seconds: float = 0.0) -> Iterator[None]:
     """Hold the lock at `file`.
@@ -259,7 +307,7 @@ def locked(file: Path, message: str, hint: str, seconds: float = 0.0) -> Iterato
     Raises:
         LockedError: another process holds it.
     """
-    cell: Cell = FileCell(file)
+    cell: Cell = ObjectCell(file) if isinstance(file, ObjectPath) else FileCell(file)
     file.parent.mkdir(parents=True, exist_ok=True)
     ours, got = Held.by_this_process().model_dump_json().encode(), False
     try:
@@ -277,14 +325,13 @@ def locked(file: Path, message: str, hint: str, seconds: float = 0.0) -> Iterato
 
 def _acquire(cell: Cell, ours: bytes, message: str, hint: str, seconds: float) -> None:
     watched, began, pause = Watched(), time.monotonic(), _POLL[0]
-    first: Hashable = None
+    first: tuple[Any, ...] | None = None
     while (seen := _try(cell, ours, watched)) is not None:
         held = seen.held
         here = held is not None and held.lives
         if first is None:
             first = seen.version
-            if seconds != 0 or not here:
-                log.warning("waiting: %s (%s)", message, held or cell)
+            log.log(logging.WARNING if seconds != 0 else logging.INFO, "waiting: %s (%s)", message, held or cell)
         if 0 <= seconds <= time.monotonic() - began and (here or seen.version != first):
             silence = lease() if held is None else held.lease
             raise LockedError(

@@ -15,11 +15,12 @@ from ampcli.amplitudes.protocol import FallibleProvider, Limits
 from ampcli.amplitudes.providers import AUTO, asked_process, make_provider
 from ampcli.amplitudes.table import Table
 from ampcli.errors import AmpcliError, UsageError, setting
-from ampcli.files import replacing
+from ampcli.files import clear, replacing
 from ampcli.generation.given_points import GivenFile, GivenPoints
 from ampcli.generation.left_out import leave_out_failed, require_can_skip
 from ampcli.generation.points import PointSource, Settings
 from ampcli.generation.run import Job, fill
+from ampcli.objects import ObjectPath
 from ampcli.store import parts
 from ampcli.store.plan import Plan
 from ampcli.store.record import read_plan
@@ -162,7 +163,7 @@ def _points(request: GenerationRequest, source: PointSource) -> int:
 
 def _require_space(store: Path, plan: Plan) -> None:
     """Refuse a large new store that its disk cannot hold; a smaller one that fills the disk goes on with --resume."""
-    if store.exists():
+    if isinstance(store, ObjectPath) or store.exists():
         return
     place = next(folder for folder in (*store.absolute().parents, Path(os.sep)) if folder.is_dir())
     free = shutil.disk_usage(place).free
@@ -236,5 +237,5 @@ def generate(
         return fill(job, chosen, workers, resume, on_rows)
     except UsageError:  # cuts that (almost) nothing passes show only while sampling: leave no empty store behind
         if created and len(parts.missing_parts(job.path, job.plan)) == job.plan.parts:
-            shutil.rmtree(job.path)
+            clear(job.path)
         raise

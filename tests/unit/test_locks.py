@@ -127,8 +127,8 @@ def test_only_one_takes_a_stale_lock_over(file: Path, monkeypatch: pytest.Monkey
 def test_a_claim_of_a_dead_process_is_in_nobodys_way(file: Path) -> None:
     content = leave(file, pid=dead_process()).model_dump_json().encode()
     cell = locks.FileCell(file)
-    leave(cell._claim(locks.Seen(content, None)), pid=dead_process())
-    leave(cell._claim(locks.Seen(b"an earlier one", None)), pid=dead_process())
+    leave(cell._claim(locks.Seen(content, ())), pid=dead_process())
+    leave(cell._claim(locks.Seen(b"an earlier one", ())), pid=dead_process())
     with locked(file, "busy", "Wait."):
         pass
     assert list(file.parent.iterdir()) == []

@@ -280,12 +280,6 @@ def test_a_part_that_another_process_writes(tmp_path):
     assert parts.missing_parts(path, of) == [2]
 
 
-def test_forgetting_a_part(store):
-    parts.forget_part(store, 1)
-    parts.forget_part(store, 1)
-    assert parts.missing_parts(store, plan()) == [1]
-
-
 def test_plans_from_before_there_was_a_choice_of_cuts():
     """The default is not written, so that stores made by older versions keep their digests."""
     source = LeptonCollisions(sqrt_s=1000.0, y_cut=0.01, seed=1)
