@@ -30,7 +30,7 @@ import re
 import socket
 import stat
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -307,7 +307,7 @@ def locked(file: Path, message: str, hint: str, seconds: float = 0.0) -> Iterato
     Raises:
         LockedError: another process holds it.
     """
-    cell: Cell = ObjectCell(file) if isinstance(file, ObjectPath) else FileCell(file)
+    cell = _cell(file)
     file.parent.mkdir(parents=True, exist_ok=True)
     ours, got = Held.by_this_process().model_dump_json().encode(), False
     try:
@@ -321,6 +321,10 @@ def locked(file: Path, message: str, hint: str, seconds: float = 0.0) -> Iterato
                 log.warning("%s was taken over by %s: this process gave no sign of life", cell, other.held)
         except OSError as error:  # it is stale once this process has ended
             log.warning("the lock %s cannot be removed: %s", cell, error.strerror)
+
+
+def _cell(file: Path) -> Cell:
+    return ObjectCell(file) if isinstance(file, ObjectPath) else FileCell(file)
 
 
 def _acquire(cell: Cell, ours: bytes, message: str, hint: str, seconds: float) -> None:
@@ -354,3 +358,35 @@ def _try(cell: Cell, ours: bytes, watched: Watched) -> Seen | None:
         if not watched.is_stale(cell, seen):
             return seen
         return None if cell.take_over(seen, ours, watched) else seen
+
+
+def holders_of(files: Iterable[Path]) -> dict[Path, tuple[Held | None, bool]]:
+    """Who holds locks (None: it does not say), and whether that process lives.
+
+    Of another machine it counts as dead when it gives no sign of life for a third of its lease, as long as it is
+    watched here.
+    """
+    found: dict[Path, tuple[Held | None, bool]] = {}
+    first: dict[Path, Seen] = {}
+    for file in files:
+        if (seen := _cell(file).look()) is not None:
+            lives = None if seen.held is None else seen.held.lives
+            found[file] = seen.held, bool(lives)
+            if lives is None:
+                first[file] = seen
+    began = time.monotonic()
+    while waiting := {file: seen for file, seen in first.items() if time.monotonic() - began < _patience(seen)}:
+        time.sleep(_POLL[0])
+        for file, seen in waiting.items():
+            now = _cell(file).look()
+            if now is None:
+                del first[file], found[file]
+            elif now.version != seen.version:
+                del first[file]
+                found[file] = now.held, True
+    return found
+
+
+def _patience(seen: Seen) -> float:
+    """Seconds in which a lock gives two signs of life."""
+    return (lease() if seen.held is None else seen.held.lease) / 3

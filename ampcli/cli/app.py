@@ -39,6 +39,7 @@ def build_app() -> typer.Typer:
         registry,
         reweight,
         speedup,
+        store,
         surrogate,
         train,
         trajectory,
@@ -73,5 +74,6 @@ def build_app() -> typer.Typer:
         completion,
     ):
         module.add(app)
+    app.add_typer(store.app, name="store")
     app.add_typer(registry.app, name="registry")
     return app

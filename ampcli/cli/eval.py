@@ -10,6 +10,7 @@ import typer
 
 from ampcli.cli.command import RegistryOption, Result, command, save_configuration
 from ampcli.cli.over_channels import Values, arguments_at, over_channels, store_of_arguments
+from ampcli.objects import place
 
 
 def add(app: typer.Typer) -> None:
@@ -68,7 +69,7 @@ def evaluate(
         raise UsageError("no model given", "Name one or more before the store: ampcli eval ee-4jets ee4.zarr")
     set_threads(threads)
     predictors = [load_predictor(model, registry, device) for model in models]
-    opened = open_store(Path(store))
+    opened = open_store(place(store))
     found = compare(predictors, opened, split)
     comparisons = {p.manifest.reference: each for p, each in zip(predictors, found, strict=True)}
     note = note_on(opened.plan.provider, opened.process)

@@ -13,6 +13,7 @@ from ampcli.cli.effect import only_if
 from ampcli.cli.names import provider_names, starting_with
 from ampcli.cli.output import say, shown
 from ampcli.cli.over_channels import Values, arguments_at, over_channels, store_of_arguments
+from ampcli.objects import place
 from ampcli.text_table import aligned
 
 if TYPE_CHECKING:
@@ -88,7 +89,7 @@ def speedup(
     *models, store = arguments
     accuracy, fraction = parse_tolerance("--tolerance", tolerance)
     set_threads(1)  # times are those of one core
-    opened, root = open_store(Path(store)), registry_root(registry)
+    opened, root = open_store(place(store)), registry_root(registry)
     opened.require_exact()
     goal = Objective(objective)
     goal.require_possible(opened)

@@ -195,11 +195,13 @@ def generate(
     resume: bool = False,
     on_rows: Callable[[int], None] = lambda rows: None,
     prepared: Sequence[Path] = (),
+    on_begun: Callable[[], None] = lambda: None,
 ) -> dict[str, Any] | None:
     """Fill the store of a prepared job.
 
     Args:
         prepared: files for a new store's books, such as an adaptation that a survey made.
+        on_begun: called once the store is there.
 
     Returns:
         The finished store's attributes, or None while shares of other processes are missing.
@@ -225,6 +227,7 @@ def generate(
             )
         parts.join(job.path, job.plan)
     chosen = range(share - 1, job.plan.parts, shares)
+    on_begun()
     try:
         if job.skip_bad and isinstance(job.provider, FallibleProvider) and not job.plan.source.are_sampled:
             if shares > 1:
