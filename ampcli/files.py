@@ -279,13 +279,20 @@ def make_way(file: Path, above: Path) -> None:
     """Remove what keeps a file from being renamed to `file`: a folder there, or no folder on the way from `above`."""
     if isinstance(file, ObjectPath):
         return
-    for folder in reversed(file.relative_to(above).parents[:-1]):
-        if not (above / folder).is_dir():
-            clear(above / folder)
-            break
+    make_folder(file.parent, above)
     if file.is_dir() and not file.is_symlink():
         shutil.rmtree(file)
-    file.parent.mkdir(parents=True, exist_ok=True)
+
+
+def make_folder(folder: Path, above: Path) -> None:
+    """Make a folder below `above`, in the place of whatever is no folder on the way."""
+    if isinstance(folder, ObjectPath):
+        return
+    for name in [*reversed(folder.relative_to(above).parents), folder.relative_to(above)]:
+        if not (above / name).is_dir():
+            clear(above / name)
+            break
+    folder.mkdir(parents=True, exist_ok=True)
 
 
 def file_names(folder: Path) -> set[str]:

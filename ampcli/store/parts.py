@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from ampcli.errors import IntegrityError, NotFoundError, UsageError
-from ampcli.files import clear, drafted, file_names, make_way, remove_all_drafts
+from ampcli.files import clear, drafted, file_names, make_folder, make_way, remove_all_drafts
 from ampcli.kinematics import FloatArray
 from ampcli.locks import locked
 from ampcli.objects import ObjectPath
@@ -169,7 +169,9 @@ def join(path: Path, plan: Plan) -> None:
     if not _is_group(path):
         write_group(path, {})
     for name in plan.arrays:
-        make_way(path / name / "c" / "0", path)
+        make_folder(path / name, path)
+        if not (path / name / "c").is_dir():
+            clear(path / name / "c")
         try:
             check_layout(path, plan, name)
         except (IntegrityError, NotFoundError):

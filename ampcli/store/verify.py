@@ -111,8 +111,12 @@ def _plan(path: Path, damaged: list[Damage]) -> Plan:
         IntegrityError: both are damaged, or say different things.
     """
     plan: Plan | None = None
-    with _noted(f"{BOOKS}/{PLAN}", None, damaged):
+    try:
         plan = read_plan(path)
+    except NewerFormatError:
+        raise
+    except IntegrityError as error:
+        damaged.append(Damage(f"{BOOKS}/{PLAN}", None, error.what))
     attributes: dict[str, Any] | None = None
     with suppress(IntegrityError):
         attributes = finished_attributes(path)
@@ -173,8 +177,6 @@ def _noted(where: str, part: int | None, damaged: list[Damage]) -> Iterator[None
     except NewerFormatError:
         raise
     except (IntegrityError, NotFoundError) as error:
-        if isinstance(error, NotFoundError) and where.endswith(PLAN):  # no store at all
-            raise
         damaged.append(Damage(where, part, error.what))
     except (FileNotFoundError, NotADirectoryError) as error:
         damaged.append(Damage(where, part, f"there is no file {error.filename}"))
