@@ -308,7 +308,8 @@ def locked(file: Path, message: str, hint: str, seconds: float = 0.0) -> Iterato
         LockedError: another process holds it.
     """
     cell = _cell(file)
-    file.parent.mkdir(parents=True, exist_ok=True)
+    if not isinstance(file, ObjectPath):
+        file.parent.mkdir(parents=True, exist_ok=True)
     ours, got = Held.by_this_process().model_dump_json().encode(), False
     try:
         _acquire(cell, ours, message, hint, seconds)

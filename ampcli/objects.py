@@ -93,9 +93,6 @@ class ObjectPath(PosixPath):
     def is_symlink(self) -> bool:
         return False
 
-    def mkdir(self, *_: Any, **__: Any) -> None:
-        """Nothing: there are no folders."""
-
     def size(self) -> int:
         """Bytes of the object."""
         import obstore

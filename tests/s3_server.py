@@ -18,14 +18,15 @@ BUCKET = "store-tests"
 
 
 class Server:
-    """A running server; requests go through one at a time, so that its conditional writes are atomic."""
+    """A running server; it looks at one request at a time, so that its conditional writes are atomic."""
 
     def __init__(self) -> None:
         self.failure: Callable[[int], str | None] = lambda number: None
         """Number of a request -> how it fails: "500", "reset" (the connection breaks), or not at all."""
         self.requests = itertools.count(1)
+        self._one = threading.Lock()
         self._application = DomainDispatcherApplication(create_backend_app)
-        self._server = make_server("127.0.0.1", 0, self._answer, threaded=False)
+        self._server = make_server("127.0.0.1", 0, self._answer, threaded=True)
         self.environment = {
             "AWS_ENDPOINT_URL": f"http://127.0.0.1:{self._server.port}",
             "AWS_ACCESS_KEY_ID": "someone",
@@ -41,7 +42,8 @@ class Server:
         if how is not None:
             start("500 Internal Server Error", [("Content-Length", "0")])
             return [b""]
-        return self._application(environ, start)
+        with self._one:
+            return self._application(environ, start)
 
     @property
     def client(self) -> Any:

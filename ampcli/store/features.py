@@ -12,7 +12,16 @@ import torch
 
 from ampcli.errors import IntegrityError, NotFoundError, UsageError, setting
 from ampcli.features.blocks import FeatureBlock, make_block, new_options
-from ampcli.files import clear, drafted, make_way, put_in_place, remove_drafts, restore_set_aside
+from ampcli.files import (
+    clear,
+    drafted,
+    make_folder,
+    make_way,
+    put_in_place,
+    remove_all_drafts,
+    remove_drafts,
+    restore_set_aside,
+)
 from ampcli.kinematics import FloatArray
 from ampcli.objects import ObjectPath
 from ampcli.seal import SEAL, sealed
@@ -25,7 +34,7 @@ from ampcli.store.metadata import (
     write_document,
     write_group,
 )
-from ampcli.store.parts import holding
+from ampcli.store.parts import holding, lock_file
 from ampcli.store.reader import Store
 from ampcli.store.rows import sha256_of, shard_file
 from ampcli.store.shards import write_shard
@@ -113,12 +122,14 @@ def write_features(
     folder = store.path / "features" / name
     if folder.parent.is_dir():
         remove_drafts(folder)
+        remove_all_drafts(lock_file(store.path, name).parent)
     if not replace and _is_there(folder):
         return _written(store, block)
     busy = f"the features {name} of {store.path} are being written by another process"
     finishing = f"{store.path} is being finished by another process"
     with holding(store.path, f"features-{name}", busy):
         with holding(store.path, "finalise", finishing, timeout=-1):
+            make_folder(folder.parent, store.path)
             _require_group(folder.parent)
             forget_consolidated(store.path)
         restore_set_aside(folder)
@@ -233,9 +244,6 @@ def _written(store: Store, block: FeatureBlock) -> dict[str, Any]:
 
 def _require_group(folder: Path) -> None:
     """Make sure that the folder of all features is a group of Zarr."""
-    if not folder.is_dir():
-        clear(folder)
-        folder.mkdir(exist_ok=True)
     remove_drafts(folder / ZARR)
     try:
         read_attributes(folder)

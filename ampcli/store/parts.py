@@ -308,7 +308,7 @@ def remove_all_leftovers(path: Path, plan: Plan) -> None:
     """Remove what killed processes left in a store."""
     if isinstance(path, ObjectPath):  # objects appear whole
         return
-    for folder in (path, path / BOOKS, path / BOOKS / "parts"):
+    for folder in (path, path / BOOKS, *(path / BOOKS / name for name in _FOLDERS)):
         remove_all_drafts(folder)
     for name in plan.arrays:
         for folder in (path / name, *(parent for parent in (path / name / "c").rglob("*") if parent.is_dir())):

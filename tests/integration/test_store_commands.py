@@ -126,7 +126,8 @@ def test_what_comes_out_differently_is_not_written(
     exact, compute = Native.evaluate, FameBlock.compute
     monkeypatch.setattr(Native, "evaluate", lambda self, momenta: exact(self, momenta) * (1 + 1e-15))
     ampcli.fails(5, "store", "repair", store, naming="other values")
-    assert content(store) == before
+    again = content(store)
+    assert {name for name in before if before[name] != again.get(name)} <= {".ampcli/gen.toml"}
     monkeypatch.undo()
     monkeypatch.setattr(FameBlock, "compute", lambda self, p: {k: v + 1e-9 for k, v in compute(self, p).items()})
     ampcli.fails(5, "store", "repair", store, naming="part 2 comes out differently")
