@@ -27,131 +27,24 @@ import hashlib
 import logging
 import os
 import re
-import socket
 import stat
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Protocol
-from uuid import uuid4
 
-import pydantic
-
-from ampcli.errors import AmpcliError, LockedError
+from ampcli.errors import LockedError
 from ampcli.files import new_file
-from ampcli.holders import Holder, beating, lease
+from ampcli.held import Cell, Held, Seen, Watched
+from ampcli.holders import beating, lease
+from ampcli.object_locks import ObjectCell
 from ampcli.objects import ObjectPath
-from ampcli.records.base import Frozen
 
 log = logging.getLogger(__name__)
 
 _POLL = 0.05, 1.0  # seconds between two looks at a lock, first and later
-_EMPTY = 2.0  # seconds between the creation of a lock and its content are more than enough
-_BEAT = b"\n"
 _NO_LINKS = (errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK, errno.EXDEV)
-
-
-class Held(Frozen):
-    """What a lock says of the process that holds it."""
-
-    host: str
-    machine: str
-    pid: int
-    start: str
-    since: str
-    """When it was taken, by the clock of its host: for people."""
-    lease: float = pydantic.Field(gt=0)
-    """Seconds without a sign of life after which it may be taken over."""
-    token: str
-
-    @classmethod
-    def by_this_process(cls) -> Held:
-        process = Holder.this_process()
-        return cls(
-            host=socket.gethostname(),
-            machine=process.machine,
-            pid=process.pid,
-            start=process.start,
-            since=datetime.now(UTC).isoformat(timespec="seconds"),
-            lease=lease(),
-            token=uuid4().hex,
-        )
-
-    @property
-    def lives(self) -> bool | None:
-        """Whether its process does; None where nobody here can know."""
-        return Holder(self.machine, self.pid, self.start).lives
-
-    def __str__(self) -> str:
-        return f"process {self.pid} on {self.host}, since {self.since}"
-
-
-@dataclass(frozen=True)
-class Seen:
-    """What stood in a lock: its content, and something that changes with every sign of life."""
-
-    content: bytes
-    version: tuple[Any, ...]
-
-    @property
-    def held(self) -> Held | None:
-        """Who holds it; None where it does not say."""
-        try:
-            return Held.model_validate_json(self.content)
-        except ValueError:
-            return None
-
-
-class Cell(Protocol):
-    """Where the content of a lock is kept."""
-
-    def create(self, content: bytes) -> bool:
-        """Be the one who creates it; False where it is there."""
-        ...
-
-    def look(self) -> Seen | None:
-        """What is there, as the disk has it now and not as it was remembered."""
-        ...
-
-    def take_over(self, seen: Seen, content: bytes, watched: Watched) -> bool:
-        """Be the one who replaces what was seen; False where it is not there any more."""
-        ...
-
-    def drop(self, content: bytes) -> bool:
-        """Free it if it has this content; False where it has another."""
-        ...
-
-    def beat(self, content: bytes) -> bool:
-        """Give a sign of life if it has this content; False where it has another."""
-        ...
-
-
-class Watched:
-    """States of locks, and since when they have not changed."""
-
-    def __init__(self) -> None:
-        self._since: dict[str, tuple[tuple[Any, ...], float]] = {}
-
-    def unchanged(self, cell: object, version: tuple[Any, ...]) -> float:
-        """For how many seconds a lock has been seen in this state and no other."""
-        now = time.monotonic()
-        before, since = self._since.get(str(cell), (None, now))
-        if before != version:
-            since = now
-        self._since[str(cell)] = version, since
-        return now - since
-
-    def is_stale(self, cell: object, seen: Seen) -> bool:
-        """Whether a lock may be taken over."""
-        held = seen.held
-        if held is not None and held.lives is not None:
-            return not held.lives
-        if held is None and not seen.content:  # as `FileCell` can leave it, and as older versions did
-            return self.unchanged(cell, seen.version) > _EMPTY
-        return self.unchanged(cell, seen.version) > (lease() if held is None else held.lease)
 
 
 @dataclass(frozen=True)
@@ -250,50 +143,6 @@ class FileCell:
         return True
 
 
-@dataclass(frozen=True)
-class ObjectCell:
-    """An object, which the server replaces for one process only where they ask it on the same condition."""
-
-    path: ObjectPath
-
-    def __str__(self) -> str:
-        return str(self.path)
-
-    def create(self, content: bytes) -> bool:
-        return self.path.create(content)
-
-    def look(self) -> Seen | None:
-        try:
-            content, tag, when = self.path.read_version()
-        except FileNotFoundError:
-            return None
-        return Seen(content.rstrip(_BEAT), (tag, when))
-
-    def take_over(self, seen: Seen, content: bytes, watched: Watched) -> bool:
-        return self.path.replace_version(seen.version[0], content)
-
-    def drop(self, content: bytes) -> bool:
-        seen = self.look()
-        if seen is None or seen.content != content:
-            return False
-        self.path.unlink()
-        return True
-
-    def beat(self, content: bytes) -> bool:
-        """Another number of line ends gives the object another tag."""
-        try:
-            found, tag, _ = self.path.read_version()
-        except FileNotFoundError:
-            return False
-        except AmpcliError:  # a server that does not answer may do so later
-            return True
-        if found.rstrip(_BEAT) != content:
-            return False
-        with suppress(AmpcliError):
-            self.path.replace_version(tag, content + _BEAT * ((len(found) - len(content)) % 100 + 1))
-        return True
-
-
 @contextmanager
 def locked(file: Path, message: str, hint: str, seconds: float = 0.0) -> Iterator[None]:
     """Hold the lock at `file`.
@@ -330,7 +179,7 @@ def _cell(file: Path) -> Cell:
 
 def _acquire(cell: Cell, ours: bytes, message: str, hint: str, seconds: float) -> None:
     watched, began, pause = Watched(), time.monotonic(), _POLL[0]
-    first: tuple[Any, ...] | None = None
+    first: tuple[object, ...] | None = None
     while (seen := _try(cell, ours, watched)) is not None:
         held = seen.held
         here = held is not None and held.lives

@@ -9,7 +9,8 @@ from pathlib import Path
 
 from ampcli.errors import IntegrityError, NotFoundError
 from ampcli.files import read_file
-from ampcli.locks import Held, holders_of
+from ampcli.held import Held
+from ampcli.locks import holders_of
 from ampcli.objects import ObjectPath
 from ampcli.store.parts import BOOKS, lock_file, missing_parts, parts_in_work
 from ampcli.store.plan import Plan
@@ -100,10 +101,11 @@ def made_by(path: Path) -> tuple[str, Path, Path]:
         NotFoundError: the store does not say.
         IntegrityError: what says it is damaged.
     """
+    places = [(path, path / BOOKS / COMMAND)]
     sample = path.parent.parent
-    for asked, file in ((path, path / BOOKS / COMMAND), (sample, sample / COMMAND)):
-        if asked == sample and not (sample / SAMPLE).is_file():
-            break
+    if not isinstance(path, ObjectPath) and (sample / SAMPLE).is_file():  # of which this is a channel
+        places.append((sample, sample / COMMAND))
+    for asked, file in places:
         try:
             return str(tomllib.loads(read_file(file).decode())["gen"]["process"]), asked, file
         except FileNotFoundError:

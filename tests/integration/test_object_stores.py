@@ -14,7 +14,9 @@ from s3_server import BUCKET, Server, serving
 
 from ampcli import objects
 from ampcli.errors import UsageError
-from ampcli.locks import Held, ObjectCell, Seen, Watched, locked
+from ampcli.held import Held, Seen, Watched
+from ampcli.locks import locked
+from ampcli.object_locks import ObjectCell
 from ampcli.objects import ObjectPath, place
 from ampcli.store.reader import open_store
 

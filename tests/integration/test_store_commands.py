@@ -14,7 +14,8 @@ import numpy as np
 import pytest
 from commands import Ampcli
 
-from ampcli.locks import Held, locked
+from ampcli.held import Held
+from ampcli.locks import locked
 from ampcli.store.parts import lock_file
 from ampcli.store.reader import open_store
 

@@ -13,10 +13,11 @@ from pathlib import Path
 
 import pytest
 
-from ampcli import holders, locks
+from ampcli import held, holders, locks
 from ampcli.errors import AmpcliError, LockedError, UsageError
+from ampcli.held import Held, Seen
 from ampcli.holders import Holder
-from ampcli.locks import Held, locked
+from ampcli.locks import locked
 
 
 @pytest.fixture
@@ -26,10 +27,10 @@ def file(tmp_path: Path) -> Path:
 
 def leave(file: Path, **changes: object) -> Held:
     """A lock as a process leaves it that was killed."""
-    held = Held.by_this_process().model_copy(update=changes)
+    written = Held.by_this_process().model_copy(update=changes)
     file.parent.mkdir(exist_ok=True)
-    file.write_text(held.model_dump_json())
-    return held
+    file.write_text(written.model_dump_json())
+    return written
 
 
 def dead_process() -> int:
@@ -79,7 +80,7 @@ def test_no_update_is_lost(file: Path, tmp_path: Path) -> None:
 def test_a_dead_process_of_this_machine_is_followed_at_once(
     file: Path, monkeypatch: pytest.MonkeyPatch, how: str
 ) -> None:
-    monkeypatch.setattr(locks, "_EMPTY", 0.1)
+    monkeypatch.setattr(held, "_EMPTY", 0.1)
     if how == "ended":
         leave(file, pid=dead_process())
     elif how == "number given again":
@@ -99,7 +100,7 @@ def test_only_one_takes_a_stale_lock_over(file: Path, monkeypatch: pytest.Monkey
     found, inside = threading.Barrier(many), Counter[str]()
     take_over = locks.FileCell.take_over
 
-    def together(cell: locks.FileCell, seen: locks.Seen, *arguments: object) -> bool:
+    def together(cell: locks.FileCell, seen: Seen, *arguments: object) -> bool:
         found.wait()
         return take_over(cell, seen, *arguments)  # type: ignore[arg-type]
 
@@ -127,8 +128,8 @@ def test_only_one_takes_a_stale_lock_over(file: Path, monkeypatch: pytest.Monkey
 def test_a_claim_of_a_dead_process_is_in_nobodys_way(file: Path) -> None:
     content = leave(file, pid=dead_process()).model_dump_json().encode()
     cell = locks.FileCell(file)
-    leave(cell._claim(locks.Seen(content, ())), pid=dead_process())
-    leave(cell._claim(locks.Seen(b"an earlier one", ())), pid=dead_process())
+    leave(cell._claim(Seen(content, ())), pid=dead_process())
+    leave(cell._claim(Seen(b"an earlier one", ())), pid=dead_process())
     with locked(file, "busy", "Wait."):
         pass
     assert list(file.parent.iterdir()) == []
@@ -148,12 +149,12 @@ def test_a_silent_process_of_another_machine(file: Path, monkeypatch: pytest.Mon
 def test_a_living_process_of_another_machine(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """It beats, in a file that is touched: it is waited for, and nobody takes its lock."""
     monkeypatch.setenv(holders.LEASE_VARIABLE, "0.6")
-    held = leave(file, machine="elsewher", lease=0.6)
-    with holders.beating(lambda: locks.FileCell(file).beat(held.model_dump_json().encode())):
+    living = leave(file, machine="elsewher", lease=0.6)
+    with holders.beating(lambda: locks.FileCell(file).beat(living.model_dump_json().encode())):
         for seconds in (0.0, 1.5):
             with pytest.raises(LockedError, match=f"process {os.getpid()}"), locked(file, "busy", "Wait.", seconds):
                 pass
-    assert Held.model_validate_json(file.read_bytes()) == held
+    assert Held.model_validate_json(file.read_bytes()) == living
 
 
 def test_a_lock_that_was_taken_over_stays(file: Path, caplog: pytest.LogCaptureFixture) -> None:
