@@ -32,6 +32,7 @@ EXTRAS = {
     "onnx": Extra("exports to ONNX", ("onnx",)),
     "equivariant": Extra("the networks lgatr and lloca", ("lgatr", "lloca")),
     "hpc": Extra("jobs", ("submitit",)),
+    "remote": Extra("stores at URLs", ("obstore",)),
     "cuda": Extra("own kernels on GPUs", ("cuda-core",)),
 }
 

@@ -4,23 +4,26 @@ from __future__ import annotations
 
 import ctypes
 import errno
-import fcntl
 import hashlib
 import os
 import re
 import shutil
 import stat
+import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
 from uuid import uuid4
 
 from ampcli.errors import AmpcliError, IntegrityError
+from ampcli.holders import Holder, beating
+from ampcli.objects import ObjectPath
 
 _NO_ACCESS = (errno.EACCES, errno.EPERM, errno.EROFS)
 _NO_PLACE = (errno.ENOTDIR, errno.EISDIR, errno.ENAMETOOLONG, errno.ELOOP)
 _NO_FILE_HINT = "Something else stands in its place: remove it."
 _LONGEST_NAME = 200  # with more before and after it, a name of 255 bytes would be no name any more
+_SILENT = 3600.0  # seconds
 
 
 def read_file(path: Path) -> bytes:
@@ -31,6 +34,8 @@ def read_file(path: Path) -> bytes:
         IntegrityError: it is something else than a file.
         AmpcliError: it may not be read.
     """
+    if isinstance(path, ObjectPath):
+        return path.read_bytes()
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     except OSError as error:
@@ -54,7 +59,9 @@ def require_ordinary(path: Path, status: os.stat_result | None = None) -> None:
         FileNotFoundError: it is not there.
         IntegrityError: it is a folder, a pipe, a socket or a device.
     """
-    if not stat.S_ISREG((status or path.stat()).st_mode):
+    if isinstance(path, ObjectPath):
+        path.size()
+    elif not stat.S_ISREG((status or path.stat()).st_mode):
         raise IntegrityError(f"{path} is not an ordinary file", _NO_FILE_HINT)
 
 
@@ -115,10 +122,23 @@ def replacing(path: Path) -> Iterator[Path]:
     Raises:
         AmpcliError: nothing can be written there.
     """
-    with writing(path.parent), _draft(path.parent, _hidden(path), is_folder=False) as fresh:
+    if isinstance(path, ObjectPath):
+        with tempfile.TemporaryDirectory() as folder:
+            draft = Path(folder) / path.name
+            yield draft
+            path.write_bytes(draft.read_bytes())
+        return
+    with writing(path.parent), new_file(path) as fresh:
         yield fresh
         fresh.replace(path)
         sync_folder(path.parent)
+
+
+@contextmanager
+def new_file(path: Path) -> Iterator[Path]:
+    """A new hidden file beside `path`; what is left under that name goes away, come what may."""
+    with _draft(path.parent, _hidden(path), is_folder=False) as fresh:
+        yield fresh
 
 
 @contextmanager
@@ -134,7 +154,12 @@ def drafted(target: Path) -> Iterator[Path]:
 
 def remove_drafts(target: Path) -> None:
     """Remove what killed processes left of their drafts of a file or folder."""
-    _remove_leftovers(target.parent, _hidden(target))
+    _remove_leftovers(target.parent, re.escape(_hidden(target)))
+
+
+def remove_all_drafts(folder: Path) -> None:
+    """Remove what killed processes left of their drafts of anything in a folder."""
+    _remove_leftovers(folder, r"\..+")
 
 
 def _hidden(path: Path) -> str:
@@ -145,56 +170,57 @@ def _hidden(path: Path) -> str:
 
 @contextmanager
 def _draft(place: Path, stem: str, is_folder: bool) -> Iterator[Path]:
-    """A new file or folder ``STEM-(32 hex digits)``, locked while its writer lives, and removed where it was left.
+    """A new file or folder whose name says whose it is: ``STEM-(machine)-(process)-(its start)-(8 hex digits)``.
 
-    The lock is how others know that the writer was killed: drafts of that name that nobody holds are removed first.
+    It is removed where it was left, and so are first those of the same stem whose writers are dead.
     """
-    _remove_leftovers(place, stem)
-    while True:
-        fresh = place / f"{stem}-{uuid4().hex}"
-        with writing(place):
-            if is_folder:
-                fresh.mkdir(parents=True)
-            else:
-                fresh.touch(exist_ok=False)
-        with suppress(FileNotFoundError):  # another process took it for a leftover before it was locked
-            descriptor = _open(fresh)
-            if _lock(descriptor, fresh) is not False:
-                break
-            os.close(descriptor)
+    os.fspath(place)  # refuses URLs
+    _remove_leftovers(place, re.escape(stem))
+    writer = Holder.this_process()
+    fresh = place / f"{stem}-{writer.machine}-{writer.pid}-{writer.start}-{uuid4().hex[:8]}"
+    with writing(place):
+        if is_folder:
+            fresh.mkdir(parents=True)
+        else:
+            fresh.touch(exist_ok=False)
     try:
-        yield fresh
+        with beating(lambda: _touch(fresh)) if is_folder else nullcontext():  # a file is being written, which shows
+            yield fresh
     finally:
-        os.close(descriptor)
         _remove(fresh)
 
 
-def _open(draft: Path) -> int:
-    mode = os.O_RDONLY if draft.is_dir() else os.O_RDWR  # network file systems lock no file that is open to read only
-    return os.open(draft, mode | os.O_NONBLOCK | os.O_CLOEXEC)
-
-
-def _lock(descriptor: int, draft: Path) -> bool | None:
-    """Lock an open draft: False if another process holds it or has removed it, None where there are no locks."""
+def _touch(draft: Path) -> bool:
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
+        os.utime(draft)
+    except OSError:  # it was renamed
         return False
-    except OSError:
-        return None
-    return os.path.lexists(draft) and os.path.samestat(os.fstat(descriptor), draft.stat())
+    return True
 
 
 def _remove_leftovers(place: Path, stem: str) -> None:
-    """Remove the drafts of killed processes."""
-    pattern = re.compile(re.escape(stem) + "-[0-9a-f]{32}")
+    """Remove the drafts of dead processes whose names begin with what `stem` matches."""
+    if isinstance(place, ObjectPath):  # objects appear whole
+        return
+    pattern = re.compile(stem + r"-([0-9a-f]{8})-(\d+)-(\d*)-[0-9a-f]{8}")
     with suppress(OSError), os.scandir(place) as entries:
-        for leftover in [place / entry.name for entry in entries if pattern.fullmatch(entry.name)]:
-            with suppress(OSError):
-                descriptor = _open(leftover)
-                if _lock(descriptor, leftover):
-                    _remove(leftover)
-                os.close(descriptor)
+        for match in filter(None, [pattern.fullmatch(entry.name) for entry in entries]):
+            lives = Holder(match[1], int(match[2]), match[3]).lives
+            if lives is False or (lives is None and _is_silent(place, place / match[0])):
+                _remove(place / match[0])
+
+
+def _is_silent(place: Path, draft: Path) -> bool:
+    """Whether a draft of another machine has not changed for an hour, by the clock of the disk it is on.
+
+    That clock may jump.  A draft that is removed although its writer lives costs this an error, and nobody else
+    anything, so that nothing has to be watched here (as locks are).
+    """
+    try:
+        with tempfile.TemporaryFile(dir=place) as now:
+            return os.fstat(now.fileno()).st_mtime - draft.stat().st_mtime > _SILENT
+    except OSError:
+        return False
 
 
 def _remove(path: Path) -> None:
@@ -236,6 +262,9 @@ def rename_if_free(folder: Path, target: Path) -> bool:
 
 def clear(place: Path) -> None:
     """Remove whatever stands at a place: a file, a link, a pipe, a folder with all it holds, or nothing."""
+    if isinstance(place, ObjectPath):
+        place.remove()
+        return
     try:
         place.unlink()
     except (FileNotFoundError, NotADirectoryError):
@@ -244,6 +273,37 @@ def clear(place: Path) -> None:
         if not place.is_dir():
             raise
         shutil.rmtree(place)
+
+
+def make_way(file: Path, above: Path) -> None:
+    """Remove what keeps a file from being renamed to `file`: a folder there, or no folder on the way from `above`."""
+    if isinstance(file, ObjectPath):
+        return
+    make_folder(file.parent, above)
+    if file.is_dir() and not file.is_symlink():
+        shutil.rmtree(file)
+
+
+def make_folder(folder: Path, above: Path) -> None:
+    """Make a folder below `above`, in the place of whatever is no folder on the way."""
+    if isinstance(folder, ObjectPath):
+        return
+    for name in [*reversed(folder.relative_to(above).parents), folder.relative_to(above)]:
+        if not (above / name).is_dir():
+            clear(above / name)
+            break
+    folder.mkdir(parents=True, exist_ok=True)
+
+
+def file_names(folder: Path) -> set[str]:
+    """Names of the ordinary files in a folder."""
+    if isinstance(folder, ObjectPath):
+        return {name for name in folder.sizes() if "/" not in name}
+    try:
+        with os.scandir(folder) as entries:
+            return {entry.name for entry in entries if entry.is_file()}
+    except (FileNotFoundError, NotADirectoryError):
+        return set()
 
 
 def put_in_place(draft: Path, target: Path) -> None:
@@ -271,6 +331,8 @@ def set_aside(target: Path) -> Path:
 
 def restore_set_aside(target: Path) -> None:
     """Finish what a killed `put_in_place` left: the old folder comes back, or goes away if the new one is there."""
+    if isinstance(target, ObjectPath):  # never set aside
+        return
     aside = set_aside(target)
     if aside.is_dir() and not target.is_dir():
         aside.rename(target)

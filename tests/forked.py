@@ -53,7 +53,6 @@ PRELOADED = (
     "ampcli.store.features",
     "ampcli.training.adam",
     "ampcli.training.train",
-    "filelock",
     "numpy.ma",
     "tomli_w",
     "tqdm",

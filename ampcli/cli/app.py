@@ -41,6 +41,7 @@ def build_app() -> typer.Typer:
         registry,
         reweight,
         speedup,
+        store,
         surrogate,
         train,
         trajectory,
@@ -76,6 +77,7 @@ def build_app() -> typer.Typer:
         man,
     ):
         module.add(app)
+    app.add_typer(store.app, name="store")
     app.add_typer(registry.app, name="registry")
     app.add_typer(recipes.app, name="recipes")
     return app

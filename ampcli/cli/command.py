@@ -11,7 +11,7 @@ import inspect
 import json
 import logging
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,6 +26,7 @@ from ampcli.cli.effect import effective, effects, refuse_without_effect
 from ampcli.cli.executor import AsJobs
 from ampcli.cli.output import Unfailing, shown, write_document, write_text
 from ampcli.errors import AmpcliError, InterruptedRun
+from ampcli.objects import place
 from ampcli.system_errors import explain
 
 
@@ -140,6 +141,7 @@ def _runner(
         shown.json, shown.quiet, shown.verbose = (values.pop(name) for name in ("json", "quiet", "verbose"))
         values.pop("config")
         check_variables(ctx)
+        values = {name: place(value) if isinstance(value, Path) else value for name, value in values.items()}
         refuse_without_effect(ctx, needs, values)
         _parameters.clear()
         _parameters.update({name: v for name, v in effective(needs, values).items() if name not in of_jobs})
@@ -192,9 +194,10 @@ def configuration(name: str) -> str:
     return configuration_text(name, _parameters)
 
 
-def save_configuration(folder: Path, name: str) -> None:
-    """Save `configuration` as FOLDER/NAME.toml."""
-    write_configuration(folder / f"{name}.toml", name, _parameters)
+def save_configuration(folder: Path, name: str, leave_out: Collection[str] = ()) -> None:
+    """Save this command's arguments, and the options that had an effect, as FOLDER/NAME.toml for ``--config``."""
+    kept = {key: value for key, value in _parameters.items() if key not in leave_out}
+    write_configuration(folder / f"{name}.toml", name, kept)
 
 
 @contextmanager

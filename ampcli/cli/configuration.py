@@ -13,9 +13,10 @@ import typer
 
 from ampcli.errors import NotFoundError, UsageError
 from ampcli.files import read_file, replacing
+from ampcli.objects import place
 
 #: Variables that are no command's option.
-_SHARED = {"AMPCLI_REGISTRY", "AMPCLI_CACHE"}
+_SHARED = {"AMPCLI_REGISTRY", "AMPCLI_CACHE", "AMPCLI_LEASE"}
 
 # Parsing takes time and memory that grow as the square of the depth of a key: no configuration is near these.
 _MOST_BYTES = 1 << 18
@@ -31,6 +32,7 @@ def read_config(ctx: typer.Context, path: Path | None) -> Path | None:
     """
     if path is None or ctx.resilient_parsing:
         return path
+    path = place(path)
     if not path.exists():
         raise NotFoundError(f"no configuration file {path}")
     values = _parsed(path)

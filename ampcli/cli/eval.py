@@ -13,6 +13,7 @@ from ampcli.cli.command import RegistryOption, Result, command, save_configurati
 from ampcli.cli.executor import one_job
 from ampcli.cli.over_channels import Values, arguments_at, over_channels, store_of_arguments
 from ampcli.cli.report_option import ReportOption
+from ampcli.objects import place
 
 
 def add(app: typer.Typer) -> None:
@@ -80,7 +81,7 @@ def evaluate(
         require("plots")
     set_threads(threads)
     predictors = [load_predictor(model, registry, device) for model in expand_ranges(models)]
-    opened = open_store(Path(store))
+    opened = open_store(place(store))
     found = compare(predictors, opened, split)
     comparisons = {p.manifest.reference: each for p, each in zip(predictors, found, strict=True)}
     note = note_on(opened.plan.provider, opened.process)

@@ -345,10 +345,16 @@ def gen(
         resumable(f"{store} keeps its finished parts", "Go on with --resume."),
         progress_bar("points", job.plan.points) as advance,
     ):
-        attributes = generate(job, workers, share, resume, advance, finish=not no_finish)
+        attributes = generate(
+            job, workers, share, resume, advance, finish=not no_finish, on_begun=lambda: _save_command(store / BOOKS)
+        )
     if attributes is None:
         return Result(
             {"store": str(store), "finished": False}, f"{store}: this share is done, the store is not finished"
         )
-    save_configuration(store / BOOKS, "gen")
     return finished(job, attributes, note)
+
+
+def _save_command(books: Path) -> None:
+    """Save the command that makes a store, for who goes on with it or repairs it (`ampcli store`)."""
+    save_configuration(books, "gen", leave_out=("part", "resume"))

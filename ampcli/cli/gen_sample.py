@@ -38,13 +38,13 @@ def gen_sample(
     with resumable(f"{path} keeps what is finished", "Go on with --resume."):
         with progress_bar("surveys", len(job.jobs)) as advance:
             job = begin(job, workers, resume or share[1] > 1, advance)
+        save_configuration(path, "gen", leave_out=("part", "resume"))
         with progress_bar("points", job.plan.points) as advance:
             attributes = generate_sample(job, workers, share, resume, advance, finish)
     if attributes is None:
         return Result(
             {"store": str(path), "finished": False}, f"{path}: this share is done, the sample is not finished"
         )
-    save_configuration(path, "gen")
     return _finished(path, job, totals(job.plan, attributes), note)
 
 

@@ -15,6 +15,7 @@ from typing import Any
 
 from ampcli.cli.command import Result
 from ampcli.errors import NotFoundError, UsageError
+from ampcli.objects import place
 
 Values = Mapping[str, Any]
 
@@ -54,9 +55,9 @@ def over_channels(
                 return function(**values)
             done: dict[str, Result] = {}
             left_out: dict[str, UsageError | NotFoundError] = {}
-            for name, place in stores.items():
+            for name, channel in stores.items():
                 try:
-                    done[name] = function(**{**values, **at(values, place, name)})
+                    done[name] = function(**{**values, **at(values, channel, name)})
                 except (UsageError, NotFoundError) as error:
                     left_out[name] = error
             if not done:
@@ -95,7 +96,7 @@ def model_at(values: Values, reference: str, channel: str) -> str:
 
 def store_of_arguments(values: Values) -> Path:
     """Of commands that take models and a store in one list."""
-    return Path(values["arguments"][-1])
+    return place(values["arguments"][-1])
 
 
 def arguments_at(values: Values, store: Path, channel: str) -> dict[str, Any]:

@@ -15,6 +15,7 @@ from ampcli.cli.names import provider_names, starting_with
 from ampcli.cli.output import say, shown
 from ampcli.cli.over_channels import Values, arguments_at, over_channels, store_of_arguments
 from ampcli.cli.report_option import ReportOption
+from ampcli.objects import place
 from ampcli.text_table import aligned
 
 if TYPE_CHECKING:
@@ -95,7 +96,7 @@ def speedup(
     if out is not None:
         require("plots")
     set_threads(1)  # times are those of one core
-    opened, root = open_store(Path(store)), find_registry(registry)
+    opened, root = open_store(place(store)), find_registry(registry)
     opened.require_exact()
     goal = Objective(objective)
     goal.require_possible(opened)

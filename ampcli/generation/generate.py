@@ -16,11 +16,12 @@ from ampcli.amplitudes.providers import AUTO, asked_process, make_provider
 from ampcli.amplitudes.table import Table
 from ampcli.errors import AmpcliError, UsageError, setting
 from ampcli.executors.jobs import array_share
-from ampcli.files import replacing
+from ampcli.files import clear, replacing
 from ampcli.generation.given_points import GivenFile, GivenPoints
 from ampcli.generation.left_out import leave_out_failed, require_can_skip
 from ampcli.generation.points import PointSource, Settings
 from ampcli.generation.run import Job, fill
+from ampcli.objects import ObjectPath
 from ampcli.store import parts
 from ampcli.store.plan import Plan
 from ampcli.store.record import read_plan
@@ -163,7 +164,7 @@ def _points(request: GenerationRequest, source: PointSource) -> int:
 
 def _require_space(store: Path, plan: Plan) -> None:
     """Refuse a large new store that its disk cannot hold; a smaller one that fills the disk goes on with --resume."""
-    if store.exists():
+    if isinstance(store, ObjectPath) or store.exists():
         return
     place = next(folder for folder in (*store.absolute().parents, Path(os.sep)) if folder.is_dir())
     free = shutil.disk_usage(place).free
@@ -198,12 +199,14 @@ def generate(
     on_rows: Callable[[int], None] = lambda rows: None,
     prepared: Sequence[Path] = (),
     finish: bool = True,
+    on_begun: Callable[[], None] = lambda: None,
 ) -> dict[str, Any] | None:
     """Fill the store of a prepared job.
 
     Args:
         prepared: files for a new store's books, such as an adaptation that a survey made.
         finish: finish the store if all its parts are there.
+        on_begun: called once the store is there.
 
     Returns:
         The finished store's attributes, or None while shares of other processes are missing.
@@ -229,6 +232,7 @@ def generate(
             )
         parts.join(job.path, job.plan)
     chosen = range(share - 1, job.plan.parts, shares)
+    on_begun()
     try:
         if job.skip_bad and isinstance(job.provider, FallibleProvider) and not job.plan.source.are_sampled:
             if shares > 1:
@@ -241,5 +245,5 @@ def generate(
         return fill(job, chosen, workers, resume, on_rows, finish)
     except UsageError:  # cuts that (almost) nothing passes show only while sampling: leave no empty store behind
         if created and len(parts.missing_parts(job.path, job.plan)) == job.plan.parts:
-            shutil.rmtree(job.path)
+            clear(job.path)
         raise

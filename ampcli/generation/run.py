@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import logging
 import multiprocessing
 import os
 import threading
+import time
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
@@ -21,7 +23,7 @@ import zarr
 from ampcli.amplitudes.protocol import FallibleProvider, Provider
 from ampcli.amplitudes.values import usable
 from ampcli.collisions.base import SampledCollisions
-from ampcli.errors import AmpcliError, IntegrityError, UsageError, setting
+from ampcli.errors import AmpcliError, IntegrityError, LockedError, UsageError, setting
 from ampcli.generation.attempts import Attempts, values_file
 from ampcli.generation.points import Points, PointSource
 from ampcli.interrupt import blocked, held
@@ -29,6 +31,10 @@ from ampcli.kinematics import FloatArray
 from ampcli.store import finalise, parts
 from ampcli.store.plan import Plan
 from ampcli.store.record import PartRecord
+
+log = logging.getLogger(__name__)
+
+_POLL = 0.2  # seconds between two looks at a part that another process has in work
 
 #: Points per call of the provider: short enough to stop soon after Ctrl-C, long enough to cost nothing.
 _BATCH = 8192
@@ -60,13 +66,47 @@ class Job:
     """Leave out points at which the provider fails."""
 
     def make(self, number: int, stop: Event | None = None) -> int:
-        """Sample, evaluate and write one part; returns its rows."""
-        rows, check_stop = self.plan.rows_of(number), _check_of(stop)
+        """Sample, evaluate and write one part, unless another process does; returns its rows, 0 of a part of others."""
+        if number in parts.parts_in_work(self.path):
+            return 0
+        try:
+            return self._make(number, _check_of(stop))
+        except LockedError:
+            return 0
+
+    def await_part(self, number: int, stop: Event | None = None) -> int:
+        """The same, once the process has ended it, or has died, that had the part in work."""
+        check_stop, said = _check_of(stop), False
+        while True:
+            check_stop()
+            try:
+                return self._make(number, check_stop)
+            except LockedError as error:
+                if not said:
+                    log.warning("waiting: %s", error.what)
+                said = True
+                time.sleep(_POLL)
+
+    def _make(self, number: int, check_stop: Callable[[], None]) -> int:
+        with parts.working(self.path, number):
+            return 0 if parts.has_marker(self.path, number) else self._write(number, check_stop)
+
+    def make_again(self, number: int, stop: Event | None = None) -> int:
+        """Write a damaged part again, unless another process has done so; returns its rows."""
+        with parts.working(self.path, number, -1):
+            try:
+                self.check(number, stop)
+            except IntegrityError:
+                return self._write(number, _check_of(stop))
+        return 0
+
+    def _write(self, number: int, check_stop: Callable[[], None]) -> int:
         points, failed = self._points(number, check_stop)
         amplitude = self._amplitudes(points, check_stop) if points.amplitude is None else points.amplitude
-        _require_values(amplitude, self.plan.provider.signed, points.outgoing, rows.start)
+        first = self.plan.rows_of(number).start
+        _require_values(amplitude, self.plan.provider.signed, points.outgoing, first)
         part = parts.Part(points.outgoing, amplitude, points.weight, points.tried, points.exact, points.columns, failed)
-        parts.write_part(self.path, self.plan, number, part)
+        parts.put_part(self.path, self.plan, number, part)
         values_file(self.path / parts.BOOKS, number).unlink(missing_ok=True)
         return len(amplitude)
 
@@ -178,9 +218,9 @@ def fill(
         The store's attributes, or None while parts chosen by other processes are missing.
     """
     with explained_loss(), zarr.config.set(ONE_THREAD), Pool(job, min(workers, job.plan.parts)) as pool:
-        missing = set(parts.missing_parts(job.path, job.plan))
-        todo = [number for number in chosen if number in missing]
-        _make(pool, todo, on_rows)
+        ours = set(chosen)
+        for how in ("make", "await_part"):  # what others are making comes last: most of it is done then
+            _make(pool, how, sorted(ours.intersection(parts.missing_parts(job.path, job.plan))), on_rows)
         if not finish or parts.missing_parts(job.path, job.plan):
             return None
         return finalise.finalise(
@@ -203,10 +243,10 @@ def explained_loss() -> Iterator[None]:
         ) from None
 
 
-def _make(pool: Pool[Job], numbers: list[int], on_rows: Callable[[int], None]) -> None:
+def _make(pool: Pool[Job], how: str, numbers: list[int], on_rows: Callable[[int], None]) -> None:
     if numbers:
         pool.job.source.prepare(pool.job.path / parts.BOOKS)
-    for future in pool.each("make", numbers):
+    for future in pool.each(how, numbers):
         on_rows(future.result())
 
 
@@ -217,9 +257,7 @@ def _mended(pool: Pool[Job], on_rows: Callable[[int], None]) -> list[tuple[PartR
         with suppress(IntegrityError):
             found[pool.number_of(future)] = future.result()
     damaged = [number for number in range(job.plan.parts) if number not in found]
-    for number in damaged:
-        parts.forget_part(job.path, number)
-    _make(pool, damaged, on_rows)
+    _make(pool, "make_again", damaged, on_rows)
     found.update(zip(damaged, pool.in_order("check", damaged), strict=True))
     return [found[number] for number in range(job.plan.parts)]
 

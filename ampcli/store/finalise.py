@@ -13,7 +13,7 @@ from ampcli.errors import IntegrityError, setting
 from ampcli.kinematics import FloatArray
 from ampcli.seal import sealed
 from ampcli.store.metadata import read_attributes, write_group
-from ampcli.store.parts import finished_records, holding, remove_all_leftovers
+from ampcli.store.parts import finished_records, holding, other_values, remove_all_leftovers
 from ampcli.store.plan import FORMAT_VERSION, Plan
 from ampcli.store.record import (
     PartRecord,
@@ -71,7 +71,8 @@ def finalise(
 ) -> dict[str, Any]:
     """Check every part, then write statistics, digest and attributes; returns the attributes.
 
-    The attributes of a finished store of this format stay as they are.
+    The attributes of a finished store of this format stay as they are.  Of several processes that find all parts there
+    one does it, and the others wait for that.
 
     Args:
         check_all: maps `check_part` over part numbers, in order (serially or over workers).
@@ -80,16 +81,16 @@ def finalise(
     Raises:
         IntegrityError: a part does not match its marker, or the store was finished already with other values.
     """
-    checked = list(check_all(range(plan.parts)))
+    before = _finished(path, plan)
     with holding(path, "finalise", f"{path} is being finished by another process", timeout=-1):
+        known = _finished(path, plan)
+        if known is not None and before is None and "parts" in known:
+            return known  # by another process, while this one waited
+        checked = list(check_all(range(plan.parts)))
         remove_all_leftovers(path, plan)
         attributes = _attributes(plan, [record for record, _ in checked], [sums for _, sums in checked], drawn())
-        known = _finished(path, plan)
         if known is not None and known["digest"] != attributes["digest"]:
-            raise IntegrityError(
-                f"{path} was finished with other values: parts that were made again differ from the lost ones",
-                "Another processor may round differently: repair it where it was made, or make a new store.",
-            )
+            raise other_values(path)
         if known is not None and "parts" in known:
             return known
         write_group(path, read_attributes(path) | {"ampcli": attributes})

@@ -7,14 +7,13 @@ from __future__ import annotations
 
 import errno
 import json
-import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from ampcli.errors import AmpcliError, IntegrityError, setting
-from ampcli.files import read_file, replacing
+from ampcli.files import make_way, read_file, replacing
 
 ZARR = "zarr.json"
 RESUME = f"Run its `ampcli gen` command again with {setting('resume')}."
@@ -64,9 +63,7 @@ def read_document(file: Path, hint: str = RESUME) -> dict[str, Any]:
 
 def write_document(file: Path, document: Mapping[str, Any]) -> None:
     """Write a JSON object; readers see the old file or the new one, whatever stood there before."""
-    if file.is_dir() and not file.is_symlink():
-        shutil.rmtree(file)
-    file.parent.mkdir(parents=True, exist_ok=True)
+    make_way(file, file.parent)
     with replacing(file) as draft:
         draft.write_text(json.dumps(document, indent=2) + "\n")
 

@@ -6,18 +6,17 @@ marker file; `ampcli.store.finalise` checks every part against its marker and wr
 
 from __future__ import annotations
 
-import os
-import re
 import socket
 from collections.abc import Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from ampcli.errors import IntegrityError, LockedError, NotFoundError, UsageError
-from ampcli.files import clear, drafted, remove_drafts
+from ampcli.errors import IntegrityError, NotFoundError, UsageError
+from ampcli.files import clear, drafted, file_names, make_folder, make_way, remove_all_drafts
 from ampcli.kinematics import FloatArray
 from ampcli.locks import locked
+from ampcli.objects import ObjectPath
 from ampcli.store.metadata import (
     ZARR,
     array_document,
@@ -29,11 +28,11 @@ from ampcli.store.metadata import (
 from ampcli.store.plan import Plan
 from ampcli.store.record import BOOKS as BOOKS
 from ampcli.store.record import (
-    PLAN,
     Marker,
     NewerFormatError,
     PartRecord,
     checksums,
+    create_plan,
     finished_attributes,
     marker_file,
     part_records,
@@ -88,6 +87,10 @@ def initialise(path: Path, plan: Plan) -> None:
     Raises:
         UsageError: something else is there.
     """
+    if isinstance(path, ObjectPath):  # the plan appears in one step, and all else follows from it
+        create_plan(path, plan)
+        join(path, plan)
+        return
     with drafted(path) as draft:
         write_group(draft, {})
         for name in plan.arrays:
@@ -95,8 +98,6 @@ def initialise(path: Path, plan: Plan) -> None:
             _write_layout(draft, plan, name)
         _make_books(draft)
         write_plan(draft, plan)
-        with _holding_part(draft, 0):
-            pass  # a disk without locks shows here, and leaves no empty store
         try:
             draft.rename(path)
         except OSError:
@@ -112,6 +113,13 @@ def _write_layout(path: Path, plan: Plan, name: str) -> None:
 
 def _make_books(path: Path) -> None:
     books = path / BOOKS
+    if not isinstance(path, ObjectPath):
+        _make_folders(books)
+    if not _is_group(books):
+        write_group(books, {})
+
+
+def _make_folders(books: Path) -> None:
     for folder in (books, *(books / name for name in _FOLDERS)):
         if not folder.is_dir():
             clear(folder)
@@ -119,8 +127,6 @@ def _make_books(path: Path) -> None:
     for entry in books.iterdir():
         if entry.name not in _FOLDERS and not entry.is_file():
             clear(entry)
-    if not _is_group(books):
-        write_group(books, {})
 
 
 def _is_group(folder: Path) -> bool:
@@ -163,9 +169,7 @@ def join(path: Path, plan: Plan) -> None:
     if not _is_group(path):
         write_group(path, {})
     for name in plan.arrays:
-        if not (path / name).is_dir():
-            clear(path / name)
-            (path / name).mkdir()
+        make_folder(path / name, path)
         if not (path / name / "c").is_dir():
             clear(path / name / "c")
         try:
@@ -201,7 +205,8 @@ def _known_plan(path: Path, plan: Plan) -> Plan:
     except NewerFormatError:
         raise
     except IntegrityError:
-        for file in sorted((path / BOOKS / "parts").glob("*.json")):
+        markers = marker_file(path, 0).parent
+        for file in (markers / name for name in sorted(file_names(markers)) if name.endswith(".json")):
             if _says_another_plan(file, plan):
                 raise
         return plan
@@ -212,6 +217,11 @@ def _says_another_plan(marker: Path, plan: Plan) -> bool:
         return read_document(marker).get("plan") != plan.digest()
     except (IntegrityError, FileNotFoundError):
         return False
+
+
+def lock_file(path: Path, name: str) -> Path:
+    """The lock of a store that has this name: of a part its number, with six digits."""
+    return path / BOOKS / "locks" / f"{name}.lock"
 
 
 @contextmanager
@@ -225,13 +235,30 @@ def holding(path: Path, name: str, busy: str, timeout: float = 0) -> Iterator[No
         LockedError: another process holds it.
         AmpcliError: the disk has no locks.
     """
-    file = path / BOOKS / "locks" / f"{name}.lock"
-    if not file.parent.is_dir():
-        _make_books(path)
-    if file.is_symlink() or not file.is_file():
-        clear(file)
+    file = lock_file(path, name)
+    if not isinstance(file, ObjectPath):
+        if not file.parent.is_dir():
+            _make_books(path)
+        if file.is_symlink() or not file.is_file():
+            clear(file)
     with locked(file, busy, "Wait for the other process, and run the same command again.", timeout):
         yield
+
+
+def working(path: Path, number: int, timeout: float = 0) -> AbstractContextManager[None]:
+    """Hold a part: who else asks knows that it is in work.
+
+    Raises:
+        LockedError: another process is working at it.
+    """
+    busy = f"part {number + 1} of {path} is being written by another process"
+    return holding(path, f"{number:06d}", busy, timeout)
+
+
+def parts_in_work(path: Path) -> set[int]:
+    """Parts that processes hold, or held when they died."""
+    names = {name.removesuffix(".lock") for name in file_names(lock_file(path, "").parent) if name.endswith(".lock")}
+    return {int(name) for name in names if name.isdecimal()}
 
 
 def write_part(path: Path, plan: Plan, number: int, part: Part) -> None:
@@ -240,39 +267,36 @@ def write_part(path: Path, plan: Plan, number: int, part: Part) -> None:
     Raises:
         LockedError: another process is writing this part.
     """
-    rows, arrays = plan.rows_of(number), part.arrays
-    with _holding_part(path, number):
-        remove_leftovers(path, plan, number)
-        for name in plan.arrays:
-            values = arrays[name]
-            if values.shape != (rows.stop - rows.start, *plan.arrays[name]):
-                raise ValueError(f"{name} of part {number + 1} has the shape {values.shape}")
-            shard = shard_file(path, name, number, values.ndim)
-            _clear_way(path / name / "c" / str(number), shard)
-            write_shard(shard, values, plan.shard_rows, plan.chunk_rows)
-        _leave_marker(path, plan, number, part.record(plan))
+    with working(path, number):
+        put_part(path, plan, number, part)
 
 
-def _clear_way(place: Path, shard: Path) -> None:
-    """Remove whatever stands at the place of a part, but for its shard, which the new one replaces in one step.
+def put_part(path: Path, plan: Plan, number: int, part: Part) -> None:
+    """The same, while it is held (`working`).
 
-    Another process may have written that shard, and others may be reading it.
+    Raises:
+        IntegrityError: the store is finished, and has other values there; nothing is written.
     """
-    if place == shard:
-        if place.is_dir():
-            clear(place)
-    elif place.is_symlink() or not place.is_dir():
-        clear(place)
-    else:
-        for entry in place.iterdir():
-            if entry == shard or entry in shard.parents:
-                _clear_way(entry, shard)
-            else:
-                clear(entry)
+    rows, arrays, record = plan.rows_of(number), part.arrays, part.record(plan)
+    known = finished_records(path, plan)
+    if known is not None and known[number].sha256 != record.sha256:
+        raise other_values(path)
+    for name in plan.arrays:
+        values = arrays[name]
+        if values.shape != (rows.stop - rows.start, *plan.arrays[name]):
+            raise ValueError(f"{name} of part {number + 1} has the shape {values.shape}")
+        file = shard_file(path, name, number, values.ndim)
+        make_way(file, path)
+        write_shard(file, values, plan.shard_rows, plan.chunk_rows)
+    _leave_marker(path, plan, number, record)
 
 
-def _holding_part(path: Path, number: int) -> AbstractContextManager[None]:
-    return holding(path, f"{number:06d}", f"part {number + 1} of {path} is being written by another process")
+def other_values(path: Path) -> IntegrityError:
+    """Why a part is not written into a finished store."""
+    return IntegrityError(
+        f"{path} was finished with other values: parts that were made again differ from the lost ones",
+        "Another processor may round differently: repair it where it was made, or make a new store.",
+    )
 
 
 def _leave_marker(path: Path, plan: Plan, number: int, record: PartRecord) -> None:
@@ -280,40 +304,24 @@ def _leave_marker(path: Path, plan: Plan, number: int, record: PartRecord) -> No
     write_marker(path, marker)
 
 
-def remove_leftovers(path: Path, plan: Plan, number: int) -> None:
-    """Remove what killed processes left of a part; the caller holds its lock."""
-    remove_drafts(marker_file(path, number))
-    for name in plan.arrays:
-        for draft in (path / name / "c").glob(f"{number}.*.partial"):  # of Zarr
-            clear(draft)
-
-
 def remove_all_leftovers(path: Path, plan: Plan) -> None:
-    """Remove what killed processes left in a store, except where others are at work."""
-    for number in _with_leftovers(path, plan):
-        with suppress(LockedError), _holding_part(path, number):
-            remove_leftovers(path, plan, number)
-    for folder in (path, path / BOOKS, *(path / name for name in plan.arrays)):
-        remove_drafts(folder / ZARR)
-    remove_drafts(path / BOOKS / PLAN)
-
-
-def _with_leftovers(path: Path, plan: Plan) -> list[int]:
-    """Parts of which something may be left; each folder is read once, not once for each part."""
-    drafts = [(path / BOOKS / "parts", re.compile(r"\.(\d+)\.json-.*"))]
-    drafts += [(path / name / "c", re.compile(r"(\d+)\..*\.partial")) for name in plan.arrays]
-    found: set[int] = set()
-    for folder, pattern in drafts:
-        with suppress(FileNotFoundError), os.scandir(folder) as entries:
-            found |= {int(match[1]) for entry in entries if (match := pattern.fullmatch(entry.name))}
-    return sorted(found)
+    """Remove what killed processes left in a store."""
+    if isinstance(path, ObjectPath):  # objects appear whole
+        return
+    for folder in (path, path / BOOKS, *(path / BOOKS / name for name in _FOLDERS)):
+        remove_all_drafts(folder)
+    for name in plan.arrays:
+        for folder in (path / name, *(parent for parent in (path / name / "c").rglob("*") if parent.is_dir())):
+            remove_all_drafts(folder)
+        remove_all_drafts(path / name / "c")
 
 
 def missing_parts(path: Path, plan: Plan) -> list[int]:
     """Parts that have no marker yet."""
-    return [number for number in range(plan.parts) if not marker_file(path, number).is_file()]
+    there = file_names(marker_file(path, 0).parent)
+    return [number for number in range(plan.parts) if marker_file(path, number).name not in there]
 
 
-def forget_part(path: Path, number: int) -> None:
-    """Remove a part's marker, so that the next run writes it again."""
-    clear(marker_file(path, number))
+def has_marker(path: Path, number: int) -> bool:
+    """Whether a part is done."""
+    return marker_file(path, number).is_file()

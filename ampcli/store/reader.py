@@ -14,6 +14,7 @@ import pydantic
 from ampcli.errors import IntegrityError, NotFoundError, UsageError
 from ampcli.files import set_aside
 from ampcli.kinematics import FloatArray
+from ampcli.objects import ObjectPath
 from ampcli.process import Process
 from ampcli.seal import SEAL, check_seal
 from ampcli.store.metadata import RESUME, read_attributes
@@ -134,7 +135,7 @@ class Store:
         recent = self._known.recent.get(name)
         if recent is not None and recent[0] == number:
             values = recent[1]
-        elif (name, number) in self._known.verified:
+        elif (name, number) in self._known.verified and not isinstance(self.path, ObjectPath):  # whose parts come whole
             return self._read_rows(name, rows)
         else:
             values = self._verified_part(name, number)
@@ -262,7 +263,7 @@ class Store:
         try:
             attributes = read_attributes(folder, hint)
         except (FileNotFoundError, NotADirectoryError):
-            if folder.is_dir():
+            if folder.is_dir() and not isinstance(folder, ObjectPath):  # objects of a block that is being written
                 raise IntegrityError(f"{folder} has no metadata", hint) from None
             raise NotFoundError(
                 f"{self.path} has no features {block}",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ import pydantic
 
 from ampcli.errors import IntegrityError, NotFoundError, UsageError
 from ampcli.kinematics import FloatArray
+from ampcli.objects import ObjectPath
 from ampcli.records.base import Frozen
 from ampcli.seal import SEAL, check_seal, sealed
 from ampcli.store.metadata import RESUME, ZARR, read_attributes, read_document, write_document
@@ -137,6 +139,12 @@ def plan_among_books(path: Path) -> Plan:
     """
     file = path / BOOKS / PLAN
     return _plan(read_document(file), file)
+
+
+def create_plan(path: ObjectPath, plan: Plan) -> None:
+    """Write the plan of a new store, unless another process has written one."""
+    document = json.dumps(sealed(plan.model_dump(mode="json")), indent=2)
+    ObjectPath(path / BOOKS / PLAN).create(document.encode())
 
 
 def write_plan(path: Path, plan: Plan) -> None:

@@ -14,7 +14,8 @@ from zarr.core.sync import sync
 from ampcli.errors import AmpcliError, IntegrityError, NotFoundError, setting
 from ampcli.files import require_ordinary
 from ampcli.kinematics import FloatArray
-from ampcli.store.metadata import check_array, reading
+from ampcli.objects import ObjectPath
+from ampcli.store.metadata import ZARR, check_array, read_document, reading
 from ampcli.store.plan import Plan
 from ampcli.store.shards import read_shard
 
@@ -58,7 +59,9 @@ def read_rows(path: Path, plan: Plan, name: str, rows: slice) -> FloatArray:
         with reading(path / name, hint):
             numbers = range(rows.start // plan.shard_rows, -(-rows.stop // plan.shard_rows))
             whole = rows.start % plan.shard_rows == 0 and (rows.stop % plan.shard_rows == 0 or rows.stop == plan.points)
-            if whole and name in plan.arrays:
+            if isinstance(path, ObjectPath):
+                values = _of_objects(path, plan, name, rows)
+            elif whole and name in plan.arrays:
                 values = np.empty((rows.stop - rows.start, *plan.arrays[name]))
                 for part in numbers:
                     file = shard_file(path, name, part, values.ndim)
@@ -83,6 +86,18 @@ def read_rows(path: Path, plan: Plan, name: str, rows: slice) -> FloatArray:
     if np.isnan(values.reshape(len(values), -1)[:, 0]).any():
         raise IntegrityError(f"{place} are missing in part", hint)
     return values
+
+
+def _of_objects(path: Path, plan: Plan, name: str, rows: slice) -> FloatArray:
+    """Rows of an array in an object store: whole shards are read, so that what fails is known from what is damaged."""
+    row = plan.arrays.get(name) or tuple(read_document(path / name / ZARR)["shape"][1:])
+    first, last = rows.start // plan.shard_rows, -(-rows.stop // plan.shard_rows)
+    start, stop = plan.rows_of(first).start, plan.rows_of(last - 1).stop
+    values = np.empty((stop - start, *row))
+    for part in range(first, last):
+        file, begin = shard_file(path, name, part, values.ndim), part * plan.shard_rows - start
+        read_shard(file, values[begin : begin + plan.shard_rows], plan.shard_rows, plan.chunk_rows)
+    return values[rows.start - start : rows.stop - start]
 
 
 def shard_file(path: Path, name: str, number: int, dimensions: int) -> Path:

@@ -6,13 +6,14 @@ A part of a store is one shard, and Zarr takes several times as long for it as c
 from __future__ import annotations
 
 from pathlib import Path
-from uuid import uuid4
 
 import google_crc32c
 import numpy as np
 from numcodecs.zstd import Zstd
 
+from ampcli.files import new_file
 from ampcli.kinematics import FloatArray
+from ampcli.objects import ObjectPath
 
 _CODEC = Zstd(level=-1, checksum=True)  # as in `array_document`; any level can be read
 _MISSING = 2**64 - 1  # offset and size of chunks that were never written
@@ -33,15 +34,14 @@ def write_shard(file: Path, values: FloatArray, shard_rows: int, chunk_rows: int
         index[number] = offset, len(pieces[-1])
         offset += len(pieces[-1])
     pieces += [index.tobytes(), _checksum(index.tobytes())]
+    if isinstance(file, ObjectPath):
+        file.write_bytes(b"".join(pieces))
+        return
     file.parent.mkdir(parents=True, exist_ok=True)
-    draft = file.with_suffix(f".{uuid4().hex}.partial")  # named as those of Zarr
-    try:
+    with new_file(file) as draft:
         with draft.open("wb") as stream:
             stream.writelines(pieces)
         draft.replace(file)
-    except BaseException:
-        draft.unlink(missing_ok=True)
-        raise
 
 
 def read_shard(file: Path, into: FloatArray, shard_rows: int, chunk_rows: int) -> None:

@@ -41,25 +41,17 @@ def training_session(registry: Path, name: str, recipe: Recipe, start_anew: bool
                 require_ordinary(checkpoint)
             elif not start_anew:
                 _adopt_or_refuse_waiting(folder, name, recipe, checkpoint)
-            try:
-                yield checkpoint
-            finally:
-                if not checkpoint.is_file():
-                    _lock_file(checkpoint).unlink(missing_ok=True)
+            yield checkpoint
     finally:
         for empty in (folder, folder.parent):
             with suppress(OSError):  # not empty: others are at work
                 empty.rmdir()
 
 
-def _lock_file(checkpoint: Path) -> Path:
-    return checkpoint.with_suffix(".lock")
-
-
 @contextmanager
 def _lock(checkpoint: Path) -> Iterator[None]:
     with locked(
-        _lock_file(checkpoint),
+        checkpoint.with_suffix(".lock"),
         f"the same training of {checkpoint.parent.name} is running already",
         f"Wait for it, or give this one another {setting('seed')} or {setting('name')}.",
     ):
@@ -76,7 +68,6 @@ def _adopt_or_refuse_waiting(folder: Path, name: str, recipe: Recipe, checkpoint
                 if not differing:
                     other.replace(checkpoint)
                     forget(other)
-                    _lock_file(other).unlink(missing_ok=True)
                     return
                 raise UsageError(
                     f"an interrupted training of {name} has other settings: {', '.join(differing)} ({other})",

@@ -115,9 +115,9 @@ def resume(path: Path) -> None:
 
 #: What is there before, what is killed, what must work after it, what completes it, and which calls: every so many-th.
 SCENARIOS: dict[str, Scenario] = {
-    "new features": (without_block, lambda p: features(p, False), open_store, lambda p: features(p, False), 5),
-    "replaced features": (fresh, lambda p: features(p, True), readable, lambda p: features(p, False), 2),
-    "replaced where folders cannot be exchanged": (fresh, without_exchange, readable, lambda p: features(p, True), 3),
+    "new features": (without_block, lambda p: features(p, False), open_store, lambda p: features(p, False), 7),
+    "replaced features": (fresh, lambda p: features(p, True), readable, lambda p: features(p, False), 3),
+    "replaced where folders cannot be exchanged": (fresh, without_exchange, readable, lambda p: features(p, True), 4),
     "gen": (nothing, lambda p: generate(prepare(request(p))), look, resume, 7),
     "gen --resume": (damaged, resume, look, resume, 5),
 }

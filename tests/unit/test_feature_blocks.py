@@ -14,13 +14,13 @@ import numpy as np
 import pytest
 import torch
 import zarr
-from filelock import FileLock
 from samples import read_fame
 
 from ampcli import files
 from ampcli.cli.main import run
 from ampcli.errors import IntegrityError, LockedError
 from ampcli.generation.generate import generate, prepare
+from ampcli.locks import locked
 from ampcli.store.features import write_features
 from ampcli.store.reader import Store, open_store
 
@@ -76,7 +76,7 @@ def test_readers_while_a_block_is_replaced(copy):
 
 
 def test_a_second_writer_is_told_to_wait(copy, capsys):
-    with FileLock(copy.path / ".ampcli" / "locks" / "features-fame.lock"):
+    with locked(copy.path / ".ampcli" / "locks" / "features-fame.lock", "", ""):
         with pytest.raises(LockedError, match="another process"):
             write_features(copy, "fame", CPU, replace=True)
         assert run(["features", str(copy.path), "fame", "--replace"]) == 6
@@ -116,10 +116,15 @@ def test_four_writers_at_once(copy):
 def test_a_draft_of_a_living_writer_stays(tmp_path):
     target = tmp_path / "block"
     with files.drafted(target) as draft:
-        (tmp_path / f".block-{32 * 'a'}").mkdir()
+        (tmp_path / draft.name.replace(f"-{os.getpid()}-", f"-{2**22 + 1}-")).mkdir()  # no such process
+        (tmp_path / f".block-{8 * '0'}-1-1-{8 * 'a'}").mkdir()  # of another machine, of late
         (tmp_path / ".block.other").mkdir()
         files.remove_drafts(target)
-        assert sorted(os.listdir(tmp_path)) == sorted([draft.name, ".block.other"])
+        others = [f".block-{8 * '0'}-1-1-{8 * 'a'}", ".block.other"]
+        assert sorted(os.listdir(tmp_path)) == sorted([draft.name, *others])
+        os.utime(tmp_path / others[0], (1e9, 1e9))
+        files.remove_drafts(target)
+        assert sorted(os.listdir(tmp_path)) == sorted([draft.name, others[1]])
     assert os.listdir(tmp_path) == [".block.other"]
 
 

@@ -15,12 +15,9 @@ from pathlib import Path
 
 import pytest
 import torch
-from filelock import FileLock
 
 from ampcli.cli.main import run
 from ampcli.cli.output import Unfailing, say, write_text
-from ampcli.errors import AmpcliError, LockedError
-from ampcli.locks import locked
 
 THREE_JETS = "e- e+ > d d~ g"
 
@@ -102,29 +99,16 @@ def test_messages_that_nobody_reads(monkeypatch):
     Unfailing(sys.stderr).write("nor this")
 
 
-def test_a_disk_without_locks(tmp_path, monkeypatch, capsys):
-    def no_locks(*_):
-        raise OSError(errno.ENOLCK, "No locks available")
+def test_a_disk_that_can_neither_lock_nor_link(tmp_path, monkeypatch):
+    def refused(*_, **__):
+        raise OSError(errno.EOPNOTSUPP, "Operation not supported")
 
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(fcntl, "flock", no_locks)
-    assert run(["gen", THREE_JETS, "s.zarr", "--points", "1k"]) == 1
-    err = capsys.readouterr().err
-    assert "has no file locks" in err
-    assert "s.zarr" in err
-    assert "local disk" in err
-    assert list(tmp_path.iterdir()) == []
-
-
-def test_a_lock_that_is_held_is_waited_for_or_refused(tmp_path, caplog):
-    file = tmp_path / "lock"
-    with FileLock(file), pytest.raises(LockedError, match="busy"), locked(file, "busy", "Wait."):
-        pass
-    with FileLock(file), pytest.raises(LockedError), locked(file, "busy", "Wait.", seconds=0.01):
-        pass
-    assert "waiting: busy" in caplog.text
-    with pytest.raises(AmpcliError, match="what is done"), locked(file, "busy", "Wait."):
-        raise AmpcliError("what is done with it")
+    monkeypatch.setattr(fcntl, "flock", refused)
+    monkeypatch.setattr(os, "link", refused)
+    assert run(["gen", THREE_JETS, "s.zarr", "--points", "1k"]) == 0
+    assert run(["features", "s.zarr", "fame"]) == 0
+    assert [path.name for path in tmp_path.rglob("*.lock")] == []
 
 
 @pytest.mark.parametrize(

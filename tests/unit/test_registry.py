@@ -240,8 +240,9 @@ def test_aliases_of_versions_that_are_not_there(tmp_path: Path) -> None:
 
 
 HOLD = """
-import sys, filelock
-with filelock.FileLock(sys.argv[1]):
+import pathlib, sys
+from ampcli.locks import locked
+with locked(pathlib.Path(sys.argv[1]), "", ""):
     print("held", flush=True)
     sys.stdin.read()
 """

@@ -10,11 +10,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 import zarr
-from filelock import FileLock
 
 from ampcli.collisions.given import GivenEvents
 from ampcli.collisions.leptons import LeptonCollisions
 from ampcli.errors import IntegrityError, LockedError, NotFoundError, UsageError
+from ampcli.locks import locked
 from ampcli.records.provider import ProviderRecord
 from ampcli.seal import sealed
 from ampcli.store import finalise as finalisation
@@ -292,19 +292,13 @@ def test_something_else_is_not_overwritten(tmp_path):
 def test_a_part_that_another_process_writes(tmp_path):
     path, of = tmp_path / "a.zarr", plan()
     parts.initialise(path, of)
-    with FileLock(path / ".ampcli" / "locks" / "000001.lock"):
+    with locked(path / ".ampcli" / "locks" / "000001.lock", "", ""):
         with pytest.raises(LockedError, match=r"part 2 of .* another process"):
             parts.write_part(path, of, 1, part(of, 1))
         parts.write_part(path, of, 0, part(of, 0))
     assert parts.missing_parts(path, of) == [1, 2]
     parts.write_part(path, of, 1, part(of, 1))
     assert parts.missing_parts(path, of) == [2]
-
-
-def test_forgetting_a_part(store):
-    parts.forget_part(store, 1)
-    parts.forget_part(store, 1)
-    assert parts.missing_parts(store, plan()) == [1]
 
 
 def test_plans_from_before_there_was_a_choice_of_cuts():
