@@ -190,7 +190,7 @@ def start(
 
 
 def _ampcli(words: tuple[str, ...], environment: dict[str, str]) -> int:
-    from ampcli.cli.main import run
+    from ampcli.cli.main import main
 
     for name in [name for name in os.environ if name.startswith("AMPCLI_") and name != "AMPCLI_CACHE"]:
         del os.environ[name]
@@ -198,10 +198,13 @@ def _ampcli(words: tuple[str, ...], environment: dict[str, str]) -> int:
     sys.dont_write_bytecode = True
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
     sys.argv = ["ampcli", *words]
-    code = run([*words])
-    sys.stdout.flush()
+    code: str | int | None = 1
+    try:
+        main()
+    except SystemExit as ended:
+        code = ended.code
     ctypes.CDLL(None).fault_tell()
-    return code
+    return int(code or 0)
 
 
 def ampcli(

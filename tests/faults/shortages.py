@@ -154,7 +154,7 @@ class Campaign(_Campaign):
             chosen.chmod(0o666)
 
     def _few_files(self, one: Undisturbed, folder: Path, rng: np.random.Generator) -> Iterator[Ended]:
-        most = int(rng.integers(3, 9))
+        most = int(rng.integers(9, 14))
         yield _failed(one, folder, None, lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (most, most)))
 
     def _little_memory(self, one: Undisturbed, folder: Path, rng: np.random.Generator) -> Iterator[Ended]:
