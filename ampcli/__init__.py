@@ -85,11 +85,16 @@ def list_models(registry: str | Path | None = None) -> list[str]:
 
     Args:
         registry: as in `load`.
+
+    Raises:
+        NotFoundError: the registry that is asked for is not there.
     """
     from ampcli.registry.resolve import references
     from ampcli.registry.search import find_registry
 
-    return list(dict.fromkeys(model for folder in find_registry(registry).folders for model in references(folder)))
+    found = find_registry(registry)
+    folders = found.folders if registry is None else [*found.own, *found.folders]
+    return list(dict.fromkeys(model for folder in folders for model in references(folder)))
 
 
 def exact(process: str, provider: str = "auto", parameters: Mapping[str, float] | None = None) -> Provider:

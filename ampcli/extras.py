@@ -25,7 +25,7 @@ class Extra:
 
 #: As in pyproject.toml (a test compares them), without ``dev``.
 EXTRAS = {
-    "plots": Extra("plots and reports", ("jinja2", "matplotlib", "mplhep")),
+    "plots": Extra("plots", ("matplotlib", "mplhep", "jinja2")),
     "pyamplicol": Extra("amplitudes beyond ampcli's own, and UFO models,", ("pyamplicol",)),
     "lhc": Extra("proton collisions", ("madspace", "pythia8mc"), "Python 3.11 and 3.12"),
     "hdf5": Extra("event files in HDF5", ("pylhe",)),

@@ -65,7 +65,7 @@ class ObjectPath(PosixPath):
         raise UsageError(
             f"{self}: this works with files and folders only",
             "At URLs there are single stores, for gen, features, train, eval, predict, speedup and store. "
-            "Copy others to a disk first (aws s3 cp --recursive, rclone copy).",
+            "Copy others to a disk first (`aws s3 cp --recursive`, `rclone copy`).",
         )
 
     @property

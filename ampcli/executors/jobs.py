@@ -39,7 +39,7 @@ def array_share(environment: Mapping[str, str]) -> tuple[int, int]:
     if rest or not 0 <= share < count or least + (count - 1) * step != most:
         raise UsageError(
             f"{setting('part')} slurm: the numbers of the array are not evenly spaced",
-            "Give a range: sbatch --array=1-16.",
+            "Give a range: `sbatch --array=1-16`.",
         )
     return share + 1, count
 
@@ -50,5 +50,5 @@ def _number(environment: Mapping[str, str], name: str) -> int:
     except (KeyError, ValueError):
         raise UsageError(
             f"{setting('part')} slurm: {name} is not set: this is no task of a Slurm array",
-            "Submit it with sbatch --array=1-16, or write I/N.",
+            "Submit it with `sbatch --array=1-16`, or write I/N.",
         ) from None

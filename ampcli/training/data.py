@@ -55,7 +55,7 @@ def read_training(store: Store, block: FeatureBlock | None, kind: ModelKind, rec
         )
     if recipe.training_points is not None:
         total = recipe.training_points
-    if min(total, recipe.batch_size) < peers.size:
+    if 0 < min(total, recipe.batch_size) < peers.size:
         raise UsageError(
             f"a batch of {min(total, recipe.batch_size)} points for {peers.size} processes",
             f"Start fewer, or give a larger {setting('batch_size')}.",

@@ -162,7 +162,7 @@ def test_what_is_refused(ampcli: Ampcli, tmp_path: Path, made: Made) -> None:
     refused(2, PROCESS, *made.options, "--parameter", "alpha_s=0.12", naming=("alpha_s = 0.118, not 0.12",))
     refused(2, PROCESS, *made.options, "--provider", "pyamplicol", naming=("nothing about the provider pyamplicol",))
     refused(4, PROCESS, *BEAMS, "--surrogate", tmp_path / "none.json", *where, naming=("no report at", "speedup"))
-    refused(4, PROCESS, *BEAMS, "--surrogate", made.report, "--registry", tmp_path / "r", naming=("no registry",))
+    refused(4, PROCESS, *BEAMS, "--surrogate", made.report, "--registry", tmp_path / "r", naming=("the registries",))
     broken = tmp_path / "speedup.json"
     broken.write_text(made.report.read_text()[:1000])
     refused(5, PROCESS, *BEAMS, "--surrogate", broken, *where, naming=("is no report",))

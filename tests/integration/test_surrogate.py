@@ -34,7 +34,7 @@ def started(ampcli: Ampcli) -> Iterator[Started]:
     """The commands that are started; trials are as small as they can be."""
     lines: Started = []
 
-    def start(words: list[str], env: dict[str, str], stdout: Any) -> SimpleNamespace:
+    def start(words: list[str], env: dict[str, str], stdout: Any, cwd: None) -> SimpleNamespace:
         lines.append(words[3:])
         outcome = ampcli.run(*words[3:])
         stdout.write(outcome.stdout + outcome.stderr)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from faults import killed_calls
+from failing import killed_calls
 
 from ampcli.errors import IntegrityError, InterruptedRun
 from ampcli.records.training import Recipe

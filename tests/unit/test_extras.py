@@ -52,12 +52,12 @@ def without(monkeypatch):
 
 def test_table_is_that_of_the_package(repository):
     declared = tomllib.loads((repository / "pyproject.toml").read_text())["project"]["optional-dependencies"]
-    assert set(declared) == {*EXTRAS, "dev"}
+    assert set(declared) == {*EXTRAS, "dev", "docs"}
     for name, extra in EXTRAS.items():
         packages = {re.match(r"[\w-]+", requirement)[0] for requirement in declared[name]}
         assert packages == set(extra.packages)
     everything = re.search(r"ampcli\[([\w,]+)\]", declared["dev"][0])[1]
-    assert set(everything.split(",")) == set(EXTRAS) - {"cuda"}
+    assert set(everything.split(",")) == {*EXTRAS, "docs"} - {"cuda"}
 
 
 def test_states(without):

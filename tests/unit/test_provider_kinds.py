@@ -23,6 +23,7 @@ from ampcli.cli.output import flag
 from ampcli.errors import AmpcliError, UsageError
 from ampcli.process import Process, parse_process
 from ampcli.records.provider import ProviderRecord
+from ampcli.registry.search import find_registry
 from ampcli.speedup.measure import providers_of
 
 JETS, NEUTRINOS, TOPS = map(parse_process, ("e- e+ > d d~ g", "ve ve~ > d d~", "g g > t t~"))
@@ -114,7 +115,7 @@ def test_a_package_that_is_not_there(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "zarr" in provenance.package_versions()
     monkeypatch.setattr(provenance, "_PACKAGES", ("numpy", "not-there"))
     assert list(provenance.package_versions()) == ["python", "numpy"]
-    found = diagnosis.diagnose(Path("registry"))
+    found = diagnosis.diagnose(find_registry("registry"))
     assert found["amplitudes"] == "ok (native)"
 
 
