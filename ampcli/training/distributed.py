@@ -8,23 +8,29 @@ may be added in any order.
 from __future__ import annotations
 
 import atexit
+import json
 import os
 import socket
+import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import timedelta
 from functools import cache
 from typing import Any
+from uuid import uuid4
 
 import torch
 import torch.distributed as dist
 from torch import Tensor
+from torch.distributed.distributed_c10d import PrefixStore, Store
+from torch.distributed.rendezvous import rendezvous
 
 from ampcli.errors import AmpcliError, NotFoundError, UsageError
 from ampcli.training.peers import ALONE, Error, LostPeer, Peers, Result
 
 _VARIABLES = ("RANK", "WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT")
 _TO_JOIN = timedelta(minutes=15)
+_POLL = 0.02  # seconds
 _PATIENCE = timedelta(hours=6)  # with a process that is alive: it may compute exact amplitudes, or publish
 
 
@@ -51,9 +57,48 @@ def join() -> Peers:
         backend = "cpu:gloo,cuda:nccl"
         torch.cuda.set_device(_local_device())
     with _collective():
-        dist.init_process_group(backend, timeout=_TO_JOIN)
+        store, rank, size = next(rendezvous("env://", timeout=_TO_JOIN))
+        store = _of_this_start(store, rank, size)
+        dist.init_process_group(backend, store=store, rank=rank, world_size=size, timeout=_TO_JOIN)
         atexit.register(dist.destroy_process_group)
         return ProcessGroup(restarted, dist.new_group(timeout=_PATIENCE))
+
+
+def _of_this_start(store: Store, rank: int, size: int) -> Store:
+    """A part of the launcher's store that all processes of this start, and none of an earlier one, agree on.
+
+    torchrun keeps its store when it starts the processes again, and torch's own keys are the same every time: a process
+    that is early finds the address of a dead one.  So each shows a number of its own; the first answers with all that
+    it sees, until every other one has found its own number in the answer.
+
+    Raises:
+        RuntimeError: the others are not there in time.
+    """
+    own = uuid4().hex
+    seen: dict[str, str] = {}
+    deadline = time.monotonic() + _TO_JOIN.total_seconds()
+    others = range(1, size)
+    while time.monotonic() < deadline:
+        if rank == 0:
+            if all(_shown(store, f"ampcli/{other}/agreed") == own for other in others):
+                return PrefixStore(own, store)
+            found = {str(other): _shown(store, f"ampcli/{other}") for other in others}
+            if found != seen:
+                store.set("ampcli/0", json.dumps({"start": own, "seen": found}))
+                seen = found
+        else:
+            store.set(f"ampcli/{rank}", own)
+            answer = json.loads(_shown(store, "ampcli/0") or '{"seen": {}}')
+            if answer["seen"].get(str(rank)) == own:
+                store.set(f"ampcli/{rank}/agreed", answer["start"])
+                return PrefixStore(answer["start"], store)
+        time.sleep(_POLL)
+    raise RuntimeError("the processes did not find each other")
+
+
+def _shown(store: Store, key: str) -> str:
+    """What stands under a key now; empty: nothing."""
+    return str(store.get(key).decode()) if store.check([key]) else ""
 
 
 def _local_device() -> int:
