@@ -7,6 +7,9 @@ import os
 
 from ampcli.errors import setting
 
+#: What Python says, in a RuntimeError, where a thread cannot start for lack of memory or of processes.
+NO_THREAD = "can't start new thread"
+
 _AGAIN = "Run the same command again."
 
 #: errno -> (what it means, with the file in braces; what to do).

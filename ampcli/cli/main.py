@@ -101,7 +101,7 @@ def _failed(error: BaseException, arguments: list[str]) -> int:
         return _interrupted(arguments)
     if isinstance(error, AmpcliError):
         return _fail(error.told(flag), error.exit_code)
-    if isinstance(error, RuntimeError) and str(error) == "can't start new thread":  # of Python, which drops the number
+    if isinstance(error, RuntimeError) and _has_no_thread(error):
         error = OSError(errno.EAGAIN, os.strerror(errno.EAGAIN))
     if isinstance(error, OSError):
         from ampcli.system_errors import explain
@@ -122,6 +122,12 @@ def _failed(error: BaseException, arguments: list[str]) -> int:
     if isinstance(error, typer.Abort):
         return _interrupted(arguments)
     return _fail(f"internal error: {type(error).__name__}: {error} (-vv shows the traceback)", 1)
+
+
+def _has_no_thread(error: RuntimeError) -> bool:
+    from ampcli.system_errors import NO_THREAD
+
+    return str(error) == NO_THREAD
 
 
 def _is_out_of_memory(error: BaseException) -> bool:

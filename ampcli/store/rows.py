@@ -18,6 +18,7 @@ from ampcli.objects import ObjectPath
 from ampcli.store.metadata import ZARR, check_array, read_document, reading
 from ampcli.store.plan import Plan
 from ampcli.store.shards import read_shard
+from ampcli.system_errors import NO_THREAD
 
 
 def sha256_of(values: FloatArray) -> str:
@@ -80,6 +81,8 @@ def read_rows(path: Path, plan: Plan, name: str, rows: slice) -> FloatArray:
     except (AmpcliError, OSError, MemoryError):
         raise
     except Exception as error:  # what Zarr and its codecs say about damaged chunks is of many types
+        if str(error) == NO_THREAD:  # Zarr reads in threads
+            raise
         sync(_settle())
         first = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise IntegrityError(f"{place} cannot be read: {first}", hint) from None

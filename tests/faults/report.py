@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from faults.verdicts import Verdict
@@ -88,10 +88,12 @@ fill, clocks jump and input is nonsense. Written by the campaign itself (`tests/
 Commit {about["commit"] or "unknown"}; {packages}; {machine["device"]}, {machine["cores"]} cores, {machine["system"]}.
 
 """
+    text += f"{about['note']}\n\n" if "note" in about else ""
     text += _table(
         "campaign",
         [(_TITLES[name], Counter(trial["verdict"] for trial in found)) for name, found in trials.items()],
-        {_TITLES[name]: about["seconds"].get(name) for name in trials},
+        list(Verdict),
+        {_TITLES[name]: str(seconds) for name, seconds in about["seconds"].items()},
     )
     text += "\nCapital letters are faults of ampcli; `tests/faults/verdicts.py` says what each word means.\n"
     for name, found in trials.items():
@@ -118,13 +120,18 @@ def _read(file: Path) -> list[dict[str, str]]:
     return [json.loads(line) for line in file.read_text().splitlines()]
 
 
-def _table(first: str, rows: Iterable[tuple[str, Counter[str]]], seconds: dict[str, int | None] | None = None) -> str:
-    """Counts of verdicts; verdicts that never came are left out, but for the total of faults."""
+def _table(
+    first: str,
+    rows: Iterable[tuple[str, Counter[str]]],
+    columns: Sequence[Verdict] = (),
+    seconds: Mapping[str, str] | None = None,
+) -> str:
+    """Counts of verdicts (default: of those that came), and seconds where they are known."""
     rows = list(rows)
-    columns = [verdict for verdict in Verdict if seconds is not None or any(counts[verdict] for _, counts in rows)]
-    heads = [first, "tried", *columns] + (["seconds"] if seconds is not None else [])
+    columns = columns or [verdict for verdict in Verdict if any(counts[verdict] for _, counts in rows)]
+    heads = [first, "tried", *columns, *(["seconds"] if seconds else [])]
     lines = [heads, ["---", *["---:"] * (len(heads) - 1)]]
     for name, counts in rows:
         line = [name, str(counts.total()), *(str(counts[verdict]) for verdict in columns)]
-        lines.append(line + ([str(seconds[name] or "")] if seconds is not None else []))
+        lines.append(line + ([seconds.get(name, "")] if seconds else []))
     return "".join(f"| {' | '.join(line)} |\n" for line in lines)

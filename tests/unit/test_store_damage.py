@@ -327,6 +327,15 @@ def without_privileges():
         os.seteuid(user)
 
 
+def test_a_lack_of_threads_is_no_damage(made, monkeypatch):
+    def failing(*words, **more):
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr("zarr.open_array", failing)
+    with pytest.raises(RuntimeError, match="thread"):
+        open_store(made("finished", 7)).read("features/fame/recoil")
+
+
 def test_no_permission_is_no_damage(made):
     with tempfile.TemporaryDirectory() as folder:
         Path(folder).chmod(0o755)
