@@ -275,6 +275,21 @@ def clear(place: Path) -> None:
         shutil.rmtree(place)
 
 
+def clear_unless_folder(place: Path) -> None:
+    """Remove what stands in the place of a folder; one that another process makes there meanwhile stays."""
+    if isinstance(place, ObjectPath) or place.is_dir():
+        return
+    with suppress(FileNotFoundError, NotADirectoryError, IsADirectoryError, PermissionError):  # macOS has the last one
+        place.unlink()
+
+
+def clear_unless_file(place: Path) -> None:
+    """Remove what stands in the place of an ordinary file; one that another process makes there meanwhile stays."""
+    with suppress(FileNotFoundError, NotADirectoryError):
+        if not stat.S_ISREG(place.lstat().st_mode):
+            clear(place)
+
+
 def make_way(file: Path, above: Path) -> None:
     """Remove what keeps a file from being renamed to `file`: a folder there, or no folder on the way from `above`."""
     if isinstance(file, ObjectPath):
@@ -290,7 +305,7 @@ def make_folder(folder: Path, above: Path) -> None:
         return
     for name in [*reversed(folder.relative_to(above).parents), folder.relative_to(above)]:
         if not (above / name).is_dir():
-            clear(above / name)
+            clear_unless_folder(above / name)
             break
     folder.mkdir(parents=True, exist_ok=True)
 

@@ -13,7 +13,16 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from ampcli.errors import IntegrityError, NotFoundError, UsageError
-from ampcli.files import clear, drafted, file_names, make_folder, make_way, remove_all_drafts
+from ampcli.files import (
+    clear,
+    clear_unless_file,
+    clear_unless_folder,
+    drafted,
+    file_names,
+    make_folder,
+    make_way,
+    remove_all_drafts,
+)
 from ampcli.kinematics import FloatArray
 from ampcli.locks import locked
 from ampcli.objects import ObjectPath
@@ -121,9 +130,8 @@ def _make_books(path: Path) -> None:
 
 def _make_folders(books: Path) -> None:
     for folder in (books, *(books / name for name in _FOLDERS)):
-        if not folder.is_dir():
-            clear(folder)
-            folder.mkdir(exist_ok=True)
+        clear_unless_folder(folder)
+        folder.mkdir(exist_ok=True)
     for entry in books.iterdir():
         if entry.name not in _FOLDERS and not entry.is_file():
             clear(entry)
@@ -170,8 +178,7 @@ def join(path: Path, plan: Plan) -> None:
         write_group(path, {})
     for name in plan.arrays:
         make_folder(path / name, path)
-        if not (path / name / "c").is_dir():
-            clear(path / name / "c")
+        clear_unless_folder(path / name / "c")
         try:
             check_layout(path, plan, name)
         except (IntegrityError, NotFoundError):
@@ -239,8 +246,7 @@ def holding(path: Path, name: str, busy: str, timeout: float = 0) -> Iterator[No
     if not isinstance(file, ObjectPath):
         if not file.parent.is_dir():
             _make_books(path)
-        if file.is_symlink() or not file.is_file():
-            clear(file)
+        clear_unless_file(file)
     with locked(file, busy, "Wait for the other process, and run the same command again.", timeout):
         yield
 

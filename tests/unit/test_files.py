@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from ampcli.files import replacing
+from ampcli.files import clear_unless_file, clear_unless_folder, replacing
 from ampcli.phasespace.hadron_sampler import Adaptation
 from ampcli.phasespace.vegas import VegasGrid
 from ampcli.plots.style import Plot, save
@@ -52,3 +54,28 @@ def test_a_plot(tmp_path, monkeypatch):
     with pytest.raises(OSError, match="No space"):
         save(Plot("errors", "", (Axes.grid,), {"number": 2}), tmp_path)
     assert {path: path.read_bytes() for path in tmp_path.iterdir()} == before
+
+
+def test_a_folder_that_another_process_makes_meanwhile_stays(tmp_path, monkeypatch):
+    folder = tmp_path / "c"
+    folder.mkdir()
+    (folder / "shard").touch()
+    with monkeypatch.context() as before_it_was_made:
+        before_it_was_made.setattr(Path, "is_dir", lambda self: False)
+        clear_unless_folder(folder)
+    assert (folder / "shard").is_file()
+    in_its_place = tmp_path / "file"
+    in_its_place.touch()
+    clear_unless_folder(in_its_place)
+    assert not in_its_place.exists()
+    clear_unless_folder(in_its_place)  # nothing
+
+
+def test_only_what_is_no_file_is_cleared(tmp_path):
+    kept, link, folder = tmp_path / "kept", tmp_path / "link", tmp_path / "folder"
+    kept.touch()
+    link.symlink_to(kept)
+    folder.mkdir()
+    for place in (kept, link, folder, tmp_path / "nothing"):
+        clear_unless_file(place)
+    assert list(tmp_path.iterdir()) == [kept]
