@@ -5,15 +5,15 @@ from __future__ import annotations
 import math
 import re
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from ampcli.errors import IntegrityError
 
 INCOMING, OUTGOING, RESONANCE = -1, 1, 2  # status codes
 
 
-@dataclass(frozen=True, slots=True)
-class LheParticle:
-    """A line of an event.
+class LheParticle(NamedTuple):
+    """A line of an event (a tuple: files hold millions of them).
 
     Attributes:
         mothers: lines of the first and the last mother, from 1; 0: none.
@@ -161,8 +161,14 @@ def _particle(line: bytes, where: str) -> LheParticle:
     if len(words) != 13:
         raise _malformed(where, line, "13 numbers for each particle")
     try:
-        pdg, status, mother, last, colour, anticolour = map(integer, words[:6])
-        x, y, z, e, mass, _, _ = map(real, words[6:])
+        try:  # nearly all lines: Python's own readers are quick, but take "1_0", and not what Fortran writes
+            if b"_" in line or max(map(len, words[:6])) > _DIGITS:
+                raise ValueError
+            pdg, status, mother, last, colour, anticolour = map(int, words[:6])
+            x, y, z, e, mass, _, _ = map(float, words[6:])
+        except ValueError:
+            pdg, status, mother, last, colour, anticolour = map(integer, words[:6])
+            x, y, z, e, mass, _, _ = map(real, words[6:])
     except ValueError:
         raise _malformed(where, line, "6 integers and 7 numbers for each particle") from None
     return LheParticle(pdg, status, (mother, last), (colour, anticolour), (e, x, y, z), mass, words[9])
