@@ -143,9 +143,7 @@ def main() -> None:
             f"{each['events_per_second_after_start']:8.0f} events/s; peak {each['peak_memory'] / 2**20:.0f} MiB"
         )
     print(f"predict goes at {found['times_pylhe']:.2f} times the rate of pylhe's reading")
-    print(
-        f"memory: {tenth / 2**20:.0f} MiB for a tenth of the events, {found['memory_per_event']:.0f} bytes for each more"
-    )
+    print(f"memory: {tenth / 2**20:.0f} MiB for a tenth of the events, {found['memory_per_event']:.0f} bytes an event")
     if given.json:
         given.json.write_text(json.dumps(found, indent=2) + "\n")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -18,6 +19,7 @@ from ampcli.collisions.leptons import LeptonCollisions
 from ampcli.errors import IntegrityError, UsageError, setting
 from ampcli.files import read_file, replacing
 from ampcli.generation.points import Points, require_positive
+from ampcli.generation.trial import ROWS, Trial, timed_amplitudes
 from ampcli.kinematics import with_beams
 from ampcli.locks import locked
 from ampcli.phasespace.hadron_sampler import excess_threshold
@@ -136,6 +138,22 @@ class LeptonPoints:
 
     def attributes(self, books: Path) -> dict[str, Any]:
         return {}
+
+    def trial(self) -> Trial:
+        """See `PointSource`."""
+        rng = self._stream(0, 1)
+        self._sample(rng, ROWS)  # the first call takes longer
+        begun = time.perf_counter()
+        points, _ = self._sample(rng, ROWS)
+        seconds = time.perf_counter() - begun
+        if self.collisions.overweight is None:
+            return Trial(points, points.tried, ROWS, seconds)
+        amplitude, each = timed_amplitudes(self.provider, points.batch(slice(None)))
+        size = points.weight[: len(amplitude)] * np.nan_to_num(amplitude)
+        share = np.minimum(size / excess_threshold(size, self.collisions.overweight), 1.0).mean()
+        tested = replace(points, amplitude=np.resize(amplitude, ROWS))
+        seconds += ROWS * each
+        return Trial(tested, points.tried, ROWS * float(share), seconds, _PILOT / ROWS * seconds)
 
     def points(self, part: int, rows: slice, books: Path, on_pass: Callable[[], None]) -> Points:
         n = rows.stop - rows.start

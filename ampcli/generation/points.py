@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -16,6 +16,9 @@ from ampcli.errors import UsageError, setting
 from ampcli.events.intake import Intake
 from ampcli.kinematics import FloatArray
 from ampcli.process import Process
+
+if TYPE_CHECKING:
+    from ampcli.generation.trial import Trial
 
 
 def require_positive(provider: Provider) -> None:
@@ -81,6 +84,14 @@ class PointSource(Protocol):
 
     def attributes(self, books: Path) -> dict[str, Any]:
         """What a finished store's attributes say of how its points were drawn."""
+        ...
+
+    def trial(self) -> Trial:
+        """Some points, drawn in memory, and what they cost.
+
+        Raises:
+            UsageError: next to no point passes the cuts.
+        """
         ...
 
 

@@ -17,6 +17,8 @@ from ampcli.collisions.protons import ProtonCollisions
 from ampcli.errors import UsageError, setting
 from ampcli.generation.points import Points, require_positive
 from ampcli.generation.proposal import PROPOSAL, Proposal
+from ampcli.generation.proton_trial import proton_trial
+from ampcli.generation.trial import Trial
 from ampcli.kinematics import FloatArray
 from ampcli.locks import locked
 from ampcli.phasespace.colour_chain import chain
@@ -284,6 +286,12 @@ class ProtonPoints:
                     self.sampler, adaptation, self._stream(0, 1), self.collisions.overweight, books
                 )
                 proposal.save(books / PROPOSAL)
+
+    def trial(self) -> Trial:
+        """See `PointSource`; two stages count as direct unweighting, which is what they are to be quicker than."""
+        unweighted = bool(self.collisions.unweighted)
+        tail = TAIL if self.collisions.unweighted is True else 0
+        return proton_trial(self.sampler, self._stream(0, 3), self.shortly.adapted, _SHORTER, unweighted, tail)
 
     def adapted(self) -> Adaptation:
         """The sampler's adaptation to the process, from the seed."""

@@ -29,6 +29,8 @@ from ampcli.process import Process
 BLOCK = 8192
 
 _ROUNDS, _ROUND_BLOCKS = 12, 8  # of the adaptation: about 0.8 million points
+#: Passes of an adaptation without its tail.
+ADAPTING = _ROUNDS * _ROUND_BLOCKS
 _LAST = 3  # rounds that the grid no longer follows
 _THIN = 0.25  # of the weight to unweight by, of weights by the guide
 TAIL = 96  # more passes for the weight to unweight by: 0.3 % of the cross section sit in few of the largest weights
