@@ -10,7 +10,7 @@ import numpy as np
 from ampcli.generation.points import Points
 from ampcli.generation.trial import ROWS, Trial, timed_amplitudes
 from ampcli.kinematics import FloatArray
-from ampcli.phasespace.hadron_sampler import ADAPTING, BLOCK, Adaptation, HadronSampler, largest_weight
+from ampcli.phasespace.hadron_sampler import BLOCK, Adaptation, HadronSampler, largest_weight
 from ampcli.phasespace.vegas import VegasGrid
 
 _MOST_PASSES = 16
@@ -35,7 +35,7 @@ def proton_trial(
         UsageError: next to no point passes the cuts.
     """
     flat = _Passes(sampler, rng, Adaptation(VegasGrid.flat(sampler.map.axes), 1.0), 1)
-    passes = ADAPTING + tail
+    passes = sampler.exact_passes + tail
     if flat.within and flat.seconds * passes / shorter > _MOST_SECONDS:
         kept = flat.kept(largest_weight(flat.weight, sampler.overweight)) if unweighted else flat.within
         return flat.trial(kept, flat.seconds * passes, at_most=True)

@@ -29,8 +29,6 @@ from ampcli.process import Process
 BLOCK = 8192
 
 _ROUNDS, _ROUND_BLOCKS = 12, 8  # of the adaptation: about 0.8 million points
-#: Passes of an adaptation without its tail.
-ADAPTING = _ROUNDS * _ROUND_BLOCKS
 _LAST = 3  # rounds that the grid no longer follows
 _THIN = 0.25  # of the weight to unweight by, of weights by the guide
 TAIL = 96  # more passes for the weight to unweight by: 0.3 % of the cross section sit in few of the largest weights
@@ -127,6 +125,12 @@ class HadronSampler:
         if self.jets is None:
             return ChainMap(self.process, self.energy, self.cuts, leptons=self.leptons)
         return JetMap(self.process, self.energy, self.cuts, leptons=self.leptons, version=self.jets)
+
+    @property
+    def exact_passes(self) -> int:
+        """Passes of an adaptation, without its tail, whose points need exact amplitudes."""
+        guided = isinstance(self.map, JetMap) and self.map.guided
+        return (_LAST if guided else _ROUNDS) * _ROUND_BLOCKS
 
     def integrand(
         self, cube: FloatArray, choices: npt.NDArray[np.integer], grid: VegasGrid
