@@ -209,7 +209,8 @@ def progress_bar(unit: str, total: int | None) -> Iterator[Callable[[int], None]
         0  # its thread, which cannot start where memory is short, would be for bars that stand still
     )
     drawn = sys.stderr.isatty() and not shown.quiet
-    with tqdm(total=total, unit=f" {unit}", unit_scale=True, disable=not drawn, file=Unfailing(sys.stderr)) as bar:
+    options = {"unit": f" {unit}", "unit_scale": True, "disable": not drawn, "file": Unfailing(sys.stderr)}
+    with tqdm(total=total, leave=None, **options) as bar:  # of a bar within another, nothing is left
 
         def advance(amount: int) -> None:
             bar.update(amount)

@@ -348,7 +348,14 @@ def gen(
         progress_bar("points", job.plan.points) as advance,
     ):
         attributes = generate(
-            job, workers, share, resume, advance, finish=not no_finish, on_begun=lambda: _save_command(store / BOOKS)
+            job,
+            workers,
+            share,
+            resume,
+            advance,
+            finish=not no_finish,
+            on_begun=lambda: _save_command(store / BOOKS),
+            bars=progress_bar,
         )
     if attributes is None:
         return Result(

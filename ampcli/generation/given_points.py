@@ -27,6 +27,7 @@ from ampcli.generation.points import Points
 from ampcli.generation.trial import ROWS, Trial
 from ampcli.kinematics import FloatArray
 from ampcli.process import Process
+from ampcli.progress import Bars, unseen
 
 _BATCH = 16384
 
@@ -167,7 +168,7 @@ class GivenPoints:
         left_out = self._events.event[np.array(rows)].tolist()
         return replace(self, failed=tuple(sorted({*self.failed, *left_out})))
 
-    def prepare(self, books: Path) -> None:
+    def prepare(self, books: Path, bars: Bars = unseen) -> None:
         """Nothing to prepare."""
 
     def attributes(self, books: Path) -> dict[str, Any]:

@@ -27,6 +27,7 @@ from ampcli.phasespace.rambo import cross_section_weight
 from ampcli.phasespace.sampler import LeptonSampler, Sampling
 from ampcli.phasespace.selection import Cuts
 from ampcli.process import Process
+from ampcli.progress import Bars, unseen
 from ampcli.seal import check_seal, sealed
 
 IntArray = npt.NDArray[np.int64]
@@ -123,7 +124,7 @@ class LeptonPoints:
         weight = cross_section_weight(self.process.n_final, self.collisions.sqrt_s) * relative
         return Points(np.broadcast_to(beams, (rows, 2, 4)), outgoing, weight, int(tries[-1])), tries
 
-    def prepare(self, books: Path) -> None:
+    def prepare(self, books: Path, bars: Bars = unseen) -> None:
         """Find the weight to unweight by, unless another share of the store has done it."""
         if self.collisions.overweight is None:
             return
@@ -131,8 +132,13 @@ class LeptonPoints:
         with locked(books / "locks" / "weight.lock", f"{books} is being prepared", "Wait.", seconds=-1):
             if not file.is_file():
                 points, _ = self._sample(self._stream(0, 0), _PILOT)
-                weights = points.weight * self.provider.evaluate(points.batch(slice(None)))
-                largest = excess_threshold(weights, self.collisions.overweight)
+                amplitude = np.empty(_PILOT)
+                with bars("points", _PILOT) as advance:
+                    for start in range(0, _PILOT, _BATCH):
+                        rows = slice(start, start + _BATCH)
+                        amplitude[rows] = self.provider.evaluate(points.batch(rows))
+                        advance(_BATCH)
+                largest = excess_threshold(points.weight * amplitude, self.collisions.overweight)
                 with replacing(file) as draft:
                     draft.write_text(json.dumps(sealed({"largest_weight": largest})))
 

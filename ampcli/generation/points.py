@@ -16,6 +16,7 @@ from ampcli.errors import UsageError, setting
 from ampcli.events.intake import Intake
 from ampcli.kinematics import FloatArray
 from ampcli.process import Process
+from ampcli.progress import Bars, unseen
 
 if TYPE_CHECKING:
     from ampcli.generation.trial import Trial
@@ -74,8 +75,13 @@ class PointSource(Protocol):
         """The source for a store that was begun with these collisions: with the sampler that an older ampcli had."""
         ...
 
-    def prepare(self, books: Path) -> None:
-        """What comes before the first part, once for a store; `books` is the folder to keep it in."""
+    def prepare(self, books: Path, bars: Bars = unseen) -> None:
+        """What comes before the first part, once for a store.
+
+        Args:
+            books: the folder to keep it in.
+            bars: show how far it is.
+        """
         ...
 
     def points(self, part: int, rows: slice, books: Path, on_pass: Callable[[], None]) -> Points:

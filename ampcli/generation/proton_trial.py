@@ -14,7 +14,7 @@ from ampcli.phasespace.hadron_sampler import BLOCK, Adaptation, HadronSampler, l
 from ampcli.phasespace.vegas import VegasGrid
 
 _MOST_PASSES = 16
-_MOST_SECONDS = 20.0  # of a short adaptation
+_MOST_SECONDS = 10.0  # of a short adaptation
 
 
 def proton_trial(

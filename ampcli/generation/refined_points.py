@@ -27,6 +27,7 @@ from ampcli.inference.described import require_amplitudes
 from ampcli.inference.load import load_folder, load_predictor
 from ampcli.inference.predictor import Predictor
 from ampcli.kinematics import FloatArray
+from ampcli.progress import Bars, unseen
 from ampcli.registry.manifest import manifest_sha256, read_manifest
 from ampcli.registry.resolve import resolve
 from ampcli.registry.search import find_registry
@@ -66,9 +67,9 @@ class RefinedPoints:
         earlier = self.source.as_begun(begun)
         return self if earlier is self.source else replace(self, source=earlier)
 
-    def prepare(self, books: Path) -> None:
+    def prepare(self, books: Path, bars: Bars = unseen) -> None:
         """See `PointSource`."""
-        self.source.prepare(books)
+        self.source.prepare(books, bars)
 
     def attributes(self, books: Path) -> dict[str, Any]:
         """See `PointSource`."""
