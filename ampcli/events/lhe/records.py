@@ -7,7 +7,10 @@ import re
 from dataclasses import dataclass
 from typing import NamedTuple
 
+import numpy as np
+
 from ampcli.errors import IntegrityError
+from ampcli.kinematics import FloatArray
 
 INCOMING, OUTGOING, RESONANCE = -1, 1, 2  # status codes
 
@@ -144,6 +147,49 @@ def parse_event(block: bytes, number: int, where: str) -> LheEvent:
     return LheEvent(number, kind, weight, scale, alpha_ew, alpha_s, particles)
 
 
+_PLAIN_BYTES = b"0123456789.eE+- \n\r\t"
+
+
+@dataclass(frozen=True)
+class LheTable:
+    """An event whose text is nothing but numbers, as most are: read at once.
+
+    Attributes:
+        weight: XWGTUP.
+        particles: (n, 13), the numbers of each line.
+        shape: what its particles are and where they come from, the same for all events alike.
+    """
+
+    weight: float
+    particles: FloatArray
+    shape: bytes
+
+
+def read_table(block: bytes) -> LheTable | None:
+    """The text between <event> and </event>, read several times sooner than by `parse_event`.
+
+    Returns:
+        None where `parse_event` has to be asked: other text, or numbers that are not those of an event.
+    """
+    if block.translate(None, _PLAIN_BYTES):
+        return None
+    try:
+        numbers = np.fromstring(block, sep=" ")
+    except (DeprecationWarning, ValueError):  # text such as 1.2.3
+        return None
+    said, rest = divmod(len(numbers) - 6, 13)
+    if said < 1 or rest or numbers[0] != said or block.strip().count(b"\n") != said or numbers[1] % 1:
+        return None
+    particles = numbers[6:].reshape(said, 13)
+    words = particles[:, :6]
+    if not np.abs(words).max() < _EXACT:
+        return None
+    integers = words.astype(np.int64)
+    if not (integers == words).all():
+        return None
+    return LheTable(float(numbers[2]), particles, integers[:, :4].tobytes())
+
+
 def _lines(text: bytes) -> list[bytes]:
     """Lines with numbers: comments are left out, the first tag ends them."""
     lines = []
@@ -175,6 +221,7 @@ def _particle(line: bytes, where: str) -> LheParticle:
 
 
 _DIGITS = 18
+_EXACT = 2.0**53  # integers below are exact as floating-point numbers
 _PLAIN = re.compile(rb"[+-]?\d{1,18}")
 _FORTRAN = re.compile(rb"([+-]?(?:\d+\.?\d*|\.\d+))(?:[dDqQ]|(?=[+-]))([+-]?\d+)")
 
