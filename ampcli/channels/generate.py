@@ -30,6 +30,7 @@ from ampcli.generation.left_out import cannot_skip
 from ampcli.generation.proton_points import ADAPTATION, ProtonPoints, ProtonSettings
 from ampcli.generation.run import Job
 from ampcli.locks import locked
+from ampcli.progress import Bars, unseen
 from ampcli.store.metadata import write_group
 from ampcli.store.plan import flat
 
@@ -234,6 +235,7 @@ def generate_sample(
     resume: bool = False,
     on_rows: Callable[[int], None] = lambda rows: None,
     finish: bool = True,
+    bars: Bars = unseen,
 ) -> list[dict[str, Any]] | None:
     """Fill the stores of all channels of a sample that was begun.
 
@@ -244,6 +246,6 @@ def generate_sample(
     for each, channel in zip(job.jobs, job.plan.channels, strict=True):
         adapted = _survey_folder(job, channel) / ADAPTATION
         prepared = [adapted] if adapted.is_file() else []  # where it was removed, the store adapts again, to the same
-        found.append(generate(each, workers, part, resume, on_rows, prepared, finish))
+        found.append(generate(each, workers, part, resume, on_rows, prepared, finish, bars=bars))
     finished = [attributes for attributes in found if attributes is not None]
     return finished if len(finished) == len(found) else None

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from ampcli.cli import names
-from ampcli.cli.command import RegistryOption, Result, command
+from ampcli.cli.command import RegistryOption, Result, command, progress_bar
 from ampcli.cli.over_channels import Values, model_at, name_at, over_channels
 
 
@@ -45,7 +45,9 @@ def calibrate(
     from ampcli.store.reader import open_store
 
     set_threads(threads)
-    manifest = publish_calibrated(find_registry(registry), model, open_store(store), name)
+    opened = open_store(store)
+    with progress_bar("points", len(opened.split_rows("validation"))) as advance:
+        manifest = publish_calibrated(find_registry(registry), model, opened, name, advance)
     assert manifest.recalibration is not None
     scales = manifest.recalibration.scales
     intervals = ", ".join(f"{level} % within {k:.2f}" for level, k in manifest.recalibration.intervals.items())

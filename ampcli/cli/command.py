@@ -24,7 +24,7 @@ from ampcli import interrupt
 from ampcli.cli.configuration import check_variables, configuration_text, read_config, write_configuration
 from ampcli.cli.effect import effective, effects, refuse_without_effect
 from ampcli.cli.executor import AsJobs
-from ampcli.cli.output import Unfailing, shown, write_document, write_text
+from ampcli.cli.output import Unfailing, say, shown, write_document, write_text
 from ampcli.errors import AmpcliError, InterruptedRun
 from ampcli.objects import place
 from ampcli.system_errors import explain
@@ -43,6 +43,8 @@ class Result:
     write: Callable[[], str] | None = None
     found: tuple[Any, ...] = ()
 
+
+_WIPED = "\r\x1b[K"  # what stands in the line of a terminal
 
 #: Arguments and options of this run that have an effect (one process runs one command).
 _parameters: dict[str, Any] = {}
@@ -209,13 +211,19 @@ def progress_bar(unit: str, total: int | None) -> Iterator[Callable[[int], None]
         0  # its thread, which cannot start where memory is short, would be for bars that stand still
     )
     drawn = sys.stderr.isatty() and not shown.quiet
-    with tqdm(total=total, unit=f" {unit}", unit_scale=True, disable=not drawn, file=Unfailing(sys.stderr)) as bar:
+    options = {"unit": f" {unit}", "unit_scale": True, "disable": not drawn, "file": Unfailing(sys.stderr)}
+    with tqdm(total=total, leave=None, **options) as bar:  # of a bar within another, nothing is left
 
         def advance(amount: int) -> None:
             bar.update(amount)
             interrupt.check()
 
         yield advance
+
+
+def say_above(line: str) -> None:
+    """Say a line on stderr, where a bar may stand: it comes again below."""
+    say(f"{_WIPED if sys.stderr.isatty() else ''}{line}\n")
 
 
 @contextmanager

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 import typer
 
 from ampcli.cli import names
-from ampcli.cli.command import RegistryOption, Result, command
+from ampcli.cli.command import RegistryOption, Result, command, progress_bar
 from ampcli.cli.effect import only_with
 from ampcli.cli.over_channels import Values, model_at, name_at, over_channels
 
@@ -50,13 +50,20 @@ def ensemble(
     """Combine trained models into one with an uncertainty."""
     from ampcli.device import choose_device, set_threads
     from ampcli.publishing.ensemble import build_ensemble
+    from ampcli.registry.naming import expand_ranges
     from ampcli.registry.search import find_registry
     from ampcli.store.reader import open_store
     from ampcli.uncertainty.kind import UncertaintyKind
 
     set_threads(threads)
     opened = None if data is None else open_store(data)
-    manifest = build_ensemble(find_registry(registry), name, members, combine, opened, choose_device(device))
+    found, chosen = find_registry(registry), choose_device(device)
+    if opened is None:
+        manifest = build_ensemble(found, name, members, combine, None, chosen)
+    else:
+        predictions = len(expand_ranges(members)) if combine == "covariance" else 1
+        with progress_bar("points", len(opened.split_rows("validation")) * predictions) as advance:
+            manifest = build_ensemble(found, name, members, combine, opened, chosen, advance)
     text = f"{manifest.reference}: {combine} of {', '.join(member.model for member in manifest.members)}"
     if "median_abs_delta" in manifest.metrics:
         text += f"; median |Delta| {manifest.metrics['median_abs_delta'].value:.3e} on validation"

@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 import typer
 
 from ampcli.cli import names
-from ampcli.cli.command import RegistryOption, Result, command, save_configuration
+from ampcli.cli.command import RegistryOption, Result, command, progress_bar, save_configuration
 from ampcli.cli.executor import one_job
 from ampcli.cli.over_channels import Values, arguments_at, over_channels, store_of_arguments
 from ampcli.cli.report_option import ReportOption
@@ -82,7 +82,8 @@ def evaluate(
     set_threads(threads)
     predictors = [load_predictor(model, registry, device) for model in expand_ranges(models)]
     opened = open_store(place(store))
-    found = compare(predictors, opened, split)
+    with progress_bar("points", len(opened.split_rows(split)) * len(predictors)) as advance:
+        found = compare(predictors, opened, split, advance)
     comparisons = {p.manifest.reference: each for p, each in zip(predictors, found, strict=True)}
     note = note_on(opened.plan.provider, opened.process)
     common = {"store": store, "dataset_digest": opened.digest, "split": split, **({"note": note} if note else {})}

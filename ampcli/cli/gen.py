@@ -277,7 +277,9 @@ def gen(
     ] = None,
     registry: RegistryOption = None,
     dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Say what would be done, and stop."), not_with("executor")
+        bool,
+        typer.Option("--dry-run", help="Say what would be done, with seconds, bytes and memory, and stop."),
+        not_with("executor"),
     ] = False,
 ) -> Result:
     """Generate phase-space points and their exact |M|^2 into a store."""
@@ -340,13 +342,20 @@ def gen(
     notes = [collisions.note, job.note, note_on(job.plan.provider, job.provider.process)]
     note = "\n".join(text for text in notes if text) or None
     if dry_run:
-        return planned(job, note)
+        return planned(job, note, workers)
     with (
         resumable(f"{store} keeps its finished parts", "Go on with --resume."),
         progress_bar("points", job.plan.points) as advance,
     ):
         attributes = generate(
-            job, workers, share, resume, advance, finish=not no_finish, on_begun=lambda: _save_command(store / BOOKS)
+            job,
+            workers,
+            share,
+            resume,
+            advance,
+            finish=not no_finish,
+            on_begun=lambda: _save_command(store / BOOKS),
+            bars=progress_bar,
         )
     if attributes is None:
         return Result(

@@ -6,26 +6,42 @@ import logging
 from typing import TYPE_CHECKING, Any
 
 from ampcli.cli.command import Result
+from ampcli.cli.numbers import duration
 
 if TYPE_CHECKING:
+    from ampcli.generation.forecast import Forecast
     from ampcli.generation.run import Job
 
 log = logging.getLogger(__name__)
 
 
-def planned(job: Job, note: str | None) -> Result:
-    """What would be made."""
-    plan = job.plan
+def planned(job: Job, note: str | None, workers: int) -> Result:
+    """What would be made, and what it is expected to take."""
+    from ampcli.generation.forecast import forecast
+
+    plan, expected = job.plan, forecast(job, workers)
     document = {
         "plan": plan.model_dump(mode="json"),
         "parts": plan.parts,
         "rows_per_part": plan.shard_rows,
         "bytes": plan.size,
+        "estimate": expected.model_dump(mode="json"),
         **_facts(job, note),
     }
     what = f"{plan.points} points of {plan.process}, exact amplitudes of {plan.provider.name}"
     text = [f"{what}, {plan.size / 1e6:.3g} MB in {plan.parts} parts -> {job.path}", *([note] if note else [])]
-    return Result(document, "\n".join(text))
+    return Result(document, "\n".join([*text, *_expected(expected)]))
+
+
+def _expected(found: Forecast) -> list[str]:
+    cores = f"{found.cores} cores" if found.cores > 1 else "one core"
+    ready = f", of which {duration(found.preparation_seconds)} to get ready" if found.preparation_seconds else ""
+    return [
+        f"estimate: {'at most ' if found.at_most else ''}{duration(found.seconds)} on {cores}{ready}; "
+        f"{found.peak_memory / 1e6:.3g} MB of memory",
+        f"  measured with {found.points} points, here and now: {found.us_per_point:.3g} us and "
+        f"{found.bytes_per_point:.4g} bytes per point, acceptance {found.acceptance:.2g}",
+    ]
 
 
 def finished(job: Job, attributes: dict[str, Any], note: str | None) -> Result:

@@ -40,7 +40,7 @@ def gen_sample(
             job = begin(job, workers, resume or share[1] > 1, advance)
         save_configuration(path, "gen", leave_out=("part", "resume"))
         with progress_bar("points", job.plan.points) as advance:
-            attributes = generate_sample(job, workers, share, resume, advance, finish)
+            attributes = generate_sample(job, workers, share, resume, advance, finish, progress_bar)
     if attributes is None:
         return Result(
             {"store": str(path), "finished": False}, f"{path}: this share is done, the sample is not finished"

@@ -66,3 +66,11 @@ def parse_tolerance(option: str, text: str) -> tuple[float, float]:
     if not (0 < numbers[0] < float("inf") and 0 < numbers[1] < 1):
         raise UsageError(f"{option} {text}: write it as ACCURACY:FRACTION, for example 0.03:1e-3")
     return numbers
+
+
+def duration(seconds: float) -> str:
+    """Seconds in a unit that suits them, with two digits."""
+    for unit, size in (("days", 86400.0), ("h", 3600.0), ("min", 60.0)):
+        if seconds >= 1.5 * size:
+            return f"{seconds / size:.1f} {unit}" if seconds < 9.95 * size else f"{seconds / size:.0f} {unit}"
+    return f"{seconds:.2g} s"

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from ampcli.cli import names
-from ampcli.cli.command import RegistryOption, Result, command, save_configuration
+from ampcli.cli.command import RegistryOption, Result, command, progress_bar, save_configuration, say_above
 from ampcli.cli.effect import only_if
 from ampcli.cli.names import provider_names, starting_with
-from ampcli.cli.output import say, shown
+from ampcli.cli.output import shown
 from ampcli.cli.over_channels import Values, arguments_at, over_channels, store_of_arguments
 from ampcli.cli.report_option import ReportOption
 from ampcli.objects import place
@@ -105,7 +105,9 @@ def speedup(
     predictors = [load_predictor(model, registry, device) for model in models]
     trainings = [trained_networks(root, predictor.manifest) for predictor in predictors]
     providers = providers_of(opened, provider or [], _say)
-    measured = measure_speedup(predictors, trainings, opened, providers, accuracy, fraction, batch, goal, _say)
+    measured = measure_speedup(
+        predictors, trainings, opened, providers, accuracy, fraction, batch, goal, _say, progress_bar
+    )
     text = _text(measured)
     described = {"store": store, "dataset_digest": opened.digest, "plan": opened.plan.model_dump(mode="json")}
     document = {**described, **measured.model_dump(mode="json")}
@@ -137,7 +139,7 @@ def speedup(
 
 def _say(step: str) -> None:
     if not shown.quiet:
-        say(f"{step}\n")
+        say_above(step)
 
 
 def _text(report: Report) -> str:

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from ampcli.cli import names
-from ampcli.cli.command import RegistryOption, Result, command, save_configuration
+from ampcli.cli.command import RegistryOption, Result, command, progress_bar, save_configuration
 from ampcli.cli.effect import not_with, only_with
 from ampcli.cli.report_option import ReportOption
 
@@ -67,12 +67,14 @@ def trajectory(
     set_threads(threads)
     predictors = [load_predictor(model, registry, device) for model in expand_ranges(models)]
     result: TrajectoryResult | SeedsResult
-    if seeds is None:
-        followed, one_seed = follow(predictors, count, points, seed, y_cut)
-        result, text = one_seed, trajectory_table(one_seed)
-    else:
-        followed, over_seeds = follow_seeds(predictors, count, points, parse_seeds(seeds), y_cut)
-        result, text = over_seeds, seeds_table(over_seeds)
+    every = None if seeds is None else parse_seeds(seeds)
+    with progress_bar("points", count * points * len(predictors) * (1 if every is None else len(every))) as advance:
+        if every is None:
+            followed, one_seed = follow(predictors, count, points, seed, y_cut, advance)
+            result, text = one_seed, trajectory_table(one_seed)
+        else:
+            followed, over_seeds = follow_seeds(predictors, count, points, every, y_cut, advance)
+            result, text = over_seeds, seeds_table(over_seeds)
     document = result.model_dump(mode="json")
     if out is None and report is None:
         return Result(document, text)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,6 +16,7 @@ from ampcli.inference.predictor import Predicted, Predictor
 from ampcli.inference.seen import require_unseen
 from ampcli.inference.stored import StoredPoints
 from ampcli.kinematics import min_invariant, with_beams
+from ampcli.progress import nothing
 from ampcli.registry.manifest import Manifest
 from ampcli.store.measures import Measures, measures
 from ampcli.store.reader import Split, Store
@@ -43,8 +44,13 @@ class Comparison:
     measures: Measures
 
 
-def compare(predictors: Sequence[Predictor], store: Store, split: Split) -> list[Comparison]:
+def compare(
+    predictors: Sequence[Predictor], store: Store, split: Split, on_rows: Callable[[int], None] = nothing
+) -> list[Comparison]:
     """Compare models with a split of a store, whose points are read once.
+
+    Args:
+        on_rows: told how many points are done more, of every model.
 
     Raises:
         UsageError: the store holds another process, energy or amplitude than a model learned, or points of its
@@ -57,7 +63,7 @@ def compare(predictors: Sequence[Predictor], store: Store, split: Split) -> list
     for predictor, (own, seen) in zip(predictors, split_stores, strict=True):
         if (rule := own.split_rule) not in known:
             known[rule] = _sample(points[rule])
-        found.append(_compared(predictor, points[rule], *known[rule], seen))
+        found.append(_compared(predictor, points[rule], *known[rule], seen, on_rows))
     return found
 
 
@@ -93,12 +99,17 @@ def _sample(points: StoredPoints) -> tuple[Sample, Measures]:
 
 
 def _compared(
-    predictor: Predictor, points: StoredPoints, sample: Sample, counted: Measures, seen: Sequence[str]
+    predictor: Predictor,
+    points: StoredPoints,
+    sample: Sample,
+    counted: Measures,
+    seen: Sequence[str],
+    on_rows: Callable[[int], None],
 ) -> Comparison:
     data, (log_mean, log_std) = predictor.manifest.dataset, predictor.manifest.log_moments
     jets = data.source.jets(points.momenta, points.store.process).astype(np.float64)
     trained = Trained(jets, log_mean, log_std, data.y_cut)
-    found = points.predicted(predictor)
+    found = points.predicted(predictor, on_rows)
     evaluation = evaluate(sample, trained, _claims(predictor, points, found)).model_copy(update={"seen": tuple(seen)})
     relative = relative_size(found.amplitude, found.uncertainty) if predictor.uncertainty_kind.by_point else None
     return Comparison(evaluation, found.amplitude / sample.exact - 1.0, sample.min_sij, relative, counted)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,6 +17,7 @@ from ampcli.kinematics import with_beams
 from ampcli.phasespace.selection import Selection
 from ampcli.phasespace.trajectories import trajectories
 from ampcli.phasespace.unresolved import REGIONS, singular_invariant, unresolved_regions
+from ampcli.progress import nothing
 from ampcli.records.base import Frozen
 from ampcli.uncertainty.kind import UncertaintyKind
 
@@ -82,12 +83,18 @@ class TrajectoryPoints:
 
 
 def follow(
-    predictors: Sequence[Predictor], count: int, points: int, seed: int, y_cut: float | None = None
+    predictors: Sequence[Predictor],
+    count: int,
+    points: int,
+    seed: int,
+    y_cut: float | None = None,
+    on_rows: Callable[[int], None] = nothing,
 ) -> tuple[TrajectoryPoints, TrajectoryResult]:
     """Compare models of one process with its exact amplitudes along trajectories.
 
     Args:
         y_cut: for the regions; by default each model's training cut.
+        on_rows: told how many points are done more, of every model.
 
     Raises:
         UsageError: models of different processes, energies or parameters; of no fixed energy; without a cut of their
@@ -109,7 +116,7 @@ def follow(
     models, summaries = {}, {}
     for predictor in predictors:
         reference = predictor.manifest.reference
-        models[reference], summaries[reference] = _on_trajectories(predictor, final, exact, sqrt_s, y_cut)
+        models[reference], summaries[reference] = _on_trajectories(predictor, final, exact, sqrt_s, y_cut, on_rows)
     shape = (count, points)
     return (
         TrajectoryPoints(
@@ -146,7 +153,12 @@ def _common_energy(predictors: Sequence[Predictor]) -> float:
 
 
 def _on_trajectories(
-    predictor: Predictor, final: Floats, exact: Floats, sqrt_s: float, y_cut: float | None
+    predictor: Predictor,
+    final: Floats,
+    exact: Floats,
+    sqrt_s: float,
+    y_cut: float | None,
+    on_rows: Callable[[int], None],
 ) -> tuple[Predicted, ModelOnTrajectories]:
     """What a model predicts at points (n, n_final, 4) whose |M|^2 is `exact` (n,), and how well."""
     cut = predictor.manifest.dataset.y_cut if y_cut is None else y_cut
@@ -155,7 +167,8 @@ def _on_trajectories(
             f"{predictor.manifest.reference} was trained without a cut", f"Give one with {setting('y_cut')}."
         )
     regions = unresolved_regions(final, predictor.process, Selection(sqrt_s, cut))
-    amplitude, uncertainty = predictor.predict_final(final)
+    found = predictor.predicted(final, on_rows=on_rows)
+    amplitude, uncertainty = found.amplitude, found.uncertainty
     outside = predictor.certify(final, amplitude, uncertainty).outside
     delta = amplitude / exact - 1.0
     summary = ModelOnTrajectories(

@@ -12,6 +12,7 @@ from ampcli.errors import UsageError, setting
 from ampcli.evaluation.metrics import THRESHOLDS
 from ampcli.evaluation.trajectories import Accuracy, ModelOnTrajectories, TrajectoryPoints, TrajectoryResult, follow
 from ampcli.inference.predictor import Predictor
+from ampcli.progress import nothing
 from ampcli.records.base import Frozen
 
 MOST_SEEDS = 1000
@@ -82,15 +83,20 @@ def parse_seeds(text: str) -> range:
 
 
 def follow_seeds(
-    predictors: Sequence[Predictor], count: int, points: int, seeds: Sequence[int], y_cut: float | None = None
+    predictors: Sequence[Predictor],
+    count: int,
+    points: int,
+    seeds: Sequence[int],
+    y_cut: float | None = None,
+    on_rows: Callable[[int], None] = nothing,
 ) -> tuple[TrajectoryPoints, SeedsResult]:
     """`follow` for one seed after the other; the points are those of the first.
 
     Raises:
         UsageError: as `follow`.
     """
-    shown, first = follow(predictors, count, points, seeds[0], y_cut)
-    results = [first, *(follow(predictors, count, points, seed, y_cut)[1] for seed in seeds[1:])]
+    shown, first = follow(predictors, count, points, seeds[0], y_cut, on_rows)
+    results = [first, *(follow(predictors, count, points, seed, y_cut, on_rows)[1] for seed in seeds[1:])]
 
     def over(model: str, regions: Callable[[ModelOnTrajectories], dict[str, Accuracy]]) -> dict[str, AccuracyOverSeeds]:
         return {

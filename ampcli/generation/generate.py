@@ -22,6 +22,7 @@ from ampcli.generation.left_out import leave_out_failed, require_can_skip
 from ampcli.generation.points import PointSource, Settings
 from ampcli.generation.run import Job, fill
 from ampcli.objects import ObjectPath
+from ampcli.progress import Bars, unseen
 from ampcli.store import parts
 from ampcli.store.plan import Plan
 from ampcli.store.record import read_plan
@@ -200,6 +201,7 @@ def generate(
     prepared: Sequence[Path] = (),
     finish: bool = True,
     on_begun: Callable[[], None] = lambda: None,
+    bars: Bars = unseen,
 ) -> dict[str, Any] | None:
     """Fill the store of a prepared job.
 
@@ -207,6 +209,7 @@ def generate(
         prepared: files for a new store's books, such as an adaptation that a survey made.
         finish: finish the store if all its parts are there.
         on_begun: called once the store is there.
+        bars: show how far the preparation is.
 
     Returns:
         The finished store's attributes, or None while shares of other processes are missing.
@@ -242,7 +245,7 @@ def generate(
                 )
             job = leave_out_failed(job, workers, on_rows)
             chosen = range(job.plan.parts)
-        return fill(job, chosen, workers, resume, on_rows, finish)
+        return fill(job, chosen, workers, resume, on_rows, finish, bars)
     except UsageError:  # cuts that (almost) nothing passes show only while sampling: leave no empty store behind
         if created and len(parts.missing_parts(job.path, job.plan)) == job.plan.parts:
             clear(job.path)

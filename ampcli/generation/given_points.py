@@ -24,8 +24,10 @@ from ampcli.events.intake import Intake
 from ampcli.events.lhe.read import LheEvents
 from ampcli.events.table import column_names, read_column
 from ampcli.generation.points import Points
+from ampcli.generation.trial import ROWS, Trial
 from ampcli.kinematics import FloatArray
 from ampcli.process import Process
+from ampcli.progress import Bars, unseen
 
 _BATCH = 16384
 
@@ -166,11 +168,16 @@ class GivenPoints:
         left_out = self._events.event[np.array(rows)].tolist()
         return replace(self, failed=tuple(sorted({*self.failed, *left_out})))
 
-    def prepare(self, books: Path) -> None:
+    def prepare(self, books: Path, bars: Bars = unseen) -> None:
         """Nothing to prepare."""
 
     def attributes(self, books: Path) -> dict[str, Any]:
         return {}
+
+    def trial(self) -> Trial:
+        """See `PointSource`: the first ones, which are known already."""
+        points = self.points(0, slice(0, ROWS), Path(), lambda: None)
+        return Trial(points, len(points.outgoing), len(points.outgoing), 0.0)
 
     def points(self, part: int, rows: slice, books: Path, on_pass: Callable[[], None]) -> Points:
         momenta = self.momenta[rows]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -18,6 +19,7 @@ from ampcli.collisions.leptons import LeptonCollisions
 from ampcli.errors import IntegrityError, UsageError, setting
 from ampcli.files import read_file, replacing
 from ampcli.generation.points import Points, require_positive
+from ampcli.generation.trial import ROWS, Trial, timed_amplitudes
 from ampcli.kinematics import with_beams
 from ampcli.locks import locked
 from ampcli.phasespace.hadron_sampler import excess_threshold
@@ -25,6 +27,7 @@ from ampcli.phasespace.rambo import cross_section_weight
 from ampcli.phasespace.sampler import LeptonSampler, Sampling
 from ampcli.phasespace.selection import Cuts
 from ampcli.process import Process
+from ampcli.progress import Bars, unseen
 from ampcli.seal import check_seal, sealed
 
 IntArray = npt.NDArray[np.int64]
@@ -121,7 +124,7 @@ class LeptonPoints:
         weight = cross_section_weight(self.process.n_final, self.collisions.sqrt_s) * relative
         return Points(np.broadcast_to(beams, (rows, 2, 4)), outgoing, weight, int(tries[-1])), tries
 
-    def prepare(self, books: Path) -> None:
+    def prepare(self, books: Path, bars: Bars = unseen) -> None:
         """Find the weight to unweight by, unless another share of the store has done it."""
         if self.collisions.overweight is None:
             return
@@ -129,13 +132,34 @@ class LeptonPoints:
         with locked(books / "locks" / "weight.lock", f"{books} is being prepared", "Wait.", seconds=-1):
             if not file.is_file():
                 points, _ = self._sample(self._stream(0, 0), _PILOT)
-                weights = points.weight * self.provider.evaluate(points.batch(slice(None)))
-                largest = excess_threshold(weights, self.collisions.overweight)
+                amplitude = np.empty(_PILOT)
+                with bars("points", _PILOT) as advance:
+                    for start in range(0, _PILOT, _BATCH):
+                        rows = slice(start, start + _BATCH)
+                        amplitude[rows] = self.provider.evaluate(points.batch(rows))
+                        advance(_BATCH)
+                largest = excess_threshold(points.weight * amplitude, self.collisions.overweight)
                 with replacing(file) as draft:
                     draft.write_text(json.dumps(sealed({"largest_weight": largest})))
 
     def attributes(self, books: Path) -> dict[str, Any]:
         return {}
+
+    def trial(self) -> Trial:
+        """See `PointSource`."""
+        rng = self._stream(0, 1)
+        self._sample(rng, ROWS)  # the first call takes longer
+        begun = time.perf_counter()
+        points, _ = self._sample(rng, ROWS)
+        seconds = time.perf_counter() - begun
+        if self.collisions.overweight is None:
+            return Trial(points, points.tried, ROWS, seconds)
+        amplitude, each = timed_amplitudes(self.provider, points.batch(slice(None)))
+        size = points.weight[: len(amplitude)] * np.nan_to_num(amplitude)
+        share = np.minimum(size / excess_threshold(size, self.collisions.overweight), 1.0).mean()
+        tested = replace(points, amplitude=np.resize(amplitude, ROWS))
+        seconds += ROWS * each
+        return Trial(tested, points.tried, ROWS * float(share), seconds, _PILOT / ROWS * seconds)
 
     def points(self, part: int, rows: slice, books: Path, on_pass: Callable[[], None]) -> Points:
         n = rows.stop - rows.start

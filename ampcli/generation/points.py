@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -16,6 +16,10 @@ from ampcli.errors import UsageError, setting
 from ampcli.events.intake import Intake
 from ampcli.kinematics import FloatArray
 from ampcli.process import Process
+from ampcli.progress import Bars, unseen
+
+if TYPE_CHECKING:
+    from ampcli.generation.trial import Trial
 
 
 def require_positive(provider: Provider) -> None:
@@ -71,8 +75,13 @@ class PointSource(Protocol):
         """The source for a store that was begun with these collisions: with the sampler that an older ampcli had."""
         ...
 
-    def prepare(self, books: Path) -> None:
-        """What comes before the first part, once for a store; `books` is the folder to keep it in."""
+    def prepare(self, books: Path, bars: Bars = unseen) -> None:
+        """What comes before the first part, once for a store.
+
+        Args:
+            books: the folder to keep it in.
+            bars: show how far it is.
+        """
         ...
 
     def points(self, part: int, rows: slice, books: Path, on_pass: Callable[[], None]) -> Points:
@@ -81,6 +90,14 @@ class PointSource(Protocol):
 
     def attributes(self, books: Path) -> dict[str, Any]:
         """What a finished store's attributes say of how its points were drawn."""
+        ...
+
+    def trial(self) -> Trial:
+        """Some points, drawn in memory, and what they cost.
+
+        Raises:
+            UsageError: next to no point passes the cuts.
+        """
         ...
 
 

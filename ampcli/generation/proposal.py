@@ -22,9 +22,10 @@ from ampcli.errors import IntegrityError
 from ampcli.files import replacing
 from ampcli.generation.quick_surrogate import QuickSurrogate, train_quick_surrogate
 from ampcli.kinematics import FloatArray
-from ampcli.phasespace.hadron_sampler import TAIL, Adaptation, Drawn, HadronSampler, largest_weight
-from ampcli.phasespace.two_stage import Choice, Cost, Stages, choose_stages, draw_two_stage
+from ampcli.phasespace.hadron_sampler import BLOCK, TAIL, Adaptation, Drawn, HadronSampler, largest_weight
+from ampcli.phasespace.two_stage import PILOT, Choice, Cost, Stages, choose_stages, draw_two_stage
 from ampcli.process import Process
+from ampcli.progress import Bars, unseen
 
 #: Its file among a store's books.
 PROPOSAL = "proposal.npz"
@@ -49,24 +50,34 @@ class Proposal:
 
     @classmethod
     def train(
-        cls, sampler: HadronSampler, adaptation: Adaptation, rng: np.random.Generator, overweight: float, books: Path
+        cls,
+        sampler: HadronSampler,
+        adaptation: Adaptation,
+        rng: np.random.Generator,
+        overweight: float,
+        books: Path,
+        bars: Bars = unseen,
     ) -> Proposal:
         """Learn from weighted points; those of large weight are more likely to be taken."""
         # thinned points are those of large weight already
         points = _TRAINING if adaptation.thin else _POINTS
-        drawn, _ = sampler.draw(rng, points, adaptation, False, lambda: None)
+        with bars("points", points) as advance:
+            drawn, _ = sampler.draw(rng, points, adaptation, False, lambda: None, advance)
         chosen = _likely(drawn.weight, rng)
         seed = int(rng.integers(2**31))
         with one_thread():
             tensors = train_quick_surrogate(
-                sampler.process, sampler.provider, drawn.momenta[chosen], drawn.amplitude[chosen], seed, books
+                sampler.process, sampler.provider, drawn.momenta[chosen], drawn.amplitude[chosen], seed, books, bars
             )
             surrogate = QuickSurrogate.restore(tensors, sampler.process, sampler.provider)
             reference = largest_weight(drawn.weight, overweight)
-            choice = choose_stages(sampler, surrogate, rng, adaptation, overweight, reference)
+            with bars("points", PILOT) as advance:
+                choice = choose_stages(sampler, surrogate, rng, adaptation, overweight, reference, advance)
         if choice is not None and choice.worth_it:
             return cls(tensors, surrogate, choice.stages, choice)
-        w_max = largest_weight(sampler.weights(rng, adaptation, TAIL), overweight)
+        with bars("points", TAIL * BLOCK) as advance:
+            weights = sampler.weights(rng, adaptation, TAIL, lambda: advance(BLOCK))
+        w_max = largest_weight(weights, overweight)
         return cls(tensors, surrogate, Stages(reference, 1.0), choice, w_max)
 
     def draw(

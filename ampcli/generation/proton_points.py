@@ -17,6 +17,8 @@ from ampcli.collisions.protons import ProtonCollisions
 from ampcli.errors import UsageError, setting
 from ampcli.generation.points import Points, require_positive
 from ampcli.generation.proposal import PROPOSAL, Proposal
+from ampcli.generation.proton_trial import proton_trial
+from ampcli.generation.trial import Trial
 from ampcli.kinematics import FloatArray
 from ampcli.locks import locked
 from ampcli.phasespace.colour_chain import chain
@@ -29,6 +31,7 @@ from ampcli.phasespace.partons import file_sha256, find_pdf, pdf_grid, require_m
 from ampcli.phasespace.pdf_sets import PROTON, PdfSet, pdf_set
 from ampcli.phasespace.running_coupling import Running, running_alpha_s
 from ampcli.process import Process, parse_process
+from ampcli.progress import Bars, unseen
 
 #: Collision energy in GeV of the beams that `--beams` knows.
 BEAMS = {"lhc13": 13000.0, "lhc13.6": 13600.0, "lhc14": 14000.0, "fcc100": 100_000.0}
@@ -272,24 +275,32 @@ class ProtonPoints:
     def _stream(self, *key: int) -> np.random.Generator:
         return np.random.Generator(np.random.SFC64(np.random.SeedSequence(self.collisions.seed, spawn_key=key)))
 
-    def prepare(self, books: Path) -> None:
+    def prepare(self, books: Path, bars: Bars = unseen) -> None:
         """Adapt the sampler to the process, unless another share of the store has done it."""
         file = books / ADAPTATION
         with locked(books / "locks" / "adaptation.lock", f"{books} is being prepared", "Wait.", seconds=-1):
             if not file.is_file():
-                self.adapted().save(file)
+                self.adapted(bars).save(file)
             if self.collisions.unweighted == "two-stage" and not (books / PROPOSAL).is_file():
                 adaptation = Adaptation.load(file)
                 proposal = Proposal.train(
-                    self.sampler, adaptation, self._stream(0, 1), self.collisions.overweight, books
+                    self.sampler, adaptation, self._stream(0, 1), self.collisions.overweight, books, bars
                 )
                 proposal.save(books / PROPOSAL)
 
-    def adapted(self) -> Adaptation:
+    def trial(self) -> Trial:
+        """See `PointSource`; two stages count as direct unweighting, which is what they are to be quicker than."""
+        unweighted = bool(self.collisions.unweighted)
+        tail = TAIL if self.collisions.unweighted is True else 0
+        return proton_trial(self.sampler, self._stream(0, 3), self.shortly.adapted, _SHORTER, unweighted, tail)
+
+    def adapted(self, bars: Bars = unseen) -> Adaptation:
         """The sampler's adaptation to the process, from the seed."""
         shorter = _SHORTER if self.collisions.adaptation == "short" else 1
         tail = TAIL // shorter if self.collisions.unweighted is True else 0
-        return self.sampler.adapt(self._stream(0, 0), tail, bool(self.collisions.unweighted), shorter)
+        thin = bool(self.collisions.unweighted)
+        with bars("points", self.sampler.adapting(tail, shorter)) as advance:
+            return self.sampler.adapt(self._stream(0, 0), tail, thin, shorter, lambda: advance(BLOCK))
 
     @property
     def shortly(self) -> ProtonPoints:

@@ -23,6 +23,7 @@ from ampcli.models.factorised import FactorisedAnsatz
 from ampcli.models.mlp import Mlp
 from ampcli.models.options import LikelihoodOptions
 from ampcli.process import Process
+from ampcli.progress import Bars, unseen
 from ampcli.records.architecture import Architecture
 from ampcli.records.training import Recipe
 from ampcli.training.loop import Trainer
@@ -70,7 +71,13 @@ class QuickSurrogate:
 
 
 def train_quick_surrogate(
-    process: Process, provider: Provider, momenta: FloatArray, amplitude: FloatArray, seed: int, scratch: Path
+    process: Process,
+    provider: Provider,
+    momenta: FloatArray,
+    amplitude: FloatArray,
+    seed: int,
+    scratch: Path,
+    bars: Bars = unseen,
 ) -> dict[str, Tensor]:
     """Train on events (n, n_external, 4) with their exact amplitudes (n,).
 
@@ -104,7 +111,8 @@ def train_quick_surrogate(
     whole = Table.of(ansatz, arrays, exact, _CPU)
     train, validation = (_rows(whole, rows) for rows in (slice(held_out, None), slice(0, held_out)))
     checkpoint = scratch / "surrogate.draft"
-    trainer.run(lambda epoch: train, validation, checkpoint, None)
+    with bars("epochs", _EPOCHS) as advance:
+        trainer.run(lambda epoch: train, validation, checkpoint, None, lambda state: advance(1))
     checkpoint.unlink()
     bounds = torch.tensor([float(exact.min()) * 1e-3, float(exact.max()) * 10], dtype=torch.float64)
     return TrainedNetwork.pack(trainer.best[0], ansatz) | {"range": bounds}

@@ -5,6 +5,7 @@ The weights are divided by the probability, so that they still give the physical
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -21,10 +22,12 @@ from ampcli.collisions.refined import Refined
 from ampcli.device import one_thread
 from ampcli.errors import UsageError, setting
 from ampcli.generation.points import Points, PointSource
+from ampcli.generation.trial import Trial
 from ampcli.inference.described import require_amplitudes
 from ampcli.inference.load import load_folder, load_predictor
 from ampcli.inference.predictor import Predictor
 from ampcli.kinematics import FloatArray
+from ampcli.progress import Bars, unseen
 from ampcli.registry.manifest import manifest_sha256, read_manifest
 from ampcli.registry.resolve import resolve
 from ampcli.registry.search import find_registry
@@ -64,13 +67,22 @@ class RefinedPoints:
         earlier = self.source.as_begun(begun)
         return self if earlier is self.source else replace(self, source=earlier)
 
-    def prepare(self, books: Path) -> None:
+    def prepare(self, books: Path, bars: Bars = unseen) -> None:
         """See `PointSource`."""
-        self.source.prepare(books)
+        self.source.prepare(books, bars)
 
     def attributes(self, books: Path) -> dict[str, Any]:
         """See `PointSource`."""
         return self.source.attributes(books)
+
+    def trial(self) -> Trial:
+        """See `PointSource`."""
+        found = self.source.trial()
+        self._chance(found.points.outgoing)  # the first call takes longer
+        begun = time.perf_counter()
+        chance = self._chance(found.points.outgoing)
+        each = (time.perf_counter() - begun) / len(chance)
+        return replace(found, kept=found.kept * float(chance.mean()), seconds=found.seconds + found.kept * each)
 
     def points(self, part: int, rows: slice, books: Path, on_pass: Callable[[], None]) -> Points:
         """See `PointSource`."""

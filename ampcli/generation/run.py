@@ -28,6 +28,7 @@ from ampcli.generation.attempts import Attempts, values_file
 from ampcli.generation.points import Points, PointSource
 from ampcli.interrupt import blocked, held
 from ampcli.kinematics import FloatArray
+from ampcli.progress import Bars, unseen
 from ampcli.store import finalise, parts
 from ampcli.store.plan import Plan
 from ampcli.store.record import PartRecord
@@ -206,6 +207,7 @@ def fill(
     resume: bool,
     on_rows: Callable[[int], None],
     finish: bool = True,
+    bars: Bars = unseen,
 ) -> dict[str, Any] | None:
     """Make the missing ones of the `chosen` parts; finalise the store once all its parts are there.
 
@@ -213,6 +215,7 @@ def fill(
         resume: write parts that do not match their checksums again instead of failing.
         on_rows: told the number of rows of each finished part.
         finish: finalise it.
+        bars: show how far the preparation is.
 
     Returns:
         The store's attributes, or None while parts chosen by other processes are missing.
@@ -220,7 +223,7 @@ def fill(
     with explained_loss(), zarr.config.set(ONE_THREAD), Pool(job, min(workers, job.plan.parts)) as pool:
         ours = set(chosen)
         for how in ("make", "await_part"):  # what others are making comes last: most of it is done then
-            _make(pool, how, sorted(ours.intersection(parts.missing_parts(job.path, job.plan))), on_rows)
+            _make(pool, how, sorted(ours.intersection(parts.missing_parts(job.path, job.plan))), on_rows, bars)
         if not finish or parts.missing_parts(job.path, job.plan):
             return None
         return finalise.finalise(
@@ -243,9 +246,9 @@ def explained_loss() -> Iterator[None]:
         ) from None
 
 
-def _make(pool: Pool[Job], how: str, numbers: list[int], on_rows: Callable[[int], None]) -> None:
+def _make(pool: Pool[Job], how: str, numbers: list[int], on_rows: Callable[[int], None], bars: Bars = unseen) -> None:
     if numbers:
-        pool.job.source.prepare(pool.job.path / parts.BOOKS)
+        pool.job.source.prepare(pool.job.path / parts.BOOKS, bars)
     for future in pool.each(how, numbers):
         on_rows(future.result())
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -26,6 +26,7 @@ from ampcli.kinematics import (
     require_double,
     with_beams,
 )
+from ampcli.progress import nothing
 from ampcli.registry.manifest import Manifest
 from ampcli.uncertainty.certificate import Certificate, Prediction, certify, relative_size
 from ampcli.uncertainty.covariance import combine_by_covariance
@@ -166,11 +167,17 @@ class Predictor:
         found = self.predicted(final)
         return found.amplitude, found.uncertainty
 
-    def predicted(self, final: FloatArray, features: Sequence[Mapping[str, Tensor] | None] | None = None) -> Predicted:
+    def predicted(
+        self,
+        final: FloatArray,
+        features: Sequence[Mapping[str, Tensor] | None] | None = None,
+        on_rows: Callable[[int], None] = nothing,
+    ) -> Predicted:
         """All that the model says of final-state momenta (n, n_final, 4) in GeV that are known to be physical.
 
         Args:
             features: of each network the arrays that it reads, (n, ...), where they are known already.
+            on_rows: told how many events are done more.
         """
         n = len(final)
         amplitude, bare, uncertainty = np.empty(n), np.empty(n), np.empty(n)
@@ -189,6 +196,7 @@ class Predictor:
             combined, sigma = self._combine(each)
             amplitude[rows], bare[rows] = combined.cpu().numpy(), sigma.cpu().numpy()
             uncertainty[rows] = self._honest(combined, sigma).cpu().numpy()
+            on_rows(len(batch))
         for sigmas in (bare, uncertainty):  # zero: members that agree to the last bit know no better
             sigmas[~(sigmas > 0)] = np.nan
         return Predicted(amplitude, bare, uncertainty, members)

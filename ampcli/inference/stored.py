@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -12,6 +13,7 @@ from ampcli.errors import NotFoundError
 from ampcli.inference.network import TrainedNetwork
 from ampcli.inference.predictor import Predicted, Predictor
 from ampcli.kinematics import FloatArray
+from ampcli.progress import nothing
 from ampcli.store.reader import Split, Store
 
 
@@ -45,11 +47,11 @@ class StoredPoints:
         """Statistical errors of `exact`, (n,), where it has any."""
         return self.store.amplitude_errors(self.split)
 
-    def predicted(self, predictor: Predictor) -> Predicted:
+    def predicted(self, predictor: Predictor, on_rows: Callable[[int], None] = nothing) -> Predicted:
         """All that a model says of them."""
         read: dict[str, Tensor] = {}  # networks of one ensemble often share their features
         features = [self.features(network, read) for network in predictor.networks]
-        return predictor.predicted(self.momenta, features)
+        return predictor.predicted(self.momenta, features, on_rows)
 
     def features(self, network: TrainedNetwork, read: dict[str, Tensor] | None = None) -> dict[str, Tensor] | None:
         """The arrays that a network reads of its features, (n, ...) float64.

@@ -126,6 +126,20 @@ class HadronSampler:
             return ChainMap(self.process, self.energy, self.cuts, leptons=self.leptons)
         return JetMap(self.process, self.energy, self.cuts, leptons=self.leptons, version=self.jets)
 
+    @property
+    def _is_guided(self) -> bool:
+        return isinstance(self.map, JetMap) and self.map.guided
+
+    @property
+    def exact_passes(self) -> int:
+        """Passes of an adaptation, without its tail, whose points need exact amplitudes."""
+        return (_LAST if self._is_guided else _ROUNDS) * _ROUND_BLOCKS
+
+    def adapting(self, tail: int, shorter: int) -> int:
+        """Points of an adaptation (`adapt`)."""
+        rounds = _ROUNDS + (_LAST if self._is_guided else 0)
+        return (rounds * max(_ROUND_BLOCKS // shorter, 1) + tail) * BLOCK
+
     def integrand(
         self, cube: FloatArray, choices: npt.NDArray[np.integer], grid: VegasGrid
     ) -> tuple[npt.NDArray[np.int64], Drawn]:
@@ -200,7 +214,14 @@ class HadronSampler:
             return self._exact(found, factor).weight
         return np.asarray(factor * found.jacobian * found.guide)
 
-    def adapt(self, rng: np.random.Generator, tail: int = 0, thin: bool = False, shorter: int = 1) -> Adaptation:
+    def adapt(
+        self,
+        rng: np.random.Generator,
+        tail: int = 0,
+        thin: bool = False,
+        shorter: int = 1,
+        on_pass: Callable[[], None] = lambda: None,
+    ) -> Adaptation:
         """Learn the grid and the weight to unweight by.
 
         Args:
@@ -218,7 +239,10 @@ class HadronSampler:
         for round_ in range(_ROUNDS):
             blocks = [self._block(rng, grid) for _ in range(round_blocks)]
             guided = blocks[0][1].guide is not None
-            each = [self._guided(found) for _, found in blocks]
+            each = []
+            for _, candidates in blocks:
+                each.append(self._guided(candidates))
+                on_pass()
             found = np.concatenate(each)
             if np.count_nonzero(found) * _ROUND_BLOCKS < 100 * round_blocks:
                 cuts = described(self.cuts, self.leptons)
@@ -234,16 +258,32 @@ class HadronSampler:
         if guided:  # the weights so far are the guide's
             limit = _THIN * largest_weight(np.concatenate(weights), self.overweight) if thin else 0.0
             adapted = Adaptation(grid, 1.0, limit)
-            weights = [self.weights(rng, adapted, _LAST * round_blocks)]
-        weights.append(self.weights(rng, adapted, tail))
+            weights = [self.weights(rng, adapted, _LAST * round_blocks, on_pass)]
+        weights.append(self.weights(rng, adapted, tail, on_pass))
         return replace(adapted, w_max=largest_weight(np.concatenate(weights), self.overweight))
 
-    def weights(self, rng: np.random.Generator, adaptation: Adaptation, passes: int) -> FloatArray:
+    def weights(
+        self,
+        rng: np.random.Generator,
+        adaptation: Adaptation,
+        passes: int,
+        on_pass: Callable[[], None] = lambda: None,
+    ) -> FloatArray:
         """Weights in pb of the points of some passes that lie within the cuts and were not thinned out."""
-        return np.concatenate([np.empty(0), *(self._pass(rng, adaptation)[1].weight for _ in range(passes))])
+        found = [np.empty(0)]
+        for _ in range(passes):
+            found.append(self._pass(rng, adaptation)[1].weight)
+            on_pass()
+        return np.concatenate(found)
 
     def draw(
-        self, rng: np.random.Generator, rows: int, adaptation: Adaptation, unweighted: bool, on_pass: Callable[[], None]
+        self,
+        rng: np.random.Generator,
+        rows: int,
+        adaptation: Adaptation,
+        unweighted: bool,
+        on_pass: Callable[[], None],
+        on_rows: Callable[[int], None] = lambda rows: None,
     ) -> tuple[Drawn, int]:
         """Events, and how many points were tried for them.
 
@@ -264,6 +304,7 @@ class HadronSampler:
                 raise UsageError(f"none of {tried} points became an event", "Loosen the cuts.")
             taken = min(rows - done, len(kept))
             done += taken
+            on_rows(taken)
             tried += BLOCK if done < rows else int(kept[taken - 1]) + 1
             pieces.append(drawn.chosen(np.arange(taken)))
         return joined(pieces), tried

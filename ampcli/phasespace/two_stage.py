@@ -26,7 +26,10 @@ Surrogate = Callable[[FloatArray], FloatArray]
 #: What a tried point (phase space, densities, surrogate) costs in exact amplitudes of the kind that two stages are for.
 PROPOSAL_COST = 0.05
 
-_PILOT, _PILOT_PASSES = 12_000, 512  # points with exact amplitudes that the maxima are chosen from, or passes for them
+#: Points with exact amplitudes that the maxima are chosen from.
+PILOT = 12_000
+
+_PILOT_PASSES = 512  # at most for them
 _FEW = 30  # points that would tell nothing
 _PILOT_MAXIMUM = 0.3  # of the first stage, in units of the reference: low, so that what is underpredicted is seen
 _MAXIMA = np.geomspace(0.1, 10.0, 41)  # of the first stage that are compared, in the same units
@@ -101,20 +104,23 @@ def choose_stages(
     adaptation: Adaptation,
     share: float,
     reference: float,
+    on_points: Callable[[int], None] = lambda points: None,
 ) -> Choice | None:
     """The cheapest maxima with this share of the cross section in excess weights; None: the pilot finds too little.
 
     Args:
         reference: a large exact weight in pb, about the one to unweight by directly.
+        on_points: told of exact amplitudes, about `PILOT` of them.
     """
     pilot = _PILOT_MAXIMUM * reference
     weights: list[FloatArray] = []
     predictions: list[FloatArray] = []
     passes = within = found = 0
-    while found < _PILOT and passes < _PILOT_PASSES:
+    while found < PILOT and passes < _PILOT_PASSES:
         proposed = _propose(sampler, surrogate, rng, adaptation, pilot)
         weights.append(proposed.factor * proposed.exact(sampler))
         predictions.append(proposed.predicted)
+        on_points(len(proposed.rows))
         passes, within, found = passes + 1, within + proposed.within, found + len(proposed.rows)
     weight, predicted = np.concatenate(weights), np.concatenate(predictions)
     if np.count_nonzero(weight) < _FEW:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from datetime import UTC, datetime
 
 import torch
@@ -12,6 +13,7 @@ from ampcli.inference.described import require_described
 from ampcli.inference.load import load_folder
 from ampcli.inference.seen import require_unseen
 from ampcli.inference.stored import StoredPoints
+from ampcli.progress import nothing
 from ampcli.provenance import git_commit, package_versions
 from ampcli.publishing.publish import Validation, publish_model, with_honest_uncertainty
 from ampcli.registry.manifest import Manifest, read_manifest
@@ -26,12 +28,19 @@ from ampcli.uncertainty.kind import UncertaintyKind
 log = logging.getLogger(__name__)
 
 
-def publish_calibrated(registry: AnyRegistry, reference: str, store: Store, name: str | None = None) -> Manifest:
+def publish_calibrated(
+    registry: AnyRegistry,
+    reference: str,
+    store: Store,
+    name: str | None = None,
+    on_rows: Callable[[int], None] = nothing,
+) -> Manifest:
     """Publish the next version of a model, which differs in its recalibration, and in what its certificate takes for
     an unusual spread.
 
     Args:
         name: another name for it.
+        on_rows: told how many points are done more.
 
     Raises:
         UsageError: what cannot name a model, a store that holds something else than the model describes, too few
@@ -50,7 +59,9 @@ def publish_calibrated(registry: AnyRegistry, reference: str, store: Store, name
     if kind is UncertaintyKind.NONE:
         raise UsageError(f"{manifest.reference} has no uncertainty that could be calibrated")
     stored = StoredPoints(store, "validation")
-    points = Validation(stored.exact, stored.predicted(predictor), measures(store, "validation"), stored.errors)
+    points = Validation(
+        stored.exact, stored.predicted(predictor, on_rows), measures(store, "validation"), stored.errors
+    )
     draft = with_honest_uncertainty(manifest, kind, points).model_copy(
         update={
             "name": name or manifest.name,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Literal
 
 import numpy as np
@@ -15,6 +15,7 @@ from ampcli.inference.load import load_folder
 from ampcli.inference.predictor import Predicted, Predictor
 from ampcli.inference.seen import require_unseen
 from ampcli.inference.stored import StoredPoints
+from ampcli.progress import nothing
 from ampcli.provenance import git_commit, package_versions
 from ampcli.publishing.independence import require_different, require_independent
 from ampcli.publishing.publish import Validation, measured, publish_model
@@ -46,6 +47,7 @@ def build_ensemble(
     combine: Combination,
     data: Store | None = None,
     device: torch.device = _CPU,
+    on_rows: Callable[[int], None] = nothing,
 ) -> Manifest:
     """Publish the combination of the referenced models under `name`.
 
@@ -53,6 +55,7 @@ def build_ensemble(
         data: measures the ensemble on this store's validation split, for its manifest, and the correlation of the
             members' errors, which a combination by covariance needs.
         device: where members predict.
+        on_rows: told how many points of `data` are done more, of every member.
 
     Raises:
         UsageError: fewer than two members, one named twice, members that do not belong together, or a store of
@@ -110,12 +113,12 @@ def build_ensemble(
     points = None if data is None else StoredPoints(data, "validation")
     combined: Predicted | None = None
     if combine == "covariance" and points is not None:
-        correlation, combined = _by_covariance(members, points)
+        correlation, combined = _by_covariance(members, points, on_rows)
         settings["correlation"] = correlation
     draft = Manifest.model_validate(settings)
     predictor = Predictor(draft, [member.networks[0] for member in members], device)
     if points is not None:
-        found = points.predicted(predictor) if combined is None else combined
+        found = points.predicted(predictor, on_rows) if combined is None else combined
         validation = Validation(points.exact, found, measures(points.store, points.split), points.errors)
         draft = measured(draft, predictor.uncertainty_kind, validation, recalibrate=combine == "covariance")
     return publish_model(registry, draft, predictor, None, probe)
@@ -127,13 +130,15 @@ def _others(manifests: list[Manifest]) -> list[Dataset]:
     return [data for i, data in enumerate(datasets) if i and data not in datasets[:i]]
 
 
-def _by_covariance(members: Sequence[Predictor], points: StoredPoints) -> tuple[list[list[float]], Predicted]:
+def _by_covariance(
+    members: Sequence[Predictor], points: StoredPoints, on_rows: Callable[[int], None]
+) -> tuple[list[list[float]], Predicted]:
     """Correlation of the members' errors at points, (R, R), and what their combination says of these.
 
     Each member predicts once: what the combination would ask them is known then.
     """
     points.store.require_exact()
-    each = [points.predicted(member) for member in members]
+    each = [points.predicted(member, on_rows) for member in members]
     for member, found in zip(members, each, strict=True):
         if not (found.amplitude > 0).all():
             raise UsageError(

@@ -14,6 +14,7 @@ from ampcli.inference.predictor import Predictor
 from ampcli.inference.seen import require_unseen
 from ampcli.kinematics import with_beams
 from ampcli.phasespace.observables import bias, observables
+from ampcli.progress import Bars, unseen
 from ampcli.registry.manifest import Manifest
 from ampcli.speedup.bounds import bounds
 from ampcli.speedup.candidates import Candidate, rank_candidates
@@ -35,7 +36,7 @@ from ampcli.speedup.timing import (
     surrogate_times,
 )
 from ampcli.speedup.unweighting import Unweighting, two_stage_unweighting
-from ampcli.store.reader import Store
+from ampcli.store.reader import Split, Store
 from ampcli.uncertainty.kind import UncertaintyKind
 
 
@@ -86,6 +87,7 @@ def measure_speedup(
     batch: int,
     objective: Objective = Objective.MIXTURE,
     on_step: Callable[[str], None] = lambda step: None,
+    bars: Bars = unseen,
 ) -> Report:
     """Time surrogates and exact amplitudes, and find what they give together.
 
@@ -96,6 +98,8 @@ def measure_speedup(
         accuracy, tolerance: at most this share of events may be off by more than this |Delta|.
         batch: events in a batch when times are measured.
         objective: what the best one or two of more models are best at; the store must tell (`require_possible`).
+        on_step: told what comes next.
+        bars: show how far it is.
 
     Raises:
         UsageError: models for another process, without an uncertainty of their own, or of negative amplitudes.
@@ -106,16 +110,22 @@ def measure_speedup(
     networks = [manifest for training in trainings for manifest in training]
     store, seen = require_unseen([*(p.manifest for p in predictors), *networks], store, "test")
     compared = [p.manifest.reference for p in predictors]
-    validation = PredictedPoints.of(predictors, store, "validation")
+    validation = _predicted(predictors, store, "validation", bars)
     final = np.resize(validation.momenta, (batch, *validation.momenta.shape[1:]))
     momenta = with_beams(final)
     exact = {}
-    for name, provider in providers.items():
-        on_step(f"timing {name}")
-        exact[name] = exact_seconds(provider, momenta)
+    with bars("amplitudes", len(providers)) as advance:
+        for name, provider in providers.items():
+            on_step(f"timing {name}")
+            exact[name] = exact_seconds(provider, momenta)
+            advance(1)
     yardstick = next(iter(exact))
     on_step("timing surrogates")
-    times = [surrogate_times(p, final) for p in predictors]
+    times = []
+    with bars("surrogates", len(predictors)) as advance:
+        for predictor in predictors:
+            times.append(surrogate_times(predictor, final))
+            advance(1)
     checks, combination = check_seconds(providers[yardstick], momenta), combination_seconds(batch)
     parts = Seconds([t.total for t in times], checks, combination)
     candidates: list[Candidate] = []
@@ -134,8 +144,8 @@ def measure_speedup(
         trainings = [trainings[i] for i in chosen]
         parts = Seconds([t.total for t in times], checks, combination)
         validation = validation.of_models(chosen)
-    unseen = PredictedPoints.of(predictors, store, "test")
-    certifying, judging = unseen.judged_apart()
+    test = _predicted(predictors, store, "test", bars)
+    certifying, judging = test.judged_apart()
     spread = WeightSpread.of(validation.weight)
     counting = {target: spread.counting(len(certifying), target) for target in {*TOLERANCES, tolerance}}
     ways = {
@@ -143,11 +153,13 @@ def measure_speedup(
         for cascade in cascades(validation, parts, range(len(predictors)))
     }
     strategies = []
-    for name, seconds in exact.items():
-        for way in ways.values():
-            on_step(f"executing {way.cascade.name} over {name}")
-            mixture = Mixture(predictors, way.cascade, [], providers[name])
-            strategies.append(measure_strategy(way, name, mixture, judging.momenta, tolerance, seconds, batch))
+    with bars("strategies", len(exact) * len(ways)) as advance:
+        for name, seconds in exact.items():
+            for way in ways.values():
+                on_step(f"executing {way.cascade.name} over {name}")
+                mixture = Mixture(predictors, way.cascade, [], providers[name])
+                strategies.append(measure_strategy(way, name, mixture, judging.momenta, tolerance, seconds, batch))
+                advance(1)
     best = max((s for s in strategies if s.provider == yardstick), key=lambda s: s.validation.factor)
     stages, thresholds = ways[best.name].judging, best.outcome.thresholds
     shown = thresholds if best.certified else best.validation.thresholds
@@ -181,9 +193,14 @@ def measure_speedup(
         break_even_events={
             provider: break_even(spent, seconds, factors[provider]) for provider, seconds in exact.items()
         },
-        unweighting=_unweighting(store, unseen, times[-1].total, exact),
+        unweighting=_unweighting(store, test, times[-1].total, exact),
         seen=seen,
     )
+
+
+def _predicted(predictors: Sequence[Predictor], store: Store, split: Split, bars: Bars) -> PredictedPoints:
+    with bars("points", len(store.split_rows(split)) * len(predictors)) as advance:
+        return PredictedPoints.of(predictors, store, split, advance)
 
 
 def require_own_uncertainty(predictor: Predictor) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,6 +14,7 @@ from ampcli.evaluation.metrics import Floats
 from ampcli.inference.predictor import Predictor
 from ampcli.inference.stored import StoredPoints
 from ampcli.kinematics import FloatArray
+from ampcli.progress import nothing
 from ampcli.store.reader import Split, Store
 from ampcli.uncertainty.covariance import error_correlation
 
@@ -48,10 +49,15 @@ class PredictedPoints:
     relative: list[Floats]
 
     @classmethod
-    def of(cls, predictors: Sequence[Predictor], store: Store, split: Split) -> PredictedPoints:
+    def of(
+        cls, predictors: Sequence[Predictor], store: Store, split: Split, on_rows: Callable[[int], None] = nothing
+    ) -> PredictedPoints:
         """A split of a store, whose rows count as events: weight x |M|^2; those of given points count alike.
 
         Where a model predicts none that is positive, it is not sure of anything.
+
+        Args:
+            on_rows: told how many points are done more, of every model.
 
         Raises:
             UsageError: one of several models predicts such amplitudes, whose logarithms a combination needs.
@@ -61,7 +67,7 @@ class PredictedPoints:
         weight = points.exact * store.read_split("weight", split) if sampled else np.ones(len(points))
         predicted, relative = [], []
         for predictor in predictors:
-            found = points.predicted(predictor)
+            found = points.predicted(predictor, on_rows)
             if len(predictors) > 1 and not (found.amplitude > 0).all():
                 raise UsageError(f"{predictor.manifest.reference} predicts negative amplitudes", "Use a surrogate.")
             predicted.append(found.amplitude)

@@ -30,7 +30,7 @@ def write_shard(file: Path, values: FloatArray, shard_rows: int, chunk_rows: int
         if len(chunk) < chunk_rows:  # the end of the array: chunks are full
             rest = np.full((chunk_rows - len(chunk), *values.shape[1:]), np.nan)
             chunk = np.concatenate([chunk, rest])
-        pieces.append(_CODEC.encode(np.ascontiguousarray(chunk, dtype="<f8")))
+        pieces.append(compressed(chunk))
         index[number] = offset, len(pieces[-1])
         offset += len(pieces[-1])
     pieces += [index.tobytes(), _checksum(index.tobytes())]
@@ -42,6 +42,11 @@ def write_shard(file: Path, values: FloatArray, shard_rows: int, chunk_rows: int
         with draft.open("wb") as stream:
             stream.writelines(pieces)
         draft.replace(file)
+
+
+def compressed(values: FloatArray) -> bytes:
+    """Values as a chunk has them."""
+    return bytes(_CODEC.encode(np.ascontiguousarray(values, dtype="<f8")))
 
 
 def read_shard(file: Path, into: FloatArray, shard_rows: int, chunk_rows: int) -> None:

@@ -9,18 +9,23 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 
 from ampcli.errors import IntegrityError, UsageError, setting
 from ampcli.events.batch import Batch
 from ampcli.events.lhe.blocks import EventBlocks
-from ampcli.events.lhe.records import INCOMING, OUTGOING, LheEvent, LheParticle, parse_event
-from ampcli.events.served import Found, Served
+from ampcli.events.lhe.records import INCOMING, OUTGOING, LheEvent, LheParticle, parse_event, read_table
+from ampcli.events.served import Found, Served, Target
+from ampcli.kinematics import FloatArray
 
 _MOST_KINDS = 1000  # subprocesses that are counted apart
 _MOST_WAITING = 4  # batches of events, of all members together
 
-#: Number and weight of an event, and whose it is.
-_Waiting = tuple[int, float, Found]
+_MOST_SHAPES = 4096  # of events, that are remembered
+_COLUMNS = np.array([9, 6, 7, 8, 10])  # E, px, py, pz, and the mass
+
+#: Number and weight of an event, whose it is, and of its legs E, px, py, pz and the mass that is stated, (5 legs,).
+_Waiting = tuple[int, float, Target, FloatArray]
 
 
 @dataclass
@@ -59,21 +64,20 @@ class LheEvents:
         """
         self.others, self.read = Counter(), 0
         self._names: dict[tuple[tuple[int, ...], ...], str] = {}
+        self._places: dict[bytes, tuple[Target, npt.NDArray[np.int64]]] = {}
         blocks = EventBlocks(self.path)
         pending: dict[int, list[_Waiting]] = {}  # by members
         waiting = 0
         for block in blocks:
             number, self.read = self.read, self.read + 1
-            event = parse_event(block, number, where := f"{self.path}: event {number} (from 0)")
-            if not math.isfinite(event.weight):
-                raise IntegrityError(f"{where}: its weight is {event.weight}, not a finite weight", "It is damaged.")
-            if (found := self._found(event)) is None:
+            if (found := self._take(block, number)) is None:
                 continue
-            own = pending.setdefault(found.member, [])
-            own.append((number, event.weight, found))
+            member = _member(found)
+            own = pending.setdefault(member, [])
+            own.append(found)
             waiting += 1
             if len(own) == size:
-                yield _batch(pending.pop(found.member))
+                yield _batch(pending.pop(member))
                 waiting -= size
             elif waiting == _MOST_WAITING * size:
                 yield from map(_batch, pending.values())
@@ -90,6 +94,21 @@ class LheEvents:
         listed = [f"{count} of {name}" for name, count in self.others.most_common(most)]
         rest = len(self.others) - len(listed)
         return ", ".join(listed) + (f", and {rest} more" if rest else "")
+
+    def _take(self, block: bytes, number: int) -> _Waiting | None:
+        """An event of a process that was asked for; those that are like earlier ones are read as a table."""
+        table = read_table(block)
+        if table is not None and (known := self._places.get(table.shape)) and math.isfinite(table.weight):
+            return number, table.weight, known[0], table.particles.take(known[1])
+        event = parse_event(block, number, where := f"{self.path}: event {number} (from 0)")
+        if not math.isfinite(event.weight):
+            raise IntegrityError(f"{where}: its weight is {event.weight}, not a finite weight", "It is damaged.")
+        if (found := self._found(event)) is None:
+            return None
+        if table is not None and len(self._places) < _MOST_SHAPES:
+            places = [next(n for n, each in enumerate(event.particles) if each is leg) for leg in found.legs]
+            self._places[table.shape] = found.target, (13 * np.array(places)[:, None] + _COLUMNS).ravel()
+        return number, event.weight, found.target, np.array([(*leg.momentum, leg.mass) for leg in found.legs]).ravel()
 
     def _found(self, event: LheEvent) -> Found | None:
         """Particles in the order of a process that was asked for; None for another one."""
@@ -117,17 +136,24 @@ def _name(incoming: list[LheParticle], outgoing: list[LheParticle]) -> str:
     return " > ".join(" ".join(str(p.pdg) for p in side[:20]) for side in (incoming, outgoing))
 
 
+def _member(event: _Waiting) -> int:
+    member = event[2].member
+    assert member is not None
+    return member
+
+
 def _batch(events: list[_Waiting]) -> Batch:
     """Events of one member."""
-    momenta = np.array([[leg.momentum for leg in found.legs] for _, _, found in events])
+    legs = np.array([legs for *_, legs in events]).reshape(len(events), -1, len(_COLUMNS))
+    momenta = np.ascontiguousarray(legs[..., :4])
     # By the files' convention the first incoming particle flies along +z; half a turn about the x axis restores it.
     momenta[momenta[:, 0, 3] < 0, :, 2:] *= -1.0
-    mirrored = np.array([found.target.mirrored for _, _, found in events])
+    mirrored = np.array([target.mirrored for _, _, target, _ in events])
     momenta[mirrored, :, 2] *= -1.0
     return Batch(
         momenta,
-        np.array([number for number, _, _ in events]),
-        np.array([weight for _, weight, _ in events]),
-        np.array([[leg.mass for leg in found.legs] for _, _, found in events]),
-        events[0][-1].member,
+        np.array([number for number, *_ in events]),
+        np.array([weight for _, weight, *_ in events]),
+        np.ascontiguousarray(legs[..., 4]),
+        _member(events[0]),
     )

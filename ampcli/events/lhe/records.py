@@ -5,15 +5,18 @@ from __future__ import annotations
 import math
 import re
 from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
 
 from ampcli.errors import IntegrityError
+from ampcli.kinematics import FloatArray
 
 INCOMING, OUTGOING, RESONANCE = -1, 1, 2  # status codes
 
 
-@dataclass(frozen=True, slots=True)
-class LheParticle:
-    """A line of an event.
+class LheParticle(NamedTuple):
+    """A line of an event (a tuple: files hold millions of them).
 
     Attributes:
         mothers: lines of the first and the last mother, from 1; 0: none.
@@ -144,6 +147,49 @@ def parse_event(block: bytes, number: int, where: str) -> LheEvent:
     return LheEvent(number, kind, weight, scale, alpha_ew, alpha_s, particles)
 
 
+_PLAIN_BYTES = b"0123456789.eE+- \n\r\t"
+
+
+@dataclass(frozen=True)
+class LheTable:
+    """An event whose text is nothing but numbers, as most are: read at once.
+
+    Attributes:
+        weight: XWGTUP.
+        particles: (n, 13), the numbers of each line.
+        shape: what its particles are and where they come from, the same for all events alike.
+    """
+
+    weight: float
+    particles: FloatArray
+    shape: bytes
+
+
+def read_table(block: bytes) -> LheTable | None:
+    """The text between <event> and </event>, read several times sooner than by `parse_event`.
+
+    Returns:
+        None where `parse_event` has to be asked: other text, or numbers that are not those of an event.
+    """
+    if block.translate(None, _PLAIN_BYTES):
+        return None
+    try:
+        numbers = np.fromstring(block, sep=" ")
+    except (DeprecationWarning, ValueError):  # text such as 1.2.3
+        return None
+    said, rest = divmod(len(numbers) - 6, 13)
+    if said < 1 or rest or numbers[0] != said or block.strip().count(b"\n") != said or numbers[1] % 1:
+        return None
+    particles = numbers[6:].reshape(said, 13)
+    words = particles[:, :6]
+    if not np.abs(words).max() < _EXACT:
+        return None
+    integers = words.astype(np.int64)
+    if not (integers == words).all():
+        return None
+    return LheTable(float(numbers[2]), particles, integers[:, :4].tobytes())
+
+
 def _lines(text: bytes) -> list[bytes]:
     """Lines with numbers: comments are left out, the first tag ends them."""
     lines = []
@@ -161,14 +207,21 @@ def _particle(line: bytes, where: str) -> LheParticle:
     if len(words) != 13:
         raise _malformed(where, line, "13 numbers for each particle")
     try:
-        pdg, status, mother, last, colour, anticolour = map(integer, words[:6])
-        x, y, z, e, mass, _, _ = map(real, words[6:])
+        try:  # nearly all lines: Python's own readers are quick, but take "1_0", and not what Fortran writes
+            if b"_" in line or max(map(len, words[:6])) > _DIGITS:
+                raise ValueError
+            pdg, status, mother, last, colour, anticolour = map(int, words[:6])
+            x, y, z, e, mass, _, _ = map(float, words[6:])
+        except ValueError:
+            pdg, status, mother, last, colour, anticolour = map(integer, words[:6])
+            x, y, z, e, mass, _, _ = map(real, words[6:])
     except ValueError:
         raise _malformed(where, line, "6 integers and 7 numbers for each particle") from None
     return LheParticle(pdg, status, (mother, last), (colour, anticolour), (e, x, y, z), mass, words[9])
 
 
 _DIGITS = 18
+_EXACT = 2.0**53  # integers below are exact as floating-point numbers
 _PLAIN = re.compile(rb"[+-]?\d{1,18}")
 _FORTRAN = re.compile(rb"([+-]?(?:\d+\.?\d*|\.\d+))(?:[dDqQ]|(?=[+-]))([+-]?\d+)")
 
