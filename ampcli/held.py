@@ -18,7 +18,15 @@ _EMPTY = 2.0  # seconds between the creation of a lock and its content are more 
 
 
 class Held(Frozen):
-    """What a lock says of the process that holds it."""
+    """What a lock says of the process that holds it.
+
+    Attributes:
+        host: name of the computer.
+        machine: its identity since the last start.
+        pid: process there.
+        start: when the process started, as the system tells it.
+        token: of this holding alone.
+    """
 
     host: str
     machine: str

@@ -58,6 +58,18 @@ def with_error(value: float, error: float | None, scale: float = 1.0) -> str:
     return f"{value:.{decimals}f}({error * 10**decimals:.0f})"
 
 
+def plus_minus(value: float, error: float) -> str:
+    """`value` to the second digit of its error: ``162.8 +- 4.3``; without an error, where that is 0."""
+    if not error:
+        return f"{value:.6g}"
+    decimals = 1 - int(f"{error:.1e}".partition("e")[2])
+    if 0 <= decimals <= 8:
+        return f"{value:.{decimals}f} +- {error:.{decimals}f}"
+    if -4 <= decimals < 0:
+        return f"{round(value, decimals):.0f} +- {round(error, decimals):.0f}"
+    return f"{value:.4e} +- {error:.1e}"
+
+
 def bytes_text(size: int) -> str:
     """A number of bytes in the unit that suits it, powers of 1000."""
     value, unit = float(size), "B"

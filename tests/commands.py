@@ -25,6 +25,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
+import documents
 import torch
 from forked import Forked
 
@@ -148,6 +149,8 @@ class Ampcli:
         """Run to the end, whatever its exit code."""
         outcome = self._run([*map(str, arguments)], self.environment | (variables or {}), cwd or self.folder)
         _no_traceback(outcome.stderr)
+        if "--json" in arguments and outcome.stdout:
+            documents.check([*map(str, arguments)], outcome.stdout)
         return outcome
 
     def __call__(self, *arguments: object, **where: Any) -> Outcome:

@@ -73,4 +73,5 @@ def commands_in_text() -> Iterator[tuple[str, list[str]]]:
     for page in PAGES:
         text = page.read_text()
         for found in _INLINE.finditer(text):
-            yield f"{page.name}:{text.count(chr(10), 0, found.start()) + 1}", re.findall(r"[^\s\"']+", found[1])
+            command = found[1].partition(" | ")[0]
+            yield f"{page.name}:{text.count(chr(10), 0, found.start()) + 1}", re.findall(r"[^\s\"']+", command)

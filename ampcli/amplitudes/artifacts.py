@@ -120,7 +120,10 @@ def _why_there_is_none(process: Process, model: Model | None) -> str:
     if model is not None or not check.affordable(process):
         return "Check charges, flavours and colours."
     if check.vanishes(process):
-        return "Check charges, flavours and colours: in the Standard Model this process vanishes at tree level."
+        return (
+            "Check charges, flavours and colours: in the Standard Model this process vanishes at tree level. One that "
+            "begins with a loop, such as g g > h g, needs an amplitude of your own: docs/extending.md."
+        )
     return (
         "In the Standard Model there is one, but pyamplicol lacks W exchange between two fermion lines and "
         "neutrinos in most places; of a charged lepton and its neutrino, name the charged one first."

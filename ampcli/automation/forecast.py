@@ -68,7 +68,7 @@ class Row(Frozen):
     """A number of events of a store, and what is expected of a surrogate that is trained on them.
 
     Attributes:
-        events: of the store; training: those that are trained on.
+        events: of the store; training: those that are trained on; epochs: of the training.
         error: mean |Delta|.
         exact_share: events that the exact amplitude has to do.
         factor: time of the exact amplitude over that of the mixture; 1: the tolerance cannot be certified.

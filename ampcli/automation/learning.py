@@ -19,6 +19,8 @@ class LearningCurve(Frozen):
 
     Attributes:
         events: of the trainings; errors: their mean |Delta|.
+        scale: error at 1000 events.
+        exponent: how fast it falls.
     """
 
     events: list[int]

@@ -73,6 +73,15 @@ class Forecast(Frozen):
         refused: models that the process does not allow, and why.
         rows: by numbers of events, of the best model.
         chosen: the row that is going to be made; points: how many events were asked for, if that was said.
+        process: whose amplitudes are wanted.
+        provider: of exact amplitudes.
+        events: how many are wanted.
+        accuracy: largest |Delta| that counts as right.
+        tolerance: share of the events that may be further off.
+        tried: models, the best in front.
+        model: the best, as for `train --model`; None: none is possible.
+        preset: of its network.
+        pays: whether the surrogate saves time.
     """
 
     process: str
@@ -94,7 +103,16 @@ class Forecast(Frozen):
 
 
 class Made(Frozen):
-    """What came out, to be compared with the row that was chosen."""
+    """What came out, to be compared with the row that was chosen.
+
+    Attributes:
+        model: name@version of what was published.
+        error: mean |Delta| on test points.
+        exact_share: share of the events left to the exact amplitude.
+        factor: speed-up of the mixture, as executed.
+        training_seconds: of the training.
+        break_even: events after which all is paid back; None: never.
+    """
 
     model: str
     error: FiniteFloat

@@ -50,6 +50,10 @@ class Tried(Frozen):
     Attributes:
         spread: standard deviation of ln(exact / ansatz) without a network, where there is an ansatz.
         seconds: of a prediction, per event.
+        model: as for `train --model`.
+        features: it was trained on.
+        preset: of its network.
+        curve: error by number of events.
     """
 
     model: str

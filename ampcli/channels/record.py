@@ -37,7 +37,18 @@ class Survey(Frozen):
 
 
 class ChannelPlan(Frozen):
-    """One channel of a sample; its adaptation, survey and points are decided once and then stay."""
+    """One channel of a sample; its adaptation, survey and points are decided once and then stay.
+
+    Attributes:
+        name: of the channel, and of its folder.
+        process: whose |M|^2 its store holds.
+        flavours: the processes that it stands for.
+        seed: of its points.
+        provider: of exact amplitudes.
+        survey: what the survey found; None before it.
+        points: its share of the sample's; None before the survey.
+        adaptation: full, or short where the channel is small.
+    """
 
     name: str
     process: str
@@ -60,6 +71,9 @@ class SamplePlan(Frozen):
         definitions: of the multiparticles in the process.
         points: in all.
         collisions: of all channels, with the sample's seed and no flavours.
+        format_version: of the sample.
+        process: with multiparticles.
+        channels: all of the process.
     """
 
     format_version: int = FORMAT_VERSION

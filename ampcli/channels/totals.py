@@ -18,6 +18,7 @@ class ChannelTotal:
         points: in its store; tried: for them.
         cross_section, error: in pb; share: of the sum of all channels.
         closure: what exact amplitudes say of it, where surrogates had a part (`ampcli.generation.closure`).
+        name: of the channel.
     """
 
     name: str
@@ -38,6 +39,7 @@ class Totals:
         cross_section, error: in pb; channels have seeds of their own, so that squares of errors add up.
         effective_points: Kish's number of events of equal weight, of all channels together.
         digest: of the plan and all stores.
+        channels: in the order of the plan.
     """
 
     cross_section: float

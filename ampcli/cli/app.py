@@ -40,6 +40,7 @@ def build_app() -> typer.Typer:
         recipes,
         registry,
         reweight,
+        schema,
         speedup,
         store,
         surrogate,
@@ -73,6 +74,7 @@ def build_app() -> typer.Typer:
         surrogate,
         demo,
         doctor,
+        schema,
         completion,
         man,
     ):

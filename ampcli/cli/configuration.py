@@ -41,6 +41,11 @@ def read_config(ctx: typer.Context, path: Path | None) -> Path | None:
         raise UsageError(f"{path}: {ctx.info_name} must be a table, [{ctx.info_name}], of this command's options")
     known = {str(parameter.name): parameter for parameter in ctx.command.params}
     values = {key.replace("-", "_"): value for key, value in section.items()}
+    if others := [key for key, value in section.items() if isinstance(value, dict) and key not in known]:
+        raise UsageError(
+            f"{path} has a table [{others[0]}], and none for `ampcli {ctx.info_name}`",
+            f"Options of this command stand in a table [{ctx.info_name}].",
+        )
     if unknown := sorted(set(values) - set(known)):
         raise UsageError(
             f"{path}: {', '.join(unknown)} is no option of `ampcli {ctx.info_name}`",

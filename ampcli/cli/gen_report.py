@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from ampcli.cli.command import Result
 from ampcli.cli.numbers import duration
+from ampcli.text_table import plus_minus
 
 if TYPE_CHECKING:
     from ampcli.generation.forecast import Forecast
@@ -68,7 +69,7 @@ def _sampled(points: int, attributes: dict[str, Any]) -> list[str]:
     statistics = attributes["statistics"]
     return [
         f"acceptance {points / attributes['tried']:.4f}, cross section "
-        f"{statistics['mean_weighted_amplitude']:.6g} +- {statistics['mean_weighted_amplitude_error']:.2g} pb, "
+        f"{plus_minus(statistics['mean_weighted_amplitude'], statistics['mean_weighted_amplitude_error'])} pb, "
         f"worth {statistics['effective_points']:.0f} events of equal weight"
     ]
 

@@ -108,7 +108,11 @@ class Collisions(Frozen):
 
 
 class SampledCollisions(Collisions):
-    """Collisions whose points are a function of a seed."""
+    """Collisions whose points are a function of a seed.
+
+    Attributes:
+        seed: of the points.
+    """
 
     seed: int
     refined: Refined | None = None

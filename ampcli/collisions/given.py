@@ -19,7 +19,13 @@ Column = Literal["event", "event_weight", "amplitude_error"]
 
 
 class GivenEvents(Collisions):
-    """Points taken from a file, known by the hash of their momenta and of what else is kept of them."""
+    """Points taken from a file, known by the hash of their momenta and of what else is kept of them.
+
+    Attributes:
+        kind: of collisions: points of a file.
+        sha256: of the points.
+        sqrt_s: centre-of-mass energy in GeV; None where it varies.
+    """
 
     kind: Literal["given"] = "given"
     sha256: str

@@ -17,7 +17,15 @@ from ampcli.records.region import Region
 
 
 class LeptonCollisions(SampledCollisions):
-    """Phase space of e+e- collisions within a selection (`ampcli.phasespace.selection`)."""
+    """Phase space of e+e- collisions within a selection (`ampcli.phasespace.selection`).
+
+    Attributes:
+        kind: of collisions: phase space at one energy.
+        sqrt_s: centre-of-mass energy in GeV.
+        y_cut: smallest s_ij / s.
+        cuts: durham or jade (`gen --cuts`).
+        sampling: flat, or mixed (`gen --sampling`).
+    """
 
     kind: Literal["rambo"] = "rambo"
     sqrt_s: Energy

@@ -19,7 +19,17 @@ from ampcli.records.region import Region
 
 
 class ProtonCollisions(SampledCollisions):
-    """Proton-proton collisions with cuts on jets and charged leptons."""
+    """Proton-proton collisions with cuts on jets and charged leptons.
+
+    Attributes:
+        kind: of collisions: protons.
+        pt_min: smallest pT of a jet, GeV.
+        eta_max: largest |eta| of a jet.
+        delta_r: smallest Delta R of two jets.
+        pdf: name of the parton density.
+        pdf_sha256: of its grid.
+        sampler: who drew the points, with its version.
+    """
 
     kind: Literal["hadron"] = "hadron"
     energy: Energy

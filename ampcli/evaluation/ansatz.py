@@ -24,7 +24,14 @@ _GROUPS = 25
 
 
 class Band(Frozen):
-    """Points in groups of equal size: their s_ij of the pair in GeV^2, median and central 68 % of ln ratio."""
+    """Points in groups of equal size: their s_ij of the pair in GeV^2, median and central 68 % of ln ratio.
+
+    Attributes:
+        s_ij: median of each group, GeV^2.
+        low: lower end of the central 68 % of ln(exact / ansatz).
+        median: of ln(exact / ansatz).
+        high: upper end of the central 68 %.
+    """
 
     s_ij: list[FiniteFloat]
     low: list[FiniteFloat]
@@ -33,7 +40,14 @@ class Band(Frozen):
 
 
 class AnsatzQuality(Frozen):
-    """Of ln(exact / ansatz): its median is a constant that any network learns at once, its spread is what is left."""
+    """Of ln(exact / ansatz): its median is a constant that any network learns at once, its spread is what is left.
+
+    Attributes:
+        points: that were measured.
+        median: of ln(exact / ansatz).
+        deviation: standard deviation of ln(exact / ansatz).
+        band: how it depends on s_ij of the pair.
+    """
 
     points: int
     median: FiniteFloat

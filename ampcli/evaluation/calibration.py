@@ -15,7 +15,12 @@ from ampcli.uncertainty.pulls import GAUSSIAN, own_errors
 
 
 class Coverage(Frozen):
-    """Fraction of the points within so many standard deviations, and what a Gaussian gives."""
+    """Fraction of the points within so many standard deviations, and what a Gaussian gives.
+
+    Attributes:
+        observed: fraction of the points.
+        nominal: what it ought to be.
+    """
 
     observed: Proportion
     nominal: FiniteFloat
@@ -24,8 +29,16 @@ class Coverage(Frozen):
 class Calibration(Frozen):
     """Pulls of the points that have an uncertainty > 0; mean 0 and std 1 if it is a Gaussian sigma.
 
-    `intervals`: fractions of the points within the intervals that ought to hold "68", "95" and "99" per cent, by the
-    model's own recalibration or else as if its errors were Gaussian.
+    Intervals are those of the model's own recalibration, or else as if its errors were Gaussian.
+
+    Attributes:
+        points: with an uncertainty > 0.
+        without_uncertainty: points without one.
+        median_relative_uncertainty: uncertainty over prediction.
+        pull_mean: mean of (predicted - exact) / uncertainty.
+        pull_std: standard deviation of the pulls.
+        coverage: fractions of the points within "1", "2", "3" standard deviations.
+        intervals: fractions of the points within the intervals that ought to hold "68", "95" and "99" per cent.
     """
 
     points: int
@@ -33,7 +46,7 @@ class Calibration(Frozen):
     median_relative_uncertainty: FiniteFloat
     pull_mean: FiniteFloat
     pull_std: FiniteFloat
-    coverage: dict[str, Coverage]  # within "1", "2", "3" standard deviations
+    coverage: dict[str, Coverage]
     intervals: dict[str, Coverage]
 
 

@@ -52,6 +52,10 @@ class CoverageBin(Frozen):
         share: of the weight of all points with an uncertainty.
         intervals: fractions of the points in the intervals that ought to hold "68", "95" and "99" per cent.
         short: the 95 % intervals hold less than 92 %, and the bin has points enough to say so.
+        low: lower edge, in the unit of the variable.
+        high: upper edge.
+        points: in the bin.
+        effective_points: as many points of equal weight (Kish).
     """
 
     low: FiniteFloat

@@ -19,11 +19,17 @@ _CURVE_POINTS = 50
 
 
 class Curve(Frozen):
-    """Agreement as the sample grows; relative to the exact cross-section of the same points."""
+    """Agreement as the sample grows; relative to the exact cross-section of the same points.
+
+    Attributes:
+        points: sizes of the sample.
+        relative_difference: predicted / exact cross section - 1, signed.
+        monte_carlo_error: statistical error of the exact cross section over itself.
+    """
 
     points: list[int]
-    relative_difference: list[FiniteFloat]  # network / exact - 1, signed
-    monte_carlo_error: list[FiniteFloat]  # statistical error of the exact cross-section / itself
+    relative_difference: list[FiniteFloat]
+    monte_carlo_error: list[FiniteFloat]
 
 
 class CrossSection(Frozen):
@@ -34,10 +40,25 @@ class CrossSection(Frozen):
     the largest part of the cross section that a single point has (much, where `effective_events` is small).  The
     network's own uncertainty is given for its two extremes, the same misprediction everywhere (correlated, linear sum)
     and independent ones (uncorrelated, sum of squares).
+
+    Attributes:
+        points: that were summed.
+        effective_events: as many events of equal weight fix the cross section as well (Kish).
+        tried: points tried for them.
+        sigma_exact: of exact amplitudes, pb.
+        sigma_exact_error: its statistical error, pb.
+        sigma_network: of predictions at the same points, pb.
+        sigma_network_error: its statistical error, pb.
+        relative_difference: sigma_network / sigma_exact - 1.
+        relative_difference_error: its error.
+        error_is_lower_bound: of all Monte Carlo errors: too few effective events to know the tail.
+        network_error_correlated: relative, if all mispredictions have one sign; None without uncertainties.
+        network_error_uncorrelated: relative, if they are independent; None without uncertainties.
+        curve: the same as the sample grows.
     """
 
     points: int
-    effective_events: FiniteFloat  # Kish: as many events of equal weight would fix the cross section as well
+    effective_events: FiniteFloat
     tried: FiniteFloat
     sigma_exact: FiniteFloat
     sigma_exact_error: FiniteFloat
@@ -45,7 +66,7 @@ class CrossSection(Frozen):
     sigma_network_error: FiniteFloat
     relative_difference: FiniteFloat
     relative_difference_error: FiniteFloat
-    error_is_lower_bound: bool  # all Monte Carlo errors: too few effective events to know the tail
+    error_is_lower_bound: bool
     network_error_correlated: FiniteFloat | None
     network_error_uncorrelated: FiniteFloat | None
     curve: Curve

@@ -26,17 +26,23 @@ from ampcli.weighted import Flags, Floats
 class Measured(Frozen):
     """Averages in one measure (see `evaluate`).
 
-    by_multiplicity: keys are numbers of exclusive k_T jets ("3", "4").
-    by_certificate: points "inside" the training region, "outside" it, and those that each reason flags.
-    calibration_by_certificate: of the same points.
-    coverage: in bins of the variables of `ampcli.evaluation.coverage`, of models with an uncertainty of their own.
-    growth: of the mean of an ensemble, with its members.
-    noise: where the exact values have statistical errors.
-    over_reference: of models that learned the ratio to a reference amplitude.
-    seen: what has to be said about points that the model may have seen before.
+    Attributes:
+        by_multiplicity: keys are numbers of exclusive k_T jets ("3", "4").
+        by_certificate: points "inside" the training region, "outside" it, and those that each reason flags.
+        calibration_by_certificate: of the same points.
+        coverage: in bins of the variables of `ampcli.evaluation.coverage`, of models with an uncertainty of their own.
+        growth: of the mean of an ensemble, with its members.
+        noise: where the exact values have statistical errors.
+        over_reference: of models that learned the ratio to a reference amplitude.
+        seen: what has to be said about points that the model may have seen before.
+        effective_points: as many points of equal weight fix averages as well (Kish).
+        overall: all points.
+        by_region: white, pink, blue: nothing, one pair or more below the cut on s_ij / s.
+        calibration: of predicted uncertainties; None without any.
+        before_recalibration: the same without the model's recalibration; None where it has none.
     """
 
-    effective_points: FiniteFloat  # Kish: as many of equal weight would fix averages as well
+    effective_points: FiniteFloat
     overall: Metrics
     by_multiplicity: dict[str, Metrics]
     by_region: dict[str, Metrics]
@@ -52,12 +58,20 @@ class Measured(Frozen):
 
 
 class Evaluation(Measured):
-    """What `evaluate` found: over points of phase space, and in `events` over the cross section."""
+    """What `evaluate` found: over points of phase space, and in `events` over the cross section.
+
+    Attributes:
+        points: that were evaluated.
+        y_cut: cut on min s_ij / s that regions are relative to; None where there is none.
+        uncertainty_kind: what the model's uncertainties are; None without any.
+        events: the same averages over the cross section; None where nobody knows what the points are events of.
+        cross_section: sums of exact and predicted amplitudes; None where there is no such sum.
+    """
 
     points: int
     y_cut: FiniteFloat | None
     uncertainty_kind: UncertaintyKind | None
-    events: Measured | None  # None where nobody knows what the points are events of
+    events: Measured | None
     cross_section: CrossSection | None
 
 

@@ -18,13 +18,21 @@ class Growth(Frozen):
 
     `covered`: fractions of the points whose error is within "1", "2" and "3" standard errors of that mean; a single
     member has none.
+
+    Attributes:
+        members: how many, from the first.
+        median_abs_delta: median of |predicted / exact - 1|.
+        mean_abs_delta: mean of |predicted / exact - 1|.
+        rms_delta: root mean square of predicted / exact - 1.
+        median_relative_error: standard error of their mean over the prediction; None for one member.
+        covered: fractions of the points with an error within "1", "2", "3" standard errors.
     """
 
     members: int
     median_abs_delta: FiniteFloat
     mean_abs_delta: FiniteFloat
     rms_delta: FiniteFloat
-    median_relative_error: FiniteFloat | None  # the standard error over |prediction|
+    median_relative_error: FiniteFloat | None
     covered: dict[str, Proportion]
 
 

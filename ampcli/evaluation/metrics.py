@@ -18,7 +18,12 @@ THRESHOLDS = {"0.1%": 1e-3, "1%": 1e-2, "5%": 5e-2}
 
 
 class Proportion(Frozen):
-    """A share of the points and its error (see `ampcli.weighted.share`)."""
+    """A share of the points and its error (see `ampcli.weighted.share`).
+
+    Attributes:
+        value: from 0 to 1.
+        error: its statistical error.
+    """
 
     value: FiniteFloat
     error: FiniteFloat
@@ -30,11 +35,29 @@ class Metrics(Frozen):
     Errors are statistical (1 sigma) and None where the set is too small to give one.  `negative` counts
     predictions of another sign than the exact value, or 0: they enter Delta but have no logarithm, so the log
     quantities leave them out.
+
+    Attributes:
+        points: rows that count.
+        effective_points: as many points of equal weight fix averages as well (Kish).
+        share: of all points' weight.
+        negative: predictions of another sign than the exact value, or 0.
+        median_abs_delta: median of |predicted / exact - 1|.
+        median_abs_delta_error: its statistical error.
+        mean_abs_delta: mean of |predicted / exact - 1|.
+        mean_abs_delta_error: its statistical error.
+        rms_delta: root mean square of predicted / exact - 1.
+        max_abs_delta: largest |predicted / exact - 1|.
+        outside: fractions of the points with |Delta| above "0.1%", "1%", "5%".
+        mean_log_ratio: mean of log10(predicted / exact).
+        std_log_ratio: standard deviation of log10(predicted / exact).
+        mse_standardised_log: mean squared error of (ln A - mean) / std, these of the training split.
+        mse_standardised_log_error: its statistical error.
+        mse_training_mean: the same, if the training mean were predicted everywhere.
     """
 
-    points: int  # rows that count
-    effective_points: FiniteFloat  # Kish: as many of equal weight would fix averages as well
-    share: Proportion  # of all points' weight
+    points: int
+    effective_points: FiniteFloat
+    share: Proportion
     negative: int
     median_abs_delta: FiniteFloat
     median_abs_delta_error: FiniteFloat | None
@@ -42,12 +65,12 @@ class Metrics(Frozen):
     mean_abs_delta_error: FiniteFloat | None
     rms_delta: FiniteFloat
     max_abs_delta: FiniteFloat
-    outside: dict[str, Proportion]  # fraction of points with |Delta| above "0.1%", "1%", "5%"
-    mean_log_ratio: FiniteFloat | None  # log10(predicted / exact)
+    outside: dict[str, Proportion]
+    mean_log_ratio: FiniteFloat | None
     std_log_ratio: FiniteFloat | None
-    mse_standardised_log: FiniteFloat | None  # squared error of (ln A - log_mean) / log_std
+    mse_standardised_log: FiniteFloat | None
     mse_standardised_log_error: FiniteFloat | None
-    mse_training_mean: FiniteFloat  # the same if exp(log_mean) were predicted everywhere; 1 on the training split
+    mse_training_mean: FiniteFloat
 
 
 def measure(

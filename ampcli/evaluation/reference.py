@@ -18,6 +18,7 @@ class OverReference(Frozen):
     Attributes:
         mean, spread: of the ratio itself.
         median_abs, mean_abs, rms: of its errors.
+        median_abs_error: statistical error of `median_abs`.
     """
 
     mean: FiniteFloat

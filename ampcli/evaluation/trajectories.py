@@ -23,17 +23,32 @@ from ampcli.uncertainty.kind import UncertaintyKind
 
 
 class Accuracy(Frozen):
-    """Of the points of a region; `outside`: fractions with |Delta| above "0.1%", "1%", "5%"."""
+    """Of the points of a region; `outside`: fractions with |Delta| above "0.1%", "1%", "5%".
+
+    Attributes:
+        points: in the region.
+        fraction: of all points.
+        median_abs_delta: median of |predicted / exact - 1|; None where the region is empty.
+        outside: fractions of the points with |Delta| above "0.1%", "1%", "5%".
+        negative: predictions <= 0.
+    """
 
     points: int
-    fraction: FiniteFloat  # of all points
+    fraction: FiniteFloat
     median_abs_delta: FiniteFloat | None
     outside: dict[str, Proportion]
-    negative: int  # predictions <= 0
+    negative: int
 
 
 class ModelOnTrajectories(Frozen):
-    """A model in all regions, and in those of its certificate: "inside" and "outside" the training region."""
+    """A model in all regions, and in those of its certificate: "inside" and "outside" the training region.
+
+    Attributes:
+        y_cut: cut on s_ij / s for the regions.
+        uncertainty_kind: what the model's uncertainties are.
+        regions: "all", and by the number of pairs below the cut.
+        certificate: points "inside" and "outside" the training region.
+    """
 
     y_cut: FiniteFloat
     uncertainty_kind: UncertaintyKind
@@ -42,7 +57,16 @@ class ModelOnTrajectories(Frozen):
 
 
 class TrajectoryResult(Frozen):
-    """What the command reports."""
+    """What the command reports.
+
+    Attributes:
+        process: of the models.
+        sqrt_s: centre-of-mass energy in GeV.
+        seed: of the ends of trajectories.
+        count: trajectories.
+        points: on each trajectory.
+        models: by name@version.
+    """
 
     process: str
     sqrt_s: FiniteFloat

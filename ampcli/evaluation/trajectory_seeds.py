@@ -19,7 +19,13 @@ MOST_SEEDS = 1000
 
 
 class Spread(Frozen):
-    """Of one number over seeds: mean, standard deviation of one seed's (None for a single one), largest."""
+    """Of one number over seeds: mean, standard deviation of one seed's (None for a single one), largest.
+
+    Attributes:
+        mean: over seeds.
+        spread: standard deviation of one seed's; None for a single seed.
+        largest: over seeds.
+    """
 
     mean: FiniteFloat
     spread: FiniteFloat | None
@@ -34,11 +40,20 @@ class AccuracyOverSeeds(Frozen):
     """Of a region; all but `fraction` over the seeds that have points in it.
 
     `outside`: fractions of a seed's points with |Delta| above "0.1%", "1%", "5%"; `outside_points`: how many of all.
+
+    Attributes:
+        seeds: how many of them have points in the region.
+        points: in the region, of all seeds.
+        fraction: share of a seed's points that lie in the region.
+        median_abs_delta: a seed's median of |predicted / exact - 1|.
+        outside: fractions of a seed's points with |Delta| above "0.1%", "1%", "5%".
+        outside_points: how many points of all seeds lie above "0.1%", "1%", "5%".
+        negative: predictions <= 0, of all seeds.
     """
 
     seeds: int
     points: int
-    fraction: Spread  # of all points of a seed
+    fraction: Spread
     median_abs_delta: Spread | None
     outside: dict[str, Spread]
     outside_points: dict[str, int]
@@ -46,7 +61,13 @@ class AccuracyOverSeeds(Frozen):
 
 
 class ModelOverSeeds(Frozen):
-    """A model in all regions, and in those of its certificate."""
+    """A model in all regions, and in those of its certificate.
+
+    Attributes:
+        y_cut: cut on s_ij / s for the regions.
+        regions: "all", and by the number of pairs below the cut.
+        certificate: points "inside" and "outside" the training region.
+    """
 
     y_cut: FiniteFloat
     regions: dict[str, AccuracyOverSeeds]
@@ -54,7 +75,17 @@ class ModelOverSeeds(Frozen):
 
 
 class SeedsResult(Frozen):
-    """What the command reports for several seeds; `by_seed` as for one."""
+    """What the command reports for several seeds; `by_seed` as for one.
+
+    Attributes:
+        process: of the models.
+        sqrt_s: centre-of-mass energy in GeV.
+        seeds: of the ends of trajectories.
+        count: trajectories of each seed.
+        points: on each trajectory.
+        models: over all seeds, by name@version.
+        by_seed: as for one seed.
+    """
 
     process: str
     sqrt_s: FiniteFloat

@@ -28,6 +28,8 @@ class WholeEvaluation(Frozen):
         covered: the share of the sample's cross section that was evaluated.
         mean_abs_delta: of |predicted/exact - 1|.
         beyond_1_percent: share of the events that are further off.
+        channels: how many were evaluated.
+        mean_abs_delta_error: statistical error of `mean_abs_delta`.
     """
 
     channels: int

@@ -29,6 +29,7 @@ class Closure(Frozen):
         effective_events: as many events of equal weight are worth all events of the store once these weights are put
             right (Kish), as far as the chosen ones tell.
         distributions: how far bins are off, each also in units of the statistical error that the chosen events have.
+        cross_section_error: statistical error of `cross_section`.
     """
 
     provider: str

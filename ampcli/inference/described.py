@@ -48,4 +48,6 @@ def require_amplitudes(
         "amplitudes": marks,
     }
     if what := [f"{name}: {a} in the model, {b} in the store" for name, (a, b) in facts.items() if a != b]:
-        raise UsageError(f"{manifest.reference} does not describe {where}: " + "; ".join(what))
+        message = f"{manifest.reference} does not describe {where}: " + "; ".join(what)
+        reordered = process != manifest.process and sorted(process.split()) == sorted(manifest.process.split())
+        raise UsageError(message, *([f'The order of the legs counts: "{manifest.process}".'] if reordered else []))

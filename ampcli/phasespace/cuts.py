@@ -76,6 +76,10 @@ class LeptonCuts:
 
     Attributes:
         m_ll_min: smallest invariant mass of every pair of charged leptons, GeV.
+        pt_min: smallest pT of a charged lepton, GeV.
+        eta_max: largest |eta| of a charged lepton.
+        delta_r_ll: smallest Delta R of two charged leptons.
+        delta_r_jl: smallest Delta R of a jet and a charged lepton.
     """
 
     pt_min: float = 10.0

@@ -14,7 +14,15 @@ _LEAST_EVENTS = 50  # of a bin whose bias is quoted
 
 
 class Bias(Frozen):
-    """Relative change of a histogram's bins: the largest, the mean square, both also in statistical errors."""
+    """Relative change of a histogram's bins: the largest, the mean square, both also in statistical errors.
+
+    Attributes:
+        bins: how many have events.
+        largest: largest relative change of a bin.
+        rms: root mean square of the relative changes.
+        largest_in_errors: largest change in units of the bin's statistical error.
+        rms_in_errors: root mean square of the changes in units of the statistical errors.
+    """
 
     bins: int
     largest: FiniteFloat

@@ -9,7 +9,14 @@ from ampcli.records.settings import Activation
 
 
 class Architecture(Frozen):
-    """A network between the inputs and the outputs of its ansatz."""
+    """A network between the inputs and the outputs of its ansatz.
+
+    Attributes:
+        activation: function between layers.
+        residual: whether layers of one width have skip connections.
+        inputs: how many numbers go in.
+        outputs: how many numbers come out.
+    """
 
     hidden: tuple[PositiveInt, ...]
     """Widths of hidden layers; empty for networks with layers of their own."""

@@ -16,7 +16,11 @@ _LEPTONS = range(11, 17)
 
 
 class ParticleRecord(Frozen):
-    """A particle of a UFO model, as its files have it (arXiv:1108.2040)."""
+    """A particle of a UFO model, as its files have it (arXiv:1108.2040).
+
+    Attributes:
+        pdg: code of the particle.
+    """
 
     name: str
     """ampcli's, of a particle of the Standard Model."""
@@ -47,7 +51,14 @@ class ParticleRecord(Frozen):
 
 
 class ProviderRecord(Frozen):
-    """What must agree for two stores to hold the same function: part of a store's digest."""
+    """What must agree for two stores to hold the same function: part of a store's digest.
+
+    Attributes:
+        name: as for `gen --provider`.
+        version: of the provider's amplitudes.
+        options: of the provider.
+        parameters: of the amplitude (couplings; masses and widths in GeV).
+    """
 
     name: str
     version: str

@@ -6,7 +6,11 @@ from ampcli.records.base import Frozen
 
 
 class Region(Frozen):
-    """What training and validation points say about where a model interpolates."""
+    """What training and validation points say about where a model interpolates.
+
+    Attributes:
+        log_amplitude_std: standard deviation of ln|M|^2 over the training split.
+    """
 
     log_amplitude_mean: float
     """Of ln|M|^2 over the training split."""

@@ -13,7 +13,15 @@ Schedule = Literal["plateau", "cosine", "one-cycle"]
 
 
 class Settings(Frozen):
-    """Defaults are those of FAME, Sec. 2.4.2; descriptions are those of the flags of `ampcli train`."""
+    """Defaults are those of FAME, Sec. 2.4.2; descriptions are those of the flags of `ampcli train`.
+
+    Attributes:
+        factor: of the learning rate where the loss stands still.
+        patience: epochs without improvement before that.
+        cooldown: epochs after it that do not count.
+        floor: smallest learning rate.
+        stop_patience: epochs without improvement before the training ends.
+    """
 
     preset: str = Field(
         default="small",

@@ -15,6 +15,16 @@ from ampcli.store.splits import SplitRule
 class Recipe(Settings):
     """What a training is, before it runs.
 
+    Attributes:
+        kind: one of `ampcli.models.kinds.KINDS`.
+        hidden: widths of hidden layers.
+        network: kind of network.
+        seeds: of all replicas.
+        epochs: at most.
+        precision: float32, or tf32 for products on CUDA.
+        dataset_digest: of the store.
+        init_from: model whose weights it starts from; None: random ones.
+
     Raises:
         UsageError: there is no such kind of model.
     """
@@ -62,7 +72,11 @@ class Recipe(Settings):
 
 
 class Training(Recipe):
-    """A recipe and what came of it, for one of its seeds."""
+    """A recipe and what came of it, for one of its seeds.
+
+    Attributes:
+        epochs_done: epochs that were run.
+    """
 
     run: str | None = None
     """Tells this training from all others of the same recipe; None for models of older versions."""

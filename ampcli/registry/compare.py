@@ -16,7 +16,17 @@ _REQUIREMENT = re.compile(r"\s*([^\s<>=]+)\s*(<=|>=)\s*(\S+)\s*")
 
 @dataclass(frozen=True)
 class Row:
-    """One model in a comparison; `metrics` has the same keys in all rows, None where it was not measured."""
+    """One model in a comparison; `metrics` has the same keys in all rows, None where it was not measured.
+
+    Attributes:
+        model: name@version.
+        kind: as in manifests.
+        trained_as: the name for `train --model`, or ensemble.
+        process: in MadGraph syntax.
+        training_points: how many it was trained on.
+        seconds: wall-clock time of the training; None for ensembles.
+        metrics: on the validation split, by name (docs/evaluation.md).
+    """
 
     model: str
     kind: str

@@ -43,14 +43,24 @@ _CHANGED_HINT = "Import the model again, or take another version."
 
 
 class Metric(Frozen):
-    """A measured figure of merit with its statistical error, both in the metric's own unit."""
+    """A measured figure of merit with its statistical error, both in the metric's own unit.
+
+    Attributes:
+        value: as measured.
+        error: its statistical error; None where it is not known.
+    """
 
     value: float
     error: float | None = None
 
 
 class Dataset(Frozen):
-    """The store that a model was trained on."""
+    """The store that a model was trained on.
+
+    Attributes:
+        digest: of the store, SHA-256.
+        points: in the store.
+    """
 
     digest: str
     points: int = Field(ge=0)
@@ -70,7 +80,13 @@ class Dataset(Frozen):
 
 
 class Features(Frozen):
-    """The feature block that makes the network's inputs; without a block, the plain momenta."""
+    """The feature block that makes the network's inputs; without a block, the plain momenta.
+
+    Attributes:
+        block: name of the features; None: plain momenta.
+        version: of their definition.
+        options: choices among variants of the features.
+    """
 
     block: str | None
     version: int
@@ -78,7 +94,12 @@ class Features(Frozen):
 
 
 class Member(Frozen):
-    """One model of an ensemble, pinned by the checksum of its manifest."""
+    """One model of an ensemble, pinned by the checksum of its manifest.
+
+    Attributes:
+        model: name@version.
+        manifest_sha256: of its manifest.
+    """
 
     model: str = Field(pattern=rf"^{NAME}@{VERSION}$")
     manifest_sha256: str
@@ -116,6 +137,22 @@ class Manifest(Frozen):
     """One version of one model.
 
     A draft has version 0 and no checksums: `ampcli.registry.storage.publish` fills them in.
+
+    Attributes:
+        schema_version: of this format.
+        name: of the model.
+        version: from 1; 0: not published.
+        process: in MadGraph syntax, legs in the model's order.
+        features: inputs of the network; None for ensembles.
+        seed: of this training; None for ensembles.
+        dataset: the store it was trained on.
+        metrics: on the validation split, by name (docs/evaluation.md).
+        hardware: of the training.
+        packages: versions of Python and of packages at the training.
+        git_commit: of the checkout it was trained in; None outside.
+        probe_sha256: of recorded predictions at probe points.
+        members: of an ensemble.
+        combine: how members are combined; None for single models.
     """
 
     schema_version: Literal[3] = SCHEMA_VERSION

@@ -12,7 +12,7 @@ from ampcli.registry.aliases import read_pointers
 from ampcli.registry.manifest import manifest_sha256
 from ampcli.registry.naming import expand_range, split_reference
 from ampcli.registry.removal import is_removed, mark_removed, remove_files, unmark_removed
-from ampcli.registry.search import REMOVED, AnyRegistry, Registry, as_registry, names, versions
+from ampcli.registry.search import REMOVED, AnyRegistry, Registry, as_registry, called, names, versions
 from ampcli.registry.sets import read_entry
 
 
@@ -51,7 +51,7 @@ def plan_pruning(registry: AnyRegistry, models: Sequence[str], keep: int) -> Pru
     """
     registry = as_registry(registry)
     if not registry.top.is_dir():
-        raise NotFoundError(f"there is no registry {registry.top}", "Name the one to prune first.")
+        raise NotFoundError(f"there is no registry {called(registry.top)}", "Name the one to prune first.")
     asked = [folder for model in models or names(registry.top) for folder in _asked(registry.top, model, keep)]
     going = dict.fromkeys(asked)
     kept = _take_back(registry, going)

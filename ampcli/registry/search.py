@@ -53,7 +53,7 @@ class Registry:
             return found
         if self.shipped is None or self.named != (default_place(),):
             raise NotFoundError(
-                f"there is no registry {self.top}",
+                f"there is no registry {called(self.top)}",
                 f"Name one with {setting('registry')} or AMPCLI_REGISTRY; training makes it.",
             )
         return [self.shipped]
@@ -71,11 +71,16 @@ class Registry:
     @property
     def listed(self) -> str:
         """The folders in a line: "a (not there), b"."""
-        return ", ".join(f"{folder}{'' if folder.is_dir() else ' (not there)'}" for folder in self.folders)
+        return ", ".join(f"{called(folder)}{'' if folder.is_dir() else ' (not there)'}" for folder in self.folders)
 
     def __str__(self) -> str:
         """For messages: "the registry a", "the registries a (not there), b"."""
         return f"the registr{'y' if len(self.folders) == 1 else 'ies'} {self.listed}"
+
+
+def called(folder: Path) -> str:
+    """A folder in messages: ./registry, so that it does not read like a word of them."""
+    return str(folder) if len(folder.parts) > 1 else f"./{folder}"
 
 
 #: A folder alone is a registry too, without the models that ship with ampcli.

@@ -39,6 +39,9 @@ class SetChannel(Frozen):
     Attributes:
         flavours: the processes of one |M|^2 that it stands for.
         member: its model; None: it has none, and `reason` says why.
+        name: of the channel.
+        process: whose |M|^2 it is.
+        reason: why it has no model; None: it has one.
     """
 
     name: str
@@ -60,6 +63,13 @@ class SurrogateSet(Frozen):
     Attributes:
         process: with multiparticles; definitions: of these.
         channels: all of the process, those without a model too.
+        schema_version: of this format.
+        kind: always "set".
+        name: of the set.
+        version: from 1; 0: not published.
+        created: UTC, ISO 8601.
+        packages: versions of Python and of packages.
+        git_commit: of the checkout it was made in; None outside.
     """
 
     schema_version: Literal[4] = SET_SCHEMA_VERSION

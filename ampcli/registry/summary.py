@@ -30,6 +30,11 @@ class Summary:
         bytes: of the newest version, with the members of an ensemble or a set.
         created: UTC, ISO 8601.
         broken: why it cannot be used, if it cannot.
+        registry: folder.
+        name: of the model.
+        versions: all there are.
+        aliases: and the versions they stand for.
+        process: in MadGraph syntax.
     """
 
     registry: Path

@@ -26,6 +26,9 @@ class Candidate(Frozen):
 
     Attributes:
         value: of the objective: a factor, or events to pay back; None: never.
+        models: numbers of one or two in `compared`, from 0, the one that is asked first in front.
+        strategy: how two are used.
+        validation: what thresholds give on validation points.
     """
 
     models: list[int]

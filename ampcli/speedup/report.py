@@ -28,6 +28,8 @@ class Strategy(Frozen):
         curve: tolerance asked for; tolerance and factor (from the parts) on these points.
         asks: numbers (of `Report.models`) of the surrogates that each stage knows.
         correlation: of the errors of two, by which a stage that knows both combines them.
+        name: which surrogates are asked, and in which order.
+        provider: of the exact amplitude.
     """
 
     name: str
@@ -43,7 +45,25 @@ class Strategy(Frozen):
 
 
 class Report(Frozen):
-    """What `ampcli speedup` found; times are seconds per event on one thread (or the device)."""
+    """What `ampcli speedup` found; times are seconds per event on one thread (or the device).
+
+    Attributes:
+        batch: events in a batch for the times.
+        accuracy: largest |Delta| that counts as right.
+        tolerance: share of the events that may be further off.
+        exact: by provider.
+        combination: of the predictions of two surrogates.
+        surrogates: of the models, in their order.
+        strategies: for every provider.
+        best: name of the strategy that is best over the yardstick.
+        scan: of thresholds, for the plot.
+        signed: errors of what surrogates decide, for the plot.
+        bounds: on what errors do to any observable.
+        biases: of histograms, by variable.
+        spent: on the training.
+        break_even_events: by provider, events after which the training is paid back; None: never.
+        unweighting: in two stages, by provider; None: the points have no weights.
+    """
 
     models: list[str]
     """One or two, the one that is asked first in front."""

@@ -25,6 +25,9 @@ class Scan(Frozen):
     Attributes:
         tolerance: share of the weight decided with |Delta| above "1%", "3%", "5%", at each threshold.
         factor: speed-up at each threshold.
+        thresholds: of the relative uncertainty of the first surrogate.
+        ratio: second threshold over the first; None: one surrogate.
+        chosen: the threshold that was chosen.
     """
 
     thresholds: list[FiniteFloat]
@@ -35,7 +38,13 @@ class Scan(Frozen):
 
 
 class SignedErrors(Frozen):
-    """Points that the surrogates decide, per bin of log10|Delta|: those above and those below the exact amplitude."""
+    """Points that the surrogates decide, per bin of log10|Delta|: those above and those below the exact amplitude.
+
+    Attributes:
+        edges: of bins of log10|Delta|.
+        above: points predicted above the exact amplitude.
+        below: points predicted below it.
+    """
 
     edges: list[FiniteFloat]
     above: list[int]

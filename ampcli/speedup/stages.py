@@ -54,6 +54,7 @@ class Outcome(Frozen):
         tolerance: share of the events' weight that a surrogate decides with |Delta| above the accuracy (AS, Eq. 25),
             and its statistical error.
         factor: time of the exact amplitude over the mean time, from the times of the parts (AS, Eq. 26).
+        tolerance_error: statistical error of `tolerance`.
     """
 
     thresholds: list[FiniteFloat]

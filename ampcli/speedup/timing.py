@@ -28,6 +28,12 @@ _MOST_SECONDS = 10.0  # of all repeats, beyond the first
 class SurrogateTimes(Frozen):
     """Seconds per event: `total` is measured as a whole, `features` is what the parts leave of it (the combination of
     an ensemble's members is in it).
+
+    Attributes:
+        total: of a prediction as a whole.
+        features: of inputs, and of all that is not below.
+        reduced_amplitude: of reduced amplitudes.
+        network: of networks.
     """
 
     total: FiniteFloat

@@ -28,6 +28,7 @@ class WholeSpeedup(Frozen):
         factor: time of exact amplitudes for all of them over that of the mixtures, as executed.
         factor_of_both: the same, if channels whose mixture is slower than the exact amplitude take this alone.
         yardsticks: the exact amplitudes.
+        channels: how many were measured.
     """
 
     channels: int

@@ -24,7 +24,16 @@ _CHUNK_BYTES = 2 * 2**20
 
 
 class Plan(Frozen):
-    """Everything that determines a store's content, bit for bit."""
+    """Everything that determines a store's content, bit for bit.
+
+    Attributes:
+        format_version: of the store.
+        process: in MadGraph syntax, legs in the order of the momenta.
+        points: rows of the store.
+        n_final: legs in the final state.
+        provider: of exact amplitudes.
+        source: the collisions, and what was asked of them.
+    """
 
     format_version: int = FORMAT_VERSION
     process: str

@@ -30,7 +30,14 @@ class NewerFormatError(IntegrityError):
 
 
 class PartRecord(Frozen):
-    """One part: its size, the points tried for it, and the checksums of its values."""
+    """One part: its size, the points tried for it, and the checksums of its values.
+
+    Attributes:
+        rows: in the part.
+        tried: points tried for them.
+        exact: exact amplitudes computed for them, where this is counted.
+        failed: points left out because the provider failed there.
+    """
 
     rows: int = pydantic.Field(ge=1)
     tried: int = pydantic.Field(ge=1)

@@ -15,6 +15,9 @@ from typing import Any
 from mkdocs.exceptions import PluginError
 from mkdocs.structure.files import File, Files
 
+#: Where the keys of all commands go in json.md.
+_KEYS = re.compile(r"<!-- keys of all commands[^>]*-->\n")
+
 REPOSITORY = Path(__file__).resolve().parents[2]
 
 #: Pages of the repository that are pages of the site, where they exist.
@@ -64,7 +67,29 @@ def on_page_markdown(markdown: str, *, page: Any, config: Any, **_: Any) -> str:
         place = posixpath.normpath(posixpath.join(posixpath.dirname(here), found[2]))
         return f"[{titles.get(place, found[1])}]"
 
-    return _CALLED_BY_FILE.sub(called, markdown)
+    return _KEYS.sub(lambda found: _keys(), _CALLED_BY_FILE.sub(called, markdown))
+
+
+def _keys() -> str:
+    """Tables of the keys that commands write with ``--json``, from their schemas."""
+    from ampcli.schemas.keys import tables
+    from ampcli.schemas.schema import commands, schema
+
+    parts = []
+    for command in commands():
+        parts.append(f"## {command}\n")
+        for number, table in enumerate(tables(command, schema(command))):
+            rows = [f"| `{key}` | {_cell(kind)} | {_cell(meaning)} |\n" for key, kind, meaning in table.rows]
+            title = "" if number == 0 else f"**{table.name}**: "
+            parts.append(f"{title}{_cell(table.about)}\n")
+            parts.append("".join(["| key | type | meaning |\n|---|---|---|\n", *rows]) if rows else "")
+    return "\n".join(parts)
+
+
+def _cell(text: str) -> str:
+    for mark in "|<*_[]":
+        text = text.replace(mark, f"&#{ord(mark)};")
+    return text
 
 
 def on_post_page(output: str, *, page: Any, **_: Any) -> str:

@@ -194,7 +194,11 @@ def test_what_pyamplicol_lacks_is_not_said_to_vanish(
     ampcli: Ampcli, tmp_path: Path, pairs: Callable[[float], Path]
 ) -> None:
     call = (tmp_path / "s.zarr", "--momenta", pairs(0.0))
-    for process, why in (("u d~ > c s~", "there is one"), ("e- e+ > d u~", "vanishes")):
+    for process, why in (
+        ("u d~ > c s~", "there is one"),
+        ("e- e+ > d u~", "vanishes"),
+        ("g g > h g", "begins with a loop"),
+    ):
         said = ampcli.run("gen", process, *call)
         assert said.code == 2
         assert process in said.stderr

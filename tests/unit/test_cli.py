@@ -84,6 +84,7 @@ def test_dry_runs_write_nothing(capsys, empty_folder):
     ("content", "code", "said"),
     [
         ("[gen]\nseeds = 3\n", 2, "run.toml: seeds is no option of `ampcli gen`"),
+        ("[train]\nepochs = 3\n", 2, "run.toml has a table [train]"),
         ("seed 3\n", 2, "run.toml is not TOML"),
         ("\xff", 2, "run.toml is not TOML"),
         ("[gen]\nseed = 'three'\n", 2, "seed"),
@@ -287,7 +288,7 @@ def test_help_with_an_example(capsys, words):
         assert f"Usage: ampcli {' '.join(words)}" in out
         # Lines may be broken anywhere between words.
         assert f"Example: ampcli {' '.join(words)}" in " ".join(out.split())
-        if words not in (("completion",), ("man",)):  # it prints a script and nothing else
+        if words not in (("completion",), ("man",)):  # they print a text and nothing else
             for option in ("--json", "--quiet", "--verbose", "--config"):
                 assert option in out
 

@@ -225,3 +225,9 @@ def test_eight_processes_lose_nothing(tmp_path: Path) -> None:
         folder = resolve(tmp_path, f"line@{alias}")
         assert folder.name == str(version)
         verify(folder, check)
+
+
+def test_a_folder_does_not_read_like_a_word(capsys: pytest.CaptureFixture[str]) -> None:
+    assert str(Registry((Path("nowhere"), Path("a/b")))) == "the registries ./nowhere (not there), a/b (not there)"
+    assert run(["registry", "prune", "--registry", "nowhere"]) == 4
+    assert "there is no registry ./nowhere" in capsys.readouterr().err

@@ -93,3 +93,15 @@ def test_one_tolerance_for_energies(registry, store3, change, taken):
     else:
         with pytest.raises(UsageError, match=r"sqrt\(s\): 1000.01"):
             require_described(other, store3)
+
+
+def test_legs_in_another_order_are_named(registry, store3):
+    manifest = load_predictor("fame3@1", registry, "cpu").manifest
+    other = manifest.model_copy(update={"process": "e+ e- > d d~ g"})
+    with pytest.raises(UsageError) as told:
+        require_described(other, store3)
+    assert told.value.hint == 'The order of the legs counts: "e+ e- > d d~ g".'
+    other = manifest.model_copy(update={"process": "e- e+ > u u~ g"})
+    with pytest.raises(UsageError) as told:
+        require_described(other, store3)
+    assert told.value.hint is None

@@ -82,8 +82,10 @@ def _text(registry: Registry, listed: Sequence[Summary]) -> str:
     parts = []
     for folder, each in groupby(listed, key=lambda one: one.registry):
         parts.append(f"{_title(registry, folder)}\n{_table(list(each))}")
+    from ampcli.registry.search import called
+
     shown = {each.registry for each in listed}
-    parts += [f"no models in the registry {folder}" for folder in registry.named if folder not in shown]
+    parts += [f"no models in the registry {called(folder)}" for folder in registry.named if folder not in shown]
     return "\n\n".join(parts)
 
 
