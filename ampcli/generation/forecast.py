@@ -30,6 +30,7 @@ class Forecast(Frozen):
         us_per_point: microseconds of one core for a row.
         preparation_seconds: before the first part: adaptation, the largest weight; not the training of `--two-stage`.
         seconds: of all, on `cores`, once the command has started.
+        cores: that work at once.
         at_most: seconds are an upper limit: the sampler was not adapted for the measurement.
         bytes, bytes_per_point: of the store.
         peak_memory: bytes of all processes together.

@@ -110,7 +110,7 @@ Commit {about["commit"] or "unknown"}; {packages}; {machine["device"]}, {machine
             text += "\nWhy flips were harmless:\n\n"
             text += "".join(f"- {count}: {reason}\n" for reason, count in reasons.most_common())
         if faults := [trial for trial in found if trial["verdict"].isupper()]:
-            text += "\n" + "".join(
+            text += "\nFaults:\n\n" + "".join(
                 f"- **{t['verdict']}** (trial {t['number']}) {t['note'][:300]}\n" for t in faults[:20]
             )
     return text + "\n" + Path(__file__).with_name("findings.md").read_text()
