@@ -26,20 +26,6 @@ more.""",
     "flips": """\
 One byte of one file is another. Every command that reads it must say so, with one clear error and its exit code, or
 come to the same result. Damaged stores and features must come back by `gen --resume` and `features --replace`.""",
-    "crowds": "Crowds",
-    "shortages": "Shortages, clocks, locks",
-    "fuzz": "Fuzzing",
-    "jobs": "Kills under Slurm",
-}
-_WHAT = {
-    "kills": """\
-Commands killed (SIGKILL) at their k-th call of the system that writes (of a write, half of the bytes may have reached
-the disk), or one to three times in a row at a random moment; then the same command again. The store's files,
-weights, manifests and aliases must be those of an undisturbed run, byte for byte (but for times), and no
-more.""",
-    "flips": """\
-One byte of one file is another. Every command that reads it must say so, with one clear error and its exit code, or
-come to the same result. Damaged stores and features must come back by `gen --resume` and `features --replace`.""",
     "crowds": """\
 16 processes that write one store (a part for each; four for each part; all of them everything, with `--resume`), in
 every fourth round one of them killed, then four that compute the same features; 8 processes that publish under one
