@@ -154,7 +154,7 @@ class Surrogate:
         amplitude = Native(self.process).evaluate(with_beams(final)) * np.where(sure, 1.001, 1.2)
         return amplitude, amplitude * np.where(sure, 0.01, 0.3)
 
-    def predicted(self, final, features=None):
+    def predicted(self, final, features=None, on_rows=None):
         amplitude, uncertainty = self.predict_final(final)
         return Predicted(amplitude, uncertainty, uncertainty, amplitude[None])
 
