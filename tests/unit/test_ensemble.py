@@ -212,7 +212,9 @@ def test_members_predict_once(relatives, store3, monkeypatch, combine, members):
     reads = []
     read_split = Store.read_split
     monkeypatch.setattr(Store, "read_split", lambda self, *what: (reads.append(what), read_split(self, *what))[1])
-    manifest = build_ensemble(relatives, f"once-{combine}", members, combine, store3)
+    told: list[int] = []
+    manifest = build_ensemble(relatives, f"once-{combine}", members, combine, store3, on_rows=told.append)
+    assert sum(told) == len(momenta) * (len(members) if combine == "covariance" else 1)
     assert rows.count(len(momenta)) == len(members)
     assert reads.count(("momenta", "validation")) == 1
     model = load_predictor(manifest.reference, relatives, "cpu")
