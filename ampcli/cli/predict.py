@@ -55,7 +55,7 @@ def predict(
     Of a .lhe file, each event goes to the model of its flavours, in the order of the file: those of one |M|^2 share it.
     """
     from ampcli.device import set_threads
-    from ampcli.events.files import open_events
+    from ampcli.events.files import expected_rows, open_events
     from ampcli.events.intake import Intake
     from ampcli.inference.predict_events import check_output, predict_events, write_predictions
     from ampcli.inference.surrogates import load_surrogates
@@ -72,7 +72,7 @@ def predict(
     intake = Intake(opened, served.processes, skip_bad, repair, sqrt_s, surrogates.reference, on_shell=on_shell)
     with (
         resumable("nothing was written", "Run the same command again."),
-        progress_bar("events", opened.rows) as advance,
+        progress_bar("events", expected_rows(opened)) as advance,
     ):
         arrays = predict_events(surrogates, intake, advance)
         write_predictions(out, surrogates, arrays)

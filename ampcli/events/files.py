@@ -55,6 +55,15 @@ def open_events(path: Path, asked: Process | Served, process_only: bool = False)
     return StoredEvents(open_store(path)) if path.is_dir() else NpzEvents.open(path, served.processes[0])
 
 
+def expected_rows(events: Events) -> int | None:
+    """How many events there are, of event files about; None where only reading all of them would tell.
+
+    Raises:
+        IntegrityError: a damaged file.
+    """
+    return events.expected() if isinstance(events, LheEvents) else events.rows
+
+
 @dataclass(frozen=True)
 class StoredEvents:
     """The final-state momenta of a store."""

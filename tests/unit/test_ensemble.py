@@ -203,16 +203,18 @@ def test_members_predict_once(relatives, store3, monkeypatch, combine, members):
     rows: list[int] = []
     predicted = Predictor.predicted
 
-    def counting(self, final, features=None):
+    def counting(self, final, features=None, *told):
         rows.extend([len(final)] * len(self.networks))
-        return predicted(self, final, features)
+        return predicted(self, final, features, *told)
 
     momenta, exact = (store3.read_split(name, "validation") for name in ("momenta", "amplitude"))
     monkeypatch.setattr(Predictor, "predicted", counting)
     reads = []
     read_split = Store.read_split
     monkeypatch.setattr(Store, "read_split", lambda self, *what: (reads.append(what), read_split(self, *what))[1])
-    manifest = build_ensemble(relatives, f"once-{combine}", members, combine, store3)
+    told: list[int] = []
+    manifest = build_ensemble(relatives, f"once-{combine}", members, combine, store3, on_rows=told.append)
+    assert sum(told) == len(momenta) * (len(members) if combine == "covariance" else 1)
     assert rows.count(len(momenta)) == len(members)
     assert reads.count(("momenta", "validation")) == 1
     model = load_predictor(manifest.reference, relatives, "cpu")
@@ -228,9 +230,9 @@ def test_members_predict_once(relatives, store3, monkeypatch, combine, members):
 def test_threads_and_device_of_the_command(copy, store3, monkeypatch, capsys):
     used = []
 
-    def build(root, name, members, combine, data, device):
+    def build(root, name, members, combine, data, device, on_rows):
         used.append((torch.get_num_threads(), device))
-        return build_ensemble(root, name, members, combine, data, device)
+        return build_ensemble(root, name, members, combine, data, device, on_rows)
 
     monkeypatch.setattr("ampcli.publishing.ensemble.build_ensemble", build)
     before = torch.get_num_threads()

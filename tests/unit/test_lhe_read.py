@@ -13,10 +13,11 @@ from backports import zstd
 
 from ampcli.cli.main import run
 from ampcli.errors import AmpcliError, IntegrityError, NotFoundError, UsageError
-from ampcli.events.files import open_events
+from ampcli.events.files import expected_rows, open_events
 from ampcli.events.intake import Intake
 from ampcli.events.lhe.blocks import EventBlocks
 from ampcli.events.lhe.read import LheEvents
+from ampcli.events.lhe.records import read_table
 from ampcli.events.served import Served
 from ampcli.kinematics import with_beams
 from ampcli.phasespace.rambo import rambo
@@ -134,6 +135,37 @@ def test_a_file_without_its_end_is_taken_with_a_word(taken, momenta, events):
     found, intake = taken(HEAD + b"".join(events))
     np.testing.assert_array_equal(found, momenta)
     assert any("</LesHouchesEvents>" in line for line in intake.text)
+
+
+def test_events_alike_are_read_as_tables(taken, momenta):
+    """A comment makes `parse_event` read an event; the same numbers come out, of legs in any order."""
+    turned = momenta[:, [0, 1, 4, 2, 3]]
+    codes = [CODES[i] for i in (0, 1, 4, 2, 3)]
+    pairs = list(zip(momenta, turned, strict=True))
+    files = [
+        b"".join(event(p, extra=extra) + event(q, codes, extra=extra) for p, q in pairs)
+        for extra in ("", "# by hand\n")
+    ]
+    tables, parsed = (taken(HEAD + file + END)[0] for file in files)
+    np.testing.assert_array_equal(tables, parsed)
+    np.testing.assert_array_equal(tables, np.repeat(momenta, 2, axis=0))
+
+
+@pytest.mark.parametrize("text", [b"1.2.3", b"1e400", b"21.5", b"2_1", b"21 21", b"# 21", b"nan"])
+def test_what_is_no_table(momenta, text):
+    block = event(momenta[0]).removeprefix(b"<event>\n").removesuffix(b"</event>\n")
+    table = read_table(block)
+    assert table is not None
+    np.testing.assert_array_equal(table.particles[:, [9, 6, 7, 8]], momenta[0])
+    assert read_table(block.replace(b"\n21 1", b"\n" + text + b" 1")) is None
+
+
+def test_how_many_events_are_expected(tmp_path, momenta, events):
+    for count, file in (2, HEAD + events[0] + events[1] + END), (1000, HEAD + events[2] * 1000 + END):
+        (tmp_path / "a.lhe").write_bytes(file)
+        assert expected_rows(open_events(tmp_path / "a.lhe", PROCESS)) == pytest.approx(count, rel=0.01)
+    (tmp_path / "a.lhe").write_bytes(gzip.compress(file))
+    assert expected_rows(open_events(tmp_path / "a.lhe", PROCESS)) is None
 
 
 BROKEN = {

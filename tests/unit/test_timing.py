@@ -10,6 +10,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import torch
+from counted import Counted
 
 from ampcli.amplitudes.native.provider import Native
 from ampcli.generation.generate import generate, prepare
@@ -17,6 +18,7 @@ from ampcli.inference.load import load_predictor
 from ampcli.inference.predictor import Predicted
 from ampcli.kinematics import with_beams
 from ampcli.process import Process
+from ampcli.progress import nothing
 from ampcli.registry.manifest import Manifest
 from ampcli.speedup import mixture, timing
 from ampcli.speedup.measure import measure_speedup
@@ -154,7 +156,8 @@ class Surrogate:
         amplitude = Native(self.process).evaluate(with_beams(final)) * np.where(sure, 1.001, 1.2)
         return amplitude, amplitude * np.where(sure, 0.01, 0.3)
 
-    def predicted(self, final, features=None):
+    def predicted(self, final, features=None, on_rows=nothing):
+        on_rows(len(final))
         amplitude, uncertainty = self.predict_final(final)
         return Predicted(amplitude, uncertainty, uncertainty, amplitude[None])
 
@@ -182,8 +185,10 @@ def test_the_numbers_of_a_report(clock, store, registry, monkeypatch):
     prices = {"dear": EXACT, "cheap": EXACT / 10}
     providers = {name: Exact(clock, store.process, price) for name, price in prices.items()}
     surrogate = Surrogate(clock, store.process, manifest, SURE_BELOW)
-    report = measure_speedup([surrogate], [[manifest]], store, providers, 0.03, 0.05, batch=100)
+    bars = Counted()
+    report = measure_speedup([surrogate], [[manifest]], store, providers, 0.03, 0.05, batch=100, bars=bars)
 
+    assert bars.complete == ["points", "amplitudes", "surrogates", "points", "strategies"]
     assert report.exact == pytest.approx(prices, rel=1e-9)
     assert report.yardstick == "dear"
     assert report.checks == pytest.approx(CHECK, rel=1e-9)

@@ -8,6 +8,7 @@ import shutil
 import numpy as np
 import pytest
 import torch
+from counted import Counted
 
 from ampcli.cli.main import run
 from ampcli.errors import IntegrityError
@@ -225,7 +226,10 @@ def sampler_grid(sampler):
 def test_a_store_with_surrogates_and_its_resumption(tmp_path):
     settings, threads = ProtonSettings("lhc13", two_stage=True), torch.get_num_threads()
     request = GenerationRequest("d d~ > z g g", tmp_path / "a", 2000, settings)
-    attributes = generate(prepare(request))
+    bars = Counted()
+    attributes = generate(prepare(request), bars=bars)
+    assert bars.complete[:3] == ["points", "points", "epochs"]  # of adaptation, surrogate, training; then the pilot
+    assert [unit for unit, _, _ in bars.seen] == ["points", "points", "epochs", "points"]
     store = open_store(tmp_path / "a")
     assert store.plan.source.unweighted == "two-stage"
     assert 1 < attributes["exact_amplitudes"] / 2000 < 3

@@ -6,6 +6,7 @@ import math
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +15,7 @@ import numpy.typing as npt
 from ampcli.errors import IntegrityError, UsageError, setting
 from ampcli.events.batch import Batch
 from ampcli.events.lhe.blocks import EventBlocks
+from ampcli.events.lhe.packing import unpacked
 from ampcli.events.lhe.records import INCOMING, OUTGOING, LheEvent, LheParticle, parse_event, read_table
 from ampcli.events.served import Found, Served, Target
 from ampcli.kinematics import FloatArray
@@ -21,6 +23,7 @@ from ampcli.kinematics import FloatArray
 _MOST_KINDS = 1000  # subprocesses that are counted apart
 _MOST_WAITING = 4  # batches of events, of all members together
 
+_SEEN = 200  # first events of a file, by which it is judged
 _MOST_SHAPES = 4096  # of events, that are remembered
 _COLUMNS = np.array([9, 6, 7, 8, 10])  # E, px, py, pz, and the mass
 
@@ -53,6 +56,18 @@ class LheEvents:
     def rows(self) -> None:
         """Known only after the last batch."""
         return None
+
+    def expected(self) -> int | None:
+        """About how many events there are, by the length of the first ones; None in packed files."""
+        blocks = EventBlocks(self.path)
+        with self.path.open("rb") as raw:
+            if unpacked(raw) is not raw:
+                return None
+        starts = [blocks.start for _ in islice(blocks, _SEEN)]
+        if len(starts) < _SEEN:
+            return len(starts)
+        each = (starts[-1] - starts[0]) / (_SEEN - 1)
+        return round((self.path.stat().st_size - starts[0]) / each)
 
     def batches(self, size: int) -> Iterator[Batch]:
         """Events in batches of at most `size`.

@@ -166,7 +166,7 @@ class LheTable:
 
 
 def read_table(block: bytes) -> LheTable | None:
-    """The text between <event> and </event>, read several times sooner than by `parse_event`.
+    """The text between <event> and </event>, read twice as fast as by `parse_event`, at the rate of its numbers.
 
     Returns:
         None where `parse_event` has to be asked: other text, or numbers that are not those of an event.
@@ -174,8 +174,8 @@ def read_table(block: bytes) -> LheTable | None:
     if block.translate(None, _PLAIN_BYTES):
         return None
     try:
-        numbers = np.fromstring(block, sep=" ")
-    except (DeprecationWarning, ValueError):  # text such as 1.2.3
+        numbers = np.array([*map(float, block.split())])
+    except ValueError:  # text such as 1.2.3
         return None
     said, rest = divmod(len(numbers) - 6, 13)
     if said < 1 or rest or numbers[0] != said or block.strip().count(b"\n") != said or numbers[1] % 1:
