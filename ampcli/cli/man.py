@@ -31,7 +31,7 @@ _VARIABLES = {
 
 
 def add(app: typer.Typer) -> None:
-    app.command("man", epilog="Example: ampcli man > ampcli.1")(man)
+    app.command("man", epilog="Example: ampcli man > ~/.local/share/man/man1/ampcli.1")(man)
 
 
 def man(ctx: typer.Context) -> None:
