@@ -288,7 +288,7 @@ def test_help_with_an_example(capsys, words):
         assert f"Usage: ampcli {' '.join(words)}" in out
         # Lines may be broken anywhere between words.
         assert f"Example: ampcli {' '.join(words)}" in " ".join(out.split())
-        if words not in (("completion",), ("man",)):  # they print a text and nothing else
+        if words not in (("completion",), ("man",)):  # it prints a script and nothing else
             for option in ("--json", "--quiet", "--verbose", "--config"):
                 assert option in out
 
