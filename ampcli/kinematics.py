@@ -187,6 +187,8 @@ def _find_fault(event: FloatArray, process: Process) -> tuple[str, str] | None:
 
 def mass_hint(particle: Particle, mass: float) -> str:
     """What to do about events in which a particle has another mass (GeV) than ours."""
+    if particle.mass and mass < 0.01 * particle.mass:
+        return f"Check the order of the legs: where the {particle.name} belongs stands a massless one."
     if particle.name == "z":
         return f"`ampcli gen --parameter m_z={mass:.6g}` (provider native) computes with such a Z."
     known = f"has {particle.mass:.6g} GeV" if particle.mass else "is massless"

@@ -74,8 +74,8 @@ def build_ensemble(
             raise UsageError(f"{manifest.reference} is an ensemble itself", "Name its members.")
         if (manifest.process, manifest.sqrt_s) != (first.process, first.sqrt_s):
             raise UsageError(
-                f"{manifest.reference} is for {manifest.process} at {manifest.sqrt_s} GeV, "
-                f"{first.reference} for {first.process} at {first.sqrt_s} GeV"
+                f"{manifest.reference} is for {manifest.process}{_energy(manifest)}, "
+                f"{first.reference} for {first.process}{_energy(first)}"
             )
         if manifest.provider != first.provider:
             raise UsageError(f"{manifest.reference} and {first.reference} learned from different amplitudes")
@@ -151,3 +151,8 @@ def _by_covariance(
     amplitude, relative = combine_by_covariance(torch.from_numpy(amplitudes), relatives, correlation)
     sigma = (amplitude * relative).numpy()
     return correlation.tolist(), Predicted(amplitude.numpy(), sigma, sigma, amplitudes)
+
+
+def _energy(manifest: Manifest) -> str:
+    """Of the training points, for messages; nothing where it varies."""
+    return "" if manifest.sqrt_s is None else f" at {manifest.sqrt_s:g} GeV"

@@ -97,7 +97,7 @@ def test_a_changed_member(copy, ensemble):
         (["fame3@1"], "at least two members"),
         (["fame3@1", "fame3@1"], "named twice"),
         (["fame3@3", "fame3"], "named twice"),
-        (["fame3@1", "fame4@1"], "is for e- e\\+ > d d~ g g at 1000.0 GeV"),
+        (["fame3@1", "fame4@1"], "is for e- e\\+ > d d~ g g at 1000 GeV"),
         (["mean3", "fame3@1"], "is an ensemble itself"),
     ],
 )
@@ -242,3 +242,12 @@ def test_threads_and_device_of_the_command(copy, store3, monkeypatch, capsys):
     finally:
         torch.set_num_threads(before)
     assert used == [(3, torch.device("cpu"))]
+
+
+def test_energies_in_messages():
+    from types import SimpleNamespace
+
+    from ampcli.publishing.ensemble import _energy
+
+    assert _energy(SimpleNamespace(sqrt_s=13600.0)) == " at 13600 GeV"
+    assert _energy(SimpleNamespace(sqrt_s=None)) == ""

@@ -15,6 +15,7 @@ from ampcli.kinematics import (
     checked_momenta,
     dot,
     longitudinal_rest,
+    mass_hint,
     min_invariant,
     on_shell_energies,
     pair_positions,
@@ -203,3 +204,11 @@ def test_scaled_momenta_have_the_energy(events):
     assert (np.abs(mass2 - np.square(masses)) < 1e-14 * scaled[..., 0] ** 2).all()
     ratio = scaled[..., 1:] / start[..., 1:]
     np.testing.assert_allclose(ratio, np.broadcast_to(ratio[:, :1, :1], ratio.shape), rtol=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("mass", "said"), [(0.0, "Check the order of the legs"), (91.1876, "--parameter m_z=91.1876"), (80.4, "m_z=80.4")]
+)
+def test_a_massless_leg_in_the_place_of_a_z_is_one_in_another_order(mass, said):
+    z = parse_process("d d~ > z g").legs[2]
+    assert said in mass_hint(z, mass)
