@@ -97,9 +97,11 @@ def main() -> None:
     if given.read:
         read(given.read)
         return
-    from ampcli.inference.load import load_predictor
-
-    process = load_predictor(given.model, given.registry, "cpu").process
+    # this process stays small: what it holds counts as memory of those that it starts
+    shown = subprocess.run(
+        ampcli("registry", "show", given.model, "--registry", given.registry, "--json"), capture_output=True, check=True
+    )
+    process = json.loads(shown.stdout)["process"]
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         store, out = folder / "events.zarr", folder / "out.npz"

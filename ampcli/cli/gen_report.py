@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from ampcli.cli.command import Result
 from ampcli.cli.numbers import duration
+from ampcli.errors import UsageError
 from ampcli.text_table import plus_minus
 
 if TYPE_CHECKING:
@@ -20,18 +21,24 @@ def planned(job: Job, note: str | None, workers: int) -> Result:
     """What would be made, and what it is expected to take."""
     from ampcli.generation.forecast import forecast
 
-    plan, expected = job.plan, forecast(job, workers)
+    plan = job.plan
+    expected: Forecast | None = None
+    try:
+        expected = forecast(job, workers)
+        said = _expected(expected)
+    except UsageError as error:  # such as cuts that next to nothing passes: the plan is one nevertheless
+        said = [f"no estimate: {error.what}"]
     document = {
         "plan": plan.model_dump(mode="json"),
         "parts": plan.parts,
         "rows_per_part": plan.shard_rows,
         "bytes": plan.size,
-        "estimate": expected.model_dump(mode="json"),
+        "estimate": None if expected is None else expected.model_dump(mode="json"),
         **_facts(job, note),
     }
     what = f"{plan.points} points of {plan.process}, exact amplitudes of {plan.provider.name}"
     text = [f"{what}, {plan.size / 1e6:.3g} MB in {plan.parts} parts -> {job.path}", *([note] if note else [])]
-    return Result(document, "\n".join([*text, *_expected(expected)]))
+    return Result(document, "\n".join([*text, *said]))
 
 
 def _expected(found: Forecast) -> list[str]:
