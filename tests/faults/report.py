@@ -36,7 +36,7 @@ on, or had done what it had to do. In both cases the result in the end is that o
     "fuzz": """\
 Real inputs, changed as documents, arrays and archives, and as bytes (seals and checksums put right, most of the time),
 read in process. Harmless: taken as what it says. No input may raise anything but ampcli's own errors, take more than
-10 s or 2 GB, or leave 200 MB.""",
+60 s or 2 GB, or leave 200 MB.""",
     "jobs": """\
 Arrays of four tasks that share a store, features and trainings as jobs of a real Slurm of one node: in each, two to
 five times, at a random moment, a task is killed (SIGKILL), asked to stop (SIGTERM; exit code 75 queues it again), or
