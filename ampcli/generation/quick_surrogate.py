@@ -26,6 +26,7 @@ from ampcli.process import Process
 from ampcli.progress import Bars, unseen
 from ampcli.records.architecture import Architecture
 from ampcli.records.training import Recipe
+from ampcli.training.checkpoint import forget
 from ampcli.training.loop import Trainer
 from ampcli.training.seeds import network_seed
 from ampcli.training.table import Table
@@ -113,7 +114,7 @@ def train_quick_surrogate(
     checkpoint = scratch / "surrogate.draft"
     with bars("epochs", _EPOCHS) as advance:
         trainer.run(lambda epoch: train, validation, checkpoint, None, lambda state: advance(1))
-    checkpoint.unlink()
+    forget(checkpoint)
     bounds = torch.tensor([float(exact.min()) * 1e-3, float(exact.max()) * 10], dtype=torch.float64)
     return TrainedNetwork.pack(trainer.best[0], ansatz) | {"range": bounds}
 

@@ -50,6 +50,7 @@ WORKING: dict[tuple[str, ...], list[str]] = {
     ("store", "status"): ["STORE"],
     ("store", "verify"): ["STORE"],
     ("store", "repair"): ["STORE"],
+    ("schema",): ["gen"],
     ("recipes", "list"): [],
     ("recipes", "show"): ["ee-4jets"],
     ("recipes", "run"): ["fame/fig2", "f"],

@@ -71,7 +71,7 @@ def test_every_finding_is_a_line(one_provider, tmp_path, monkeypatch, capsys):
     found = findings(capsys)
     assert [line.split("  ")[0].strip() for line in lines] == list(found)
     by_hand = dict(zip(found, (line[max(map(len, found)) :].strip() for line in lines), strict=True))
-    assert by_hand["registry"] == f"registry (not there), {shipped_folder('registry')}"
+    assert by_hand["registry"] == f"./registry (not there), {shipped_folder('registry')}"
     assert by_hand["amplitudes"] == "ok (native)"
 
 

@@ -246,8 +246,6 @@ def test_a_missing_array(store):
 def test_a_part_that_is_written_twice_is_there_all_the_time(store, monkeypatch):
     """Of several processes with --resume, one may write a part again that others are reading."""
     of, before = plan(), content(store)
-    junk = store / "momenta" / "c" / "1" / "0" / "0.deadbeef.partial"
-    junk.touch()
     written = []
 
     def looking(file: Path, *words) -> None:
