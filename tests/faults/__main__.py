@@ -24,6 +24,8 @@ def main() -> int:
     if options.report:
         options.report.write_text(report.rendered(options.out))
         return 0
+    # generating an amplitude takes seconds, and may not run twice at once: kept between runs, as for the tests
+    os.environ.setdefault("AMPCLI_CACHE", str(Path(__file__).parents[2] / ".cache" / "ampcli-tests"))
     room = _room()
     bench.with_shim(room)
     bench.preload()
