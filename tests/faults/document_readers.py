@@ -195,12 +195,12 @@ def checkpoints(starts: Starts) -> Run:
 
 def samples(starts: Starts) -> Run:
     """Plans of samples of many channels."""
-    from ampcli.channels.record import read_sample_plan
+    from ampcli.channels.record import SAMPLE, read_sample_plan
     from ampcli.channels.sample import open_sample
     from ampcli.seal import sealed
 
     whole = _copied(starts("set") / "s.zarr")
-    plan = next(path for path in whole.iterdir() if path.suffix == ".json")
+    plan = whole / SAMPLE
 
     def run(rng: np.random.Generator) -> None:
         with _changed(plan, rng, sealed):
