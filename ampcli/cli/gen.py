@@ -30,7 +30,7 @@ def add(app: typer.Typer) -> None:
 
 def _check(values: Values) -> None:
     """Refuse before jobs are submitted what each of them would refuse; code that amplitudes need is made once, here."""
-    gen(**{**values, "dry_run": True})
+    gen(**{**values, "dry_run": True, "no_finish": True})
     if values["store"].exists() and not values["resume"]:
         raise UsageError(f"{values['store']} exists already", "Continue it with --resume, or choose another name.")
 
@@ -342,7 +342,7 @@ def gen(
     notes = [collisions.note, job.note, note_on(job.plan.provider, job.provider.process)]
     note = "\n".join(text for text in notes if text) or None
     if dry_run:
-        return planned(job, note, workers)
+        return planned(job, note, workers, measured=not no_finish)  # of a task of many nobody asks what it takes
     with (
         resumable(f"{store} keeps its finished parts", "Go on with --resume."),
         progress_bar("points", job.plan.points) as advance,

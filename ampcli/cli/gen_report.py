@@ -17,15 +17,17 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 
-def planned(job: Job, note: str | None, workers: int) -> Result:
-    """What would be made, and what it is expected to take."""
+def planned(job: Job, note: str | None, workers: int, measured: bool = True) -> Result:
+    """What would be made, and what it is expected to take, if that is measured."""
     from ampcli.generation.forecast import forecast
 
     plan = job.plan
     expected: Forecast | None = None
+    said: list[str] = []
     try:
-        expected = forecast(job, workers)
-        said = _expected(expected)
+        if measured:
+            expected = forecast(job, workers)
+            said = _expected(expected)
     except UsageError as error:  # such as cuts that next to nothing passes: the plan is one nevertheless
         said = [f"no estimate: {error.what}"]
     document = {
