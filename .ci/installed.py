@@ -92,9 +92,6 @@ def main() -> None:
         print("installed: files and compiled code hold (no torch: nothing else was checked)")
         return
     findings = json.loads(ampcli("doctor", "--json"))
-    from ampcli.shipped import shipped_folder
-
-    os.environ["AMPCLI_REGISTRY"] = str(shipped_folder("registry"))
     check(MODEL in ampcli("registry", "list"), f"{MODEL} is listed")
     ampcli("gen", PROCESS, "events.zarr", "--points", 2000, "--y-cut", 1e-2)
     found = json.loads(ampcli("eval", MODEL, "events.zarr", "--split", "all", "--json"))
