@@ -11,8 +11,9 @@ import numpy as np
 
 from ampcli.channels.record import Survey
 from ampcli.errors import UsageError
+from ampcli.generation.pool import Pool, explained_loss
 from ampcli.generation.proton_points import ADAPTATION, ProtonPoints
-from ampcli.generation.run import Pool, Stopped, explained_loss
+from ampcli.generation.run import Stopped
 from ampcli.kinematics import FloatArray
 from ampcli.phasespace.hadron_sampler import Adaptation
 

@@ -16,12 +16,13 @@ from ampcli.amplitudes.providers import AUTO, asked_process, make_provider
 from ampcli.amplitudes.table import Table
 from ampcli.errors import AmpcliError, UsageError, setting
 from ampcli.executors.jobs import array_share
-from ampcli.files import clear, replacing
+from ampcli.files import replacing
 from ampcli.generation.given_points import GivenFile, GivenPoints
 from ampcli.generation.left_out import leave_out_failed, require_can_skip
 from ampcli.generation.points import PointSource, Settings
 from ampcli.generation.run import Job, fill
 from ampcli.objects import ObjectPath
+from ampcli.obstacles import clear
 from ampcli.progress import Bars, unseen
 from ampcli.store import parts
 from ampcli.store.plan import Plan

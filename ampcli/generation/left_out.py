@@ -16,7 +16,8 @@ from ampcli.files import drafted, put_in_place
 from ampcli.generation.attempts import kept_values, values_file, write_values
 from ampcli.generation.given_points import GivenPoints
 from ampcli.generation.points import PointSource
-from ampcli.generation.run import ONE_THREAD, Job, Pool, explained_loss, fill
+from ampcli.generation.pool import ONE_THREAD, Pool, explained_loss
+from ampcli.generation.run import Job, fill
 from ampcli.kinematics import FloatArray
 from ampcli.store import parts
 from ampcli.store.rows import read_rows

@@ -12,18 +12,10 @@ import torch
 
 from ampcli.errors import IntegrityError, NotFoundError, UsageError, setting
 from ampcli.features.blocks import FeatureBlock, make_block, new_options
-from ampcli.files import (
-    clear,
-    drafted,
-    make_folder,
-    make_way,
-    put_in_place,
-    remove_all_drafts,
-    remove_drafts,
-    restore_set_aside,
-)
+from ampcli.files import drafted, put_in_place, remove_all_drafts, remove_drafts, restore_set_aside
 from ampcli.kinematics import FloatArray
 from ampcli.objects import ObjectPath
+from ampcli.obstacles import clear, make_folder, make_way
 from ampcli.seal import SEAL, sealed
 from ampcli.store.metadata import (
     ZARR,

@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from ampcli.errors import AmpcliError, IntegrityError, setting
-from ampcli.files import make_way, read_file, replacing
+from ampcli.files import read_file, replacing
+from ampcli.obstacles import make_way
 
 ZARR = "zarr.json"
 RESUME = f"Run its `ampcli gen` command again with {setting('resume')}."

@@ -13,19 +13,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from ampcli.errors import IntegrityError, NotFoundError, UsageError
-from ampcli.files import (
-    clear,
-    clear_unless_file,
-    clear_unless_folder,
-    drafted,
-    file_names,
-    make_folder,
-    make_way,
-    remove_all_drafts,
-)
+from ampcli.files import drafted, file_names, remove_all_drafts
 from ampcli.kinematics import FloatArray
 from ampcli.locks import locked
 from ampcli.objects import ObjectPath
+from ampcli.obstacles import clear, clear_unless_file, clear_unless_folder, make_folder, make_way
 from ampcli.store.metadata import (
     ZARR,
     array_document,

@@ -9,7 +9,8 @@ import pytest
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from ampcli.files import clear_unless_file, clear_unless_folder, replacing
+from ampcli.files import replacing
+from ampcli.obstacles import clear_unless_file, clear_unless_folder
 from ampcli.phasespace.hadron_sampler import Adaptation
 from ampcli.phasespace.vegas import VegasGrid
 from ampcli.plots.style import Plot, save
