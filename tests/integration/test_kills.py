@@ -128,15 +128,12 @@ def test_two_replicas_and_a_kill_between_them(tmp_path: Path, store3: Store) -> 
 def test_a_full_disk_while_a_model_is_published(tmp_path: Path, store3: Store) -> None:
     settings = ("--name", "m", "--model", "plain", "--epochs", 1, "--hidden", "4")
     command = ["train", store3.path, *settings, "--threads", 1, "--registry", "registry"]
-    ends = []
-    for at in (12, 18, 24):
+    for at in (12, 16, 24):  # a checkpoint is written, and put in its place; a model is written
         failed = run_failing(command, tmp_path, at, errno.ENOSPC)
-        assert (failed.code, "no space left" in failed.said) in ((1, True), (0, False)), failed
-        ends.append(failed.code)
+        assert (failed.code, "no space left" in failed.said) == (1, True), failed
         assert run_failing(command, tmp_path).code == 0
-        assert "m@1" in references(tmp_path / "registry")
+        assert references(tmp_path / "registry") == ["m@1"]
         shutil.rmtree(tmp_path / "registry")
-    assert ends.count(1) >= 2  # a lock that cannot be touched, say, is no reason to stop
 
 
 def test_processes_that_write_the_same_folder(tmp_path: Path, registry: Path, events: Path) -> None:
